@@ -1,0 +1,234 @@
+"""Reads a surface folder (``surface.yaml`` and ``schema.pbtxt``) and checks it whole.
+
+Every error names the file, the key, what was expected, what was found and, for a name
+that matches nothing, the nearest one that exists.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from google.protobuf import text_format
+from pydantic import BaseModel, ValidationError
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from schema.errors import InputError
+from schema.surface import Feature, FeatureKind, Surface, TaskKind, soft_label
+
+SURFACE_FILE = "surface.yaml"
+SCHEMA_FILE = "schema.pbtxt"
+TRAINING = "TRAINING"
+SERVING = "SERVING"
+
+_TYPES = {
+    FeatureKind.NUMERIC: (schema_pb2.FLOAT, schema_pb2.INT),
+    FeatureKind.CATEGORICAL: (schema_pb2.INT, schema_pb2.BYTES),
+}
+
+
+@dataclass(frozen=True)
+class SurfaceFolder:
+    """A surface folder that was read and found consistent."""
+
+    path: Path
+    surface: Surface
+    schema: schema_pb2.Schema
+
+    @property
+    def schema_path(self) -> Path:
+        return self.path / SCHEMA_FILE
+
+
+def load_surface(folder: str | Path) -> SurfaceFolder:
+    """Reads and checks the surface in `folder`.
+
+    Raises:
+      InputError: A file is missing, is not what it should be, or contradicts the other.
+    """
+    path = Path(folder)
+    surface = _read_surface(path / SURFACE_FILE)
+    schema = read_schema(path / SCHEMA_FILE)
+    _check_references(surface, path / SURFACE_FILE)
+    _check_against_schema(surface, schema, path)
+    return SurfaceFolder(path, surface, schema)
+
+
+def read_schema(path: Path) -> schema_pb2.Schema:
+    """Reads a TFDV schema in text form.
+
+    Raises:
+      InputError: The file is missing or does not parse.
+    """
+    try:
+        return text_format.Parse(_read_text(path), schema_pb2.Schema())
+    except text_format.ParseError as error:
+        raise InputError(
+            f"{path}: expected a TFDV schema in text form (tensorflow.metadata.v0.Schema): {error}"
+        ) from error
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror}). A surface folder holds {SURFACE_FILE} and {SCHEMA_FILE}."
+        ) from error
+
+
+def _read_surface(path: Path) -> Surface:
+    try:
+        content = yaml.safe_load(_read_text(path))
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not valid YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected a mapping at the top level, found {type(content).__name__}")
+    try:
+        return Surface.model_validate(content)
+    except ValidationError as error:
+        problems = [_describe(dict(problem)) for problem in error.errors()]
+        raise InputError("\n".join(f"{path}: {problem}" for problem in problems)) from error
+
+
+def _describe(problem: dict[str, Any]) -> str:
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"{key}: unknown key{_nearest(str(problem['loc'][-1]), _keys_beside(problem['loc']))}"
+    if problem["type"] == "missing":
+        return f"{key}: this key is required and absent"
+    message = problem["msg"].removeprefix("Value error, ")
+    found = problem["input"]
+    shown = "" if isinstance(found, dict | list | tuple) else f", found {found!r}"
+    return f"{key}: {message[0].lower()}{message[1:]}{shown}"
+
+
+def _keys_beside(location: tuple[str | int, ...]) -> list[str]:
+    """The keys that the configuration admits in the place of the last of `location`."""
+    model: Any = Surface
+    for part in location[:-1]:
+        model = _step(model, part)
+    return _aliases(model) if isinstance(model, type) and issubclass(model, BaseModel) else []
+
+
+def _step(model: Any, part: str | int) -> Any:
+    if isinstance(model, type) and issubclass(model, BaseModel):
+        fields = {(field.alias or name): field for name, field in model.model_fields.items()}
+        return _candidate(fields[str(part)].annotation) if str(part) in fields else None
+    return model
+
+
+def _candidate(annotation: Any) -> Any:
+    """The model inside ``X``, ``X | None``, ``tuple[X, ...]`` or ``dict[str, X]``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for part in getattr(annotation, "__args__", ()):
+        found = _candidate(part)
+        if found is not None:
+            return found
+    return None
+
+
+def _aliases(model: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _nearest(name: str, candidates: Iterable[str]) -> str:
+    names = sorted(candidates)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; expected one of {', '.join(names)}" if names else ""
+
+
+def _check_references(surface: Surface, path: Path) -> None:
+    """Names inside surface.yaml refer to each other; all of them must exist."""
+    teacher_tasks = surface.teacher.tasks if surface.teacher else {}
+    for name, distillation in surface.distillations().items():
+        where = f"tasks.{name}.distil.from" if name in surface.tasks else f"non_serving_heads.{name}.from"
+        if surface.teacher is None:
+            raise InputError(f"{path}: {where}: there is nothing to distil from, the `teacher:` section is absent")
+        _expect_known(path, where, "a task of teacher.tasks", distillation.teacher_task, teacher_tasks)
+    both = set(surface.tasks) & set(surface.non_serving_heads)
+    if both:
+        raise InputError(f"{path}: non_serving_heads.{min(both)}: a task has the same name; heads need different names")
+    for name, task in surface.tasks.items():
+        for index, gate in enumerate(task.gates):
+            if gate.slice is not None:
+                _expect_known(path, f"tasks.{name}.gates.{index}.slice", "a name of slices", gate.slice, surface.slices)
+
+
+def _check_against_schema(surface: Surface, schema: schema_pb2.Schema, folder: Path) -> None:
+    """Every column that surface.yaml names must be in schema.pbtxt, with a fitting type."""
+    path = folder / SURFACE_FILE
+    columns = {feature.name: feature for feature in schema.feature}
+    known = f"a feature of {folder / SCHEMA_FILE}"
+    for name, feature in surface.features.items():
+        _expect_known(path, f"features.{name}", known, name, columns)
+        _check_feature_type(path, name, feature, columns[name])
+    for name, task in surface.tasks.items():
+        _expect_known(path, f"tasks.{name}.label", known, task.label, columns)
+        _expect_number(path, f"tasks.{name}.label", columns[task.label])
+        _expect_not_served(folder, task.label, columns[task.label])
+    for distillation in surface.distillations().values():
+        column = soft_label(distillation.teacher_task)
+        _expect_known(path, f"teacher.tasks.{distillation.teacher_task}", known, column, columns)
+        _expect_not_served(folder, column, columns[column])
+    for name, part in surface.slices.items():
+        for column in part.features:
+            _expect_known(path, f"slices.{name}.features", known, column, columns)
+    _check_adaptation(surface, columns, path)
+
+
+def _check_adaptation(surface: Surface, columns: dict[str, schema_pb2.Feature], path: Path) -> None:
+    for name, feature in (surface.teacher.features if surface.teacher else {}).items():
+        where = f"teacher.features.{name}"
+        if feature.source is not None:
+            _expect_known(path, f"{where}.from", "a feature of the target", feature.source, columns)
+        elif name not in columns and feature.default is None:
+            raise InputError(
+                f"{path}: {where}: the target has no such feature{_nearest(name, columns)} "
+                "Give `from:` (the target's name for it) or `default:` (what fills it)."
+            )
+        if isinstance(feature.default, tuple) and len(feature.default) != feature.size:
+            raise InputError(
+                f"{path}: {where}.default: expected {feature.size} values (size), found {len(feature.default)}"
+            )
+
+
+def _expect_known(path: Path, where: str, expected: str, name: str, known: Iterable[str]) -> None:
+    if name not in set(known):
+        raise InputError(f"{path}: {where}: expected {expected}, found {name!r}{_nearest(name, known)}")
+
+
+def _check_feature_type(path: Path, name: str, feature: Feature, column: schema_pb2.Feature) -> None:
+    allowed = _TYPES[feature.kind]
+    if column.type not in allowed:
+        expected = " or ".join(schema_pb2.FeatureType.Name(kind) for kind in allowed)
+        found = schema_pb2.FeatureType.Name(column.type)
+        raise InputError(
+            f"{path}: features.{name}.kind: {feature.kind} needs type {expected} in the schema, which has {found}"
+        )
+
+
+def _expect_number(path: Path, where: str, column: schema_pb2.Feature) -> None:
+    if column.type not in (schema_pb2.FLOAT, schema_pb2.INT):
+        found = schema_pb2.FeatureType.Name(column.type)
+        raise InputError(f"{path}: {where}: a label is FLOAT or INT, the schema has {found} for {column.name!r}")
+
+
+def _expect_not_served(folder: Path, name: str, column: schema_pb2.Feature) -> None:
+    if SERVING not in column.not_in_environment:
+        raise InputError(
+            f"{folder / SCHEMA_FILE}: feature {name!r}: a label does not exist when serving; "
+            f'add `not_in_environment: "{SERVING}"`'
+        )
+
+
+def metric_of(kind: TaskKind) -> str:
+    """The metric a task of this kind is reported and gated on."""
+    return "auc" if kind is TaskKind.BINARY else "r2"

@@ -1,0 +1,282 @@
+"""The configuration of one surface: the typed form of ``surface.yaml``.
+
+A *surface* is one ranked page of a product with its own tasks.  Everything the pipeline
+does for it (preprocessing, the student's heads, labelling, evaluation, gates) is derived
+from a `Surface` and from the TFDV schema beside it.  The words are those of the field:
+serving head, distillation head, non-serving head, soft label (a teacher logit).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+
+SOFT_LABEL_PREFIX = "teacher/"
+TRAIN_SPLIT = "train"
+EVAL_SPLIT = "eval"
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+Scalar = int | float | str
+Weight = Annotated[float, Field(ge=0)]
+
+
+class _Strict(BaseModel):
+    """Unknown keys are errors, and a configuration does not change once it is read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TaskKind(StrEnum):
+    """What a task predicts: a probability or a real number."""
+
+    BINARY = "binary"
+    REGRESSION = "regression"
+
+
+class FeatureKind(StrEnum):
+    """How the model reads a feature: as numbers, or as an index into an embedding."""
+
+    NUMERIC = "numeric"
+    CATEGORICAL = "categorical"
+
+
+class Side(StrEnum):
+    """What a feature describes; `cross` depends on the user and the item together."""
+
+    USER = "user"
+    ITEM = "item"
+    CONTEXT = "context"
+    CROSS = "cross"
+
+
+class Feature(_Strict):
+    """One input feature of the model.
+
+    Attributes:
+      kind: Numeric features are z-scored; categorical ones are looked up in the
+        vocabulary of the training data and embedded.
+      side: What it describes.
+      size: Values per example; only numeric features may have more than one.
+      default: Value used when an example does not carry the feature.  None makes the
+        feature required.
+      embedding: Width of the embedding of a categorical feature.
+      min_count: A categorical value seen less often in training is out of vocabulary.
+    """
+
+    kind: FeatureKind
+    side: Side = Side.CONTEXT
+    size: PositiveInt = 1
+    default: Scalar | None = None
+    embedding: PositiveInt = 8
+    min_count: PositiveInt = 1
+
+    @model_validator(mode="after")
+    def _size_fits_kind(self) -> Feature:
+        if self.kind is FeatureKind.CATEGORICAL and self.size != 1:
+            raise ValueError(f"a categorical feature has one value per example, found size: {self.size}")
+        if self.kind is FeatureKind.NUMERIC and isinstance(self.default, str):
+            raise ValueError(f"a numeric feature has a number as default, found {self.default!r}")
+        return self
+
+
+class Distillation(_Strict):
+    """What a distillation head learns, and how.
+
+    Attributes:
+      teacher_task: The task of the teacher whose logits are the soft labels.
+      loss: `mse` compares z-scored logits (the default of arXiv:2408.14678).
+      weight: Weight of the distillation loss beside the hard losses.
+    """
+
+    teacher_task: Name = Field(alias="from")
+    loss: Literal["mse"] = "mse"
+    weight: Weight = 1.0
+
+
+class Change(_Strict):
+    """A bound on `candidate - baseline`, in the metric's unit, with better as positive."""
+
+    at_least: float
+
+
+class Gate(_Strict):
+    """One condition on one metric of one task; every gate must hold for a push.
+
+    Attributes:
+      metric: `auc` for binary tasks, `r2` (1 - SSE/SST) for regression tasks.
+      at_least: Absolute bound.
+      vs_last_blessed: Bound on the change against the last blessed model.
+      vs_control: Bound on the change against the control without distillation.
+      slice: Name of a slice of the surface; None is the overall slice.
+      min_examples: With fewer labelled examples the gate is reported and not judged.
+      min_positives: The same for positive examples of a binary task.
+    """
+
+    metric: Literal["auc", "r2"]
+    at_least: float | None = None
+    vs_last_blessed: Change | None = None
+    vs_control: Change | None = None
+    slice: Name | None = None
+    min_examples: PositiveInt = 1
+    min_positives: PositiveInt = 1
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> Gate:
+        if self.at_least is None and self.vs_last_blessed is None and self.vs_control is None:
+            raise ValueError("a gate needs at_least, vs_last_blessed or vs_control")
+        return self
+
+
+class Task(_Strict):
+    """One thing the model predicts and serves.
+
+    Attributes:
+      kind: Binary or regression.
+      label: The examples' column with the hard label; it may be absent from an example,
+        whose loss is then masked.
+      weight: Weight of the hard loss.
+      distil: What this task's distillation head learns; None for no head.
+      gates: The conditions for a push.
+      ungated: Why this task has no gate; required when `gates` is empty.
+    """
+
+    kind: TaskKind
+    label: str
+    weight: Weight = 1.0
+    distil: Distillation | None = None
+    gates: tuple[Gate, ...] = ()
+    ungated: str | None = None
+
+    @model_validator(mode="after")
+    def _gates_fit(self) -> Task:
+        if not self.gates and not self.ungated:
+            raise ValueError("a task needs at least one gate, or `ungated:` with the reason why it has none")
+        if self.gates and self.ungated:
+            raise ValueError("a task with gates cannot also be ungated")
+        expected = "auc" if self.kind is TaskKind.BINARY else "r2"
+        for gate in self.gates:
+            if gate.metric != expected:
+                raise ValueError(f"a {self.kind} task is gated on {expected}, found {gate.metric}")
+        return self
+
+
+class TeacherFeature(_Strict):
+    """One input of the teacher, and where its values come from.
+
+    Attributes:
+      dtype: The type the teacher's signature takes.
+      source: The target's feature that it reads; by default the one of the same name.
+      size: Values per example.
+      default: What fills it where the target has no value.  None makes it required.
+    """
+
+    dtype: Literal["float", "int", "string"]
+    source: str | None = Field(default=None, alias="from")
+    size: PositiveInt = 1
+    default: Scalar | tuple[Scalar, ...] | None = None
+
+
+class TeacherTask(_Strict):
+    """One output of the teacher: a logit for a binary task, a value for a regression.
+
+    Attributes:
+      kind: Binary or regression.
+      output: Key in the signature's outputs; by default the task's name.
+    """
+
+    kind: TaskKind
+    output: str | None = None
+
+
+class Teacher(_Strict):
+    """How the teacher is called, and how target features become its features.
+
+    Attributes:
+      signature: The SavedModel signature to call.
+      takes: `tensors` (one named tensor per feature) or `examples` (serialized).
+      tasks: The teacher's tasks, by name.
+      features: All of the teacher's inputs, by name (the feature adaptation).
+    """
+
+    signature: str = "serving_default"
+    takes: Literal["tensors", "examples"] = "tensors"
+    tasks: dict[Name, TeacherTask] = Field(min_length=1)
+    features: dict[str, TeacherFeature] = Field(min_length=1)
+
+
+class NonServingHead(Distillation):
+    """A head on the trunk, with a tower of its own, that only learns soft labels."""
+
+
+class Slice(_Strict):
+    """A part of the evaluation data: equal values of all of these features.
+
+    Attributes:
+      features: Feature name to the value that defines the slice; None makes one slice of
+        each value.
+    """
+
+    features: dict[str, Scalar | None] = Field(min_length=1)
+
+
+class Model(_Strict):
+    """The shape of the ranker: dense layers of the shared trunk and of each tower."""
+
+    trunk: tuple[PositiveInt, ...] = (64, 32)
+    tower: tuple[PositiveInt, ...] = (16,)
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    l2: Annotated[float, Field(ge=0)] = 0.0
+
+
+class Training(_Strict):
+    """How the ranker is trained.
+
+    Attributes:
+      epochs: Passes over the training part of the training split.
+      batch_size: Examples per step.
+      learning_rate: Of Adam.
+      validation_fraction: Part of the training split held out; the weights of the epoch
+        with the least hard loss on it are kept.
+      seed: Seed of initialisation and shuffling, shared by student and control.
+    """
+
+    epochs: PositiveInt = 10
+    batch_size: PositiveInt = 256
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    seed: int = 0
+
+
+class Surface(_Strict):
+    """One surface, complete.  `schema.loader.load_surface` reads it and checks it whole.
+
+    Attributes:
+      name: Name of the surface; part of the pipeline's name and of what is pushed.
+      features: Inputs of the student, by column name.
+      tasks: What is predicted and served, by name.
+      teacher: How to call the teacher; None for a surface that is not distilled (the
+        source domain, on which the reference teacher is trained).
+      non_serving_heads: Heads that learn soft labels and are never exported.
+      slices: Parts of the evaluation data that are reported and may be gated.
+    """
+
+    name: Name
+    features: dict[str, Feature] = Field(min_length=1)
+    tasks: dict[Name, Task] = Field(min_length=1)
+    teacher: Teacher | None = None
+    non_serving_heads: dict[Name, NonServingHead] = Field(default_factory=dict)
+    slices: dict[Name, Slice] = Field(default_factory=dict)
+    model: Model = Model()
+    training: Training = Training()
+
+    def distillations(self) -> dict[str, Distillation]:
+        """All distillations, keyed by the name of the task or non-serving head."""
+        of_tasks = {name: task.distil for name, task in self.tasks.items() if task.distil}
+        return {**of_tasks, **self.non_serving_heads}
+
+
+def soft_label(teacher_task: str) -> str:
+    """The example column that holds the teacher's logit of `teacher_task`."""
+    return SOFT_LABEL_PREFIX + teacher_task
