@@ -22,6 +22,8 @@ from schema.surface import Feature, FeatureKind, Surface, TaskKind, soft_label
 
 SURFACE_FILE = "surface.yaml"
 SCHEMA_FILE = "schema.pbtxt"
+# Environments of the schema: examples as they arrive, with soft labels, and as served.
+RAW = "RAW"
 TRAINING = "TRAINING"
 SERVING = "SERVING"
 

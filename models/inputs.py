@@ -1,0 +1,153 @@
+"""Reads examples: transformed ones for the Trainer, raw ones for the reference teacher."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tensorflow_transform.tf_metadata import schema_utils
+
+from models.columns import LABEL_PREFIX
+from schema.errors import InputError
+from schema.surface import SOFT_LABEL_PREFIX
+
+COMPRESSION = "GZIP"
+_SHUFFLE_BUFFER = 100_000
+_READ_BATCH = 4096
+
+
+def transformed(
+    patterns: Sequence[str],
+    spec: Mapping[str, Any],
+    *,
+    batch_size: int,
+    validation_fraction: float,
+    seed: int,
+) -> tuple[tf.data.Dataset, tf.data.Dataset]:
+    """Training and validation batches from Transform's output.
+
+    Every k-th record is held out (k = 1 / validation_fraction), the same ones in every
+    arm.  The order of the rest depends on `seed` and the epoch alone.
+
+    Args:
+      patterns: File patterns of gzipped TFRecords.
+      spec: Transform's feature spec, all fixed-length.
+      batch_size: Examples per batch.
+      validation_fraction: Part of the records that is held out.
+      seed: Seed of the shuffle.
+
+    Returns:
+      Two datasets of (features, labels) dicts; labels are the columns `label/*` and
+      `teacher/*`, float32 [batch].
+    """
+    every = max(2, round(1 / validation_fraction))
+    records = _records(patterns)
+    training = records.enumerate().filter(lambda index, _: index % every != 0).map(lambda _, record: record)
+    training = training.shuffle(_SHUFFLE_BUFFER, seed=seed, reshuffle_each_iteration=True).batch(batch_size)
+    validation = records.shard(every, 0).batch(_READ_BATCH)
+    return tuple(_parsed(each, spec) for each in (training, validation))
+
+
+def transformed_columns(
+    patterns: Sequence[str], spec: Mapping[str, Any], names: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Some columns of Transform's output, whole, in file order."""
+    wanted = {name: spec[name] for name in names}
+    batches = _records(patterns).batch(_READ_BATCH).map(lambda batch: tf.io.parse_example(batch, wanted))
+    return _concatenate(batches)
+
+
+def raw_columns(folder: Path, schema: schema_pb2.Schema, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Raw columns of all examples in a folder; absent numbers are NaN.
+
+    Args:
+      folder: Holds gzipped TFRecords of tf.Example.
+      schema: Their TFDV schema.
+      names: The columns to read.
+
+    Returns:
+      Per column an array [examples] or [examples, size].
+
+    Raises:
+      InputError: There are no files, or no examples in them.
+    """
+    files = sorted(str(path) for path in folder.glob("*.gz"))
+    if not files:
+        raise InputError(f"{folder}: expected gzipped TFRecords (*.gz), found none")
+    spec = schema_utils.schema_as_feature_spec(schema).feature_spec
+    wanted = {name: spec[name] for name in names}
+    batches = (
+        _records(files)
+        .batch(_READ_BATCH)
+        .map(
+            lambda batch: {name: _dense(column) for name, column in tf.io.parse_example(batch, wanted).items()},
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
+    )
+    columns = _concatenate(batches)
+    if not columns:
+        raise InputError(f"{folder}: the files hold no examples")
+    return columns
+
+
+def in_memory(
+    columns: Mapping[str, np.ndarray], rows: np.ndarray, batch_size: int, seed: int | None
+) -> tf.data.Dataset:
+    """Batches of (features, labels) gathered from columns held in memory.
+
+    Args:
+      columns: Arrays with the examples on the first axis.
+      rows: Indices of the examples to use.
+      batch_size: Examples per batch.
+      seed: Seed of the shuffle; None keeps the order.
+    """
+    tensors = {name: tf.constant(column) for name, column in columns.items()}
+    indices = tf.data.Dataset.from_tensor_slices(rows)
+    if seed is not None:
+        indices = indices.shuffle(len(rows), seed=seed, reshuffle_each_iteration=True)
+    batches = indices.batch(batch_size).map(
+        lambda chosen: split_labels({name: tf.gather(column, chosen) for name, column in tensors.items()}),
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    )
+    return batches.prefetch(tf.data.AUTOTUNE)
+
+
+def split_labels(columns: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Separates the features from the labels, hard and soft."""
+    labels = {name: column for name, column in columns.items() if name.startswith((LABEL_PREFIX, SOFT_LABEL_PREFIX))}
+    return {name: column for name, column in columns.items() if name not in labels}, labels
+
+
+def _records(patterns: Sequence[str]) -> tf.data.Dataset:
+    files = sorted(name for pattern in patterns for name in tf.io.gfile.glob(pattern))
+    return tf.data.TFRecordDataset(files, compression_type=COMPRESSION)
+
+
+def _parsed(batches: tf.data.Dataset, spec: Mapping[str, Any]) -> tf.data.Dataset:
+    parsed = batches.map(
+        lambda batch: split_labels(tf.io.parse_example(batch, dict(spec))),
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    )
+    return parsed.prefetch(tf.data.AUTOTUNE)
+
+
+def _dense(column: Any) -> tf.Tensor:
+    if not isinstance(column, tf.SparseTensor):
+        return column
+    absent = "" if column.dtype == tf.string else float("nan")
+    values = column.values if column.dtype == tf.string else tf.cast(column.values, tf.float32)
+    rows = tf.sparse.reset_shape(tf.SparseTensor(column.indices, values, column.dense_shape))
+    dense = tf.sparse.to_dense(rows, default_value=absent)
+    padded = tf.pad(dense, [[0, 0], [0, 1]], constant_values=absent)
+    return padded[:, 0]
+
+
+def _concatenate(batches: tf.data.Dataset) -> dict[str, np.ndarray]:
+    parts = list(batches.as_numpy_iterator())
+    return {name: np.concatenate([part[name] for part in parts]) for name in (parts[0] if parts else ())}

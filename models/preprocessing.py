@@ -1,0 +1,95 @@
+"""The `preprocessing_fn` that TFX Transform calls, derived from the surface."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from models.columns import hard_label_columns, soft_label_columns
+from schema.errors import InputError
+from schema.surface import Feature, FeatureKind, Scalar, Surface
+
+# One index for every value that training did not see.
+OOV_BUCKETS = 1
+
+_ABSENT = math.nan
+
+
+def vocabulary_name(feature: str) -> str:
+    """Name of the vocabulary file that Transform writes for a categorical feature."""
+    return f"vocabulary_{feature}"
+
+
+def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> dict[str, tf.Tensor]:
+    """Turns raw columns into what the ranker reads (tensorflow_transform's contract).
+
+    Args:
+      inputs: Raw columns by name, dense or sparse as the schema says.
+      custom_config: `surface`, the JSON form of a `schema.surface.Surface`.
+
+    Returns:
+      Per numeric feature float32 [batch, size], z-scored; per categorical feature an
+      index int64 [batch]; `label/<task>` float32 [batch] in the label's own unit;
+      `teacher/<task>` float32 [batch], z-scored over the training split.  Absent labels
+      of either kind are NaN.
+    """
+    surface = Surface.model_validate_json(custom_config["surface"])
+    outputs = {name: _transform_feature(name, feature, inputs[name]) for name, feature in surface.features.items()}
+    for task, column in hard_label_columns(surface).items():
+        outputs[column] = _dense_label(inputs[surface.tasks[task].label])
+    for column in set(soft_label_columns(surface).values()):
+        outputs[column] = _dense_label(tft.scale_to_z_score(_as_float(inputs[column])))
+    return outputs
+
+
+def _transform_feature(name: str, feature: Feature, column: Any) -> tf.Tensor:
+    dense = fill_absent(name, feature, column)
+    if feature.kind is FeatureKind.CATEGORICAL:
+        return tft.compute_and_apply_vocabulary(
+            tf.reshape(dense, [-1]),
+            frequency_threshold=feature.min_count,
+            num_oov_buckets=OOV_BUCKETS,
+            vocab_filename=vocabulary_name(name),
+        )
+    values = tf.reshape(tf.cast(dense, tf.float32), [-1, feature.size])
+    return tft.scale_to_z_score(values, elementwise=True)
+
+
+def fill_absent(name: str, feature: Feature, column: Any) -> tf.Tensor:
+    """The column as a dense tensor, the feature's default where a value is absent.
+
+    Raises:
+      InputError: The column may be absent (it has no shape in the schema), yet the
+        surface gives the feature no default.
+    """
+    if not isinstance(column, tf.SparseTensor):
+        return column
+    if feature.default is None:
+        raise InputError(
+            f"feature {name!r} may be absent from an example (no `shape` in the schema) and has no default. "
+            "Give it a `default:` in surface.yaml, or `shape { }` and presence min_fraction 1 in the schema."
+        )
+    default = _typed(feature.default, column.dtype)
+    return tft.sparse_tensor_to_dense_with_shape(column, [None, feature.size], default_value=default)
+
+
+def _typed(value: Scalar, dtype: tf.DType) -> Scalar:
+    if dtype == tf.string:
+        return str(value)
+    return float(value) if dtype.is_floating else int(value)
+
+
+def _as_float(column: Any) -> Any:
+    if isinstance(column, tf.SparseTensor):
+        return tf.SparseTensor(column.indices, tf.cast(column.values, tf.float32), column.dense_shape)
+    return tf.cast(column, tf.float32)
+
+
+def _dense_label(column: Any) -> tf.Tensor:
+    column = _as_float(column)
+    if isinstance(column, tf.SparseTensor):
+        column = tft.sparse_tensor_to_dense_with_shape(column, [None, 1], default_value=_ABSENT)
+    return tf.reshape(column, [-1])

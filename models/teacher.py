@@ -1,0 +1,191 @@
+"""The reference teacher: a large ranker trained on the source domain.
+
+Whoever has a teacher brings their own SavedModel; this one makes the embedded world and
+the public data sets runnable from end to end.  It reads raw tensors (its preprocessing is
+inside the model, as weights, so that there are no tables to initialize) and serves logits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from models import inputs, training
+from models.columns import hard_label_column, hard_label_columns
+from models.export import SIGNATURE, export_teacher
+from models.ranker import Ranker, build
+from schema.errors import InputError
+from schema.loader import SurfaceFolder, load_surface
+from schema.surface import TRAIN_SPLIT, Feature, FeatureKind, Surface
+
+EXAMPLES_SIGNATURE = "examples"
+
+# Out of vocabulary is index 0; known ids follow in ascending order.
+_OOV = 1
+
+
+@dataclass(frozen=True)
+class TeacherSummary:
+    """What `train_teacher` made.
+
+    Attributes:
+      path: The SavedModel.
+      parameters: Number of trained weights.
+      rows: Examples in the source's training split.
+      history: Losses per epoch.
+    """
+
+    path: Path
+    parameters: int
+    rows: int
+    history: dict[str, list[float]]
+
+
+def train_teacher(
+    folder: str | Path, examples: str | Path, out: str | Path, callbacks: list[keras.callbacks.Callback] | None = None
+) -> TeacherSummary:
+    """Trains the reference teacher on the source domain and exports it.
+
+    The SavedModel has two signatures: `serving_default` over one named tensor a feature,
+    and `examples` over serialized tf.Examples.  Both return, per task, float32 [batch]:
+    a logit for binary tasks, a value in the label's unit for regression tasks.
+
+    Args:
+      folder: The source's surface folder.
+      examples: Folder with `train/`, gzipped TFRecords.
+      out: Where the SavedModel goes; must not exist.
+      callbacks: More Keras callbacks (progress).
+
+    Raises:
+      InputError: The folder, the examples or the output path are not usable.
+    """
+    loaded = load_surface(folder)
+    if Path(out).exists():
+        raise InputError(f"{out}: already exists; choose another path, or remove it to train again")
+    surface = loaded.surface
+    columns = _read(loaded, Path(examples) / TRAIN_SPLIT)
+    encoders = {name: _encoder(name, feature, columns[name]) for name, feature in surface.features.items()}
+    statistics = training.label_statistics(surface, columns)
+    sizes = {name: encoder.size for name, encoder in encoders.items() if isinstance(encoder, _IdEncoder)}
+    ranker = build(surface, sizes, statistics, distil=False)
+    history = _fit(ranker, surface, encoders, columns, statistics, callbacks or [])
+    _export(ranker, surface, encoders, loaded, str(out))
+    return TeacherSummary(Path(out), ranker.serving.count_params(), len(next(iter(columns.values()))), history)
+
+
+class _NumberEncoder(keras.layers.Layer):
+    """Casts to float32 [batch, size] and z-scores; the statistics are weights."""
+
+    def __init__(self, name: str, values: np.ndarray, feature: Feature):
+        super().__init__(name=f"encode_{name}", trainable=False)
+        flat = values.reshape(len(values), feature.size).astype(np.float64)
+        self._size = feature.size
+        self._default = 0.0 if feature.default is None else float(feature.default)
+        flat = np.where(np.isfinite(flat), flat, self._default)
+        deviation = flat.std(axis=0)
+        self._mean = self.add_weight(shape=(feature.size,), name="mean", trainable=False)
+        self._std = self.add_weight(shape=(feature.size,), name="std", trainable=False)
+        self._mean.assign(flat.mean(axis=0))
+        self._std.assign(np.where(deviation > 0, deviation, 1.0))
+
+    def call(self, values: tf.Tensor) -> tf.Tensor:
+        numbers = tf.reshape(tf.cast(values, tf.float32), [-1, self._size])
+        numbers = tf.where(tf.math.is_nan(numbers), self._default, numbers)
+        return (numbers - self._mean) / self._std
+
+
+class _IdEncoder(keras.layers.Layer):
+    """Maps integer ids to indices by binary search in the sorted vocabulary, a weight."""
+
+    def __init__(self, name: str, values: np.ndarray, feature: Feature):
+        super().__init__(name=f"encode_{name}", trainable=False)
+        if values.dtype.kind not in "iu":
+            raise InputError(
+                f"feature {name!r}: the reference teacher reads categorical features of type INT, found {values.dtype}"
+            )
+        ids, counts = np.unique(values, return_counts=True)
+        ids = ids[counts >= feature.min_count]
+        self._ids = self.add_weight(shape=ids.shape, dtype="int64", name="ids", trainable=False, initializer="zeros")
+        self._ids.assign(ids)
+        self.size = len(ids) + _OOV
+
+    def call(self, values: tf.Tensor) -> tf.Tensor:
+        ids = tf.convert_to_tensor(self._ids)
+        values = tf.cast(values, tf.int64)
+        place = tf.minimum(tf.searchsorted(ids, values, out_type=tf.int64), self.size - _OOV - 1)
+        return tf.where(tf.gather(ids, place) == values, place + _OOV, tf.zeros_like(place))
+
+
+def _encoder(name: str, feature: Feature, values: np.ndarray) -> _NumberEncoder | _IdEncoder:
+    return (_IdEncoder if feature.kind is FeatureKind.CATEGORICAL else _NumberEncoder)(name, values, feature)
+
+
+def _read(loaded: SurfaceFolder, folder: Path) -> dict[str, np.ndarray]:
+    """Feature columns by name, and hard labels by `label/<task>`, NaN where absent."""
+    surface = loaded.surface
+    labels = {task: surface.tasks[task].label for task in surface.tasks}
+    raw = inputs.raw_columns(folder, loaded.schema, [*surface.features, *set(labels.values())])
+    features = {name: raw[name] for name in surface.features}
+    return features | {hard_label_column(task): raw[label].astype(np.float32) for task, label in labels.items()}
+
+
+def _fit(
+    ranker: Ranker,
+    surface: Surface,
+    encoders: Mapping[str, keras.layers.Layer],
+    columns: Mapping[str, np.ndarray],
+    statistics: Mapping[str, training.LabelStatistics],
+    callbacks: list[keras.callbacks.Callback],
+) -> dict[str, list[float]]:
+    encoded = {name: encoder(columns[name]).numpy() for name, encoder in encoders.items()}
+    encoded |= {column: columns[column] for column in hard_label_columns(surface).values()}
+    rows = np.arange(len(next(iter(encoded.values()))))
+    held_out = rows % max(2, round(1 / surface.training.validation_fraction)) == 0
+    batch = surface.training.batch_size
+    return training.fit(
+        ranker,
+        surface,
+        training.head_losses(surface, statistics, distil=False),
+        inputs.in_memory(encoded, rows[~held_out], batch, surface.training.seed),
+        inputs.in_memory(encoded, rows[held_out], 4096, None),
+        callbacks,
+    )
+
+
+def _export(
+    ranker: Ranker,
+    surface: Surface,
+    encoders: Mapping[str, keras.layers.Layer],
+    loaded: SurfaceFolder,
+    out: str,
+) -> None:
+    raw = {name: _raw_input(name, surface.features[name]) for name in encoders}
+    logits = ranker.logits({name: encoder(raw[name]) for name, encoder in encoders.items()})
+    model = keras.Model(raw, logits, name="teacher")
+    tensors = {name: tf.TensorSpec([None, *each.shape[1:]], each.dtype, name=name) for name, each in raw.items()}
+    spec = {name: _parse_spec(surface.features[name], each) for name, each in raw.items()}
+
+    def on_tensors(features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        return model(features)
+
+    def on_examples(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        return model(tf.io.parse_example(examples, spec))
+
+    strings = [tf.TensorSpec([None], tf.string, name=EXAMPLES_SIGNATURE)]
+    export_teacher(model, {SIGNATURE: (on_tensors, [tensors]), EXAMPLES_SIGNATURE: (on_examples, strings)}, out)
+
+
+def _raw_input(name: str, feature: Feature) -> keras.KerasTensor:
+    shape = () if feature.size == 1 else (feature.size,)
+    dtype = "int64" if feature.kind is FeatureKind.CATEGORICAL else "float32"
+    return keras.Input(shape, dtype=dtype, name=name)
+
+
+def _parse_spec(feature: Feature, tensor: keras.KerasTensor) -> tf.io.FixedLenFeature:
+    default = None if feature.default is None else [feature.default] * feature.size
+    return tf.io.FixedLenFeature(tensor.shape[1:], tensor.dtype, default if feature.size > 1 else feature.default)

@@ -1,0 +1,56 @@
+"""Runs the pipeline on one machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+
+from apache_beam.options.pipeline_options import StandardOptions
+from tfx import v1 as tfx
+from tfx.orchestration.beam.beam_dag_runner import BeamDagRunner
+
+# Beam's DirectRunner downloads a runner binary ("Prism") at run time; this one does not.
+LOCAL_BEAM_RUNNER = "FnApiRunner"
+DEFAULT_BEAM_ARGS = (f"--runner={LOCAL_BEAM_RUNNER}",)
+
+
+class Runner(StrEnum):
+    """Which of TFX's local runners orchestrates."""
+
+    BEAM = "beam"
+    LOCAL = "local"
+
+
+def run(pipeline: tfx.dsl.Pipeline, runner: Runner) -> None:
+    """Runs the pipeline and returns when all of its nodes are done.
+
+    Raises:
+      Exception: Whatever a node raised; Beam wraps it in a RuntimeError.
+    """
+    with offline_beam():
+        if runner is Runner.BEAM:
+            BeamDagRunner().run(pipeline)
+        else:
+            tfx.orchestration.LocalDagRunner().run(pipeline)
+
+
+@contextmanager
+def offline_beam() -> Iterator[None]:
+    """Within it, a Beam pipeline that names no runner runs in memory, without a download.
+
+    BeamDagRunner opens its own `beam.Pipeline()` without arguments, so that there is no
+    other place to say so.
+    """
+    before = StandardOptions.DEFAULT_RUNNER
+    StandardOptions.DEFAULT_RUNNER = LOCAL_BEAM_RUNNER
+    try:
+        yield
+    finally:
+        StandardOptions.DEFAULT_RUNNER = before
+
+
+def beam_args(extra: list[str]) -> list[str]:
+    """The Beam arguments of a run: the in-memory runner unless `extra` names another."""
+    named = any(each.split("=")[0] == "--runner" for each in extra)
+    return [*([] if named else DEFAULT_BEAM_ARGS), *extra]
