@@ -1,0 +1,1 @@
+"""Metrics and extractors that TFX's Evaluator runs; TFMA imports them by module path."""

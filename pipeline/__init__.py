@@ -1,0 +1,1 @@
+"""The pipeline: its graph, the evaluation derived from a surface, and runners."""
