@@ -74,6 +74,10 @@ class Domain:
     origin: Mapping[str, Any]
 
 
+def quiet(_: str) -> None:
+    """The progress callback of a caller who does not want to be told."""
+
+
 def holds_domain(folder: Path, origin: Mapping[str, Any]) -> bool:
     """Whether `folder` was completely written from `origin` before.
 

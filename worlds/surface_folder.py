@@ -1,4 +1,4 @@
-"""The two files of a surface folder, made from a `Surface` and the columns of its examples.
+"""The two files of a surface folder, made from a surface and the columns of its examples.
 
 The shipped surfaces are written by hand; readers of real data make theirs with this.
 """
@@ -6,13 +6,14 @@ The shipped surfaces are written by hand; readers of real data make theirs with 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import yaml
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from schema.loader import SERVING, TRAINING
-from schema.surface import Surface, TaskKind, soft_label
+from schema.surface import FeatureKind, Surface, TaskKind, soft_label
 from worlds.records import Column, Columns
 
 # The environment of examples before they are labelled: they have no soft labels yet.
@@ -20,44 +21,65 @@ RAW = "RAW"
 # No sound teacher is surer than odds of e^50, and no regression target here is as large.
 SOFT_LABEL_RANGE = (-50.0, 50.0)
 
-_TYPES = {"float_list": schema_pb2.FLOAT, "int64_list": schema_pb2.INT, "bytes_list": schema_pb2.BYTES}
-_UNGATED = "the reference teacher is trained here and never pushed by the pipeline"
+_SCHEMA_TYPES = {"float_list": schema_pb2.FLOAT, "int64_list": schema_pb2.INT, "bytes_list": schema_pb2.BYTES}
+_TEACHER_TYPES = {"float_list": "float", "int64_list": "int", "bytes_list": "string"}
 
 
-def surface_text(surface: Surface, comment: Iterable[str]) -> str:
-    """``surface.yaml`` for `surface`, opened by the lines of `comment`.
-
-    Keys that have their default value are left out.
-    """
-    content = surface.model_dump(mode="json", by_alias=True, exclude_unset=True)
+def surface_text(content: Mapping[str, Any], comment: Iterable[str]) -> str:
+    """``surface.yaml`` with `content`, opened by the lines of `comment`."""
     head = "".join(f"# {line}\n" for line in comment)
-    return head + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
+    return head + yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True, width=100)
 
 
-def schema_text(surface: Surface, splits: Mapping[str, Columns]) -> str:
+def schema_text(content: Mapping[str, Any], splits: Mapping[str, Columns]) -> str:
     """``schema.pbtxt`` for examples with the columns of `splits`.
 
     Columns that are neither a feature of the surface nor a label are there to slice by:
     they exist in training and not when serving.  A column is required if every example of
     every split has it.
+
+    Args:
+      content: What ``surface.yaml`` says.
+      splits: Columns by split name; all splits have the same columns.
     """
-    message = schema_pb2.Schema(default_environment=[TRAINING, SERVING, RAW])
+    surface = Surface.model_validate(content)
+    message = schema_pb2.Schema(default_environment=[RAW, TRAINING, SERVING])
     labels = {task.label: task.kind for task in surface.tasks.values()}
-    first = next(iter(splits.values()))
-    for name, column in first.items():
+    for name, column in next(iter(splits.values())).items():
         required = all(columns[name].present is None for columns in splits.values())
-        feature = _column(message, name, column, required)
+        feature = _add_column(message, name, column, required)
         if name not in surface.features:
             feature.not_in_environment.append(SERVING)
-        if labels.get(name) is TaskKind.BINARY and column.kind == "int64_list":
+        if labels.get(name) is TaskKind.BINARY:
             feature.int_domain.min, feature.int_domain.max = 0, 1
     for task in surface.teacher.tasks if surface.teacher else ():
-        _soft_label(message, soft_label(task))
+        _add_soft_label(message, soft_label(task))
     return text_format.MessageToString(message)
 
 
-def _column(message: schema_pb2.Schema, name: str, column: Column, required: bool) -> schema_pb2.Feature:
-    feature = message.feature.add(name=name, type=_TYPES[column.kind])
+def teacher_section(
+    source: Mapping[str, Any], columns: Columns, tasks: Iterable[str], adaptation: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """The ``teacher:`` section of a target whose teacher is trained on `source`.
+
+    Args:
+      source: What the source's ``surface.yaml`` says.
+      columns: The source's examples.
+      tasks: The source's tasks that the target wants labels of.
+      adaptation: `from` or `default` of the inputs that the target has not under the name.
+    """
+    surface = Surface.model_validate(source)
+    features = {
+        name: {"dtype": _TEACHER_TYPES[columns[name].kind]}
+        | ({"size": feature.size} if feature.kind is FeatureKind.NUMERIC and feature.size > 1 else {})
+        | dict(adaptation.get(name, {}))
+        for name, feature in surface.features.items()
+    }
+    return {"tasks": {name: {"kind": surface.tasks[name].kind.value} for name in tasks}, "features": features}
+
+
+def _add_column(message: schema_pb2.Schema, name: str, column: Column, required: bool) -> schema_pb2.Feature:
+    feature = message.feature.add(name=name, type=_SCHEMA_TYPES[column.kind])
     feature.presence.min_count = 1
     if not required:
         # Without a shape: Transform reads the column as sparse, where a value may be absent.
@@ -70,9 +92,9 @@ def _column(message: schema_pb2.Schema, name: str, column: Column, required: boo
     return feature
 
 
-def _soft_label(message: schema_pb2.Schema, name: str) -> None:
+def _add_soft_label(message: schema_pb2.Schema, name: str) -> None:
     """A teacher logit: on every labelled example, finite, and absent from raw ones."""
-    feature = message.feature.add(name=name, type=schema_pb2.FLOAT, not_in_environment=[SERVING, RAW])
+    feature = message.feature.add(name=name, type=schema_pb2.FLOAT, not_in_environment=[RAW, SERVING])
     feature.presence.min_fraction = 1.0
     feature.presence.min_count = 1
     feature.value_count.min = feature.value_count.max = 1

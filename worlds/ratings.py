@@ -1,0 +1,138 @@
+"""What the sets of ratings have in common: tasks, gates, files, the source's evaluation split.
+
+In all of them the tasks are ``like`` (binary) and ``rating`` (regression), which the teacher
+has as well, and one binary task that it has not and that is not distilled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schema.errors import InputError
+from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
+from worlds.records import Column, Columns
+
+LIKE = "like"
+RATING = "rating"
+SOURCE = "source"
+TARGET = "target"
+# The ratings of the source that its teacher is not trained on, to know how good it is.
+SOURCE_EVAL_SHARE = 0.1
+LOWEST, HIGHEST = 1, 5
+
+_UNGATED = "the reference teacher is trained here and never pushed by the pipeline"
+# Set before anything was trained: no worse than a coin or than always saying the mean, and no
+# loss over .02, about the standard error of an AUC on the few thousand rows of these sets.
+_AT_LEAST = {"auc": 0.5, "r2": 0.0}
+_TOLERANCE = -0.02
+_MIN_POSITIVES = 30
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The model and the training of one surface, as ``surface.yaml`` has them."""
+
+    model: Mapping[str, Any]
+    training: Mapping[str, Any]
+
+
+def source_surface(name: str, features: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
+    """What the source's ``surface.yaml`` says."""
+    return {
+        "name": name,
+        "features": dict(features),
+        "tasks": {
+            LIKE: {"kind": "binary", "label": LIKE, "ungated": _UNGATED},
+            RATING: {"kind": "regression", "label": RATING, "ungated": _UNGATED},
+        },
+        "model": dict(shape.model),
+        "training": dict(shape.training),
+    }
+
+
+def target_surface(
+    name: str,
+    features: Mapping[str, Any],
+    own_task: str,
+    teacher: Mapping[str, Any],
+    shape: Shape,
+    slices: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What the target's ``surface.yaml`` says; `own_task` is the one that is not distilled."""
+    content = {
+        "name": name,
+        "features": dict(features),
+        "tasks": {
+            LIKE: {"kind": "binary", "label": LIKE, "distil": {"from": LIKE}, "gates": _gates("auc")},
+            RATING: {"kind": "regression", "label": RATING, "distil": {"from": RATING}, "gates": _gates("r2")},
+            own_task: {"kind": "binary", "label": own_task, "gates": _gates("auc")},
+        },
+        "teacher": dict(teacher),
+    }
+    if slices:
+        content["slices"] = dict(slices)
+    return content | {"model": dict(shape.model), "training": dict(shape.training)}
+
+
+def split_source(columns: Columns, rng: np.random.Generator) -> dict[str, Columns]:
+    """Sets a random tenth of the source's rows aside for evaluation."""
+    rows = len(next(iter(columns.values())).values)
+    aside = np.zeros(rows, dtype=np.bool_)
+    aside[rng.choice(rows, size=max(1, round(SOURCE_EVAL_SHARE * rows)), replace=False)] = True
+    return {TRAIN_SPLIT: select(columns, ~aside), EVAL_SPLIT: select(columns, aside)}
+
+
+def select(columns: Columns, rows: NDArray[np.bool_]) -> Columns:
+    """The rows of `columns` where `rows` is true."""
+    return {
+        name: Column(column.values[rows], None if column.present is None else column.present[rows])
+        for name, column in columns.items()
+    }
+
+
+def _gates(metric: str) -> list[dict[str, Any]]:
+    gate = {
+        "metric": metric,
+        "at_least": _AT_LEAST[metric],
+        "vs_last_blessed": {"at_least": _TOLERANCE},
+        "vs_control": {"at_least": _TOLERANCE},
+    }
+    return [gate | ({"min_positives": _MIN_POSITIVES} if metric == "auc" else {})]
+
+
+def check_ratings(path: Path, values: NDArray[Any]) -> None:
+    """Raises an InputError naming the first of `values` that is no whole number from 1 to 5."""
+    allowed = np.isin(values, np.arange(LOWEST, HIGHEST + 1))
+    if not allowed.all():
+        row = int(np.flatnonzero(~allowed)[0])
+        raise InputError(
+            f"{path}: expected ratings that are whole numbers from {LOWEST} to {HIGHEST}; "
+            f"found {values[row]}. Check that this is the right file."
+        )
+
+
+def read_bytes(path: Path, what: str) -> bytes:
+    """The content of a file that the user named.
+
+    Raises:
+      InputError: It cannot be read; the message says `what` was expected there.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: expected {what}; it cannot be read ({error.strerror}). Check the path.") from error
+
+
+def fingerprint(*contents: bytes) -> str:
+    """SHA-256 over the files a data set was made from."""
+    digest = hashlib.sha256()
+    for content in contents:
+        digest.update(content)
+    return digest.hexdigest()
