@@ -1,0 +1,1 @@
+"""The front door: the `crosskd` command, one module a command."""

@@ -142,8 +142,9 @@ def _dense(column: Any) -> tf.Tensor:
         return column
     absent = "" if column.dtype == tf.string else float("nan")
     values = column.values if column.dtype == tf.string else tf.cast(column.values, tf.float32)
-    rows = tf.sparse.reset_shape(tf.SparseTensor(column.indices, values, column.dense_shape))
+    rows = tf.SparseTensor(column.indices, values, column.dense_shape)
     dense = tf.sparse.to_dense(rows, default_value=absent)
+    # A batch in which no example has the value is zero columns wide.
     padded = tf.pad(dense, [[0, 0], [0, 1]], constant_values=absent)
     return padded[:, 0]
 

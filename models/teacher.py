@@ -14,6 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow_metadata.proto.v0 import schema_pb2
 
 from models import inputs, training
 from models.columns import hard_label_column, hard_label_columns
@@ -24,6 +25,8 @@ from schema.loader import SurfaceFolder, load_surface
 from schema.surface import TRAIN_SPLIT, Feature, FeatureKind, Surface
 
 EXAMPLES_SIGNATURE = "examples"
+
+_DTYPES = {schema_pb2.INT: "int64", schema_pb2.FLOAT: "float32"}
 
 # Out of vocabulary is index 0; known ids follow in ascending order.
 _OOV = 1
@@ -68,6 +71,7 @@ def train_teacher(
     if Path(out).exists():
         raise InputError(f"{out}: already exists; choose another path, or remove it to train again")
     surface = loaded.surface
+    keras.utils.set_random_seed(surface.training.seed)
     columns = _read(loaded, Path(examples) / TRAIN_SPLIT)
     encoders = {name: _encoder(name, feature, columns[name]) for name, feature in surface.features.items()}
     statistics = training.label_statistics(surface, columns)
@@ -164,7 +168,8 @@ def _export(
     loaded: SurfaceFolder,
     out: str,
 ) -> None:
-    raw = {name: _raw_input(name, surface.features[name]) for name in encoders}
+    dtypes = {column.name: _DTYPES[column.type] for column in loaded.schema.feature if column.type in _DTYPES}
+    raw = {name: _raw_input(name, surface.features[name], dtypes[name]) for name in encoders}
     logits = ranker.logits({name: encoder(raw[name]) for name, encoder in encoders.items()})
     model = keras.Model(raw, logits, name="teacher")
     tensors = {name: tf.TensorSpec([None, *each.shape[1:]], each.dtype, name=name) for name, each in raw.items()}
@@ -180,9 +185,8 @@ def _export(
     export_teacher(model, {SIGNATURE: (on_tensors, [tensors]), EXAMPLES_SIGNATURE: (on_examples, strings)}, out)
 
 
-def _raw_input(name: str, feature: Feature) -> keras.KerasTensor:
+def _raw_input(name: str, feature: Feature, dtype: str) -> keras.KerasTensor:
     shape = () if feature.size == 1 else (feature.size,)
-    dtype = "int64" if feature.kind is FeatureKind.CATEGORICAL else "float32"
     return keras.Input(shape, dtype=dtype, name=name)
 
 

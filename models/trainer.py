@@ -14,7 +14,6 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from models import inputs, training
 from models.columns import hard_label_columns, soft_label_columns
 from models.export import export_student
-from models.preprocessing import vocabulary_name
 from models.ranker import Ranker, build
 from schema.surface import FeatureKind, Surface
 
@@ -59,6 +58,8 @@ def train(
     Returns:
       The trained ranker, and the history of its losses per epoch.
     """
+    # Before the data are set up, too: tf.data derives the order of shuffling from it.
+    keras.utils.set_random_seed(surface.training.seed)
     transform = tft.TFTransformOutput(transform_dir)
     spec = transform.transformed_feature_spec()
     hard = list(hard_label_columns(surface).values())

@@ -97,17 +97,10 @@ class _Trainable(keras.Model):
         self.terms = list(terms)
         self.means = {each.head: keras.metrics.Mean(name=each.head) for each in self.terms}
         self.hard_mean = keras.metrics.Mean(name=HARD_LOSS)
-        self.soft_mean = keras.metrics.Mean(name=SOFT_LOSS)
+        self.soft_mean = keras.metrics.Mean(name=SOFT_LOSS) if any(each.soft for each in self.terms) else None
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> Mapping[str, tf.Tensor]:
         return self.model(inputs, training=training)
-
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        parts = [self.hard_mean]
-        if any(each.soft for each in self.terms):
-            parts.append(self.soft_mean)
-        return [*super().metrics, *parts, *self.means.values()]
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
@@ -122,7 +115,8 @@ class _Trainable(keras.Model):
             else:
                 hard += each.weight * value
         self.hard_mean.update_state(hard)
-        self.soft_mean.update_state(soft)
+        if self.soft_mean is not None:
+            self.soft_mean.update_state(soft)
         return tf.add_n([hard, soft, *self.losses])
 
 
@@ -149,7 +143,6 @@ def fit(
     Returns:
       Per epoch: `loss`, `hard_loss`, `soft_loss`, each head's loss, and all with `val_`.
     """
-    keras.utils.set_random_seed(surface.training.seed)
     model = _Trainable(ranker.training, terms)
     model.compile(
         optimizer=keras.optimizers.Adam(surface.training.learning_rate),

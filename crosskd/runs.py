@@ -1,0 +1,96 @@
+"""Reads what runs left in ML Metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ml_metadata.metadata_store import MetadataStore
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+from schema.errors import InputError
+
+METADATA_FILE = "metadata.sqlite"
+_RUN_CONTEXT = "pipeline_run"
+_PIPELINE_CONTEXT = "pipeline"
+_NODE_CONTEXT = "node"
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node of a run.
+
+    Attributes:
+      state: Of its execution: `COMPLETE`, `CACHED`, `FAILED`, ...
+      seconds: How long it ran.
+      outputs: Output key to the artifacts' URIs and custom properties.
+    """
+
+    state: str
+    seconds: float
+    outputs: Mapping[str, list[tuple[str, dict[str, Any]]]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a pipeline; `nodes` by node id."""
+
+    run_id: str
+    pipeline: str
+    nodes: Mapping[str, Node]
+
+    def output(self, node: str, key: str) -> tuple[str, dict[str, Any]] | None:
+        """URI and custom properties of a node's output; None if the node did not get there."""
+        artifacts = self.nodes[node].outputs.get(key, []) if node in self.nodes else []
+        return artifacts[0] if artifacts else None
+
+
+def newest_run(root: Path) -> Run:
+    """The run that started last under `root`.
+
+    Raises:
+      InputError: There is none.
+    """
+    file = root / METADATA_FILE
+    if not file.is_file():
+        raise InputError(
+            f"{root}: expected the root of a run (with {METADATA_FILE} in it). Start one with `crosskd run`."
+        )
+    store = _open(file)
+    contexts = store.get_contexts_by_type(_RUN_CONTEXT)
+    if not contexts:
+        raise InputError(f"{root}: no run has started here yet. Start one with `crosskd run`.")
+    newest = max(contexts, key=lambda context: context.id)
+    executions = store.get_executions_by_context(newest.id)
+    nodes = {_context_name(store, execution, _NODE_CONTEXT): _node(store, execution) for execution in executions}
+    pipeline = _context_name(store, executions[0], _PIPELINE_CONTEXT) if executions else ""
+    return Run(newest.name, pipeline, {name.removeprefix(f"{pipeline}."): node for name, node in nodes.items()})
+
+
+def _open(file: Path) -> MetadataStore:
+    config = mlmd.ConnectionConfig()
+    config.sqlite.filename_uri = str(file)
+    config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READONLY
+    return MetadataStore(config)
+
+
+def _context_name(store: MetadataStore, execution: mlmd.Execution, kind: str) -> str:
+    names = [context.name for context in store.get_contexts_by_execution(execution.id) if context.type == kind]
+    return names[0] if names else ""
+
+
+def _node(store: MetadataStore, execution: mlmd.Execution) -> Node:
+    events = [e for e in store.get_events_by_execution_ids([execution.id]) if e.type == mlmd.Event.OUTPUT]
+    artifacts = {artifact.id: artifact for artifact in store.get_artifacts_by_id([e.artifact_id for e in events])}
+    outputs: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+    for event in events:
+        artifact = artifacts[event.artifact_id]
+        outputs.setdefault(event.path.steps[0].key, []).append((artifact.uri, _properties(artifact)))
+    took = (execution.last_update_time_since_epoch - execution.create_time_since_epoch) / 1000
+    return Node(mlmd.Execution.State.Name(execution.last_known_state), took, outputs)
+
+
+def _properties(artifact: mlmd.Artifact) -> dict[str, Any]:
+    return {name: getattr(value, str(value.WhichOneof("value"))) for name, value in artifact.custom_properties.items()}

@@ -1,0 +1,88 @@
+"""What a person at the terminal sees, apart from what libraries print."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+
+class Exit(IntEnum):
+    """Exit codes of every command."""
+
+    OK = 0
+    FAILED = 1
+    BAD_INPUT = 2
+    NOT_BLESSED = 3
+    INTERRUPTED = 130
+
+
+class Terminal:
+    """Standard output and standard error, kept apart from the libraries' noise.
+
+    TensorFlow and Beam write to the process's file descriptors from C++ threads.  Inside
+    `noise_to`, those descriptors point to a log file, and the consoles here to
+    duplicates of the original ones.
+    """
+
+    def __init__(self) -> None:
+        self.out = Console()
+        self.err = Console(stderr=True)
+
+    @contextmanager
+    def noise_to(self, log: Path) -> Iterator[None]:
+        """Sends everything but our own lines to `log` for the time being."""
+        log.parent.mkdir(parents=True, exist_ok=True)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        kept = os.dup(1), os.dup(2)
+        before = self.out, self.err
+        with log.open("ab", buffering=0) as file, os.fdopen(kept[0], "w") as out, os.fdopen(kept[1], "w") as err:
+            self.out, self.err = _like(before[0], out), _like(before[1], err)
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+            try:
+                yield
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                out.flush()
+                err.flush()
+                os.dup2(kept[0], 1)
+                os.dup2(kept[1], 2)
+                self.out, self.err = before
+
+    def say(self, text: str) -> None:
+        """One line of progress, on standard error so that --json stays clean."""
+        self.err.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def complain(self, text: str) -> None:
+        """An error, without markup: paths and messages may hold brackets."""
+        self.err.print("error:", style="bold red", end=" ")
+        self.err.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def json(self, value: Any) -> None:
+        """A value for a program, on standard output."""
+        self.out.file.write(json.dumps(value, indent=2) + "\n")
+        self.out.file.flush()
+
+
+def _like(console: Console, file: Any) -> Console:
+    return Console(file=file, force_terminal=console.is_terminal, width=console.width)
+
+
+def seconds(started: float) -> str:
+    """Time since `started` (of `time.monotonic`), for people."""
+    passed = time.monotonic() - started
+    return f"{passed:.1f} s" if passed < 60 else f"{int(passed // 60)} min {int(passed % 60):02d} s"
+
+
+TERMINAL = Terminal()

@@ -1,0 +1,78 @@
+"""`crosskd world`: writes a data set to run on, with its surface folders."""
+
+from __future__ import annotations
+
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crosskd.terminal import TERMINAL, seconds
+
+app = typer.Typer(help="Write a data set (examples and surface folders) to run on.", no_args_is_help=True)
+
+Out = Annotated[Path, typer.Option(help="Folder to write; one folder a domain or surface is made in it.")]
+Seed = Annotated[int, typer.Option(help="Seed; the same seed gives the same bytes.")]
+Rows = Annotated[int, typer.Option(help="Target rows for training; the rest is for evaluation.")]
+
+
+class Size(StrEnum):
+    """How large the simulated world is."""
+
+    SMALL = "small"
+    PAPER = "paper"
+
+
+@app.command("simulated")
+def simulated(out: Out, size: Annotated[Size, typer.Option(help="Row counts.")] = Size.SMALL, seed: Seed = 0) -> None:
+    """Write the embedded two-surface world: video (source), homepage and radio (targets)."""
+    from worlds import simulated
+
+    _report(time.monotonic(), simulated.write(out, size=size.value, seed=seed, progress=TERMINAL.say))
+
+
+@app.command("ciao")
+def ciao(
+    ratings: Annotated[Path, typer.Option(help="The file ratings.tsv.gz.")],
+    target: Annotated[int, typer.Option(help="Category that is the target; all others are the source.")],
+    out: Out,
+) -> None:
+    """Write one category of the Ciao ratings as target, all others as source."""
+    from worlds import ciao
+
+    _report(time.monotonic(), ciao.write(ratings, target, out))
+
+
+@app.command("coat")
+def coat(
+    data: Annotated[Path, typer.Option(help="Folder with train.ascii, test.ascii and the feature files.")],
+    out: Out,
+    rows: Rows = 1000,
+    seed: Seed = 0,
+) -> None:
+    """Write the Coat ratings: self-chosen ones as source, randomly shown ones as target."""
+    from worlds import two_exposures
+
+    _report(time.monotonic(), two_exposures.write_coat(data, rows=rows, seed=seed, out=out))
+
+
+@app.command("yahoo-r3")
+def yahoo_r3(
+    chosen: Annotated[Path, typer.Option(help="Self-chosen ratings, lines of user,item,rating.")],
+    shown: Annotated[Path, typer.Option(help="Randomly shown ratings, lines of user,item,rating.")],
+    out: Out,
+    rows: Rows = 10000,
+    seed: Seed = 0,
+) -> None:
+    """Write Yahoo! R3, or any set of its two-file form, as source and target."""
+    from worlds import two_exposures
+
+    _report(time.monotonic(), two_exposures.write_yahoo_r3(chosen, shown, rows=rows, seed=seed, out=out))
+
+
+def _report(started: float, folders: list[Path]) -> None:
+    for folder in folders:
+        TERMINAL.say(f"wrote {folder}")
+    TERMINAL.say(f"done in {seconds(started)}")

@@ -1,0 +1,111 @@
+"""A tiny surface with Transform's output, made once for all tests of models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import apache_beam as beam
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_transform as tft
+import tensorflow_transform.beam as tft_beam
+from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, schema_utils
+
+from models.preprocessing import preprocessing_fn
+from schema.surface import Surface
+
+ROWS = 400
+
+SURFACE = Surface.model_validate(
+    {
+        "name": "tiny",
+        "features": {
+            "user": {"kind": "categorical", "side": "user", "embedding": 4},
+            "genre": {"kind": "categorical", "side": "item", "default": "unknown", "embedding": 2},
+            "match": {"kind": "numeric", "side": "cross"},
+            "content": {"kind": "numeric", "side": "item", "size": 2},
+            "age": {"kind": "numeric", "default": 1.5},
+        },
+        "tasks": {
+            "click": {"kind": "binary", "label": "clicked", "distil": {"from": "click"}, "ungated": "test"},
+            "minutes": {"kind": "regression", "label": "minutes", "ungated": "test"},
+        },
+        "teacher": {
+            "tasks": {"click": {"kind": "binary"}, "stay": {"kind": "binary"}},
+            "features": {"user": {"dtype": "int"}},
+        },
+        "non_serving_heads": {"stay": {"from": "stay"}},
+        "model": {"trunk": [8], "tower": [4], "dropout": 0.1},
+        "training": {"epochs": 3, "batch_size": 32, "validation_fraction": 0.2},
+    }
+)
+
+RAW_SPEC = {
+    "user": tf.io.FixedLenFeature([], tf.int64),
+    "genre": tf.io.VarLenFeature(tf.string),
+    "match": tf.io.FixedLenFeature([], tf.float32),
+    "content": tf.io.FixedLenFeature([2], tf.float32),
+    "age": tf.io.VarLenFeature(tf.float32),
+    "clicked": tf.io.FixedLenFeature([], tf.int64),
+    "minutes": tf.io.VarLenFeature(tf.float32),
+    "teacher/click": tf.io.VarLenFeature(tf.float32),
+    "teacher/stay": tf.io.VarLenFeature(tf.float32),
+}
+
+
+@dataclass(frozen=True)
+class Transformed:
+    """Raw rows, and where Transform's graph and transformed examples are."""
+
+    raw: list[dict]
+    graph: str
+    train_files: list[str]
+
+
+def raw_rows() -> list[dict]:
+    rng = np.random.default_rng(0)
+    rows = []
+    for index in range(ROWS):
+        match = float(rng.normal())
+        clicked = int(rng.random() < 1 / (1 + np.exp(-2 * match)))
+        rows.append(
+            {
+                "user": index % 7,
+                "genre": ["rock"] if index % 3 else [],
+                "match": match,
+                "content": [float(index % 5), 2.0],
+                "age": [float(index % 4)] if index % 2 else [],
+                "clicked": clicked,
+                "minutes": [3.0 + match] if clicked else [],
+                "teacher/click": [10.0 + 2 * match] if index % 10 else [],
+                "teacher/stay": [-match],
+            }
+        )
+    return rows
+
+
+@pytest.fixture(scope="session")
+def transformed(tmp_path_factory: pytest.TempPathFactory) -> Transformed:
+    folder = tmp_path_factory.mktemp("transform")
+    rows = raw_rows()
+    metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(RAW_SPEC))
+    config = {"surface": SURFACE.model_dump_json(by_alias=True)}
+    with (
+        beam.Pipeline(argv=["--runner=FnApiRunner"]) as pipeline,
+        tft_beam.Context(temp_dir=str(folder / "tmp")),
+    ):
+        raw = pipeline | beam.Create(rows), metadata
+        (data, transformed_metadata), function = raw | tft_beam.AnalyzeAndTransformDataset(
+            lambda inputs: preprocessing_fn(inputs, config)
+        )
+        coder = tft.coders.ExampleProtoCoder(transformed_metadata.schema)
+        _ = (
+            data
+            | beam.Map(coder.encode)
+            | beam.io.WriteToTFRecord(str(folder / "train"), file_name_suffix=".gz", num_shards=2)
+        )
+        _ = function | tft_beam.WriteTransformFn(str(folder / "graph"))
+    metadata_io.write_metadata(metadata, str(folder / "graph" / tft.TFTransformOutput.RAW_METADATA_DIR))
+    return Transformed(rows, str(folder / "graph"), [str(Path(folder) / "train*")])

@@ -1,0 +1,64 @@
+import math
+
+import numpy as np
+import pytest
+
+from models.ranker import LabelStatistics, build
+from tests.models.conftest import SURFACE
+
+SIZES = {"user": 8, "genre": 3}
+STATISTICS = {"click": LabelStatistics(0.2, 0.4), "minutes": LabelStatistics(3.0, 2.0)}
+BATCH = {
+    "user": np.array([1, 2, 7]),
+    "genre": np.array([0, 1, 2]),
+    "match": np.array([[0.1], [0.2], [0.3]], np.float32),
+    "content": np.ones((3, 2), np.float32),
+    "age": np.zeros((3, 1), np.float32),
+}
+
+
+@pytest.fixture(scope="module")
+def student():
+    return build(SURFACE, SIZES, STATISTICS, distil=True)
+
+
+@pytest.fixture(scope="module")
+def control():
+    return build(SURFACE, SIZES, STATISTICS, distil=False)
+
+
+def test_student_has_serving_distillation_and_non_serving_heads(student, control):
+    heads = {"serving_click", "serving_minutes", "distillation_click", "distillation_stay"}
+    assert set(student.training.output) == heads
+    assert set(control.training.output) == {"serving_click", "serving_minutes"}
+
+
+def test_the_serving_model_holds_only_what_serves(student, control):
+    names = {layer.name for layer in student.serving.layers}
+    assert not [name for name in names if "distillation" in name or "stay" in name]
+    assert student.serving.count_params() == control.serving.count_params()
+
+
+def test_student_and_control_start_from_the_same_weights(student, control):
+    before = control.serving(BATCH)
+    for task, value in student.serving(BATCH).items():
+        np.testing.assert_array_equal(value, before[task])
+
+
+def test_another_seed_gives_other_weights(student):
+    training = SURFACE.training.model_copy(update={"seed": 1})
+    other = build(SURFACE.model_copy(update={"training": training}), SIZES, STATISTICS, distil=True)
+    assert not np.allclose(other.serving(BATCH)["minutes"], student.serving(BATCH)["minutes"])
+
+
+def test_served_values_are_probabilities_and_label_units(student):
+    raw, served, logits = student.training(BATCH), student.serving(BATCH), student.logits(BATCH)
+    click = np.ravel(raw["serving_click"])
+    np.testing.assert_allclose(served["click"], 1 / (1 + np.exp(-click)), rtol=1e-6)
+    np.testing.assert_allclose(logits["click"], click, rtol=1e-6)
+    np.testing.assert_allclose(served["minutes"], 3 + 2 * np.ravel(raw["serving_minutes"]), rtol=1e-6)
+
+
+def test_a_binary_head_starts_at_the_base_rate(student):
+    bias = student.training.get_layer("serving_click").bias.numpy()
+    assert bias == pytest.approx([math.log(0.2 / 0.8)])

@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models.export import EXAMPLES_INPUT, SIGNATURE, export_student
+from models.trainer import Arm, train
+from tests.models.conftest import SURFACE
+
+
+@pytest.fixture(scope="module")
+def student(transformed, tmp_path_factory):
+    logs = str(tmp_path_factory.mktemp("logs"))
+    ranker, history = train(SURFACE, Arm.STUDENT, transformed.graph, transformed.train_files, logs)
+    out = str(tmp_path_factory.mktemp("export") / "model")
+    export_student(ranker, SURFACE, transformed.graph, out)
+    return ranker, history, out
+
+
+@pytest.fixture(scope="module")
+def requests(transformed):
+    def example(row, *, optional: bool):
+        features = tf.train.Features()
+        features.feature["user"].int64_list.value.append(row["user"])
+        features.feature["match"].float_list.value.append(row["match"])
+        features.feature["content"].float_list.value.extend(row["content"])
+        if optional and row["genre"]:
+            features.feature["genre"].bytes_list.value.append(row["genre"][0].encode())
+        return tf.train.Example(features=features).SerializeToString()
+
+    return [example(row, optional=index != 0) for index, row in enumerate(transformed.raw[:20])]
+
+
+def served(path, requests):
+    return tf.saved_model.load(path).signatures[SIGNATURE](**{EXAMPLES_INPUT: tf.constant(requests)})
+
+
+def test_history_holds_hard_and_soft_losses_of_every_epoch(student):
+    history = student[1]
+    for name in ("loss", "hard_loss", "soft_loss", "val_hard_loss", "distillation_stay", "serving_click"):
+        assert len(history[name]) == SURFACE.training.epochs
+    assert history["soft_loss"][-1] < history["soft_loss"][0]
+
+
+def test_the_same_seed_trains_the_same_model(student, transformed, tmp_path):
+    again, _ = train(SURFACE, Arm.STUDENT, transformed.graph, transformed.train_files, str(tmp_path))
+    for old, new in zip(student[0].serving.get_weights(), again.serving.get_weights(), strict=True):
+        np.testing.assert_allclose(old, new, atol=1e-5)
+
+
+def test_control_takes_the_same_steps_without_soft_losses(student, transformed, tmp_path):
+    ranker, history = train(SURFACE, Arm.CONTROL, transformed.graph, transformed.train_files, str(tmp_path))
+    assert len(history["loss"]) == len(student[1]["loss"])
+    assert "soft_loss" not in history
+    assert set(ranker.training.output) == {"serving_click", "serving_minutes"}
+
+
+def test_the_export_takes_requests_without_labels(student, requests):
+    outputs = served(student[2], requests)
+    assert set(outputs) == {"click", "minutes"}
+    clicks = outputs["click"].numpy()
+    assert clicks.shape == (20,)
+    assert ((clicks > 0) & (clicks < 1)).all()
+
+
+def test_the_export_says_the_same_in_a_tf1_session(student, requests):
+    expected = served(student[2], requests)
+    with tf.Graph().as_default() as graph, tf.compat.v1.Session(graph=graph) as session:
+        loaded = tf.compat.v1.saved_model.load(session, ["serve"], student[2])
+        signature = loaded.signature_def[SIGNATURE]
+        outputs = {task: tensor.name for task, tensor in signature.outputs.items()}
+        found = session.run(outputs, {signature.inputs[EXAMPLES_INPUT].name: requests})
+    for task, values in found.items():
+        np.testing.assert_allclose(values, expected[task].numpy(), atol=1e-6)
+
+
+def test_the_export_knows_nothing_of_labels_or_the_teacher(student):
+    graph = (tf.io.gfile.GFile(f"{student[2]}/saved_model.pb", "rb")).read()
+    for word in (b"teacher", b"label", b"distillation", b"clicked", b"stay"):
+        assert word not in graph
+
+
+def test_a_request_without_a_required_feature_is_an_error(student):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="content"):
+        served(student[2], [tf.train.Example().SerializeToString()])
