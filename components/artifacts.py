@@ -1,0 +1,22 @@
+"""Artifact types of this project's own components."""
+
+from tfx.types.artifact import Artifact
+
+
+class LabelReport(Artifact):
+    """What the teacher saw and what it said: one file, ``report.json``.
+
+    Read it with `components.teacher_labeler.report.read`.
+    """
+
+    TYPE_NAME = "LabelReport"
+
+
+class DeadLetters(Artifact):
+    """Records that could not be labelled: ``Split-<split>/*.jsonl.gz``, one JSON object a line.
+
+    Each object holds split, file, position (0 is the file's first record), reason, detail
+    and the raw record in base 64.  A shard without such records has no file.
+    """
+
+    TYPE_NAME = "DeadLetters"

@@ -1,0 +1,96 @@
+"""TeacherLabeler: runs a teacher as it is over examples and appends its logits to them."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.types import channel_utils, standard_artifacts
+from tfx.types.channel import BaseChannel
+
+from components.artifacts import DeadLetters, LabelReport
+from components.teacher_labeler import options
+from components.teacher_labeler.adaptation import default_values
+from components.teacher_labeler.columns import teacher_of
+from components.teacher_labeler.executor import Executor
+from components.teacher_labeler.spec import TeacherLabelerSpec
+from schema.errors import InputError
+from schema.surface import Surface
+
+
+class TeacherLabeler(base_beam_component.BaseBeamComponent):
+    """A Beam component that adds soft labels to examples.
+
+    Component `outputs` contains:
+
+     - `labelled_examples`: `standard_artifacts.Examples`: the input's splits, records, order,
+       span and version, each record with a float feature ``teacher/<task>`` for every task of
+       `surface.teacher.tasks`.  Several input artifacts give as many output artifacts, one each
+       and in the same order, as with Transform.
+     - `label_report`: `components.artifacts.LabelReport`.
+     - `dead_letters`: `components.artifacts.DeadLetters`.
+
+    Example:
+      ```python
+      labeler = TeacherLabeler(
+          examples=example_gen.outputs["examples"],
+          teacher=teacher_importer.outputs["result"],
+          surface=surface.model_dump_json(by_alias=True),
+          teacher_fingerprint=fingerprint(teacher_uri),
+      )
+      ```
+    """
+
+    SPEC_CLASS = TeacherLabelerSpec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
+
+    def __init__(
+        self,
+        examples: BaseChannel,
+        teacher: BaseChannel,
+        surface: str,
+        teacher_fingerprint: str,
+        batch_size: int = options.DEFAULT_BATCH_SIZE,
+        compression_level: int = options.DEFAULT_COMPRESSION_LEVEL,
+        max_bad_fraction: float = options.DEFAULT_MAX_BAD_FRACTION,
+    ) -> None:
+        """Constructs the component.
+
+        Args:
+          examples: Channel of `standard_artifacts.Examples`: gzipped TFRecords of tf.Example.
+          teacher: Channel of `standard_artifacts.Model`, a SavedModel at the artifact's URI or
+            under ``Format-Serving``.
+          surface: A `schema.surface.Surface` as JSON, with a teacher section.
+          teacher_fingerprint: `components.teacher_labeler.fingerprint.fingerprint` of the
+            teacher.  It is part of the cache key: a teacher that changed under the same path is
+            not served from the cache.
+          batch_size: Records per call of the teacher.
+          compression_level: Of the gzipped output, 0 to 9.
+          max_bad_fraction: Part of a split's records that may become dead letters.
+
+        Raises:
+          InputError: The surface is not one, has no teacher, or an option is out of its range.
+        """
+        _check_surface(surface)
+        options.LabelOptions(batch_size, compression_level, max_bad_fraction)
+        spec = TeacherLabelerSpec(
+            examples=examples,
+            teacher=teacher,
+            surface=surface,
+            teacher_fingerprint=teacher_fingerprint,
+            batch_size=batch_size,
+            compression_level=compression_level,
+            max_bad_fraction=float(max_bad_fraction),
+            labelled_examples=channel_utils.as_channel([standard_artifacts.Examples()]),
+            label_report=channel_utils.as_channel([LabelReport()]),
+            dead_letters=channel_utils.as_channel([DeadLetters()]),
+        )
+        super().__init__(spec=spec)
+
+
+def _check_surface(surface: str) -> None:
+    try:
+        parsed = Surface.model_validate_json(surface)
+    except ValidationError as error:
+        raise InputError(f"TeacherLabeler: surface: expected a Surface as JSON: {error}") from error
+    for name, feature in teacher_of(parsed).features.items():
+        default_values(name, feature)

@@ -1,0 +1,89 @@
+"""Executor of TeacherLabeler: checks, runs the Beam job, and publishes all of its results or none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tfx.dsl.components.base import base_beam_executor
+from tfx.types import Artifact, artifact_utils
+
+from components.teacher_labeler import report, spec
+from components.teacher_labeler.columns import teacher_of
+from components.teacher_labeler.examples import describe_outputs, list_shards, match_outputs
+from components.teacher_labeler.fingerprint import fingerprint
+from components.teacher_labeler.job import run_job
+from components.teacher_labeler.options import LabelOptions
+from components.teacher_labeler.plan import LabelPlan, Shard
+from components.teacher_labeler.preflight import probe_kinds
+from components.teacher_labeler.signature import read_signature
+from components.teacher_labeler.staging import Staging
+from components.teacher_labeler.verdict import check_summary
+from schema.errors import InputError
+from schema.surface import Surface
+
+Artifacts = dict[str, list[Artifact]]
+
+
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """Labels examples with a teacher."""
+
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
+        """Labels every split of every input artifact.
+
+        Args:
+          input_dict:
+            - examples: One or more Examples artifacts.
+            - teacher: The teacher, a Model artifact.
+          output_dict:
+            - labelled_examples: Examples; becomes one artifact for each of the input.
+            - label_report: LabelReport.
+            - dead_letters: DeadLetters.
+          exec_properties: The keys of `TeacherLabelerSpec.PARAMETERS`.
+
+        Raises:
+          InputError: The teacher does not fit the surface, the examples cannot be labelled, or
+            too many of them.  Then no shard has its final name.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        examples = input_dict[spec.EXAMPLES_KEY]
+        teacher = artifact_utils.get_single_uri(input_dict[spec.TEACHER_KEY])
+        labelled = artifact_utils.get_single_instance(output_dict[spec.LABELLED_EXAMPLES_KEY])
+        dead_letters = artifact_utils.get_single_uri(output_dict[spec.DEAD_LETTERS_KEY])
+        report_uri = artifact_utils.get_single_uri(output_dict[spec.LABEL_REPORT_KEY])
+
+        staging = Staging(labelled.uri, dead_letters)
+        outputs = match_outputs(labelled, examples)
+        shards = list_shards(examples, outputs, staging)
+        plan = _make_plan(teacher, exec_properties, shards)
+        with staging.expect(shards):
+            run_job(self._make_beam_pipeline(), plan, shards, staging.marker, staging.summary)
+            summary = staging.read_summary()
+            label_report = check_summary(summary, plan, len(shards))
+            staging.commit(summary.files)
+        describe_outputs(outputs, examples, plan.teacher_fingerprint)
+        output_dict[spec.LABELLED_EXAMPLES_KEY] = outputs
+        report.write(report_uri, label_report)
+
+
+def _make_plan(teacher_uri: str, exec_properties: dict[str, Any], shards: Sequence[Shard]) -> LabelPlan:
+    """Checks all that can be checked before the job starts."""
+    surface = Surface.model_validate_json(exec_properties[spec.SURFACE_KEY])
+    options = LabelOptions(
+        exec_properties[spec.BATCH_SIZE_KEY],
+        exec_properties[spec.COMPRESSION_LEVEL_KEY],
+        exec_properties[spec.MAX_BAD_FRACTION_KEY],
+    )
+    signature = read_signature(teacher_uri, teacher_of(surface))
+    _check_fingerprint(teacher_uri, exec_properties[spec.TEACHER_FINGERPRINT_KEY])
+    kinds = probe_kinds(shards, surface)
+    return LabelPlan(surface, signature, exec_properties[spec.TEACHER_FINGERPRINT_KEY], kinds, options)
+
+
+def _check_fingerprint(teacher_uri: str, expected: str) -> None:
+    found = fingerprint(teacher_uri)
+    if found != expected:
+        raise InputError(
+            f"{teacher_uri}: the teacher is not the one this run was set up with: expected fingerprint {expected!r}, "
+            f"found {found!r}. Start the run again, so that it is set up with the teacher as it is."
+        )

@@ -1,0 +1,41 @@
+"""How the labeller works, apart from what it labels: sizes, compression and the bound on bad records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schema.errors import InputError
+
+DEFAULT_BATCH_SIZE = 1024
+DEFAULT_COMPRESSION_LEVEL = 1
+DEFAULT_MAX_BAD_FRACTION = 0.001
+
+
+@dataclass(frozen=True)
+class LabelOptions:
+    """Options of one labelling run.
+
+    Attributes:
+      batch_size: Records per call of the teacher.
+      compression_level: Of the gzipped output, 0 (stored) to 9; 1 is the fastest that compresses.
+      max_bad_fraction: Part of a split's records that may become dead letters; above it the run fails.
+    """
+
+    batch_size: int = DEFAULT_BATCH_SIZE
+    compression_level: int = DEFAULT_COMPRESSION_LEVEL
+    max_bad_fraction: float = DEFAULT_MAX_BAD_FRACTION
+
+    def __post_init__(self) -> None:
+        """Checks the ranges.
+
+        Raises:
+          InputError: A value is out of its range.
+        """
+        _expect(self.batch_size >= 1, "batch_size", "at least 1", self.batch_size)
+        _expect(0 <= self.compression_level <= 9, "compression_level", "0 to 9", self.compression_level)
+        _expect(0 <= self.max_bad_fraction <= 1, "max_bad_fraction", "0 to 1", self.max_bad_fraction)
+
+
+def _expect(holds: bool, name: str, expected: str, found: float) -> None:
+    if not holds:
+        raise InputError(f"TeacherLabeler: {name}: expected {expected}, found {found}")

@@ -1,0 +1,170 @@
+"""The teacher with its feature adaptation, callable on batches of serialized examples."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from components.teacher_labeler.adaptation import Adapted, adapt
+from components.teacher_labeler.columns import (
+    FLOAT,
+    INT,
+    STRING,
+    check_kinds,
+    needed_columns,
+    observe_kinds,
+    teacher_of,
+)
+from components.teacher_labeler.encoding import NumberField, NumberLayout, encode_strings
+from components.teacher_labeler.plan import LabelPlan
+from schema.errors import InputError
+from schema.surface import TeacherFeature
+
+_EXAMPLES_DTYPES = {FLOAT: tf.float32.name, INT: tf.int64.name, STRING: tf.string.name}
+_RAW = tf.TensorSpec([None], tf.string)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What came out for a batch.
+
+    Attributes:
+      logits: float32 [batch, teacher tasks].
+      labels: float32 [batch, hard labels], NaN where absent.
+      unfit: Boolean [batch]: rows whose logits mean nothing.
+      filled: Rows without fault in which each feature was filled, int [features].
+    """
+
+    logits: NDArray[np.float32]
+    labels: NDArray[np.float32]
+    unfit: NDArray[np.bool_]
+    filled: NDArray[np.int64]
+
+
+class TeacherProgram:
+    """A loaded teacher.  Thread-safe; loads once, and traces once per set of column kinds."""
+
+    def __init__(self, plan: LabelPlan) -> None:
+        self.plan = plan
+        self._lock = threading.Lock()
+        self._model = tf.saved_model.load(plan.signature.model_dir)
+        self._signature = self._model.signatures[plan.signature.name]
+        self._call = self._build(plan)
+
+    def __call__(self, raw: tf.Tensor) -> Scores:
+        """Labels a batch.
+
+        Args:
+          raw: String [batch], serialized tf.Examples.
+
+        Raises:
+          tf.errors.InvalidArgumentError: A record cannot be parsed or cast, or the teacher refused it.
+          InputError: The teacher did not give one number per example.
+        """
+        logits, labels, unfit, filled = self._call(raw)
+        if logits.shape[0] != raw.shape[0]:
+            raise InputError(
+                f"{self.plan.signature.model_dir}: signature {self.plan.signature.name!r}: expected one number per "
+                f"example, found {logits.shape[0]} for {raw.shape[0]} examples"
+            )
+        return Scores(logits.numpy(), labels.numpy(), unfit.numpy(), filled.numpy())
+
+    def learn_kinds(self, records: list[bytes], path: str) -> bool:
+        """Takes note of columns that `records` are the first to hold.
+
+        Returns:
+          Whether there were any; then a batch that failed may succeed now.
+
+        Raises:
+          InputError: A column's kind cannot be cast to what is needed.
+        """
+        with self._lock:
+            unknown = set(needed_columns(self.plan.surface)) - set(self.plan.kinds)
+            seen = observe_kinds(records, unknown)
+            if not seen:
+                return False
+            check_kinds(self.plan.surface, seen, path)
+            self.plan = replace(self.plan, kinds={**self.plan.kinds, **seen})
+            self._call = self._build(self.plan)
+            return True
+
+    def _build(self, plan: LabelPlan) -> Callable[[tf.Tensor], tuple[tf.Tensor, ...]]:
+        if teacher_of(plan.surface).takes == "tensors":
+            return self._build_for_tensors(plan)
+        return self._build_for_examples(plan)
+
+    def _build_for_tensors(self, plan: LabelPlan) -> Callable[[tf.Tensor], tuple[tf.Tensor, ...]]:
+        """Parsing, adaptation and teacher in one graph."""
+        specs = plan.signature.inputs
+
+        @tf.function(input_signature=[_RAW], autograph=False)
+        def call(raw: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            adapted = adapt(raw, plan.surface, plan.kinds, {name: spec.dtype for name, spec in specs.items()})
+            inputs = {
+                name: tensor if specs[name].rank == 2 else tf.squeeze(tensor, axis=1)
+                for name, tensor in adapted.inputs.items()
+            }
+            return (self._logits(self._signature(**inputs)), *_bookkeeping(adapted))
+
+        return call
+
+    def _build_for_examples(self, plan: LabelPlan) -> Callable[[tf.Tensor], tuple[tf.Tensor, ...]]:
+        """Adaptation in one graph, the examples rebuilt from its result, the teacher in another.
+
+        The teacher gets examples of the declared features only: what else the target's records
+        hold cannot reach a feature of the teacher that happens to bear the same name.
+        """
+        features = teacher_of(plan.surface).features
+        dtypes = {name: _EXAMPLES_DTYPES[feature.dtype] for name, feature in features.items()}
+        (argument,) = plan.signature.inputs
+        encode = _example_encoder(features)
+
+        @tf.function(input_signature=[_RAW], autograph=False)
+        def prepare(raw: tf.Tensor) -> tuple[Any, ...]:
+            adapted = adapt(raw, plan.surface, plan.kinds, dtypes)
+            return (adapted.inputs, *_bookkeeping(adapted))
+
+        @tf.function(input_signature=[_RAW], autograph=False)
+        def infer(serialized: tf.Tensor) -> tf.Tensor:
+            return self._logits(self._signature(**{argument: serialized}))
+
+        def call(raw: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            inputs, *rest = prepare(raw)
+            serialized = tf.constant(encode({name: tensor.numpy() for name, tensor in inputs.items()}))
+            return (infer(serialized), *rest)
+
+        return call
+
+    def _logits(self, outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """The outputs of all tasks, float32 [batch, tasks], in the surface's order."""
+        columns = []
+        for task in teacher_of(self.plan.surface).tasks:
+            output = outputs[self.plan.signature.outputs[task]]
+            columns.append(tf.cast(tf.reshape(output, [-1]), tf.float32))
+        return tf.stack(columns, axis=1)
+
+
+def _bookkeeping(adapted: Adapted) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Hard labels, unfit rows, and how many of the fit rows were filled, by feature."""
+    counted = tf.logical_and(adapted.filled, tf.logical_not(adapted.unfit)[:, tf.newaxis])
+    return adapted.labels, adapted.unfit, tf.reduce_sum(tf.cast(counted, tf.int64), axis=0)
+
+
+def _example_encoder(features: Mapping[str, TeacherFeature]) -> Callable[[Mapping[str, NDArray]], list[bytes]]:
+    numbers = [name for name, feature in features.items() if feature.dtype != STRING]
+    strings = [name for name, feature in features.items() if feature.dtype == STRING]
+    layout = NumberLayout([NumberField(name, features[name].dtype, features[name].size) for name in numbers])
+
+    def encode(inputs: Mapping[str, NDArray]) -> list[bytes]:
+        parts = [encode_strings(name, inputs[name]) for name in strings]
+        if numbers:
+            parts.append(layout.encode([inputs[name] for name in numbers]))
+        return parts[0] if len(parts) == 1 else [b"".join(pieces) for pieces in zip(*parts, strict=True)]
+
+    return encode

@@ -1,0 +1,152 @@
+"""Labels the batches of one file, in order, and keeps bad records from spoiling good ones.
+
+A batch that fails is split in halves until the records at fault stand alone: a single bad
+record costs about 2 log2(batch) calls, and no record is lost for its neighbour's sake.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from components.teacher_labeler.columns import Fault, Reason, find_fault, teacher_of
+from components.teacher_labeler.encoding import NumberField, NumberLayout
+from components.teacher_labeler.plan import LabelPlan
+from components.teacher_labeler.program import Scores, TeacherProgram
+from components.teacher_labeler.records import read_batches
+from schema.surface import soft_label
+
+_THREADS = 2  # one batch is encoded in Python while the other is in the graph
+
+
+@dataclass
+class LabelledBatch:
+    """One batch, done.
+
+    Attributes:
+      records: The labelled records: original bytes with the soft labels appended.
+      logits: float32 [adapted, teacher tasks]: also of rows with a non-finite logit.
+      labels: float32 [adapted, hard labels].
+      finite: Boolean [adapted]: the rows that were labelled.
+      filled: Rows in which each feature was filled, int [features].
+      rejected: Position in the file, fault and bytes of each record that was not labelled.
+    """
+
+    records: list[bytes]
+    logits: NDArray[np.float32]
+    labels: NDArray[np.float32]
+    finite: NDArray[np.bool_]
+    filled: NDArray[np.int64]
+    rejected: list[tuple[int, Fault, bytes]] = field(default_factory=list)
+
+    @property
+    def read(self) -> int:
+        """Records read for this batch."""
+        return len(self.records) + len(self.rejected)
+
+
+def soft_label_layout(plan: LabelPlan) -> NumberLayout:
+    """The tf.Example that is appended to each record: one float for each of the teacher's tasks."""
+    return NumberLayout([NumberField(soft_label(task), "float") for task in teacher_of(plan.surface).tasks])
+
+
+def label_batches(path: str, program: TeacherProgram) -> Iterator[LabelledBatch]:
+    """Labels the records of one file.
+
+    Args:
+      path: TFRecords of serialized tf.Examples.
+      program: The teacher.
+
+    Yields:
+      Batches in the file's order.
+
+    Raises:
+      InputError: The file is corrupted, or a column cannot be cast.
+    """
+    scorer = _Scorer(program, path)
+    position = 0
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="labeller") as pool:
+        running: deque[Future[LabelledBatch]] = deque()
+        for raw in read_batches(path, program.plan.options.batch_size):
+            running.append(pool.submit(scorer.label, raw, position))
+            position += int(raw.shape[0])
+            if len(running) > _THREADS:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
+
+
+class _Scorer:
+    """Labels batches of one file; thread-safe."""
+
+    def __init__(self, program: TeacherProgram, path: str) -> None:
+        self._program = program
+        self._path = path
+        self._layout = soft_label_layout(program.plan)
+
+    def label(self, raw: tf.Tensor, position: int) -> LabelledBatch:
+        """Labels the records of `raw`, the first of which is at `position` of the file."""
+        try:
+            scores = self._program(raw)
+        except tf.errors.InvalidArgumentError as error:
+            return self._label_failed(raw, position, error)
+        return self._encode(raw.numpy(), position, scores)
+
+    def _label_failed(self, raw: tf.Tensor, position: int, error: tf.errors.InvalidArgumentError) -> LabelledBatch:
+        records = list(raw.numpy())
+        if self._program.learn_kinds(records, self._path):
+            return self.label(raw, position)
+        if len(records) == 1:
+            fault = self._find_fault(records[0], Reason.TEACHER_FAILED, error.message.splitlines()[0])
+            return self._nothing_labelled([(position, fault, records[0])])
+        middle = len(records) // 2
+        return _joined(self.label(raw[:middle], position), self.label(raw[middle:], position + middle))
+
+    def _encode(self, records: NDArray, position: int, scores: Scores) -> LabelledBatch:
+        rejected: list[tuple[int, Fault, bytes]] = []
+        for row in np.flatnonzero(scores.unfit):
+            fault = self._find_fault(records[row], Reason.UNCASTABLE, "a value is out of the range of the teacher's")
+            rejected.append((position + int(row), fault, records[row]))
+        fit = ~scores.unfit
+        finite = np.asarray(np.isfinite(scores.logits).all(axis=1))
+        for row in np.flatnonzero(fit & ~finite):
+            rejected.append((position + int(row), self._non_finite(scores.logits[row]), records[row]))
+        good = fit & finite
+        logits = scores.logits
+        suffixes = self._layout.encode([logits[good, task : task + 1] for task in range(logits.shape[1])])
+        labelled = [record + suffix for record, suffix in zip(records[good], suffixes, strict=True)]
+        return LabelledBatch(labelled, logits[fit], scores.labels[fit], finite[fit], scores.filled, sorted(rejected))
+
+    def _find_fault(self, record: bytes, otherwise: Reason, detail: str) -> Fault:
+        plan = self._program.plan
+        return find_fault(record, plan.surface, plan.all_kinds()) or Fault(otherwise, "", detail)
+
+    def _non_finite(self, logits: NDArray[np.float32]) -> Fault:
+        tasks = list(teacher_of(self._program.plan.surface).tasks)
+        at_fault = [task for task, logit in zip(tasks, logits, strict=True) if not np.isfinite(logit)]
+        found = ", ".join(f"{task} = {logits[tasks.index(task)]}" for task in at_fault)
+        return Fault(Reason.NON_FINITE, at_fault[0], f"the teacher's output is not finite: {found}")
+
+    def _nothing_labelled(self, rejected: list[tuple[int, Fault, bytes]]) -> LabelledBatch:
+        plan = self._program.plan
+        teacher = teacher_of(plan.surface)
+        logits = np.empty((0, len(teacher.tasks)), np.float32)
+        labels = np.empty((0, sum(task.distil is not None for task in plan.surface.tasks.values())), np.float32)
+        return LabelledBatch([], logits, labels, np.empty(0, bool), np.zeros(len(teacher.features), np.int64), rejected)
+
+
+def _joined(first: LabelledBatch, second: LabelledBatch) -> LabelledBatch:
+    return LabelledBatch(
+        first.records + second.records,
+        np.concatenate([first.logits, second.logits]),
+        np.concatenate([first.labels, second.labels]),
+        np.concatenate([first.finite, second.finite]),
+        first.filled + second.filled,
+        first.rejected + second.rejected,
+    )

@@ -1,0 +1,38 @@
+"""The string keys of TeacherLabeler: they live here and nowhere else."""
+
+from tfx.types import standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+
+from components.artifacts import DeadLetters, LabelReport
+
+EXAMPLES_KEY = "examples"
+TEACHER_KEY = "teacher"
+LABELLED_EXAMPLES_KEY = "labelled_examples"
+LABEL_REPORT_KEY = "label_report"
+DEAD_LETTERS_KEY = "dead_letters"
+SURFACE_KEY = "surface"
+TEACHER_FINGERPRINT_KEY = "teacher_fingerprint"
+BATCH_SIZE_KEY = "batch_size"
+COMPRESSION_LEVEL_KEY = "compression_level"
+MAX_BAD_FRACTION_KEY = "max_bad_fraction"
+
+
+class TeacherLabelerSpec(ComponentSpec):
+    """Inputs, outputs and execution properties of TeacherLabeler."""
+
+    PARAMETERS = {  # noqa: RUF012 - ComponentSpec reads plain class attributes
+        SURFACE_KEY: ExecutionParameter(type=str),
+        TEACHER_FINGERPRINT_KEY: ExecutionParameter(type=str),
+        BATCH_SIZE_KEY: ExecutionParameter(type=int),
+        COMPRESSION_LEVEL_KEY: ExecutionParameter(type=int),
+        MAX_BAD_FRACTION_KEY: ExecutionParameter(type=float),
+    }
+    INPUTS = {  # noqa: RUF012
+        EXAMPLES_KEY: ChannelParameter(type=standard_artifacts.Examples),
+        TEACHER_KEY: ChannelParameter(type=standard_artifacts.Model),
+    }
+    OUTPUTS = {  # noqa: RUF012
+        LABELLED_EXAMPLES_KEY: ChannelParameter(type=standard_artifacts.Examples),
+        LABEL_REPORT_KEY: ChannelParameter(type=LabelReport),
+        DEAD_LETTERS_KEY: ChannelParameter(type=DeadLetters),
+    }

@@ -1,0 +1,85 @@
+"""Whether the job's results may be published."""
+
+from __future__ import annotations
+
+from components.teacher_labeler.columns import Reason
+from components.teacher_labeler.job import Finding, JobSummary
+from components.teacher_labeler.plan import LabelPlan
+from components.teacher_labeler.preflight import how_to_fill
+from components.teacher_labeler.report import LabelReport, SplitReport
+from schema.errors import InputError
+
+_SHOWN = 3
+_FATAL = (Reason.MISSING_FEATURE, Reason.BAD_LABEL)
+_REMEDIES = {
+    Reason.UNPARSABLE: "Write the files again.",
+    Reason.WRONG_TYPE: "One column has one type; mend the examples.",
+    Reason.WRONG_SIZE: "Set the feature's `size:` as the examples have it.",
+    Reason.UNCASTABLE: "Check the feature's `dtype:` and its values.",
+    Reason.BAD_LABEL: "The label of a binary task is 0 or 1, or absent; mend the examples or the task's `kind:`.",
+    Reason.TEACHER_FAILED: "Check that the values are such as the teacher was trained on.",
+    Reason.NON_FINITE: "Check the teacher on these records, and the `default:` of its absent features.",
+}
+
+
+def check_summary(summary: JobSummary, plan: LabelPlan, shards: int) -> LabelReport:
+    """The report, if the results are complete and good enough.
+
+    Args:
+      summary: What the workers handed back.
+      plan: What was asked.
+      shards: How many shards there are.
+
+    Raises:
+      InputError: A shard failed, a required feature is absent, a label is none, or more than
+        `max_bad_fraction` of a split's records are dead letters.
+      RuntimeError: The runner lost a shard.
+    """
+    if summary.failures:
+        more = len(summary.failures) - _SHOWN
+        tail = [f"and {more} more shards"] if more > 0 else []
+        raise InputError("\n".join(sorted(summary.failures)[:_SHOWN] + tail))
+    if summary.report is None or summary.shards != shards:
+        raise RuntimeError(f"expected {shards} labelled shards, the Beam runner handed back {summary.shards}")
+    splits = sorted(summary.report.splits)
+    problems = [problem for split in splits for problem in _problems(split, summary.report, summary, plan)]
+    if problems:
+        raise InputError("\n".join(problems))
+    return summary.report
+
+
+def _problems(split: str, report: LabelReport, summary: JobSummary, plan: LabelPlan) -> list[str]:
+    counted, findings = report.splits[split], summary.findings[split]
+    fatal = [finding for finding in findings if finding.reason in _FATAL]
+    if fatal:
+        return [_describe_fatal(split, finding, counted, plan) for finding in fatal[:_SHOWN]]
+    bad, bound = sum(counted.bad.values()), plan.options.max_bad_fraction
+    if bad > bound * counted.read or not counted.labelled:
+        return [_describe_bound(split, counted, findings, bound, summary.examples[split])]
+    return []
+
+
+def _describe_fatal(split: str, finding: Finding, counted: SplitReport, plan: LabelPlan) -> str:
+    what = (
+        f"required feature {finding.column!r} is absent from"
+        if finding.reason == Reason.MISSING_FEATURE
+        else f"label {finding.column!r} is not one in"
+    )
+    remedy = (
+        how_to_fill(finding.column, plan.surface)
+        if finding.reason == Reason.MISSING_FEATURE
+        else _REMEDIES[Reason.BAD_LABEL]
+    )
+    return f"split {split!r}: {what} {finding.count} of {counted.read} examples. {remedy}"
+
+
+def _describe_bound(
+    split: str, counted: SplitReport, findings: list[Finding], bound: float, examples: list[str]
+) -> str:
+    bad = sum(counted.bad.values())
+    listed = ", ".join(f"{finding.reason} {finding.column}: {finding.count}".replace(" :", ":") for finding in findings)
+    remedies = dict.fromkeys(_REMEDIES[Reason(finding.reason)] for finding in findings)
+    return (
+        f"split {split!r}: {bad} of {counted.read} records could not be labelled ({bad / counted.read:.2%}), more than "
+        f"max_bad_fraction allows ({bound:.2%}): {listed}.\nFor instance {'; '.join(examples)}.\n{' '.join(remedies)}"
+    )
