@@ -20,3 +20,12 @@ class DeadLetters(Artifact):
     """
 
     TYPE_NAME = "DeadLetters"
+
+
+class GateDecision(Artifact):
+    """Whether the student may serve, and why: one file, ``decision.json``.
+
+    Read it with `components.blessing_gate.decision.read`.
+    """
+
+    TYPE_NAME = "GateDecision"

@@ -112,6 +112,8 @@ class Gate(_Strict):
       slice: Name of a slice of the surface; None is the overall slice.
       min_examples: With fewer labelled examples the gate is reported and not judged.
       min_positives: The same for positive examples of a binary task.
+      judged_on: What the bounds apply to: the `point` estimate, or the `lower_limit` of
+        its 95% confidence interval (for a change, of the paired difference).
     """
 
     metric: Literal["auc", "r2"]
@@ -121,6 +123,7 @@ class Gate(_Strict):
     slice: Name | None = None
     min_examples: PositiveInt = 1
     min_positives: PositiveInt = 1
+    judged_on: Literal["point", "lower_limit"] = "point"
 
     @model_validator(mode="after")
     def _asks_something(self) -> Gate:

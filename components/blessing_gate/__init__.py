@@ -1,0 +1,1 @@
+"""BlessingGate: judges every gate of a surface and writes the one blessing that counts."""

@@ -1,0 +1,110 @@
+"""Conditions on a run as a whole, beside the gates of its tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from components.blessing_gate import sentences
+from components.blessing_gate.asked import FIRST_RUN, Evidence, asked_bounds, tfma_bound
+from components.blessing_gate.decision import Check, GateResult, Kind, Verdict
+from components.blessing_gate.evaluation import OVERALL, Bound, Evaluation, TaskMetrics, slice_text
+from schema.surface import Surface
+
+# The bounds that each comparison's Evaluator was given.
+_KINDS_IN = {Kind.LAST_BLESSED: (Kind.ABSOLUTE, Kind.LAST_BLESSED), Kind.CONTROL: (Kind.CONTROL,)}
+
+
+def run_checks(surface: Surface, evidence: Evidence, gates: tuple[GateResult, ...]) -> Iterator[Check]:
+    """All conditions on the run, those that were checked elsewhere first."""
+    yield from evidence.checks
+    yield from _evaluation_checks(surface, evidence)
+    yield from _second_opinions(surface, evidence, gates)
+    yield from _defined_checks(surface, evidence)
+    yield from _judged_checks(surface, gates)
+
+
+def _evaluation_checks(surface: Surface, evidence: Evidence) -> Iterator[Check]:
+    """Both evaluations must be there, of the surface's own gates, and of the same examples."""
+    for kind in (Kind.LAST_BLESSED, Kind.CONTROL):
+        evaluation = evidence.of(kind)
+        name = f"evaluation against {sentences.MODEL_OF[kind]}"
+        if isinstance(evaluation, str):
+            yield Check(name=name, verdict=Verdict.FAIL, sentence=f"There is no {name}: {evaluation}")
+        elif evaluation.bounds != _compiled_bounds(surface, kind, evaluation.has_baseline):
+            text = f"The {name} was run with other gates than the surface has now. Run the Evaluator again."
+            yield Check(name=name, verdict=Verdict.FAIL, sentence=text)
+    if isinstance(evidence.last_blessed, str) or isinstance(evidence.control, str):
+        return
+    counts = [_labelled(evaluation) for evaluation in (evidence.last_blessed, evidence.control)]
+    if counts[0] != counts[1]:
+        text = f"The two evaluations saw different examples: {counts[0]} and {counts[1]} labelled ones per task."
+        yield Check(name="same examples", verdict=Verdict.FAIL, sentence=text)
+
+
+def _labelled(evaluation: Evaluation) -> dict[str, int]:
+    return {task: metrics.examples for task, metrics in evaluation.slices.get(OVERALL, {}).items()}
+
+
+def _compiled_bounds(surface: Surface, kind: Kind, has_baseline: bool) -> frozenset[Bound]:
+    """The thresholds that the Evaluator of this comparison must have had."""
+    return frozenset(
+        tfma_bound(surface, asked)
+        for asked in asked_bounds(surface)
+        if asked.kind in _KINDS_IN[kind] and (has_baseline or asked.kind is Kind.ABSOLUTE)
+    )
+
+
+def _second_opinions(surface: Surface, evidence: Evidence, gates: tuple[GateResult, ...]) -> Iterator[Check]:
+    """TFMA rejects what passed here: one of the two is wrong, so nothing is pushed."""
+    passed = {
+        (result.task, result.slice, result.kind, result.bound, result.slice_key)
+        for result in gates
+        if result.verdict is Verdict.PASS
+    }
+    for comparison in (Kind.LAST_BLESSED, Kind.CONTROL):
+        evaluation = evidence.of(comparison)
+        asked = [one for one in asked_bounds(surface) if one.kind in _KINDS_IN[comparison]]
+        for failure in () if isinstance(evaluation, str) else evaluation.failures:
+            text = slice_text(failure.slice_key or OVERALL)
+            matching = [one for one in asked if tfma_bound(surface, one) == failure.bound]
+            keys = {(one.task, one.gate.slice, one.kind, one.bound, text) for one in matching}
+            if not matching or keys & passed:
+                yield _contradiction(failure.bound, text)
+
+
+def _contradiction(bound: Bound, text: str) -> Check:
+    where = f"slice {text}" if text else "overall"
+    change = "change of at least" if bound.change else "at least"
+    return Check(
+        name="second opinion",
+        verdict=Verdict.FAIL,
+        sentence=f"TFMA's own validation rejects {bound.task}, {where} ({change} {bound.at_least:g}), "
+        "which passed here: one of the two is wrong, so nothing is pushed.",
+    )
+
+
+def _defined_checks(surface: Surface, evidence: Evidence) -> Iterator[Check]:
+    """Every task's predictions must be numbers, gated or not."""
+    if isinstance(evidence.last_blessed, str):
+        return
+    overall = evidence.last_blessed.slices.get(OVERALL, {})
+    for name in surface.tasks:
+        metrics = overall.get(name, TaskMetrics())
+        predicted = metrics.student.get("mean_prediction")
+        if metrics.examples and (predicted is None or predicted.value is None):
+            text = f"{name}: the student's predictions are not all finite numbers."
+            yield Check(name=f"predictions of {name}", verdict=Verdict.FAIL, sentence=text)
+
+
+def _judged_checks(surface: Surface, gates: tuple[GateResult, ...]) -> Iterator[Check]:
+    """A gate that cannot be judged must not open the way for a task nobody looked at."""
+    for name, task in surface.tasks.items():
+        of_task = [result for result in gates if result.task == name]
+        judged = any(result.verdict is not Verdict.NOT_JUDGED for result in of_task)
+        waiting = any(result.reason == FIRST_RUN for result in of_task)
+        if task.gates and not judged and not waiting:
+            text = f"{name}: none of its gates could be judged. Evaluate on more examples, or lower min_examples."
+            yield Check(name=f"gates of {name}", verdict=Verdict.FAIL, sentence=text)
+    if gates and all(result.verdict is Verdict.NOT_JUDGED for result in gates):
+        text = "None of the gates could be judged. Give at least one of them `at_least` or `vs_control`."
+        yield Check(name="gates", verdict=Verdict.FAIL, sentence=text)

@@ -1,0 +1,81 @@
+"""BlessingGate: the last word on whether a student is pushed."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import channel_utils, standard_artifacts
+from tfx.types.channel import BaseChannel
+
+from components.artifacts import GateDecision
+from components.blessing_gate.executor import Executor
+from components.blessing_gate.spec import BlessingGateSpec
+from schema.errors import InputError
+from schema.surface import Surface
+
+
+class BlessingGate(base_component.BaseComponent):
+    """A component that judges every gate of a surface from both evaluations.
+
+    Component `outputs` contains:
+
+     - `blessing`: `standard_artifacts.ModelBlessing`, as the Evaluator writes it: Pusher and
+       LatestBlessedModelStrategy read it.  Resolve the last blessed model from this output
+       alone, for the Evaluators write blessings of their own, each from half of the gates.
+     - `decision`: `components.artifacts.GateDecision`.
+
+    Example:
+      ```python
+      gate = BlessingGate(
+          model=student.outputs["model"],
+          evaluation=against_last_blessed.outputs["evaluation"],
+          control_evaluation=against_control.outputs["evaluation"],
+          surface=surface.model_dump_json(by_alias=True),
+      )
+      pusher = Pusher(model=student.outputs["model"], model_blessing=gate.outputs["blessing"], ...)
+      ```
+    """
+
+    SPEC_CLASS = BlessingGateSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(
+        self,
+        model: BaseChannel,
+        evaluation: BaseChannel,
+        control_evaluation: BaseChannel,
+        surface: str,
+        label_report: BaseChannel | None = None,
+        infra_blessing: BaseChannel | None = None,
+    ) -> None:
+        """Constructs the component.
+
+        Args:
+          model: Channel of `standard_artifacts.Model`: the student.
+          evaluation: Channel of `standard_artifacts.ModelEvaluation`: the student against the
+            last blessed model, or alone where there is none yet.
+          control_evaluation: The same against the control.
+          surface: A `schema.surface.Surface` as JSON.
+          label_report: Channel of `components.artifacts.LabelReport`; no student is
+            blessed if the teacher labelled nothing.
+          infra_blessing: Channel of `standard_artifacts.InfraBlessing`; a model that cannot
+            be served is not blessed.
+
+        Raises:
+          InputError: `surface` is not a surface.
+        """
+        try:
+            Surface.model_validate_json(surface)
+        except ValidationError as error:
+            raise InputError(f"BlessingGate: surface: expected a Surface as JSON: {error}") from error
+        spec = BlessingGateSpec(
+            model=model,
+            evaluation=evaluation,
+            control_evaluation=control_evaluation,
+            label_report=label_report,
+            infra_blessing=infra_blessing,
+            surface=surface,
+            blessing=channel_utils.as_channel([standard_artifacts.ModelBlessing()]),
+            decision=channel_utils.as_channel([GateDecision()]),
+        )
+        super().__init__(spec=spec)

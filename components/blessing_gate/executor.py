@@ -1,0 +1,113 @@
+"""Reads the evidence, has it judged, and writes decision and blessing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from absl import logging
+from tfx import types
+from tfx.components.evaluator import constants
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+from tfx.utils import io_utils
+
+from components.blessing_gate import evaluation, spec
+from components.blessing_gate.asked import Evidence
+from components.blessing_gate.decision import Check, Decision, Verdict, write
+from components.blessing_gate.judge import decide
+from components.teacher_labeler import report
+from schema.errors import InputError
+from schema.surface import Surface
+
+Artifacts = dict[str, list[types.Artifact]]
+
+
+class Executor(base_executor.BaseExecutor):
+    """Executor of BlessingGate."""
+
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
+        """Judges the gates.
+
+        An evaluation or report that cannot be read fails the gate instead of raising, so
+        that there is a decision to read; nothing is blessed then.
+
+        Args:
+          input_dict: model, evaluation, control_evaluation, and optionally label_report and
+            infra_blessing, one artifact each.
+          output_dict: blessing and decision.
+          exec_properties: surface, as JSON.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        surface = Surface.model_validate_json(exec_properties[spec.SURFACE_KEY])
+        model = artifact_utils.get_single_instance(input_dict[spec.MODEL_KEY])
+        evidence = Evidence(
+            last_blessed=read_evaluation(_uri(input_dict, spec.EVALUATION_KEY), model.uri),
+            control=read_evaluation(_uri(input_dict, spec.CONTROL_EVALUATION_KEY), model.uri),
+            checks=(*_label_checks(input_dict), *_serving_checks(input_dict)),
+        )
+        decision = decide(surface, evidence)
+        logging.info(decision.sentence)
+        write(artifact_utils.get_single_uri(output_dict[spec.DECISION_KEY]), decision)
+        blessing = artifact_utils.get_single_instance(output_dict[spec.BLESSING_KEY])
+        write_blessing(blessing, model, decision, exec_properties.get("current_component_id"))
+
+
+def read_evaluation(uri: str, model_uri: str) -> evaluation.Evaluation | str:
+    """Reads an evaluation of the model at `model_uri`.
+
+    Returns:
+      The evaluation, or why there is none.
+    """
+    try:
+        found = evaluation.read(uri)
+    except InputError as error:
+        return str(error)
+    if not found.model.startswith(model_uri.rstrip("/") + "/"):
+        return f"{uri}: it evaluates {found.model}, which is not the student at {model_uri}. Run the Evaluator again."
+    return found
+
+
+def write_blessing(
+    blessing: types.Artifact, model: types.Artifact, decision: Decision, component_id: str | None = None
+) -> None:
+    """Writes a blessing as TFX's Evaluator does, for Pusher and LatestBlessedModelStrategy.
+
+    Args:
+      blessing: The ModelBlessing to fill.
+      model: The model it is about.
+      decision: The decision.
+      component_id: Id of the component that blesses.
+    """
+    name = constants.BLESSED_FILE_NAME if decision.blessed else constants.NOT_BLESSED_FILE_NAME
+    value = constants.BLESSED_VALUE if decision.blessed else constants.NOT_BLESSED_VALUE
+    blessing.set_string_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri)
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model.id)
+    if component_id:
+        blessing.set_string_custom_property("component_id", component_id)
+    io_utils.write_string_file(f"{blessing.uri.rstrip('/')}/{name}", "")
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, value)
+
+
+def _uri(input_dict: Artifacts, key: str) -> str:
+    return str(artifact_utils.get_single_uri(input_dict[key]))
+
+
+def _label_checks(input_dict: Artifacts) -> list[Check]:
+    if not input_dict.get(spec.LABEL_REPORT_KEY):
+        return []
+    try:
+        labels = report.read(_uri(input_dict, spec.LABEL_REPORT_KEY)).overall
+    except InputError as error:
+        return [Check(name="soft labels", verdict=Verdict.FAIL, sentence=str(error))]
+    verdict = Verdict.PASS if labels.labelled else Verdict.FAIL
+    text = f"Soft labels: {labels.labelled:,} of {labels.read:,} examples are labelled."
+    return [Check(name="soft labels", verdict=verdict, sentence=text)]
+
+
+def _serving_checks(input_dict: Artifacts) -> list[Check]:
+    artifacts = input_dict.get(spec.INFRA_BLESSING_KEY)
+    if not artifacts:
+        return []
+    blessed = artifact_utils.get_single_instance(artifacts).get_int_custom_property("blessed") == 1
+    text = "The student can be served." if blessed else "The student failed the serving validation."
+    return [Check(name="serving", verdict=Verdict.PASS if blessed else Verdict.FAIL, sentence=text)]
