@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from absl import logging as absl_logging
 from rich.status import Status
 
 from crosskd.terminal import Terminal, seconds
@@ -68,14 +69,15 @@ class NodeProgress(logging.Handler):
 @contextmanager
 def follow(terminal: Terminal, total: int) -> Iterator[NodeProgress]:
     """Shows the progress of a run of `total` nodes for the time being."""
-    logger = logging.getLogger("absl")
     handler = NodeProgress(terminal, total)
-    level = logger.level
-    logger.setLevel(logging.INFO)
+    logger = absl_logging.get_absl_logger()
+    verbosity = absl_logging.get_verbosity()
+    # Not logger.setLevel: TFX's Beam executors parse absl's flags, which sets the level anew.
+    absl_logging.set_verbosity(absl_logging.INFO)
     logger.addHandler(handler)
     try:
         yield handler
     finally:
         logger.removeHandler(handler)
-        logger.setLevel(level)
+        absl_logging.set_verbosity(verbosity)
         handler.close()

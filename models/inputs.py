@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ def transformed(
     patterns: Sequence[str],
     spec: Mapping[str, Any],
     *,
+    rows: int,
     batch_size: int,
     validation_fraction: float,
     seed: int,
@@ -36,6 +38,7 @@ def transformed(
     Args:
       patterns: File patterns of gzipped TFRecords.
       spec: Transform's feature spec, all fixed-length.
+      rows: Number of records; reading any other number of them is an error.
       batch_size: Examples per batch.
       validation_fraction: Part of the records that is held out.
       seed: Seed of the shuffle.
@@ -44,12 +47,21 @@ def transformed(
       Two datasets of (features, labels) dicts; labels are the columns `label/*` and
       `teacher/*`, float32 [batch].
     """
-    every = max(2, round(1 / validation_fraction))
+    every = held_out_every(validation_fraction)
+    held_out = math.ceil(rows / every)
     records = _records(patterns)
     training = records.enumerate().filter(lambda index, _: index % every != 0).map(lambda _, record: record)
     training = training.shuffle(_SHUFFLE_BUFFER, seed=seed, reshuffle_each_iteration=True).batch(batch_size)
     validation = records.shard(every, 0).batch(_READ_BATCH)
-    return tuple(_parsed(each, spec) for each in (training, validation))
+    return (
+        _parsed(training, spec, math.ceil((rows - held_out) / batch_size)),
+        _parsed(validation, spec, math.ceil(held_out / _READ_BATCH)),
+    )
+
+
+def held_out_every(validation_fraction: float) -> int:
+    """The k of "every k-th record is held out for validation"."""
+    return max(2, round(1 / validation_fraction))
 
 
 def transformed_columns(
@@ -128,13 +140,13 @@ def _records(patterns: Sequence[str]) -> tf.data.Dataset:
     return tf.data.TFRecordDataset(files, compression_type=COMPRESSION)
 
 
-def _parsed(batches: tf.data.Dataset, spec: Mapping[str, Any]) -> tf.data.Dataset:
+def _parsed(batches: tf.data.Dataset, spec: Mapping[str, Any], count: int) -> tf.data.Dataset:
     parsed = batches.map(
         lambda batch: split_labels(tf.io.parse_example(batch, dict(spec))),
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=True,
     )
-    return parsed.prefetch(tf.data.AUTOTUNE)
+    return parsed.apply(tf.data.experimental.assert_cardinality(count)).prefetch(tf.data.AUTOTUNE)
 
 
 def _dense(column: Any) -> tf.Tensor:

@@ -50,7 +50,7 @@ def _transform_feature(name: str, feature: Feature, column: Any) -> tf.Tensor:
     if feature.kind is FeatureKind.CATEGORICAL:
         return tft.compute_and_apply_vocabulary(
             tf.reshape(dense, [-1]),
-            frequency_threshold=feature.min_count,
+            frequency_threshold=feature.min_count if feature.min_count > 1 else None,
             num_oov_buckets=OOV_BUCKETS,
             vocab_filename=vocabulary_name(name),
         )

@@ -149,7 +149,7 @@ def _fit(
     encoded = {name: encoder(columns[name]).numpy() for name, encoder in encoders.items()}
     encoded |= {column: columns[column] for column in hard_label_columns(surface).values()}
     rows = np.arange(len(next(iter(encoded.values()))))
-    held_out = rows % max(2, round(1 / surface.training.validation_fraction)) == 0
+    held_out = rows % inputs.held_out_every(surface.training.validation_fraction) == 0
     batch = surface.training.batch_size
     return training.fit(
         ranker,

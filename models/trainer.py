@@ -63,13 +63,15 @@ def train(
     transform = tft.TFTransformOutput(transform_dir)
     spec = transform.transformed_feature_spec()
     hard = list(hard_label_columns(surface).values())
-    statistics = training.label_statistics(surface, inputs.transformed_columns(train_files, spec, hard))
+    labels = inputs.transformed_columns(train_files, spec, hard)
+    statistics = training.label_statistics(surface, labels)
     distil = arm is Arm.STUDENT
     ranker = build(surface, _vocabulary_sizes(surface, transform), statistics, distil=distil)
     soft = sorted(set(soft_label_columns(surface).values())) if distil else []
     training_data, validation_data = inputs.transformed(
         train_files,
         {name: spec[name] for name in [*surface.features, *hard, *soft]},
+        rows=len(labels[hard[0]]),
         batch_size=surface.training.batch_size,
         validation_fraction=surface.training.validation_fraction,
         seed=surface.training.seed,

@@ -1,0 +1,192 @@
+"""`crosskd summary`: what a run found, decided and pushed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from pydantic import BaseModel
+from rich.table import Table
+
+from crosskd.terminal import TERMINAL, Exit
+from schema.errors import InputError
+from schema.surface import EVAL_SPLIT
+
+if TYPE_CHECKING:
+    from components.blessing_gate.decision import Decision, GateResult, Measurement
+    from components.teacher_labeler.report import LabelReport
+    from crosskd.runs import Run
+
+_MARKS = {"pass": "[green]pass[/]", "fail": "[red]FAIL[/]", "not_judged": "[yellow]not judged[/]"}
+
+
+class Push(BaseModel):
+    """Where the student went.
+
+    Attributes:
+      pushed: Whether the student of this run serves (or was pushed before, unchanged).
+      now: Whether this run pushed it; False when an unchanged run found it pushed.
+      destination: The folder of the pushed version.
+    """
+
+    pushed: bool
+    now: bool
+    destination: str | None
+
+
+class Summary(BaseModel):
+    """Everything that `crosskd summary` shows; the shape of its `--json`."""
+
+    surface: str
+    run_id: str
+    root: str
+    teacher: dict[str, float | None]
+    decision: Any
+    push: Push
+    label_report: str
+    nodes: dict[str, str]
+
+
+def command(
+    root: Annotated[Path, typer.Option(help="The --root that was given to `crosskd run`.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """Show the newest run: metrics of all models, every gate, the decision, the push."""
+    with TERMINAL.noise_to(_log_of(root)):
+        summary = summarize(root)
+    print_summary(summary, as_json)
+    raise typer.Exit(Exit.OK if summary.decision.blessed else Exit.NOT_BLESSED)
+
+
+def summarize(root: Path) -> Summary:
+    """Reads the newest run under `root`.
+
+    Raises:
+      InputError: There is no run, or it did not come as far as a decision.
+    """
+    from components.blessing_gate import decision
+    from components.teacher_labeler import report
+    from crosskd.runs import newest_run
+
+    run = newest_run(root)
+    decided = run.output("BlessingGate", "decision")
+    labels = run.output("TeacherLabeler", "label_report")
+    if decided is None or labels is None:
+        failed = sorted(name for name, node in run.nodes.items() if node.state not in ("COMPLETE", "CACHED"))
+        at = f"; it stopped at {', '.join(failed)}" if failed else ""
+        raise InputError(
+            f"{root}: the newest run ({run.run_id}) came to no decision{at}. Nothing was pushed by it. "
+            f"The logs are in {root / 'logs'}; give the same `crosskd run` again to go on."
+        )
+    found = decision.read(decided[0])
+    return Summary(
+        surface=found.surface,
+        run_id=run.run_id,
+        root=str(root),
+        teacher=_teacher_metrics(report.read(labels[0])),
+        decision=found,
+        push=_push(run),
+        label_report=labels[0],
+        nodes={name: node.state for name, node in run.nodes.items()},
+    )
+
+
+def print_summary(summary: Summary, as_json: bool) -> None:
+    """Prints for a program, or for a person."""
+    if as_json:
+        TERMINAL.json(summary.model_dump(mode="json"))
+        return
+    out = TERMINAL.out
+    out.print()
+    out.print(_metrics_table(summary))
+    out.print(_gates_table(summary.decision))
+    for check in summary.decision.checks:
+        out.print(f"{_MARKS[check.verdict.value]}  {check.name}: {check.sentence}", highlight=False)
+    out.print()
+    style = "bold green" if summary.decision.blessed else "bold red"
+    out.print(summary.decision.sentence, style=style, markup=False, highlight=False)
+    out.print(_push_sentence(summary.push), markup=False, highlight=False, soft_wrap=True)
+
+
+def _log_of(root: Path) -> Path:
+    if not root.is_dir():
+        raise InputError(f"{root}: no such folder. Expected the --root of a `crosskd run`.")
+    return root / "logs" / "summary.log"
+
+
+def _teacher_metrics(labels: LabelReport) -> dict[str, float | None]:
+    split = labels.splits.get(EVAL_SPLIT)
+    return {task: found.value for task, found in split.counterparts.items()} if split else {}
+
+
+def _push(run: Run) -> Push:
+    pushed = run.output("Pusher", "pushed_model")
+    properties = pushed[1] if pushed else {}
+    done = properties.get("pushed") == 1
+    now = done and run.nodes["Pusher"].state == "COMPLETE"
+    return Push(pushed=done, now=now, destination=properties.get("pushed_destination"))
+
+
+def _push_sentence(push: Push) -> str:
+    if not push.pushed:
+        return "Nothing was pushed."
+    return f"Pushed to {push.destination}" if push.now else f"Unchanged: already pushed to {push.destination}"
+
+
+def _metrics_table(summary: Summary) -> Table:
+    table = Table(title=f"{summary.surface}: offline metrics on the evaluation split", title_justify="left")
+    for heading in ("task", "metric", "slice"):
+        table.add_column(heading)
+    for heading in ("examples", "control", "student", "change", "teacher", "last blessed"):
+        table.add_column(heading, justify="right")
+    for row in summary.decision.metrics:
+        teacher = summary.teacher.get(row.task) if not row.slice else None
+        table.add_row(
+            row.task,
+            row.metric,
+            row.slice or "overall",
+            f"{row.examples:,}",
+            _number(row.control),
+            _number(row.student),
+            _change(row.student, row.control),
+            "-" if teacher is None else f"{teacher:.4f}",
+            _number(row.last_blessed),
+            end_section=False,
+        )
+    return table
+
+
+def _gates_table(decision: Decision) -> Table:
+    table = Table(title="Gates", title_justify="left")
+    for heading in ("task", "metric", "slice", "against", "asked", "found", "verdict"):
+        table.add_column(heading, justify="right" if heading in ("asked", "found") else "left")
+    for gate in decision.gates:
+        table.add_row(
+            gate.task,
+            gate.metric,
+            gate.slice_key or gate.slice or "overall",
+            gate.kind.value.replace("_", " "),
+            f">= {gate.bound:+.4f}" if gate.baseline or gate.kind.value != "absolute" else f">= {gate.bound:.4f}",
+            _found(gate),
+            _MARKS[gate.verdict.value],
+        )
+    return table
+
+
+def _found(gate: GateResult) -> str:
+    if gate.kind.value == "absolute":
+        return _number(gate.student)
+    return "-" if gate.difference is None or gate.difference.value is None else f"{gate.difference.value:+.4f}"
+
+
+def _number(measurement: Measurement | None) -> str:
+    if measurement is None:
+        return "-"
+    return "undefined" if measurement.value is None else f"{measurement.value:.4f}"
+
+
+def _change(student: Measurement | None, control: Measurement | None) -> str:
+    if student is None or control is None or student.value is None or control.value is None:
+        return "-"
+    return f"{student.value - control.value:+.4f}"
