@@ -128,22 +128,20 @@ def split(path: Path, table: pd.DataFrame, target: int) -> tuple[pd.DataFrame, p
     belongs to evaluation, so that training is over before it starts.
 
     Raises:
-      InputError: `path`, where `table` is from, leaves one of the three empty.
+      InputError: `path`, where `table` is from, leaves too little on either side.
     """
     of_target = table[table["category"] == target]
     if of_target.empty:
         known = ", ".join(str(category) for category in sorted(table["category"].unique()))
         raise InputError(f"{path}: expected ratings of target category {target}, found none; categories are {known}")
     start = of_target["day"].iloc[int(TRAIN_SHARE * len(of_target))]
-    parts = {
-        "source rows before the split": table[(table["category"] != target) & (table["day"] < start)],
-        "target rows before the split": of_target[of_target["day"] < start],
-        "target rows after the split": of_target[of_target["day"] >= start],
-    }
-    for name, rows in parts.items():
-        if len(rows) < 2:
-            raise InputError(f"{path}: expected at least 2 {name}, found {len(rows)}; choose another target category")
-    source, train, evaluation = parts.values()
+    source = table[(table["category"] != target) & (table["day"] < start)]
+    train, evaluation = of_target[of_target["day"] < start], of_target[of_target["day"] >= start]
+    if len(source) < 2 or train.empty:
+        raise InputError(
+            f"{path}: expected ratings of category {target} and at least 2 of others before the last fifth of the "
+            f"target's; found {len(train)} and {len(source)}. Choose another target category."
+        )
     return source, train, evaluation
 
 

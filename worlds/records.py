@@ -86,8 +86,7 @@ def holds_domain(folder: Path, origin: Mapping[str, Any]) -> bool:
     """
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return False
-    marker = folder / ORIGIN_FILE
-    found = json.loads(marker.read_text(encoding="utf-8")) if marker.is_file() else "files of another origin"
+    found = _read_origin(folder / ORIGIN_FILE)
     if found == json.loads(json.dumps(origin)):
         return True
     raise InputError(
@@ -96,12 +95,23 @@ def holds_domain(folder: Path, origin: Mapping[str, Any]) -> bool:
     )
 
 
+def _read_origin(marker: Path) -> Any:
+    if not marker.is_file():
+        return "files of another origin"
+    try:
+        return json.loads(marker.read_text(encoding="utf-8"))
+    except ValueError:
+        return "files of another origin"
+
+
 def write_domain(out: Path, domain: Domain, progress: Callable[[str], None]) -> Path:
     """Writes `domain` to ``out/<name>`` and returns that path.
 
     Raises:
       InputError: The folder already holds something, or a split has no rows.
     """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: expected a folder to write to, found a file. Choose another output folder.")
     folder = out / domain.name
     if holds_domain(folder, domain.origin):
         progress(f"{folder}: complete from an earlier run")

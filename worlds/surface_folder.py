@@ -12,12 +12,10 @@ import yaml
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from schema.loader import SERVING, TRAINING
+from schema.loader import RAW, SERVING, TRAINING
 from schema.surface import FeatureKind, Surface, TaskKind, soft_label
 from worlds.records import Column, Columns
 
-# The environment of examples before they are labelled: they have no soft labels yet.
-RAW = "RAW"
 # No sound teacher is surer than odds of e^50, and no regression target here is as large.
 SOFT_LABEL_RANGE = (-50.0, 50.0)
 
