@@ -1,0 +1,1 @@
+"""ExampleGuard: TFX's ExampleValidator, which stops the pipeline when it finds anomalies."""

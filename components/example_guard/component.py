@@ -1,0 +1,62 @@
+"""ExampleGuard: nothing is trained on examples that contradict their schema."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import channel_utils, standard_artifacts
+from tfx.types.channel import BaseChannel
+from tfx.utils import json_utils
+
+from components.example_guard.executor import Executor
+from components.example_guard.spec import ExampleGuardSpec
+
+
+class ExampleGuard(base_component.BaseComponent):
+    """A strict ExampleValidator: it fails when a split is empty or has anomalies.
+
+    TFX's own writes anomalies down and succeeds, and validates every feature in every
+    environment, so that soft labels would be missing before labelling.
+
+    Component `outputs` contains:
+
+     - `anomalies`: `standard_artifacts.ExampleAnomalies`, as ExampleValidator writes them.
+
+    Example:
+      ```python
+      guard = ExampleGuard(
+          statistics=statistics_gen.outputs["statistics"],
+          schema=schema.outputs["schema"],
+          environment="RAW",
+      )
+      ```
+    """
+
+    SPEC_CLASS = ExampleGuardSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(
+        self,
+        statistics: BaseChannel,
+        schema: BaseChannel,
+        environment: str,
+        exclude_splits: Sequence[str] = (),
+    ) -> None:
+        """Constructs the component.
+
+        Args:
+          statistics: Channel of `standard_artifacts.ExampleStatistics`.
+          schema: Channel of `standard_artifacts.Schema`.
+          environment: The schema's environment that the examples come from; a feature that
+            is `not_in_environment` need not be there.
+          exclude_splits: Splits that are not validated.
+        """
+        spec = ExampleGuardSpec(
+            statistics=statistics,
+            schema=schema,
+            environment=environment,
+            exclude_splits=json_utils.dumps(list(exclude_splits)),
+            anomalies=channel_utils.as_channel([standard_artifacts.ExampleAnomalies()]),
+        )
+        super().__init__(spec=spec)

@@ -1,0 +1,98 @@
+"""Validates statistics in one environment and raises when something is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import tensorflow_data_validation as tfdv
+from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
+from tfx import types
+from tfx.components.example_validator import executor, labels
+from tfx.proto.orchestration import execution_result_pb2
+from tfx.types import standard_component_specs
+from tfx.utils import writer_utils
+
+from components.example_guard.spec import ENVIRONMENT_KEY
+from schema.errors import InputError
+
+_SHOWN = 15  # problems in a message: it must fit on one screen
+
+
+class Executor(executor.Executor):
+    """Executor of ExampleGuard."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> execution_result_pb2.ExecutorOutput:  # type: ignore[name-defined]  # protobuf makes it at import
+        """Validates as ExampleValidator does, then raises if anything was found.
+
+        Args:
+          input_dict: statistics and schema.
+          output_dict: anomalies; written before anything is raised.  (TFX's launcher removes
+            the outputs of a node that failed, hence the message holds all there is to know.)
+          exec_properties: environment, exclude_splits.
+
+        Returns:
+          ExampleValidator's output.
+
+        Raises:
+          InputError: A split is empty, or its statistics contradict the schema.
+        """
+        self._environment = exec_properties[ENVIRONMENT_KEY]
+        self._problems: list[str] = []
+        output = super().Do(input_dict, output_dict, exec_properties)
+        if self._problems:
+            raise InputError(_message(self._problems, self._environment))
+        return output
+
+    def _Validate(self, inputs: dict[str, Any], outputs: dict[str, Any]) -> anomalies_pb2.Anomalies:
+        """Overrides ExampleValidator's, which cannot be told the environment."""
+        statistics = inputs[standard_component_specs.STATISTICS_KEY]
+        schema = inputs[standard_component_specs.SCHEMA_KEY]
+        folder = Path(outputs[labels.SCHEMA_DIFF_PATH])
+        anomalies = tfdv.validate_statistics(statistics, schema, environment=self._environment)
+        writer_utils.write_anomalies(str(folder / executor.DEFAULT_FILE_NAME), anomalies)
+        split = folder.name.removeprefix("Split-")
+        self._problems.extend(f"split {split}: {problem}" for problem in problems_of(statistics, anomalies))
+        return anomalies
+
+
+def problems_of(
+    statistics: statistics_pb2.DatasetFeatureStatisticsList, anomalies: anomalies_pb2.Anomalies
+) -> Iterator[str]:
+    """What is wrong with a split, one line each; an empty split has just that problem.
+
+    Args:
+      statistics: The split's statistics.
+      anomalies: What TFDV found in them.
+    """
+    if not sum(dataset.num_examples for dataset in statistics.datasets):
+        yield "it has no examples"
+        return
+    if anomalies.HasField("dataset_anomaly_info"):
+        yield from _described("the whole split", anomalies.dataset_anomaly_info)
+    for name in sorted(anomalies.anomaly_info):
+        yield from _described(f"feature {name!r}", anomalies.anomaly_info[name])
+
+
+def _described(subject: str, info: anomalies_pb2.AnomalyInfo) -> Iterator[str]:
+    for reason in info.reason or [info]:
+        yield f"{subject}: {reason.short_description}: {reason.description.strip()}"
+
+
+def _message(problems: list[str], environment: str) -> str:
+    shown = [f"  {problem}" for problem in problems[:_SHOWN]]
+    if len(problems) > _SHOWN:
+        shown.append(f"  ... and {len(problems) - _SHOWN} more")
+    return "\n".join(
+        [
+            f"The examples do not fit their schema (environment {environment}):",
+            *shown,
+            "Mend the examples; or, if they are right, schema.pbtxt in the surface folder.",
+        ]
+    )

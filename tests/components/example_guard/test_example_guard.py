@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tfx.components.example_validator.executor import DEFAULT_FILE_NAME
+from tfx.components.statistics_gen.executor import Executor as StatisticsGen
+from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
+from tfx.types import artifact_utils, channel_utils, standard_artifacts
+
+from components.example_guard.component import ExampleGuard
+from components.example_guard.executor import Executor
+from schema.errors import InputError
+from tests.components.metrics.evaluating import write_examples
+
+SCHEMA = """
+default_environment: "RAW"
+default_environment: "TRAINING"
+feature { name: "position" type: INT presence { min_fraction: 1 } shape {} int_domain { min: 0 max: 7 } }
+feature { name: "price" type: FLOAT value_count { min: 1 max: 1 } }
+feature {
+  name: "teacher/click" type: FLOAT presence { min_fraction: 1 } value_count { min: 1 max: 1 }
+  not_in_environment: "RAW"
+}
+"""
+GOOD = [{"position": 1, "price": 2.0}, {"position": 7, "price": None}]
+
+
+def guard(tmp_path: Path, splits: Mapping[str, Sequence[Mapping[str, Any]]], environment: str = "RAW") -> Path:
+    """Runs StatisticsGen and ExampleGuard on the rows; returns the anomalies' folder."""
+    examples = standard_artifacts.Examples()
+    for split, rows in splits.items():
+        examples = write_examples(tmp_path / "examples", rows, split)
+    examples.split_names = artifact_utils.encode_split_names(sorted(splits))
+    statistics, schema = standard_artifacts.ExampleStatistics(), standard_artifacts.Schema()
+    anomalies = standard_artifacts.ExampleAnomalies()
+    for artifact, name in ((statistics, "statistics"), (schema, "schema"), (anomalies, "anomalies")):
+        artifact.uri = str(tmp_path / name)
+    (tmp_path / "schema").mkdir()
+    (tmp_path / "schema" / "schema.pbtxt").write_text(SCHEMA)
+    context = BaseBeamExecutor.Context(beam_pipeline_args=["--runner=FnApiRunner"], tmp_dir=str(tmp_path / "tmp"))
+    StatisticsGen(context).Do({"examples": [examples]}, {"statistics": [statistics]}, {"exclude_splits": "[]"})
+    Executor().Do(
+        {"statistics": [statistics], "schema": [schema]},
+        {"anomalies": [anomalies]},
+        {"exclude_splits": "[]", "environment": environment},
+    )
+    return tmp_path / "anomalies"
+
+
+def anomalies_in(folder: Path, split: str) -> anomalies_pb2.Anomalies:
+    content = (folder / f"Split-{split}" / DEFAULT_FILE_NAME).read_bytes()
+    return anomalies_pb2.Anomalies.FromString(content)
+
+
+def test_raw_examples_need_no_soft_labels(tmp_path: Path) -> None:
+    folder = guard(tmp_path, {"train": GOOD, "eval": GOOD})
+    assert not anomalies_in(folder, "train").anomaly_info
+    assert not anomalies_in(folder, "eval").anomaly_info
+
+
+def test_labelled_examples_need_them_in_every_split(tmp_path: Path) -> None:
+    labelled = [{**row, "teacher/click": -1.5} for row in GOOD]
+    with pytest.raises(InputError) as error:
+        guard(tmp_path, {"train": labelled, "eval": GOOD}, environment="TRAINING")
+    lines = str(error.value).splitlines()
+    assert lines[0] == "The examples do not fit their schema (environment TRAINING):"
+    assert lines[1].startswith("  split eval: feature 'teacher/click': Column dropped: ")
+    assert len(lines) == 3
+
+
+def test_every_problem_is_named_and_the_anomalies_are_written_first(tmp_path: Path) -> None:
+    rows = [{"position": 9, "price": "cheap"}, {"position": None, "price": None}]
+    with pytest.raises(InputError) as error:
+        guard(tmp_path, {"train": GOOD, "eval": rows})
+    message = str(error.value)
+    assert "split eval: feature 'position': Out-of-range values: Unexpectedly large value: 9." in message
+    assert "minimum fraction = 1.000000, actual = 0.500000" in message
+    assert "split eval: feature 'price': Unexpected data type: Expected data of type: FLOAT but got STRING" in message
+    assert "split train" not in message
+    assert sorted(anomalies_in(tmp_path / "anomalies", "eval").anomaly_info) == ["position", "price"]
+
+
+def test_an_empty_split_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="split eval: it has no examples"):
+        guard(tmp_path, {"train": GOOD, "eval": []})
+
+
+def test_the_message_fits_on_a_screen(tmp_path: Path) -> None:
+    unknown = {f"column_{index:02}": 1.0 for index in range(40)}
+    with pytest.raises(InputError) as error:
+        guard(tmp_path, {"train": [{**row, **unknown} for row in GOOD]})
+    lines = str(error.value).splitlines()
+    assert lines[1].startswith("  split train: feature 'column_00': New column")
+    assert lines[-2] == "  ... and 25 more"
+    assert len(lines) == 18
+
+
+def test_component_hands_the_environment_to_its_executor() -> None:
+    component = ExampleGuard(
+        statistics=channel_utils.as_channel([standard_artifacts.ExampleStatistics()]),
+        schema=channel_utils.as_channel([standard_artifacts.Schema()]),
+        environment="TRAINING",
+        exclude_splits=["unlabelled"],
+    )
+    assert component.exec_properties == {"environment": "TRAINING", "exclude_splits": '["unlabelled"]'}
+    assert component.outputs["anomalies"].type is standard_artifacts.ExampleAnomalies
