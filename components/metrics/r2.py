@@ -20,8 +20,8 @@ class R2(SumsMetric):
 
 def coefficient_of_determination(totals: Totals) -> float:
     """1 - SSE / SST of the gathered sums; NaN where SST is 0."""
-    # Equal labels can leave a rounding residue of this size in SST.
-    negligible = 1e-12 * totals.weight * max(totals.mean**2, 1e-300)
+    # Equal labels can leave a residue in SST, since their mean is rounded.
+    negligible = totals.weight * (1e-12 * totals.mean) ** 2
     if totals.deviation <= negligible:
         return float("nan")
     return 1.0 - totals.error / totals.deviation
