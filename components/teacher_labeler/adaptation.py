@@ -1,21 +1,21 @@
-"""Feature adaptation: from the target's serialized examples to the teacher's inputs, in one graph.
+"""Feature adaptation: from the target's columns to the teacher's inputs, in one graph.
 
 Rename, cast, default fill and size, as declared in the surface's `teacher.features`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import tensorflow as tf
 
-from components.teacher_labeler.columns import FLOAT, INT, STRING, column_of, hard_labels, needed_columns, teacher_of
+from components.teacher_labeler.columns import FLOAT, INT, STRING, column_of, hard_labels, teacher_of
+from components.teacher_labeler.parsing import Column
 from schema.errors import InputError
-from schema.surface import Surface, TeacherFeature
+from schema.surface import Surface, TaskKind, TeacherFeature
 
-_PARSE_DTYPES = {FLOAT: tf.float32, INT: tf.int64, STRING: tf.string}
-_PLACEHOLDERS = {FLOAT: 0.0, INT: 0, STRING: ""}
+Parser = Callable[[tf.Tensor, Mapping[str, str], Mapping[str, int]], dict[str, Column]]
 
 
 @dataclass(frozen=True)
@@ -54,57 +54,63 @@ def default_values(name: str, feature: TeacherFeature) -> tuple[float | int | st
     return values
 
 
-def adapt(serialized: tf.Tensor, surface: Surface, kinds: Mapping[str, str], dtypes: Mapping[str, str]) -> Adapted:
+def column_sizes(surface: Surface) -> dict[str, int]:
+    """Values per example of each column that is read.
+
+    Raises:
+      InputError: Two features read one column with different sizes.
+    """
+    sizes = {label.column: 1 for label in hard_labels(surface)}
+    for name, feature in teacher_of(surface).features.items():
+        column = column_of(name, feature)
+        if sizes.setdefault(column, feature.size) != feature.size:
+            raise InputError(
+                f"teacher.features.{name}.size: column {column!r} is also read with size {sizes[column]}, "
+                f"found size {feature.size}"
+            )
+    return sizes
+
+
+def adapt(
+    serialized: tf.Tensor, surface: Surface, kinds: Mapping[str, str], dtypes: Mapping[str, str], parse: Parser
+) -> Adapted:
     """Parses and adapts a batch.
 
     Args:
       serialized: String [batch], serialized tf.Examples.
       surface: The surface.
-      kinds: Kind of the columns seen so far, by name; others are parsed as the teacher takes them.
+      kinds: Kind of every column that is read.
       dtypes: TensorFlow type of each teacher feature, by name.
+      parse: `parse_fixed` or `parse_ragged`.
 
     Raises (when the graph runs):
-      tf.errors.InvalidArgumentError: Some record does not parse, holds a column of another
-        kind, or a string that is no number where a number is needed.
+      tf.errors.InvalidArgumentError: Some record does not parse, or holds a string that is no
+        number where a number is needed.
     """
-    columns = {**needed_columns(surface), **kinds}
-    spec = {name: tf.io.RaggedFeature(_PARSE_DTYPES[kind], row_splits_dtype=tf.int32) for name, kind in columns.items()}
-    parsed = tf.io.parse_example(serialized, spec)
+    columns = parse(serialized, kinds, column_sizes(surface))
     inputs, filled, unfit = {}, [], []
     for name, feature in teacher_of(surface).features.items():
-        values = parsed[column_of(name, feature)]
-        inputs[name], absent, bad = _adapt_feature(values, name, feature, tf.as_dtype(dtypes[name]))
-        filled.append(absent)
+        column = columns[column_of(name, feature)]
+        inputs[name], bad = _adapt_feature(column, name, feature, tf.as_dtype(dtypes[name]))
+        filled.append(column.absent)
         unfit.append(bad)
-    labels, bad = _labels(parsed, surface, tf.shape(serialized)[0])
-    unfit.append(bad)
+    labels, bad_labels = _labels(columns, surface, tf.shape(serialized)[0])
+    unfit.append(bad_labels)
     return Adapted(inputs, tf.stack(filled, axis=1), labels, tf.reduce_any(tf.stack(unfit), axis=0))
 
 
-def _adapt_feature(
-    values: tf.RaggedTensor, name: str, feature: TeacherFeature, dtype: tf.DType
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The dense input [batch, size], where it was filled [batch], and which rows do not fit [batch]."""
+def _adapt_feature(column: Column, name: str, feature: TeacherFeature, dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor]:
+    """The dense input [batch, size], and which rows cannot give it [batch]."""
     default = default_values(name, feature)
-    fill = (_PLACEHOLDERS[feature.dtype],) * feature.size if default is None else default
-    cast, lossy = _cast(values.flat_values, dtype)
-    counts = values.row_lengths()
-    present, absent = tf.equal(counts, feature.size), tf.equal(counts, 0)
-    unfit = tf.logical_not(tf.logical_or(present, absent)) if default is not None else tf.logical_not(present)
-    index = _rows_or_fill(values, present, feature.size)
-    if lossy is not None:
-        bad_values = tf.concat([lossy, tf.zeros([feature.size], tf.bool)], axis=0)
-        unfit = tf.logical_or(unfit, tf.reduce_any(tf.gather(bad_values, index), axis=1))
-    dense = tf.gather(tf.concat([cast, tf.cast(tf.constant(fill), dtype)], axis=0), index)
-    return dense, absent, unfit
-
-
-def _rows_or_fill(values: tf.RaggedTensor, present: tf.Tensor, size: int) -> tf.Tensor:
-    """Index [batch, size] into the flat values with `size` fill values appended."""
-    offsets = tf.range(size)
-    total = tf.size(values.flat_values)
-    starts = tf.where(present, values.row_starts(), total)
-    return starts[:, tf.newaxis] + offsets
+    values, changed = _cast(column.values, dtype)
+    if default is None:
+        unfit = tf.logical_not(column.present)
+    else:
+        unfit = tf.logical_not(tf.logical_or(column.present, column.absent))
+        values = tf.where(column.absent[:, tf.newaxis], tf.cast(tf.constant(default), dtype), values)
+    if changed is not None:
+        unfit = tf.logical_or(unfit, tf.reduce_any(changed, axis=1))
+    return values, unfit
 
 
 def _cast(values: tf.Tensor, dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor | None]:
@@ -121,21 +127,18 @@ def _cast(values: tf.Tensor, dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor | No
     return cast, tf.not_equal(tf.cast(cast, values.dtype), values)
 
 
-def _labels(parsed: Mapping[str, tf.RaggedTensor], surface: Surface, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _labels(columns: Mapping[str, Column], surface: Surface, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Hard labels [batch, labels], NaN where absent, and which rows hold one that is none [batch]."""
     declared = hard_labels(surface)
     if not declared:
         return tf.zeros([batch, 0]), tf.zeros([batch], tf.bool)
     dense, unfit = [], []
     for label in declared:
-        values = parsed[label.column]
-        counts = values.row_lengths()
-        index = _rows_or_fill(values, tf.equal(counts, 1), 1)[:, 0]
-        column = tf.gather(tf.concat([tf.cast(values.flat_values, tf.float32), [float("nan")]], axis=0), index)
-        bad = tf.greater(counts, 1)
-        if label.kind == "binary":
-            known = tf.logical_or(tf.math.is_nan(column), tf.logical_or(tf.equal(column, 0.0), tf.equal(column, 1.0)))
-            bad = tf.logical_or(bad, tf.logical_not(known))
-        dense.append(column)
-        unfit.append(bad)
+        column = columns[label.column]
+        values = tf.cast(column.values[:, 0], tf.float32)
+        unfit.append(tf.logical_not(tf.logical_or(column.present, column.absent)))
+        if label.kind is TaskKind.BINARY:
+            numbers = tf.logical_not(tf.math.is_nan(values))
+            unfit.append(numbers & tf.not_equal(values, 0.0) & tf.not_equal(values, 1.0))
+        dense.append(tf.where(column.present, values, float("nan")))
     return tf.stack(dense, axis=1), tf.reduce_any(tf.stack(unfit), axis=0)

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from components.teacher_labeler.adaptation import Adapted, adapt
+from components.teacher_labeler.adaptation import Adapted, Parser, adapt
 from components.teacher_labeler.columns import (
     FLOAT,
     INT,
@@ -22,11 +22,13 @@ from components.teacher_labeler.columns import (
     teacher_of,
 )
 from components.teacher_labeler.encoding import NumberField, NumberLayout, encode_strings
+from components.teacher_labeler.parsing import parse_fixed, parse_ragged
 from components.teacher_labeler.plan import LabelPlan
 from schema.errors import InputError
 from schema.surface import TeacherFeature
 
 _EXAMPLES_DTYPES = {FLOAT: tf.float32.name, INT: tf.int64.name, STRING: tf.string.name}
+_Call = Callable[[tf.Tensor], tuple[tf.Tensor, ...]]
 _RAW = tf.TensorSpec([None], tf.string)
 
 
@@ -55,7 +57,7 @@ class TeacherProgram:
         self._lock = threading.Lock()
         self._model = tf.saved_model.load(plan.signature.model_dir)
         self._signature = self._model.signatures[plan.signature.name]
-        self._call = self._build(plan)
+        self._build()
 
     def __call__(self, raw: tf.Tensor) -> Scores:
         """Labels a batch.
@@ -67,7 +69,10 @@ class TeacherProgram:
           tf.errors.InvalidArgumentError: A record cannot be parsed or cast, or the teacher refused it.
           InputError: The teacher did not give one number per example.
         """
-        logits, labels, unfit, filled = self._call(raw)
+        try:
+            logits, labels, unfit, filled = self._fast(raw)
+        except tf.errors.InvalidArgumentError:
+            logits, labels, unfit, filled = self._tolerant(raw)
         if logits.shape[0] != raw.shape[0]:
             raise InputError(
                 f"{self.plan.signature.model_dir}: signature {self.plan.signature.name!r}: expected one number per "
@@ -91,21 +96,23 @@ class TeacherProgram:
                 return False
             check_kinds(self.plan.surface, seen, path)
             self.plan = replace(self.plan, kinds={**self.plan.kinds, **seen})
-            self._call = self._build(self.plan)
+            self._build()
             return True
 
-    def _build(self, plan: LabelPlan) -> Callable[[tf.Tensor], tuple[tf.Tensor, ...]]:
-        if teacher_of(plan.surface).takes == "tensors":
-            return self._build_for_tensors(plan)
-        return self._build_for_examples(plan)
+    def _build(self) -> None:
+        """Makes the two graphs, which differ in how they parse; the tolerant one is traced when first needed."""
+        takes_tensors = teacher_of(self.plan.surface).takes == "tensors"
+        build = self._build_for_tensors if takes_tensors else self._build_for_examples
+        self._fast, self._tolerant = build(self.plan, parse_fixed), build(self.plan, parse_ragged)
 
-    def _build_for_tensors(self, plan: LabelPlan) -> Callable[[tf.Tensor], tuple[tf.Tensor, ...]]:
+    def _build_for_tensors(self, plan: LabelPlan, parse: Parser) -> _Call:
         """Parsing, adaptation and teacher in one graph."""
-        specs = plan.signature.inputs
+        specs, kinds = plan.signature.inputs, plan.all_kinds()
+        dtypes = {name: spec.dtype for name, spec in specs.items()}
 
         @tf.function(input_signature=[_RAW], autograph=False)
         def call(raw: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            adapted = adapt(raw, plan.surface, plan.kinds, {name: spec.dtype for name, spec in specs.items()})
+            adapted = adapt(raw, plan.surface, kinds, dtypes, parse)
             inputs = {
                 name: tensor if specs[name].rank == 2 else tf.squeeze(tensor, axis=1)
                 for name, tensor in adapted.inputs.items()
@@ -114,7 +121,7 @@ class TeacherProgram:
 
         return call
 
-    def _build_for_examples(self, plan: LabelPlan) -> Callable[[tf.Tensor], tuple[tf.Tensor, ...]]:
+    def _build_for_examples(self, plan: LabelPlan, parse: Parser) -> _Call:
         """Adaptation in one graph, the examples rebuilt from its result, the teacher in another.
 
         The teacher gets examples of the declared features only: what else the target's records
@@ -122,12 +129,13 @@ class TeacherProgram:
         """
         features = teacher_of(plan.surface).features
         dtypes = {name: _EXAMPLES_DTYPES[feature.dtype] for name, feature in features.items()}
+        kinds = plan.all_kinds()
         (argument,) = plan.signature.inputs
         encode = _example_encoder(features)
 
         @tf.function(input_signature=[_RAW], autograph=False)
         def prepare(raw: tf.Tensor) -> tuple[Any, ...]:
-            adapted = adapt(raw, plan.surface, plan.kinds, dtypes)
+            adapted = adapt(raw, plan.surface, kinds, dtypes, parse)
             return (adapted.inputs, *_bookkeeping(adapted))
 
         @tf.function(input_signature=[_RAW], autograph=False)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import os
 import queue
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 import tensorflow as tf
 from tfx.dsl.io import fileio
@@ -21,6 +23,9 @@ from schema.errors import InputError
 _READ_BUFFER = 1 << 20
 _QUEUED_BATCHES = 4
 _GZIP_SUFFIX = ".gz"
+_GZIP_WINDOW = 31  # zlib's number for: with a gzip header
+_LEAST_GZIP = 18  # bytes of header and trailer
+_RECORD_OVERHEAD = 16  # of TFRecord: length, its checksum, the data's checksum
 
 
 @contextmanager
@@ -65,12 +70,53 @@ def read_batches(path: str, batch_size: int) -> Iterator[tf.Tensor]:
     compression = "GZIP" if path.endswith(_GZIP_SUFFIX) else ""
     records = tf.data.TFRecordDataset(path, compression_type=compression, buffer_size=_READ_BUFFER)
     batches = iter(records.batch(batch_size).prefetch(2))
+    content = 0
     while True:
         with naming_file(path, "reading"):
             batch = next(batches, None)
         if batch is None:
-            return
+            break
+        content += int(tf.reduce_sum(tf.strings.length(batch))) + _RECORD_OVERHEAD * int(batch.shape[0])
         yield batch
+    with naming_file(path, "reading"):
+        complete = _holds(path, content)
+    if not complete:
+        raise InputError(
+            f"{path}: expected complete gzipped TFRecords, found a file that ends in the middle. Write the file again."
+        )
+
+
+def _holds(path: str, content: int) -> bool:
+    """Whether the file's uncompressed content is complete and of `content` bytes.
+
+    TensorFlow takes many truncated gzip files for shorter ones.  A gzip file ends with the
+    length of what it holds, modulo 2^32 (RFC 1952, ISIZE), which costs nothing to compare;
+    only where that differs, as when the file is several gzip files in a row, is it decompressed.
+    """
+    with fileio.open(path, "rb") as file:
+        file.seek(0, os.SEEK_END)
+        size = file.tell()
+        if not path.endswith(_GZIP_SUFFIX):
+            return size == content
+        if size >= _LEAST_GZIP:
+            file.seek(size - 4)
+            if int.from_bytes(file.read(4), "little") == content % 2**32:
+                return True
+        file.seek(0)
+        return _gzip_content(file) == content
+
+
+def _gzip_content(file: IO[bytes]) -> int | None:
+    """Bytes in the members of a gzip file; None when one of them is damaged or the last cut short."""
+    total, member = 0, zlib.decompressobj(_GZIP_WINDOW)
+    try:
+        while chunk := member.unused_data or file.read(_READ_BUFFER):
+            if member.eof:
+                member = zlib.decompressobj(_GZIP_WINDOW)
+            total += len(member.decompress(chunk))
+    except zlib.error:
+        return None
+    return total if member.eof else None
 
 
 class ShardWriter:

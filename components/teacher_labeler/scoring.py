@@ -6,6 +6,7 @@ record costs about 2 log2(batch) calls, and no record is lost for its neighbour'
 
 from __future__ import annotations
 
+import operator
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -109,6 +110,8 @@ class _Scorer:
         return _joined(self.label(raw[:middle], position), self.label(raw[middle:], position + middle))
 
     def _encode(self, records: NDArray, position: int, scores: Scores) -> LabelledBatch:
+        if not scores.unfit.any() and np.isfinite(scores.logits).all():
+            return self._append(records, scores)
         rejected: list[tuple[int, Fault, bytes]] = []
         for row in np.flatnonzero(scores.unfit):
             fault = self._find_fault(records[row], Reason.UNCASTABLE, "a value is out of the range of the teacher's")
@@ -118,10 +121,18 @@ class _Scorer:
         for row in np.flatnonzero(fit & ~finite):
             rejected.append((position + int(row), self._non_finite(scores.logits[row]), records[row]))
         good = fit & finite
-        logits = scores.logits
-        suffixes = self._layout.encode([logits[good, task : task + 1] for task in range(logits.shape[1])])
-        labelled = [record + suffix for record, suffix in zip(records[good], suffixes, strict=True)]
-        return LabelledBatch(labelled, logits[fit], scores.labels[fit], finite[fit], scores.filled, sorted(rejected))
+        labelled = self._with_soft_labels(records[good], scores.logits[good])
+        rejected.sort(key=lambda entry: entry[0])
+        return LabelledBatch(labelled, scores.logits[fit], scores.labels[fit], finite[fit], scores.filled, rejected)
+
+    def _append(self, records: NDArray, scores: Scores) -> LabelledBatch:
+        """A batch without any fault, which nearly all are."""
+        labelled = self._with_soft_labels(records, scores.logits)
+        return LabelledBatch(labelled, scores.logits, scores.labels, np.ones(len(records), bool), scores.filled)
+
+    def _with_soft_labels(self, records: NDArray, logits: NDArray[np.float32]) -> list[bytes]:
+        suffixes = self._layout.encode([logits[:, task : task + 1] for task in range(logits.shape[1])])
+        return list(map(operator.add, records, suffixes))
 
     def _find_fault(self, record: bytes, otherwise: Reason, detail: str) -> Fault:
         plan = self._program.plan

@@ -20,7 +20,8 @@ from components.teacher_labeler.executor import Executor
 from components.teacher_labeler.fingerprint import fingerprint
 from schema.surface import Surface
 
-BEAM_ARGS = ("--runner=FnApiRunner",)
+# TFX packs itself for the workers of every executor, which takes over a second, unless told what they run on.
+BEAM_ARGS = ("--runner=FnApiRunner", "--sdk_container_image=unused-in-process")
 Value = int | float | str | bytes
 
 
