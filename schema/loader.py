@@ -7,10 +7,12 @@ that matches nothing, the nearest one that exists.
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin
 
 import yaml
 from google.protobuf import text_format
@@ -30,6 +32,12 @@ SERVING = "SERVING"
 _TYPES = {
     FeatureKind.NUMERIC: (schema_pb2.FLOAT, schema_pb2.INT),
     FeatureKind.CATEGORICAL: (schema_pb2.INT, schema_pb2.BYTES),
+}
+# What may stand as the default of a column of each type.
+_DEFAULTS: dict[int, type | tuple[type, ...]] = {
+    schema_pb2.FLOAT: (int, float),
+    schema_pb2.INT: int,
+    schema_pb2.BYTES: str,
 }
 
 
@@ -81,6 +89,8 @@ def _read_text(path: Path) -> str:
         raise InputError(
             f"{path}: cannot be read ({error.strerror}). A surface folder holds {SURFACE_FILE} and {SCHEMA_FILE}."
         ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: expected text in UTF-8; found: {error}") from error
 
 
 def _read_surface(path: Path) -> Surface:
@@ -111,28 +121,31 @@ def _describe(problem: dict[str, Any]) -> str:
 
 def _keys_beside(location: tuple[str | int, ...]) -> list[str]:
     """The keys that the configuration admits in the place of the last of `location`."""
-    model: Any = Surface
+    annotation: Any = Surface
     for part in location[:-1]:
-        model = _step(model, part)
-    return _aliases(model) if isinstance(model, type) and issubclass(model, BaseModel) else []
+        annotation = _step(_inner(annotation), part)
+    model = _inner(annotation)
+    return _aliases(model) if _is_model(model) else []
 
 
-def _step(model: Any, part: str | int) -> Any:
-    if isinstance(model, type) and issubclass(model, BaseModel):
-        fields = {(field.alias or name): field for name, field in model.model_fields.items()}
-        return _candidate(fields[str(part)].annotation) if str(part) in fields else None
-    return model
+def _step(annotation: Any, part: str | int) -> Any:
+    """The type of the value under `part` in a model, a dict or a tuple."""
+    if _is_model(annotation):
+        fields = {(field.alias or name): field for name, field in annotation.model_fields.items()}
+        return fields[str(part)].annotation
+    values = get_args(annotation)
+    return values[1] if get_origin(annotation) is dict else values[0]
 
 
-def _candidate(annotation: Any) -> Any:
-    """The model inside ``X``, ``X | None``, ``tuple[X, ...]`` or ``dict[str, X]``."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+def _inner(annotation: Any) -> Any:
+    """`annotation` without what surrounds it: ``X | None`` is X."""
+    if get_origin(annotation) is not UnionType:
         return annotation
-    for part in getattr(annotation, "__args__", ()):
-        found = _candidate(part)
-        if found is not None:
-            return found
-    return None
+    return next(part for part in get_args(annotation) if part is not type(None))
+
+
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def _aliases(model: type[BaseModel]) -> list[str]:
@@ -169,21 +182,37 @@ def _check_against_schema(surface: Surface, schema: schema_pb2.Schema, folder: P
     path = folder / SURFACE_FILE
     columns = {feature.name: feature for feature in schema.feature}
     known = f"a feature of {folder / SCHEMA_FILE}"
+    if surface.teacher is not None:
+        _check_environments(schema, folder / SCHEMA_FILE)
     for name, feature in surface.features.items():
         _expect_known(path, f"features.{name}", known, name, columns)
         _check_feature_type(path, name, feature, columns[name])
+        _check_feature_shape(path, name, feature, columns[name])
     for name, task in surface.tasks.items():
         _expect_known(path, f"tasks.{name}.label", known, task.label, columns)
         _expect_number(path, f"tasks.{name}.label", columns[task.label])
-        _expect_not_served(folder, task.label, columns[task.label])
-    for distillation in surface.distillations().values():
-        column = soft_label(distillation.teacher_task)
-        _expect_known(path, f"teacher.tasks.{distillation.teacher_task}", known, column, columns)
-        _expect_not_served(folder, column, columns[column])
+        _expect_outside(folder, columns[task.label], SERVING, "a label does not exist when serving")
+    for teacher_task in surface.teacher.tasks if surface.teacher else ():
+        column = soft_label(teacher_task)
+        _expect_known(path, f"teacher.tasks.{teacher_task}", known, column, columns)
+        _expect_number(path, f"teacher.tasks.{teacher_task}", columns[column])
+        _expect_outside(folder, columns[column], SERVING, "a soft label does not exist when serving")
+        _expect_outside(folder, columns[column], RAW, "a soft label does not exist before labelling")
     for name, part in surface.slices.items():
         for column in part.features:
             _expect_known(path, f"slices.{name}.features", known, column, columns)
     _check_adaptation(surface, columns, path)
+
+
+def _check_environments(schema: schema_pb2.Schema, path: Path) -> None:
+    """TFDV validates in the environments that the schema names, and fails on any other."""
+    absent = [name for name in (RAW, TRAINING, SERVING) if name not in schema.default_environment]
+    if absent:
+        lines = " ".join(f'default_environment: "{name}"' for name in absent)
+        raise InputError(
+            f"{path}: expected the environments {RAW} (examples as they arrive), {TRAINING} (with soft labels) and "
+            f"{SERVING}, found {', '.join(schema.default_environment) or 'none'}; add {lines}"
+        )
 
 
 def _check_adaptation(surface: Surface, columns: dict[str, schema_pb2.Feature], path: Path) -> None:
@@ -193,8 +222,8 @@ def _check_adaptation(surface: Surface, columns: dict[str, schema_pb2.Feature], 
             _expect_known(path, f"{where}.from", "a feature of the target", feature.source, columns)
         elif name not in columns and feature.default is None:
             raise InputError(
-                f"{path}: {where}: the target has no such feature{_nearest(name, columns)} "
-                "Give `from:` (the target's name for it) or `default:` (what fills it)."
+                f"{path}: {where}: the target has no such feature; give `from:` (the target's name for it) or "
+                f"`default:` (what fills it){_nearest(name, columns)}"
             )
         if isinstance(feature.default, tuple) and len(feature.default) != feature.size:
             raise InputError(
@@ -215,6 +244,27 @@ def _check_feature_type(path: Path, name: str, feature: Feature, column: schema_
         raise InputError(
             f"{path}: features.{name}.kind: {feature.kind} needs type {expected} in the schema, which has {found}"
         )
+    if feature.default is not None and not isinstance(feature.default, _DEFAULTS[column.type]):
+        found = schema_pb2.FeatureType.Name(column.type)
+        raise InputError(
+            f"{path}: features.{name}.default: expected {found} as in the schema, found {feature.default!r}"
+        )
+
+
+def _check_feature_shape(path: Path, name: str, feature: Feature, column: schema_pb2.Feature) -> None:
+    """A column has a shape if every example has it; where it may be absent, a default fills it."""
+    if SERVING in column.not_in_environment:
+        raise InputError(f"{path}: features.{name}: the schema says that it does not exist when serving ({SERVING})")
+    if not column.HasField("shape"):
+        if feature.default is None:
+            raise InputError(
+                f"{path}: features.{name}: the schema gives it no `shape`, so it may be absent from an example; "
+                "expected a `default:` here, or `shape {}` and `presence { min_fraction: 1 }` there"
+            )
+        return
+    values = math.prod(dimension.size for dimension in column.shape.dim)
+    if values != feature.size:
+        raise InputError(f"{path}: features.{name}.size: found {feature.size}, the schema's shape has {values} values")
 
 
 def _expect_number(path: Path, where: str, column: schema_pb2.Feature) -> None:
@@ -223,11 +273,10 @@ def _expect_number(path: Path, where: str, column: schema_pb2.Feature) -> None:
         raise InputError(f"{path}: {where}: a label is FLOAT or INT, the schema has {found} for {column.name!r}")
 
 
-def _expect_not_served(folder: Path, name: str, column: schema_pb2.Feature) -> None:
-    if SERVING not in column.not_in_environment:
+def _expect_outside(folder: Path, column: schema_pb2.Feature, environment: str, why: str) -> None:
+    if environment not in column.not_in_environment:
         raise InputError(
-            f"{folder / SCHEMA_FILE}: feature {name!r}: a label does not exist when serving; "
-            f'add `not_in_environment: "{SERVING}"`'
+            f'{folder / SCHEMA_FILE}: feature {column.name!r}: {why}; add `not_in_environment: "{environment}"`'
         )
 
 
