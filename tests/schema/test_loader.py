@@ -1,0 +1,310 @@
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from schema.errors import InputError
+from schema.loader import load_surface, metric_of
+from schema.surface import FeatureKind, TaskKind, soft_label
+
+SHIPPED = Path(__file__).parents[2] / "schema"
+CONTENT = yaml.safe_load((SHIPPED / "homepage" / "surface.yaml").read_text())
+SCHEMA = (SHIPPED / "homepage" / "schema.pbtxt").read_text()
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """The home page's surface with `value` at the dotted `path`."""
+    content = copy.deepcopy(CONTENT)
+    *way, last = path.split(".")
+    place: Any = content
+    for part in way:
+        place = place[int(part)] if isinstance(place, list) else place[part]
+    place[int(last) if isinstance(place, list) else last] = value
+    return content
+
+
+def without(key: str) -> dict[str, Any]:
+    return {name: value for name, value in CONTENT.items() if name != key}
+
+
+@pytest.fixture
+def refused(tmp_path: Path) -> Callable[..., str]:
+    """Loads a surface that must be refused and returns the message, the folder as D."""
+
+    def load(surface: dict[str, Any] | str = CONTENT, schema: str = SCHEMA) -> str:
+        text = surface if isinstance(surface, str) else yaml.safe_dump(surface, sort_keys=False)
+        (tmp_path / "surface.yaml").write_text(text)
+        (tmp_path / "schema.pbtxt").write_text(schema)
+        with pytest.raises(InputError) as raised:
+            load_surface(tmp_path)
+        return str(raised.value).replace(str(tmp_path), "D")
+
+    return load
+
+
+def test_homepage() -> None:
+    folder = load_surface(SHIPPED / "homepage")
+    surface = folder.surface
+    assert surface.tasks.keys() == {"click", "trail_engagement", "discovery"}
+    assert surface.distillations().keys() == {"click", "trail_engagement"}
+    assert surface.tasks["discovery"].distil is None
+    assert surface.features["item_content"].size == 8
+    assert surface.features["user_id"].kind is FeatureKind.CATEGORICAL
+    assert folder.schema_path == SHIPPED / "homepage" / "schema.pbtxt"
+    assert surface.teacher is not None
+    absent = [name for name in surface.teacher.features if name not in surface.features]
+    assert len(absent) / len(surface.teacher.features) == 6 / 15
+    assert all(surface.teacher.features[name].default == 0.0 for name in absent)
+
+
+def test_radio_distils_a_head_that_is_not_served_and_no_task() -> None:
+    surface = load_surface(SHIPPED / "radio").surface
+    assert all(task.distil is None for task in surface.tasks.values())
+    assert surface.non_serving_heads["continue_watching"].teacher_task == "continue_watching"
+    assert "shelf" not in surface.features
+
+
+def test_video_is_the_teacher_s_own_surface() -> None:
+    surface = load_surface(SHIPPED / "video").surface
+    assert surface.teacher is None
+    assert surface.tasks.keys() == {"click", "trail_engagement", "continue_watching"}
+    for name in ("homepage", "radio"):
+        student = load_surface(SHIPPED / name).surface
+        assert student.teacher is not None
+        assert student.teacher.features.keys() == surface.features.keys()
+        for task, kind in student.teacher.tasks.items():
+            assert surface.tasks[task].kind is kind.kind
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "key", "nearest"),
+    [
+        ("featurs", {}, "featurs", "features"),
+        ("features.user_id.knd", "numeric", "features.user_id.knd", "kind"),
+        ("tasks.click.lable", "click", "tasks.click.lable", "label"),
+        ("tasks.click.distil.form", "click", "tasks.click.distil.form", "from"),
+        ("tasks.click.gates.1.at_lest", 0.5, "tasks.click.gates.1.at_lest", "at_least"),
+        ("tasks.click.gates.0.vs_control.atleast", 0, "tasks.click.gates.0.vs_control.atleast", "at_least"),
+        ("teacher.features.z1.defualt", 0.0, "teacher.features.z1.defualt", "default"),
+        ("teacher.signatur", "x", "teacher.signatur", "signature"),
+        ("model.trunks", [8], "model.trunks", "trunk"),
+        ("training.epoch", 1, "training.epoch", "epochs"),
+    ],
+)
+def test_an_unknown_key(refused: Callable[..., str], path: str, value: Any, key: str, nearest: str) -> None:
+    assert refused(changed(path, value)) == f"D/surface.yaml: {key}: unknown key; did you mean {nearest!r}?"
+
+
+def test_an_unknown_key_that_is_near_nothing_lists_what_there_is(refused: Callable[..., str]) -> None:
+    message = refused(changed("slices.shelf.zzzz", 1))
+    assert message == "D/surface.yaml: slices.shelf.zzzz: unknown key; expected one of features"
+
+
+def test_every_problem_is_reported_at_once(refused: Callable[..., str]) -> None:
+    content = changed("featurs", {})
+    content["training"]["epochs"] = "many"
+    lines = refused(content).splitlines()
+    assert len(lines) == 2
+    assert any("training.epochs: input should be a valid integer" in line and "'many'" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("features.user_id.kind", "number", "features.user_id.kind: input should be 'numeric' or 'categorical', found"),
+        ("features.user_id.size", 2, "features.user_id: a categorical feature has one value per example, found size"),
+        ("features.position.default", "x", "features.position: a numeric feature has a number as default, found 'x'"),
+        ("features.user_id.default", "x", "features.user_id.default: expected INT as in the schema, found 'x'"),
+        ("features.item_age.kind", "categorical", "features.item_age.kind: categorical needs type INT or BYTES in the"),
+        ("features.item_content.size", 4, "features.item_content.size: found 4, the schema's shape has 8 values"),
+        ("tasks.click.kind", "regression", "tasks.click: a regression task is gated on r2, found auc"),
+        ("tasks.click.kind", "ranking", "tasks.click.kind: input should be 'binary' or 'regression', found 'ranking'"),
+        ("tasks.click.gates", [], "tasks.click: a task needs at least one gate, or `ungated:`"),
+        ("tasks.click.ungated", "no", "tasks.click: a task with gates cannot also be ungated"),
+        ("tasks.click.gates.0", {"metric": "auc"}, "tasks.click.gates.0: a gate needs at_least, vs_last_blessed"),
+        ("training.learning_rate", -1, "training.learning_rate: input should be greater than 0, found -1"),
+        ("tasks.1st", CONTENT["tasks"]["click"], "tasks.1st.[key]: string should match pattern"),
+    ],
+)
+def test_a_wrong_kind(refused: Callable[..., str], path: str, value: Any, message: str) -> None:
+    assert refused(changed(path, value)).startswith(f"D/surface.yaml: {message}")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (
+            "tasks.click.distil.from",
+            "clicks",
+            "tasks.click.distil.from: expected a task of teacher.tasks, found 'clicks'; did you mean 'click'?",
+        ),
+        (
+            "non_serving_heads",
+            {"watch": {"from": "watching"}},
+            "non_serving_heads.watch.from: expected a task of teacher.tasks, found 'watching'; "
+            "expected one of click, trail_engagement",
+        ),
+        (
+            "features.user_idd",
+            {"kind": "categorical"},
+            "features.user_idd: expected a feature of D/schema.pbtxt, found 'user_idd'; did you mean 'user_id'?",
+        ),
+        (
+            "tasks.click.label",
+            "clik",
+            "tasks.click.label: expected a feature of D/schema.pbtxt, found 'clik'; did you mean 'click'?",
+        ),
+        (
+            "tasks.click.gates.1.slice",
+            "new_releases",
+            "tasks.click.gates.1.slice: expected a name of slices, found 'new_releases'; did you mean 'new_release'?",
+        ),
+        (
+            "slices.shelf.features",
+            {"shelve": None},
+            "slices.shelf.features: expected a feature of D/schema.pbtxt, found 'shelve'; did you mean 'shelf'?",
+        ),
+        (
+            "teacher.tasks.clicks",
+            {"kind": "binary"},
+            "teacher.tasks.clicks: expected a feature of D/schema.pbtxt, found 'teacher/clicks'; "
+            "did you mean 'teacher/click'?",
+        ),
+        (
+            "teacher.features.usr_id",
+            {"dtype": "int"},
+            "teacher.features.usr_id: the target has no such feature; give `from:` (the target's name for it) or "
+            "`default:` (what fills it); did you mean 'user_id'?",
+        ),
+        (
+            "teacher.features.user_id.from",
+            "usr_id",
+            "teacher.features.user_id.from: expected a feature of the target, found 'usr_id'; did you mean 'user_id'?",
+        ),
+        (
+            "teacher.features.user_profile_video.default",
+            [0.0],
+            "teacher.features.user_profile_video.default: expected 8 values (size), found 1",
+        ),
+        (
+            "non_serving_heads",
+            {"click": {"from": "click"}},
+            "non_serving_heads.click: a task has the same name; heads need different names",
+        ),
+    ],
+)
+def test_a_name_that_refers_to_nothing(refused: Callable[..., str], path: str, value: Any, message: str) -> None:
+    assert refused(changed(path, value)) == f"D/surface.yaml: {message}"
+
+
+def test_distilling_without_a_teacher(refused: Callable[..., str]) -> None:
+    assert "tasks.click.distil.from: there is nothing to distil from" in refused(without("teacher"))
+
+
+def test_a_required_key(refused: Callable[..., str]) -> None:
+    assert refused(without("name")) == "D/surface.yaml: name: this key is required and absent"
+
+
+def drop(line: str, of: str) -> str:
+    """The home page's schema without `line` in the feature `of`."""
+    start = SCHEMA.index(f'name: "{of}"')
+    end = SCHEMA.index("\n}\n", start) + 1
+    assert line in SCHEMA[start:end]
+    return SCHEMA[:start] + SCHEMA[start:end].replace(line, "", 1) + SCHEMA[end:]
+
+
+@pytest.mark.parametrize(
+    ("line", "of", "message"),
+    [
+        (
+            '  not_in_environment: "SERVING"\n',
+            "click",
+            "D/schema.pbtxt: feature 'click': a label does not exist when serving; "
+            'add `not_in_environment: "SERVING"`',
+        ),
+        (
+            '  not_in_environment: "SERVING"\n',
+            "teacher/click",
+            "D/schema.pbtxt: feature 'teacher/click': a soft label does not exist when serving; "
+            'add `not_in_environment: "SERVING"`',
+        ),
+        (
+            '  not_in_environment: "RAW"\n',
+            "teacher/click",
+            "D/schema.pbtxt: feature 'teacher/click': a soft label does not exist before labelling; "
+            'add `not_in_environment: "RAW"`',
+        ),
+        (
+            "  shape {}\n",
+            "device",
+            "D/surface.yaml: features.device: the schema gives it no `shape`, so it may be absent from an example; "
+            "expected a `default:` here, or `shape {}` and `presence { min_fraction: 1 }` there",
+        ),
+    ],
+)
+def test_a_schema_that_contradicts_the_surface(refused: Callable[..., str], line: str, of: str, message: str) -> None:
+    assert refused(schema=drop(line, of)) == message
+
+
+def test_a_label_that_is_text(refused: Callable[..., str]) -> None:
+    schema = SCHEMA.replace('name: "discovery"\n  type: INT', 'name: "discovery"\n  type: BYTES')
+    message = refused(schema=schema)
+    assert message == (
+        "D/surface.yaml: tasks.discovery.label: a label is FLOAT or INT, the schema has BYTES for 'discovery'"
+    )
+
+
+def test_a_feature_that_servers_do_not_send(refused: Callable[..., str]) -> None:
+    message = refused(changed("features.new_release", {"kind": "numeric"}))
+    assert "features.new_release: the schema says that it does not exist when serving" in message
+
+
+def test_a_schema_without_the_environment_of_raw_examples(refused: Callable[..., str]) -> None:
+    message = refused(schema=SCHEMA.replace('default_environment: "RAW"\n', ""))
+    assert message.startswith("D/schema.pbtxt: expected the environments RAW")
+    assert 'found TRAINING, SERVING; add default_environment: "RAW"' in message
+
+
+def test_a_file_that_is_absent(tmp_path: Path, refused: Callable[..., str]) -> None:
+    with pytest.raises(InputError, match=r"surface\.yaml: cannot be read \(No such file or directory\)"):
+        load_surface(tmp_path / "nowhere")
+    refused(without("name"))
+    (tmp_path / "surface.yaml").write_text(yaml.safe_dump(CONTENT))
+    (tmp_path / "schema.pbtxt").unlink()
+    with pytest.raises(InputError, match=r"schema\.pbtxt: cannot be read.*A surface folder holds surface\.yaml and"):
+        load_surface(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name: [1\n", "D/surface.yaml: not valid YAML: "),
+        ("- name\n", "D/surface.yaml: expected a mapping at the top level, found list"),
+        ("", "D/surface.yaml: expected a mapping at the top level, found NoneType"),
+    ],
+)
+def test_a_surface_that_is_no_mapping(refused: Callable[..., str], text: str, message: str) -> None:
+    assert refused(text).startswith(message)
+
+
+def test_a_schema_that_does_not_parse(refused: Callable[..., str]) -> None:
+    message = refused(schema="feature { nam: 1 }")
+    assert message.startswith("D/schema.pbtxt: expected a TFDV schema in text form")
+    assert 'no field named "nam"' in message
+
+
+def test_a_file_that_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "surface.yaml").write_bytes(b"name: \xff")
+    with pytest.raises(InputError, match=r"surface\.yaml: expected text in UTF-8"):
+        load_surface(tmp_path)
+
+
+def test_names_of_metrics_and_soft_labels() -> None:
+    assert metric_of(TaskKind.BINARY) == "auc"
+    assert metric_of(TaskKind.REGRESSION) == "r2"
+    assert soft_label("click") == "teacher/click"
