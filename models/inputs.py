@@ -19,6 +19,7 @@ from schema.surface import SOFT_LABEL_PREFIX
 COMPRESSION = "GZIP"
 _SHUFFLE_BUFFER = 100_000
 _READ_BATCH = 4096
+_MEMORY_LIMIT = 4 * 2**30
 
 
 def transformed(
@@ -29,11 +30,13 @@ def transformed(
     batch_size: int,
     validation_fraction: float,
     seed: int,
+    memory_limit: int = _MEMORY_LIMIT,
 ) -> tuple[tf.data.Dataset, tf.data.Dataset]:
     """Training and validation batches from Transform's output.
 
     Every k-th record is held out (k = 1 / validation_fraction), the same ones in every
-    arm.  The order of the rest depends on `seed` and the epoch alone.
+    arm.  The order of the rest depends on `seed` and the epoch alone.  Records are read
+    once and kept in memory if they fit, and else read and parsed again in every epoch.
 
     Args:
       patterns: File patterns of gzipped TFRecords.
@@ -42,12 +45,26 @@ def transformed(
       batch_size: Examples per batch.
       validation_fraction: Part of the records that is held out.
       seed: Seed of the shuffle.
+      memory_limit: Bytes that may be kept in memory.
 
     Returns:
       Two datasets of (features, labels) dicts; labels are the columns `label/*` and
       `teacher/*`, float32 [batch].
     """
     every = held_out_every(validation_fraction)
+    if rows * _row_bytes(spec) > memory_limit:
+        return _streamed(patterns, spec, rows, batch_size, every, seed)
+    columns = transformed_columns(patterns, spec, list(spec))
+    held_out = np.arange(rows) % every == 0
+    return (
+        in_memory(columns, np.flatnonzero(~held_out), batch_size, seed),
+        in_memory(columns, np.flatnonzero(held_out), _READ_BATCH, None),
+    )
+
+
+def _streamed(
+    patterns: Sequence[str], spec: Mapping[str, Any], rows: int, batch_size: int, every: int, seed: int
+) -> tuple[tf.data.Dataset, tf.data.Dataset]:
     held_out = math.ceil(rows / every)
     records = _records(patterns)
     training = records.enumerate().filter(lambda index, _: index % every != 0).map(lambda _, record: record)
@@ -57,6 +74,10 @@ def transformed(
         _parsed(training, spec, math.ceil((rows - held_out) / batch_size)),
         _parsed(validation, spec, math.ceil(held_out / _READ_BATCH)),
     )
+
+
+def _row_bytes(spec: Mapping[str, Any]) -> int:
+    return sum(math.prod(column.shape) * column.dtype.size for column in spec.values())
 
 
 def held_out_every(validation_fraction: float) -> int:

@@ -61,5 +61,5 @@ def test_soft_labels_are_z_scored_over_the_present_ones(columns, raw):
 
 def test_a_feature_that_may_be_absent_needs_a_default():
     column = tf.sparse.from_dense([[1.0], [0.0]])
-    with pytest.raises(InputError, match="'age'.*no default.*surface.yaml"):
+    with pytest.raises(InputError, match=r"'age'.*no default.*surface.yaml"):
         fill_absent("age", Feature(kind="numeric"), column)

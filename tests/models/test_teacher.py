@@ -52,7 +52,9 @@ def source(tmp_path_factory) -> Path:
         for index in range(600):
             match = float(rng.normal())
             click = int(rng.random() < 1 / (1 + np.exp(-3 * match)))
-            writer.write(example(100 + 10 * (index % 5), match, click, match + 5 if click else None).SerializeToString())
+            writer.write(
+                example(100 + 10 * (index % 5), match, click, match + 5 if click else None).SerializeToString()
+            )
     return folder
 
 

@@ -47,5 +47,5 @@ def test_label_statistics_ignore_absent_labels():
 
 def test_a_task_without_any_label_is_an_error():
     columns = {"label/click": np.array([1.0]), "label/minutes": np.array([math.nan])}
-    with pytest.raises(InputError, match="'minutes'.*no label"):
+    with pytest.raises(InputError, match=r"'minutes'.*no label"):
         training.label_statistics(SURFACE, columns)

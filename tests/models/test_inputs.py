@@ -1,0 +1,82 @@
+import gzip
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from models import inputs
+from schema.errors import InputError
+
+ROWS = 23
+SPEC = {"x": tf.io.FixedLenFeature([2], tf.float32), "label/y": tf.io.FixedLenFeature([], tf.float32)}
+
+
+@pytest.fixture(scope="module")
+def patterns(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("records")
+    for part in range(2):
+        with tf.io.TFRecordWriter(str(folder / f"part-{part}.gz"), options="GZIP") as writer:
+            for row in range(ROWS)[part * 12 : part * 12 + 12]:
+                features = tf.train.Features()
+                features.feature["x"].float_list.value.extend([row, -row])
+                features.feature["label/y"].float_list.value.append(row * 10)
+                writer.write(tf.train.Example(features=features).SerializeToString())
+    return [str(folder / "part-*")]
+
+
+def batches(patterns, memory_limit, seed=3):
+    return inputs.transformed(
+        patterns, SPEC, rows=ROWS, batch_size=4, validation_fraction=0.25, seed=seed, memory_limit=memory_limit
+    )
+
+
+def rows_of(dataset):
+    return [int(value) for features, _ in dataset.as_numpy_iterator() for value in features["x"][:, 0]]
+
+
+@pytest.mark.parametrize("memory_limit", [0, 2**30], ids=["streamed", "in_memory"])
+def test_every_fourth_record_is_held_out_and_the_rest_trains(patterns, memory_limit):
+    training, validation = batches(patterns, memory_limit)
+    held_out = list(range(0, ROWS, 4))
+    assert rows_of(validation) == held_out
+    first, second = rows_of(training), rows_of(training)
+    assert sorted(first) == sorted(second) == sorted(set(range(ROWS)) - set(held_out))
+    assert first != second  # another order in every epoch
+    assert len(training) == 5
+
+
+@pytest.mark.parametrize("memory_limit", [0, 2**30], ids=["streamed", "in_memory"])
+def test_labels_travel_with_their_features(patterns, memory_limit):
+    for features, labels in batches(patterns, memory_limit)[0].as_numpy_iterator():
+        assert set(features) == {"x"}
+        np.testing.assert_array_equal(labels["label/y"], features["x"][:, 0] * 10)
+
+
+def test_a_wrong_number_of_rows_is_noticed(patterns):
+    training, _ = inputs.transformed(
+        patterns, SPEC, rows=ROWS + 9, batch_size=4, validation_fraction=0.25, seed=0, memory_limit=0
+    )
+    with pytest.raises(tf.errors.FailedPreconditionError, match="expected to contain 6 elements"):
+        rows_of(training)
+
+
+def schema(text: str) -> schema_pb2.Schema:
+    return text_format.Parse(text, schema_pb2.Schema())
+
+
+def test_raw_columns_mark_absent_numbers_with_nan(tmp_path):
+    with tf.io.TFRecordWriter(str(tmp_path / "a.gz"), options="GZIP") as writer:
+        for values in ([], [2], []):
+            features = tf.train.Features()
+            features.feature["n"].int64_list.value.extend(values)
+            writer.write(tf.train.Example(features=features).SerializeToString())
+    columns = inputs.raw_columns(tmp_path, schema('feature { name: "n" type: INT value_count { max: 1 } }'), ["n"])
+    np.testing.assert_array_equal(columns["n"], [np.nan, 2, np.nan])
+
+
+def test_raw_columns_of_a_split_without_records_are_an_error(tmp_path):
+    gzip.open(tmp_path / "a.gz", "wb").close()
+    with pytest.raises(InputError, match="no examples"):
+        inputs.raw_columns(tmp_path, schema('feature { name: "n" type: INT value_count { max: 1 } }'), ["n"])
