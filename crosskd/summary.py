@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic import BaseModel
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from crosskd.terminal import TERMINAL, Exit
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from components.teacher_labeler.report import LabelReport
     from crosskd.runs import Run
 
+_MAIN_METRICS = ("auc", "r2")
+_METRIC_NUMBERS = ("examples", "control", "student", "change", "teacher", "last blessed")
 _MARKS = {"pass": "[green]pass[/]", "fail": "[red]FAIL[/]", "not_judged": "[yellow]not judged[/]"}
 
 
@@ -99,6 +102,7 @@ def print_summary(summary: Summary, as_json: bool) -> None:
         return
     out = TERMINAL.out
     out.print()
+    out.print(summary.surface, style="bold", markup=False)
     out.print(_metrics_table(summary))
     out.print(_gates_table(summary.decision))
     for check in summary.decision.checks:
@@ -135,12 +139,13 @@ def _push_sentence(push: Push) -> str:
 
 
 def _metrics_table(summary: Summary) -> Table:
-    table = Table(title=f"{summary.surface}: offline metrics on the evaluation split", title_justify="left")
-    for heading in ("task", "metric", "slice"):
-        table.add_column(heading)
-    for heading in ("examples", "control", "student", "change", "teacher", "last blessed"):
-        table.add_column(heading, justify="right")
-    for row in summary.decision.metrics:
+    """The gated metric of each task: overall, and in the slices that are gated."""
+    decision = summary.decision
+    gated = {(gate.task, gate.slice_key) for gate in decision.gates if gate.slice}
+    table = _table("offline metrics on the evaluation split", ("task", "metric", "slice"), _METRIC_NUMBERS)
+    for row in decision.metrics:
+        if row.metric not in _MAIN_METRICS or (row.slice and (row.task, row.slice) not in gated):
+            continue
         teacher = summary.teacher.get(row.task) if not row.slice else None
         table.add_row(
             row.task,
@@ -152,25 +157,32 @@ def _metrics_table(summary: Summary) -> Table:
             _change(row.student, row.control),
             "-" if teacher is None else f"{teacher:.4f}",
             _number(row.last_blessed),
-            end_section=False,
         )
     return table
 
 
 def _gates_table(decision: Decision) -> Table:
-    table = Table(title="Gates", title_justify="left")
-    for heading in ("task", "metric", "slice", "against", "asked", "found", "verdict"):
-        table.add_column(heading, justify="right" if heading in ("asked", "found") else "left")
+    table = _table("gates", ("task", "metric", "slice", "against", "verdict"), ("asked", "found"))
     for gate in decision.gates:
+        absolute = gate.kind.value == "absolute"
         table.add_row(
             gate.task,
             gate.metric,
             gate.slice_key or gate.slice or "overall",
-            gate.kind.value.replace("_", " "),
-            f">= {gate.bound:+.4f}" if gate.baseline or gate.kind.value != "absolute" else f">= {gate.bound:.4f}",
-            _found(gate),
+            "" if absolute else gate.kind.value.replace("_", " "),
             _MARKS[gate.verdict.value],
+            f">= {gate.bound:.4f}" if absolute else f">= {gate.bound:+.4f}",
+            _found(gate),
         )
+    return table
+
+
+def _table(title: str, words: tuple[str, ...], numbers: tuple[str, ...]) -> Table:
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    for heading in words:
+        table.add_column(heading, no_wrap=True)
+    for heading in numbers:
+        table.add_column(heading, justify="right", no_wrap=True)
     return table
 
 

@@ -14,6 +14,9 @@ from typing import Any
 
 from rich.console import Console
 
+# Columns of what is written to a file or a pipe.
+_FILE_WIDTH = 120
+
 
 class Exit(IntEnum):
     """Exit codes of every command."""
@@ -34,8 +37,8 @@ class Terminal:
     """
 
     def __init__(self) -> None:
-        self.out = Console()
-        self.err = Console(stderr=True)
+        self.out = _wide(Console())
+        self.err = _wide(Console(stderr=True))
 
     @contextmanager
     def noise_to(self, log: Path) -> Iterator[None]:
@@ -73,6 +76,13 @@ class Terminal:
         """A value for a program, on standard output."""
         self.out.file.write(json.dumps(value, indent=2) + "\n")
         self.out.file.flush()
+
+
+def _wide(console: Console) -> Console:
+    """Room for whole tables where nobody's window is the limit."""
+    if not console.is_terminal:
+        console.width = max(console.width, _FILE_WIDTH)
+    return console
 
 
 def _like(console: Console, file: Any) -> Console:
