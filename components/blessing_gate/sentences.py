@@ -15,7 +15,7 @@ def decision(blessed: bool, gates: Sequence[GateResult], checks: Sequence[Check]
     failed += [check.sentence for check in checks if check.verdict is Verdict.FAIL]
     open_ = [result for result in gates if result.verdict is Verdict.NOT_JUDGED]
     if not blessed:
-        more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+        more = f" {len(failed) - 1} more failed." if len(failed) > 1 else ""
         return f"Not blessed: {failed[0]}{more}"
     if not gates:
         return "Blessed: no task of this surface has a gate."

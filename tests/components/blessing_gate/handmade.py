@@ -1,0 +1,113 @@
+"""Evaluations made by hand, as if TFMA had agreed with every bound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from components.blessing_gate.asked import Evidence, asked_bounds, tfma_bound
+from components.blessing_gate.decision import Kind, Measurement
+from components.blessing_gate.evaluation import OVERALL, Evaluation, Failure, SliceKey, TaskMetrics
+from schema.surface import Surface
+
+NAN = float("nan")
+BOTH = (Kind.ABSOLUTE, Kind.LAST_BLESSED)
+
+
+def surface(**tasks: Mapping[str, Any]) -> Surface:
+    """A surface whose slices are `new` (new_release=1) and `shelf` (one per value)."""
+    return Surface.model_validate(
+        {
+            "name": "tiny",
+            "features": {"x": {"kind": "numeric"}},
+            "tasks": tasks,
+            "slices": {"new": {"features": {"new_release": 1}}, "shelf": {"features": {"shelf": None}}},
+        }
+    )
+
+
+def binary(*gates: Mapping[str, Any], label: str = "clicked") -> dict[str, Any]:
+    return _task("binary", "auc", label, gates)
+
+
+def regression(*gates: Mapping[str, Any], label: str = "minutes") -> dict[str, Any]:
+    return _task("regression", "r2", label, gates)
+
+
+def _task(kind: str, metric: str, label: str, gates: tuple[Mapping[str, Any], ...]) -> dict[str, Any]:
+    listed = [{"metric": metric, **gate} for gate in gates]
+    return {"kind": kind, "label": label} | ({"gates": listed} if listed else {"ungated": "for the test"})
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was measured of one task in one slice; NaN is undefined, None is missing."""
+
+    student: float | None
+    baseline: float | None = None
+    examples: int = 1000
+    positives: int = 100
+    margin: float = 0.01
+    mean_prediction: float = 0.1
+
+
+def metrics(found: Found, metric: str) -> TaskMetrics:
+    student = {
+        "labelled_examples": Measurement(value=found.examples),
+        "positives": Measurement(value=found.positives),
+        "mean_prediction": _measured(found.mean_prediction, 0),
+    }
+    if found.student is not None:
+        student[metric] = _measured(found.student, found.margin)
+    if found.baseline is None or found.student is None:
+        return TaskMetrics(student)
+    baseline = {metric: _measured(found.baseline, found.margin)}
+    return TaskMetrics(student, baseline, {metric: _measured(found.student - found.baseline, found.margin)})
+
+
+def _measured(value: float, margin: float) -> Measurement:
+    if value != value:
+        return Measurement(value=None)
+    return Measurement(value=value, lower=value - margin, upper=value + margin)
+
+
+def evaluation(
+    of: Surface,
+    kinds: tuple[Kind, ...],
+    slices: Mapping[SliceKey, Mapping[str, Found]],
+    has_baseline: bool = True,
+    failures: tuple[Failure, ...] = (),
+) -> Evaluation:
+    names = {name: "auc" if task.kind == "binary" else "r2" for name, task in of.tasks.items()}
+    asked = [one for one in asked_bounds(of) if one.kind in kinds and (has_baseline or one.kind is Kind.ABSOLUTE)]
+    return Evaluation(
+        slices={
+            key: {task: metrics(found, names[task]) for task, found in tasks.items()} for key, tasks in slices.items()
+        },
+        has_baseline=has_baseline,
+        bounds=frozenset(tfma_bound(of, one) for one in asked),
+        failures=failures,
+        model="/student/Format-Serving",
+    )
+
+
+def evidence(
+    of: Surface,
+    last_blessed: Mapping[SliceKey, Mapping[str, Found]] | None = None,
+    control: Mapping[SliceKey, Mapping[str, Found]] | None = None,
+    first_run: bool = False,
+    **more: Any,
+) -> Evidence:
+    """Both evaluations; by default a good student everywhere, just better than both others."""
+    good = {OVERALL: dict.fromkeys(of.tasks, Found(0.7, 0.69))}
+    return Evidence(
+        last_blessed=evaluation(of, BOTH, last_blessed or good, has_baseline=not first_run, **more),
+        control=evaluation(of, (Kind.CONTROL,), control or good),
+    )
+
+
+def failed(of: Surface, task: str, kind: Kind, slice_name: str | None, key: SliceKey | None) -> Failure:
+    """TFMA finds the first bound of that task, kind and slice violated."""
+    found = [one for one in asked_bounds(of) if (one.task, one.kind, one.gate.slice) == (task, kind, slice_name)]
+    return Failure(tfma_bound(of, found[0]), key)
