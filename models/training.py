@@ -120,6 +120,26 @@ class _Trainable(keras.Model):
         return tf.add_n([hard, soft, *self.losses])
 
 
+def trainable(ranker: Ranker, surface: Surface, terms: Sequence[HeadLoss]) -> keras.Model:
+    """The ranker with its losses and its optimizer: the step that every loop takes.
+
+    Args:
+      ranker: What to train; its weights are the model's.
+      surface: Gives the learning rate.
+      terms: The heads' losses, from `head_losses`.
+
+    Returns:
+      A compiled model of (features, labels by column), with `HARD_LOSS` among its metrics.
+    """
+    model = _Trainable(ranker.training, terms)
+    model.compile(
+        optimizer=keras.optimizers.Adam(surface.training.learning_rate),
+        steps_per_execution=_STEPS_PER_EXECUTION,
+        jit_compile=False,
+    )
+    return model
+
+
 def fit(
     ranker: Ranker,
     surface: Surface,
@@ -143,12 +163,7 @@ def fit(
     Returns:
       Per epoch: `loss`, `hard_loss`, `soft_loss`, each head's loss, and all with `val_`.
     """
-    model = _Trainable(ranker.training, terms)
-    model.compile(
-        optimizer=keras.optimizers.Adam(surface.training.learning_rate),
-        steps_per_execution=_STEPS_PER_EXECUTION,
-        jit_compile=False,
-    )
+    model = trainable(ranker, surface, terms)
     keep_best = keras.callbacks.EarlyStopping(
         monitor=f"val_{HARD_LOSS}", mode="min", patience=surface.training.epochs, restore_best_weights=True
     )
