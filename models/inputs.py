@@ -117,7 +117,7 @@ def raw_columns(folder: Path, schema: schema_pb2.Schema, names: Sequence[str]) -
         _records(files)
         .batch(_READ_BATCH)
         .map(
-            lambda batch: {name: _dense(column) for name, column in tf.io.parse_example(batch, wanted).items()},
+            lambda batch: {name: dense(column) for name, column in tf.io.parse_example(batch, wanted).items()},
             num_parallel_calls=tf.data.AUTOTUNE,
         )
     )
@@ -170,7 +170,8 @@ def _parsed(batches: tf.data.Dataset, spec: Mapping[str, Any], count: int) -> tf
     return parsed.apply(tf.data.experimental.assert_cardinality(count)).prefetch(tf.data.AUTOTUNE)
 
 
-def _dense(column: Any) -> tf.Tensor:
+def dense(column: Any) -> tf.Tensor:
+    """A parsed column without sparsity, one value an example: absent numbers are NaN, absent strings empty."""
     if not isinstance(column, tf.SparseTensor):
         return column
     absent = "" if column.dtype == tf.string else float("nan")
