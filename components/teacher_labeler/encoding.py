@@ -51,6 +51,8 @@ class NumberLayout:
           `batch` byte strings, all of one length.
         """
         batch, width = len(columns[0]), len(self._template)
+        if not batch:
+            return []
         rows = np.empty((batch, width), np.uint8)
         rows[:] = self._template
         for field, offset, values in zip(self._fields, self._offsets, columns, strict=True):

@@ -28,6 +28,9 @@ from schema.errors import InputError
 from schema.surface import TeacherFeature
 
 _EXAMPLES_DTYPES = {FLOAT: tf.float32.name, INT: tf.int64.name, STRING: tf.string.name}
+# TensorFlow quotes an unparsable record in its message; where that is not UTF-8, its Python
+# binding fails to decode the message and raises UnicodeDecodeError in place of its own error.
+BAD_RECORD_ERRORS = (tf.errors.InvalidArgumentError, UnicodeDecodeError)
 _Call = Callable[[tf.Tensor], tuple[tf.Tensor, ...]]
 _RAW = tf.TensorSpec([None], tf.string)
 
@@ -66,12 +69,12 @@ class TeacherProgram:
           raw: String [batch], serialized tf.Examples.
 
         Raises:
-          tf.errors.InvalidArgumentError: A record cannot be parsed or cast, or the teacher refused it.
+          BAD_RECORD_ERRORS: A record cannot be parsed or cast, or the teacher refused it.
           InputError: The teacher did not give one number per example.
         """
         try:
             logits, labels, unfit, filled = self._fast(raw)
-        except tf.errors.InvalidArgumentError:
+        except BAD_RECORD_ERRORS:
             logits, labels, unfit, filled = self._tolerant(raw)
         if logits.shape[0] != raw.shape[0]:
             raise InputError(

@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 import queue
+import re
 import threading
 import zlib
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ from schema.errors import InputError
 
 _READ_BUFFER = 1 << 20
 _QUEUED_BATCHES = 4
+_PLACE_IN_GRAPH = re.compile(r"\{\{.*?\}\}|\[Op:.*?\]|\[\[|\]\]")
+_NO_CAUSE = ("Graph execution error", "Detected at", "File ", "<stack traces")
 _GZIP_SUFFIX = ".gz"
 _GZIP_WINDOW = 31  # zlib's number for: with a gzip header
 _LEAST_GZIP = 18  # bytes of header and trailer
@@ -33,32 +36,25 @@ def naming_file(path: str, doing: str) -> Iterator[None]:
     """Turns file errors inside into an InputError that names `path`.
 
     Raises:
-      InputError: The file is corrupted or cannot be read or written.
+      InputError: The file is corrupted, or cannot be read or written.
     """
     try:
         yield
     except tf.errors.DataLossError as error:
         raise InputError(
             f"{path}: expected complete gzipped TFRecords, found a truncated or corrupted file "
-            f"({_first_line(error)}). Write the file again."
+            f"({cause(error)}). Write the file again."
         ) from error
     except (tf.errors.OpError, OSError) as error:
-        if isinstance(error, tf.errors.OpError) and not isinstance(error, _FILE_ERRORS):
-            raise
-        raise InputError(f"{path}: failed {doing} ({_first_line(error)})") from error
+        raise InputError(f"{path}: failed {doing} ({cause(error)})") from error
 
 
-_FILE_ERRORS = (
-    tf.errors.NotFoundError,
-    tf.errors.PermissionDeniedError,
-    tf.errors.ResourceExhaustedError,
-    tf.errors.UnavailableError,
-)
-
-
-def _first_line(error: Exception) -> str:
+def cause(error: Exception) -> str:
+    """The sentence in TensorFlow's long error message that says what happened."""
     message = error.message if isinstance(error, tf.errors.OpError) else str(error)
-    return message.splitlines()[0] if message else type(error).__name__
+    lines = [_PLACE_IN_GRAPH.sub("", line).strip() for line in message.splitlines()]
+    sentences = [line for line in lines if line and not line.startswith(_NO_CAUSE)]
+    return sentences[-1] if sentences else type(error).__name__
 
 
 def read_batches(path: str, batch_size: int) -> Iterator[tf.Tensor]:

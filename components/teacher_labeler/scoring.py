@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from components.teacher_labeler.columns import Fault, Reason, find_fault, teacher_of
 from components.teacher_labeler.encoding import NumberField, NumberLayout
 from components.teacher_labeler.plan import LabelPlan
-from components.teacher_labeler.program import Scores, TeacherProgram
-from components.teacher_labeler.records import read_batches
+from components.teacher_labeler.program import BAD_RECORD_ERRORS, Scores, TeacherProgram
+from components.teacher_labeler.records import cause, read_batches
 from schema.surface import soft_label
 
 _THREADS = 2  # one batch is encoded in Python while the other is in the graph
@@ -95,16 +95,16 @@ class _Scorer:
         """Labels the records of `raw`, the first of which is at `position` of the file."""
         try:
             scores = self._program(raw)
-        except tf.errors.InvalidArgumentError as error:
+        except BAD_RECORD_ERRORS as error:
             return self._label_failed(raw, position, error)
         return self._encode(raw.numpy(), position, scores)
 
-    def _label_failed(self, raw: tf.Tensor, position: int, error: tf.errors.InvalidArgumentError) -> LabelledBatch:
+    def _label_failed(self, raw: tf.Tensor, position: int, error: Exception) -> LabelledBatch:
         records = list(raw.numpy())
         if self._program.learn_kinds(records, self._path):
             return self.label(raw, position)
         if len(records) == 1:
-            fault = self._find_fault(records[0], Reason.TEACHER_FAILED, error.message.splitlines()[0])
+            fault = self._find_fault(records[0], Reason.TEACHER_FAILED, cause(error))
             return self._nothing_labelled([(position, fault, records[0])])
         middle = len(records) // 2
         return _joined(self.label(raw[:middle], position), self.label(raw[middle:], position + middle))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tensorflow as tf
 from tfx.components.util import examples_utils, tfxio_utils
 from tfx.types import artifact_utils
+from tfx_bsl.tfxio import dataset_options
 
 from tests.components.teacher_labeler.conftest import (
     Labeler,
@@ -47,15 +49,10 @@ def test_every_reader_of_tfx_sees_the_soft_labels(tmp_path: Path, labeler: Label
     assert proto["teacher/click"].float_list.value == [-6.0]
     assert proto["name"].bytes_list.value == [b"b"]
     tfxio = tfxio_utils.get_split_tfxio(labelled.examples, "train", ["test"])
-    (batch,) = tfxio.RecordBatches(_once(batch_size=2))
+    options = dataset_options.RecordBatchesOptions(batch_size=2, shuffle=False, num_epochs=1)
+    (batch,) = tfxio.RecordBatches(options)
     assert batch.to_pydict()["teacher/click"] == [[3.0], [-6.0]]
     assert batch.to_pydict()["clicked"] == [[1], [0]]
-
-
-def _once(batch_size: int):  # type: ignore[no-untyped-def] # tfx-bsl's options are imported where tfx is
-    from tfx_bsl.tfxio import dataset_options
-
-    return dataset_options.RecordBatchesOptions(batch_size=batch_size, shuffle=False, num_epochs=1)
 
 
 def test_output_says_what_it_is(tmp_path: Path, labeler: Labeler, doubling_teacher: Path) -> None:
@@ -118,7 +115,7 @@ def test_labels_all_tasks_whatever_their_outputs_are_called(tmp_path: Path, labe
     assert labelled.soft_labels("watch") == [5.0]
 
 
-ADAPTED = {
+ADAPTED: dict[str, dict[str, Any]] = {
     "renamed": {"dtype": "float", "from": "price"},
     "counted": {"dtype": "float", "from": "visits"},  # int to float
     "rounded": {"dtype": "int", "from": "stars"},  # float to int

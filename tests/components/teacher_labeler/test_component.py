@@ -1,0 +1,127 @@
+"""The component in a real pipeline: artifacts, cache, and what its constructor refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tfx import v1 as tfx
+from tfx.orchestration import metadata
+from tfx.orchestration.local import local_dag_runner
+from tfx.types import standard_artifacts
+from tfx.types.channel import Channel
+
+from components.artifacts import DeadLetters, LabelReport
+from components.teacher_labeler import report
+from components.teacher_labeler.component import TeacherLabeler
+from components.teacher_labeler.fingerprint import fingerprint
+from schema.errors import InputError
+from schema.surface import Surface
+from tests.components.teacher_labeler.conftest import (
+    BEAM_ARGS,
+    floats,
+    make_example,
+    make_surface,
+    save_teacher,
+    write_shard,
+)
+
+
+def _construct(surface: str | None = None, **options: Any) -> TeacherLabeler:
+    return TeacherLabeler(
+        examples=Channel(type=standard_artifacts.Examples),
+        teacher=Channel(type=standard_artifacts.Model),
+        surface=make_surface().model_dump_json(by_alias=True) if surface is None else surface,
+        teacher_fingerprint="0" * 64,
+        **options,
+    )
+
+
+def test_outputs_are_of_their_types() -> None:
+    outputs = _construct().with_beam_pipeline_args(["--runner=FnApiRunner"]).outputs
+
+    assert outputs["labelled_examples"].type is standard_artifacts.Examples
+    assert outputs["label_report"].type is LabelReport
+    assert outputs["dead_letters"].type is DeadLetters
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"batch_size": 0}, "batch_size: expected at least 1, found 0"),
+        ({"compression_level": 10}, "compression_level: expected 0 to 9, found 10"),
+        ({"max_bad_fraction": 1.5}, "max_bad_fraction: expected 0 to 1, found 1.5"),
+        ({"surface": "{}"}, "surface: expected a Surface as JSON"),
+    ],
+)
+def test_refuses_what_cannot_work(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        _construct(**options)
+
+
+def test_refuses_a_surface_without_a_teacher() -> None:
+    surface = Surface.model_validate(
+        {
+            "name": "tiny",
+            "features": {"x": {"kind": "numeric"}},
+            "tasks": {"click": {"kind": "binary", "label": "clicked", "ungated": "a test"}},
+        }
+    )
+
+    with pytest.raises(InputError, match="surface 'tiny': expected a `teacher:` section, found none"):
+        _construct(surface.model_dump_json(by_alias=True))
+
+
+@pytest.mark.parametrize(
+    "feature",
+    [
+        {"dtype": "int", "default": 0.5},
+        {"dtype": "string", "default": 1},
+        {"dtype": "float", "size": 3, "default": (1.0, 2.0)},
+    ],
+)
+def test_refuses_defaults_of_another_type_or_size(feature: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=r"teacher.features.x.default: expected . values of type"):
+        _construct(make_surface(features={"x": feature}).model_dump_json(by_alias=True))
+
+
+def _run_pipeline(root: Path, teacher: Path) -> list[Any]:
+    """Runs ExampleGen, Importer and TeacherLabeler; returns all LabelReport artifacts so far."""
+    example_gen = tfx.components.ImportExampleGen(input_base=str(root / "data"))
+    importer = tfx.dsl.Importer(source_uri=str(teacher), artifact_type=standard_artifacts.Model).with_id("Teacher")
+    labeler = TeacherLabeler(
+        examples=example_gen.outputs["examples"],
+        teacher=importer.outputs["result"],
+        surface=make_surface().model_dump_json(by_alias=True),
+        teacher_fingerprint=fingerprint(str(teacher)),
+    )
+    database = metadata.sqlite_metadata_connection_config(str(root / "metadata.db"))
+    pipeline = tfx.dsl.Pipeline(
+        pipeline_name="labelling",
+        pipeline_root=str(root / "pipeline"),
+        components=[example_gen, importer, labeler],
+        enable_cache=True,
+        metadata_connection_config=database,
+        beam_pipeline_args=list(BEAM_ARGS),
+    )
+    local_dag_runner.LocalDagRunner().run(pipeline)
+    with metadata.Metadata(database) as store:
+        return store.store.get_artifacts_by_type("LabelReport")
+
+
+@pytest.mark.slow
+def test_a_pipeline_labels_once_and_again_for_another_teacher(tmp_path: Path) -> None:
+    write_shard(tmp_path / "data" / "part.gz", [make_example(x=float(number), clicked=1) for number in range(30)])
+    teacher = save_teacher(tmp_path / "teacher", lambda module, x: {"click": module.scale * x}, {"x": floats()})
+
+    (first,) = _run_pipeline(tmp_path, teacher)
+    assert len(_run_pipeline(tmp_path, teacher)) == 1  # served from the cache
+
+    save_teacher(teacher, lambda module, x: {"click": -module.scale * x}, {"x": floats()})
+    reports = _run_pipeline(tmp_path, teacher)
+
+    assert len(reports) == 2
+    second = next(artifact for artifact in reports if artifact.id != first.id)
+    assert report.read(first.uri).overall.tasks["click"].max == 58.0
+    assert report.read(second.uri).overall.tasks["click"].min == -58.0

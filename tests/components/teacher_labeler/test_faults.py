@@ -1,0 +1,389 @@
+"""Each way a run must fail, what it says then, and what it may go on in spite of."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import math
+import resource
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tensorflow as tf
+
+from schema.errors import InputError
+from tests.components.teacher_labeler.conftest import (
+    Labeler,
+    floats,
+    make_example,
+    make_surface,
+    save_teacher,
+    write_examples,
+    write_shard,
+)
+
+GOOD = [make_example(x=float(number), clicked=number % 2) for number in range(50)]
+
+
+@pytest.fixture(scope="module")
+def log_teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`click` = log x: NaN for negative numbers, -inf for 0."""
+    return save_teacher(tmp_path_factory.mktemp("log"), lambda module, x: {"click": tf.math.log(x)}, {"x": floats()})
+
+
+def assert_nothing_published(labeler: Labeler) -> None:
+    assert [path for path in labeler.root.rglob("*") if path.suffix == ".gz" or ".staging" in path.parts] == []
+
+
+# What the user declared does not fit the teacher.
+
+
+def test_names_the_signatures_there_are(tmp_path: Path, labeler: Labeler, doubling_teacher: Path) -> None:
+    examples = write_examples(tmp_path / "examples", {"train": [GOOD]})
+
+    with pytest.raises(InputError, match=r"'serving_defualt'.*found serving_default; did you mean 'serving_default'"):
+        labeler.run(examples, doubling_teacher, make_surface(signature="serving_defualt"))
+    assert_nothing_published(labeler)
+
+
+def test_names_the_outputs_there_are(tmp_path: Path, labeler: Labeler, doubling_teacher: Path) -> None:
+    examples = write_examples(tmp_path / "examples", {"train": [GOOD]})
+    surface = make_surface(teacher_tasks={"click": {"kind": "binary", "output": "clicks"}})
+
+    with pytest.raises(InputError, match=r"teacher.tasks.click: expected an output 'clicks', found click; did you"):
+        labeler.run(examples, doubling_teacher, surface)
+
+
+@pytest.mark.parametrize(
+    ("features", "message"),
+    [
+        ({"y": {"dtype": "float", "default": 0.0}}, r"teacher.features.y: expected an input .*found x"),
+        (
+            {"x": {"dtype": "float"}, "more": {"dtype": "float", "default": 0.0}},
+            r"teacher.features.more: expected an input of the signature, found x",
+        ),
+        ({"x": {"dtype": "int"}}, r"teacher.features.x.dtype: declared int, the signature takes float32"),
+        ({"x": {"dtype": "float", "size": 3}}, r"teacher.features.x.size: declared 3, the signature takes shape"),
+    ],
+)
+def test_declared_features_must_be_the_signatures_inputs(
+    tmp_path: Path, labeler: Labeler, doubling_teacher: Path, features: dict[str, Any], message: str
+) -> None:
+    examples = write_examples(tmp_path / "examples", {"train": [GOOD]})
+
+    with pytest.raises(InputError, match=message):
+        labeler.run(examples, doubling_teacher, make_surface(features=features))
+
+
+def test_every_input_must_be_declared(tmp_path: Path, labeler: Labeler) -> None:
+    teacher = save_teacher(
+        tmp_path / "teacher", lambda module, x, z: {"click": x + z}, {"x": floats(), "z": floats(name="z")}
+    )
+    examples = write_examples(tmp_path / "examples", {"train": [GOOD]})
+
+    with pytest.raises(InputError, match=r"its input 'z' is not declared in teacher.features"):
+        labeler.run(examples, teacher, make_surface())
+
+
+def test_takes_examples_needs_a_signature_that_does(tmp_path: Path, labeler: Labeler, doubling_teacher: Path) -> None:
+    examples = write_examples(tmp_path / "examples", {"train": [GOOD]})
+
+    with pytest.raises(InputError, match=r"teacher.takes: `examples` needs a signature with one input, a string"):
+        labeler.run(examples, doubling_teacher, make_surface(takes="examples"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda module, x: {"click": tf.concat([x, x], 1)}, r"expected one number per example.*found \(None, 2\)"),
+        (lambda module, x: {"click": tf.strings.as_string(x)}, r"expected real numbers \(logits\), found type string"),
+        (lambda module, x: {"click": tf.reduce_sum(x, 0)}, r"expected one number per example, found 1 for 50"),
+    ],
+)
+def test_a_task_is_one_number_per_example(tmp_path: Path, labeler: Labeler, answer: Any, message: str) -> None:
+    teacher = save_teacher(tmp_path / "teacher", answer, {"x": floats()})
+    examples = write_examples(tmp_path / "examples", {"train": [GOOD]})
+
+    with pytest.raises(InputError, match=message):
+        labeler.run(examples, teacher, make_surface())
+    assert_nothing_published(labeler)
+
+
+def test_no_teacher_there(tmp_path: Path, labeler: Labeler) -> None:
+    examples = write_examples(tmp_path / "examples", {"train": [GOOD]})
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "notes.txt").write_text("no model here")
+
+    with pytest.raises(InputError, match=r"expected a TensorFlow SavedModel as the teacher, found no saved_model.pb"):
+        labeler.run(examples, tmp_path / "folder", make_surface())
+
+
+def test_a_teacher_that_changed_under_its_path(tmp_path: Path, labeler: Labeler, doubling_teacher: Path) -> None:
+    teacher = tmp_path / "teacher"
+    shutil.copytree(doubling_teacher, teacher)
+    examples = write_examples(tmp_path / "examples", {"train": [GOOD]})
+
+    with pytest.raises(InputError, match=r"not the one this run was set up with: expected fingerprint 'of-yesterday'"):
+        labeler.run(examples, teacher, make_surface(), teacher_fingerprint="of-yesterday")
+
+
+# The examples cannot be read.
+
+
+def test_empty_splits(tmp_path: Path, labeler: Labeler, doubling_teacher: Path) -> None:
+    without_files = write_examples(tmp_path / "a", {"train": [GOOD], "eval": []})
+    without_records = write_examples(tmp_path / "b", {"train": [GOOD], "eval": [[], []]})
+
+    with pytest.raises(InputError, match=r"split 'eval' is empty: expected files of gzipped TFRecords, found none"):
+        labeler.run(without_files, doubling_teacher, make_surface())
+    with pytest.raises(InputError, match=r"split 'eval' is empty: its 2 files hold no record"):
+        labeler.run(without_records, doubling_teacher, make_surface())
+
+
+@pytest.mark.parametrize("keep", [0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.999])
+def test_a_truncated_shard_is_named(tmp_path: Path, labeler: Labeler, doubling_teacher: Path, keep: float) -> None:
+    """Some cuts TensorFlow reads without complaint, as a shorter file."""
+    many = [make_example(x=float(number), text=str(number) * 9) for number in range(3000)]
+    examples = write_examples(tmp_path / "examples", {"train": [GOOD, many]})
+    shard = tmp_path / "examples" / "Split-train" / "data_tfrecord-00001-of-00002.gz"
+    content = shard.read_bytes()
+    shard.write_bytes(content[: int(len(content) * keep)])
+
+    with pytest.raises(InputError, match=r"data_tfrecord-00001-of-00002.gz: expected complete gzipped TFRecords"):
+        labeler.run(examples, doubling_teacher, make_surface())
+    assert_nothing_published(labeler)
+
+
+def test_a_shard_cut_between_two_records_is_named(tmp_path: Path, labeler: Labeler, doubling_teacher: Path) -> None:
+    examples = write_examples(tmp_path / "examples", {"train": [GOOD]})
+    (shard,) = (tmp_path / "examples" / "Split-train").iterdir()
+    whole = gzip.decompress(shard.read_bytes())
+    first_record = whole[: 16 + int.from_bytes(whole[:8], "little")]
+    with shard.open("wb") as file, gzip.GzipFile(fileobj=file, mode="wb") as stream:
+        stream.write(first_record)
+        stream.flush()
+        complete_to_here = file.tell()
+    shard.write_bytes(shard.read_bytes()[:complete_to_here])
+
+    with pytest.raises(InputError, match=r"found a file that ends in the middle"):
+        labeler.run(examples, doubling_teacher, make_surface())
+
+
+def test_a_corrupted_shard_is_named(tmp_path: Path, labeler: Labeler, doubling_teacher: Path) -> None:
+    examples = write_examples(tmp_path / "examples", {"train": [GOOD]})
+    (shard,) = (tmp_path / "examples" / "Split-train").iterdir()
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    shard.write_bytes(bytes(content))
+
+    with pytest.raises(InputError, match=r"data_tfrecord-00000-of-00001.gz: .*truncated or corrupted"):
+        labeler.run(examples, doubling_teacher, make_surface())
+
+
+def test_other_formats_are_refused(tmp_path: Path, labeler: Labeler, doubling_teacher: Path) -> None:
+    examples = write_examples(tmp_path / "examples", {"train": [GOOD]})
+    examples.set_string_custom_property("payload_format", "FORMAT_TF_SEQUENCE_EXAMPLE")
+
+    with pytest.raises(InputError, match=r"expected examples of payload format FORMAT_TF_EXAMPLE, found FORMAT_TF_SEQ"):
+        labeler.run(examples, doubling_teacher, make_surface())
+
+
+@contextmanager
+def _files_at_most(size: int) -> Iterator[None]:
+    """As on a full disk, writing beyond `size` bytes fails."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_names_the_file(tmp_path: Path, labeler: Labeler, doubling_teacher: Path) -> None:
+    records = [make_example(x=float(number), clicked=0) for number in range(20_000)]
+    examples = write_examples(tmp_path / "examples", {"train": [records]})
+
+    with _files_at_most(50_000), pytest.raises(InputError, match=r"labelled_examples/.*gz: failed writing"):
+        labeler.run(examples, doubling_teacher, make_surface(), compression_level=0)
+    assert_nothing_published(labeler)
+
+
+# Single records are bad.
+
+
+def test_bad_records_under_the_bound_become_dead_letters(tmp_path: Path, labeler: Labeler, log_teacher: Path) -> None:
+    good = [make_example(x=1.0, clicked=1)] * 40
+    wrong_size = make_example(x=[1.0, 2.0], clicked=1)
+    wrong_type = make_example(x="one", clicked=1)
+    not_finite = make_example(x=-1.0, clicked=1)
+    records = [*good, b"\xff\xff no example", *good, wrong_size, not_finite, *good, wrong_type]
+    examples = write_examples(tmp_path / "examples", {"train": [good, records], "eval": [good]})
+
+    labelled = labeler.run(examples, log_teacher, make_surface(), max_bad_fraction=0.03)
+
+    assert labelled.soft_labels("click") == [0.0] * 160
+    letters = labelled.dead_letters()
+    shard = str(tmp_path / "examples" / "Split-train" / "data_tfrecord-00001-of-00002.gz")
+    assert {letter["file"] for letter in letters} == {shard}
+    assert [(letter["position"], letter["reason"]) for letter in letters] == [
+        (40, "unparsable"),
+        (81, "wrong_size"),
+        (82, "non_finite"),
+        (123, "wrong_type"),
+    ]
+    assert [base64.b64decode(letter["record"]) for letter in letters] == [records[at] for at in (40, 81, 82, 123)]
+    assert "feature 'x': 2 values, expected 1" in letters[1]["detail"]
+    assert "click = nan" in letters[2]["detail"]
+    assert "feature 'x': expected float, found string" in letters[3]["detail"]
+    train = labelled.report.splits["train"]
+    assert (train.read, train.labelled) == (164, 160)
+    assert train.bad == {"unparsable": 1, "wrong_size": 1, "non_finite": 1, "wrong_type": 1}
+    assert train.tasks["click"].non_finite == 1
+    assert labelled.dead_letters("eval") == []
+
+
+def test_a_run_without_bad_records_leaves_no_dead_letters(
+    tmp_path: Path, labeler: Labeler, doubling_teacher: Path
+) -> None:
+    examples = write_examples(tmp_path / "examples", {"train": [GOOD]})
+
+    labelled = labeler.run(examples, doubling_teacher, make_surface())
+
+    assert list(labelled.dead_letters_uri.rglob("*.gz")) == []
+
+
+def test_the_bound_counts_over_the_split(tmp_path: Path, labeler: Labeler, log_teacher: Path) -> None:
+    """2 bad records of 100 in one shard of two: 1% of the split."""
+    clean, dirty = [make_example(x=1.0)] * 100, [make_example(x=1.0)] * 98 + [make_example(x=0.0)] * 2
+    examples = write_examples(tmp_path / "examples", {"train": [clean, dirty]})
+
+    assert labeler.run(examples, log_teacher, make_surface(), max_bad_fraction=0.01).report.overall.labelled == 198
+    message = r"2 of 200 records could not be labelled \(1.00%\), more than max_bad_fraction allows \(0.50%\): "
+    with pytest.raises(InputError, match=message + r"non_finite click: 2(.|\n)*record 98: .*click = -inf"):
+        labeler.run(examples, log_teacher, make_surface(), into=tmp_path / "second", max_bad_fraction=0.005)
+    assert list((tmp_path / "second").rglob("*.gz")) == []
+
+
+def test_a_teacher_that_answers_nan_is_given_up_early(tmp_path: Path, labeler: Labeler) -> None:
+    teacher = save_teacher(tmp_path / "teacher", lambda module, x: {"click": x * math.nan}, {"x": floats()})
+    examples = write_examples(tmp_path / "examples", {"train": [GOOD * 100]})
+
+    with pytest.raises(InputError, match=r"of the first \d+ records cannot be labelled \(non_finite: \d+\).*click = n"):
+        labeler.run(examples, teacher, make_surface(), max_bad_fraction=1.0)
+    assert_nothing_published(labeler)
+
+
+def test_a_split_without_any_good_record_fails_whatever_the_bound(
+    tmp_path: Path, labeler: Labeler, log_teacher: Path
+) -> None:
+    examples = write_examples(tmp_path / "examples", {"train": [[make_example(x=-1.0)] * 5]})
+
+    with pytest.raises(InputError, match=r"split 'train': 5 of 5 records could not be labelled"):
+        labeler.run(examples, log_teacher, make_surface(), max_bad_fraction=1.0)
+
+
+def test_a_record_the_teacher_refuses_is_a_dead_letter(tmp_path: Path, labeler: Labeler) -> None:
+    def look_up(module: tf.Module, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"click": tf.gather(tf.constant([10.0, 11.0, 12.0]), x[:, 0])}
+
+    teacher = save_teacher(tmp_path / "teacher", look_up, {"x": tf.TensorSpec([None, 1], tf.int64, name="x")})
+    examples = write_examples(tmp_path / "examples", {"train": [[make_example(x=value) for value in (2, 7, 0)]]})
+
+    labelled = labeler.run(examples, teacher, make_surface(features={"x": {"dtype": "int"}}), max_bad_fraction=0.5)
+
+    assert labelled.soft_labels("click") == [12.0, 10.0]
+    (letter,) = labelled.dead_letters()
+    assert (letter["position"], letter["reason"]) == (1, "teacher_failed")
+    assert "not in [0, 3)" in letter["detail"]
+
+
+def test_values_that_cannot_be_cast_are_dead_letters(tmp_path: Path, labeler: Labeler) -> None:
+    teacher = save_teacher(
+        tmp_path / "teacher",
+        lambda module, x, year: {"click": tf.cast(x + year, tf.float32)},
+        {"x": tf.TensorSpec([None, 1], tf.int32, name="x"), "year": tf.TensorSpec([None, 1], tf.int32, name="year")},
+    )
+    surface = make_surface(features={"x": {"dtype": "int"}, "year": {"dtype": "int"}})
+    values = [(1.0, "5"), (1.5, "5"), (1.0, "five"), (3e10, "5"), (2.0, "6")]
+    records = [make_example(x=x, year=year) for x, year in values]
+    examples = write_examples(tmp_path / "examples", {"train": [records]})
+
+    labelled = labeler.run(examples, teacher, surface, max_bad_fraction=0.6)
+
+    assert labelled.soft_labels("click") == [6.0, 8.0]
+    assert [(letter["position"], letter["reason"]) for letter in labelled.dead_letters()] == [
+        (1, "uncastable"),
+        (2, "uncastable"),
+        (3, "uncastable"),
+    ]
+
+
+# The examples are not what the surface says.
+
+
+def test_a_required_feature_that_is_absent_everywhere(tmp_path: Path, labeler: Labeler, doubling_teacher: Path) -> None:
+    examples = write_examples(tmp_path / "examples", {"train": [[make_example(xx=1.0)] * 3]})
+
+    message = r"feature 'x' is required and absent; did you mean 'xx'\?, in 3 of the first 3 examples. .*default"
+    with pytest.raises(InputError, match=message):
+        labeler.run(examples, doubling_teacher, make_surface())
+
+
+def test_a_required_feature_that_is_absent_here_and_there(
+    tmp_path: Path, labeler: Labeler, doubling_teacher: Path
+) -> None:
+    """Beyond the first records, and under the bound for bad records: still an error, since a default is missing."""
+    records = [*GOOD * 10, make_example(clicked=1), *GOOD * 10, make_example(clicked=0)]
+    examples = write_examples(tmp_path / "examples", {"train": [records]})
+
+    with pytest.raises(InputError, match=r"required feature 'x' is absent from 2 of 1002 examples. .*default"):
+        labeler.run(examples, doubling_teacher, make_surface(), max_bad_fraction=0.1)
+    assert_nothing_published(labeler)
+
+
+def test_a_type_that_cannot_be_cast(tmp_path: Path, labeler: Labeler) -> None:
+    teacher = save_teacher(
+        tmp_path / "teacher",
+        lambda module, x: {"click": tf.strings.to_number(x)},
+        {"x": tf.TensorSpec([None, 1], tf.string, name="x")},
+    )
+    examples = write_examples(tmp_path / "examples", {"train": [[make_example(x=1.0)]]})
+
+    with pytest.raises(InputError, match=r"feature 'x': teacher.features.x takes string, the examples hold float, and"):
+        labeler.run(examples, teacher, make_surface(features={"x": {"dtype": "string"}}))
+
+
+@pytest.mark.parametrize(("label", "message"), [(2, "label 'clicked' is not one in 1 of 51"), ("yes", "found strings")])
+def test_a_label_that_is_none(
+    tmp_path: Path, labeler: Labeler, doubling_teacher: Path, label: int | str, message: str
+) -> None:
+    records = [make_example(x=0.0, clicked=label), *GOOD]
+    examples = write_examples(tmp_path / "examples", {"train": [records]})
+
+    with pytest.raises(InputError, match=message):
+        labeler.run(examples, doubling_teacher, make_surface(), max_bad_fraction=0.5)
+
+
+def test_one_column_has_one_size(tmp_path: Path, labeler: Labeler) -> None:
+    specs = {"x": floats(), "pair": floats(2, name="pair")}
+    teacher = save_teacher(tmp_path / "teacher", lambda module, x, pair: {"click": x + pair[:, :1]}, specs)
+    surface = make_surface(features={"x": {"dtype": "float"}, "pair": {"dtype": "float", "size": 2, "from": "x"}})
+    examples = write_examples(tmp_path / "examples", {"train": [GOOD]})
+
+    with pytest.raises(InputError, match=r"teacher.features.pair.size: column 'x' is also read with size 1"):
+        labeler.run(examples, teacher, surface)
+
+
+def test_failing_shards_are_all_counted_and_some_shown(
+    tmp_path: Path, labeler: Labeler, doubling_teacher: Path
+) -> None:
+    examples = write_examples(tmp_path / "examples", {"train": [GOOD, GOOD]})
+    broken = write_shard(tmp_path / "examples" / "Split-train" / "zz.gz", GOOD)
+    broken.write_bytes(broken.read_bytes()[:-12])
+
+    with pytest.raises(InputError, match=r"zz.gz: expected complete"):
+        labeler.run(examples, doubling_teacher, make_surface())

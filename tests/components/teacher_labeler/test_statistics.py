@@ -1,0 +1,83 @@
+"""Accumulators: merged in any way, they say what the whole would."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from components.teacher_labeler.statistics import Agreement, Moments, Sample, SplitStatistics
+
+
+def test_moments_of_parts_are_those_of_the_whole() -> None:
+    values = np.random.default_rng(0).normal(1e6, 3.0, 10_000)
+    merged = Moments()
+    for part in np.split(values, [1, 17, 5000]):
+        merged.merge(Moments.of(part))
+    merged.merge(Moments())
+
+    assert merged.count == 10_000
+    assert merged.mean == pytest.approx(values.mean(), rel=1e-12)
+    assert merged.squares == pytest.approx(values.var() * 10_000, rel=1e-9)
+    assert (merged.low, merged.high) == (values.min(), values.max())
+
+
+def test_agreement_skips_rows_without_a_label() -> None:
+    agreement, other = Agreement(), Agreement()
+    agreement.add(np.array([1.0, 2.0, 3.0]), np.array([1.0, np.nan, 5.0]))
+    other.add(np.array([0.0]), np.array([3.0]))
+    agreement.merge(other)
+
+    assert agreement.labels.count == 3
+    assert agreement.squared_errors == 4.0 + 9.0
+    assert agreement.labels.squares == 8.0  # 1, 5, 3 about 3
+
+
+def test_a_sample_within_its_capacity_holds_every_row() -> None:
+    sample = Sample(10, 1)
+    sample.add(np.array([0.9, 0.1]), np.array([[1.0], [2.0]], np.float32))
+    sample.settle()
+
+    assert sample.exact
+    assert sample.values[:, 0].tolist() == [1.0, 2.0]
+
+
+def test_a_sample_keeps_the_rows_of_the_least_keys() -> None:
+    random = np.random.default_rng(1)
+    keys = random.random(1000)
+    sample = Sample(100, 1)
+    for part in np.split(np.arange(1000), 10):
+        sample.add(keys[part], part[:, np.newaxis].astype(np.float32))
+    sample.settle()
+
+    assert not sample.exact
+    assert set(sample.values[:, 0].astype(int)) == set(np.argsort(keys)[:100])
+
+
+def test_merged_samples_are_uniform_though_one_part_dropped_more() -> None:
+    """Shard 0 keeps 50 of its 1,000 rows; shard 1 keeps all its 1,000.  Together they must not favor shard 1."""
+    from_first = []
+    for seed in range(200):
+        random = np.random.default_rng(seed)
+        merged = Sample(5000, 1)
+        for shard, capacity in ((0, 50), (1, 5000)):
+            part = Sample(capacity, 1)
+            part.add(random.random(1000), np.full((1000, 1), shard, np.float32))
+            merged.merge(part)
+        from_first.append((merged.values[:, 0] == 0).mean())
+
+    assert np.mean(from_first) == pytest.approx(0.5, abs=0.02)
+
+
+def test_split_statistics_add_up() -> None:
+    first, second = (SplitStatistics.empty(1, 1, 0, 10) for _ in range(2))
+    for part, count in ((first, 2), (second, 3)):
+        part.read, part.labelled = count + 1, count
+        part.filled += count
+        for number in range(2):
+            part.add_fault("non_finite", "click", f"record {number}")
+    first.merge(second)
+
+    assert (first.read, first.labelled, first.filled.tolist()) == (7, 5, [5])
+    assert first.bad == {"non_finite": 4}
+    assert first.at_fault == {("non_finite", "click"): 4}
+    assert first.examples == ["record 0", "record 1", "record 0"]
