@@ -7,6 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tfx import v1 as tfx
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.types import standard_artifacts
+
 import models
 import schema
 from components.blessing_gate.component import BlessingGate
@@ -17,9 +21,6 @@ from pipeline import resolvers
 from pipeline.eval_config import Baseline, eval_config
 from schema.loader import RAW, TRAINING
 from schema.surface import EVAL_SPLIT, TRAIN_SPLIT, Surface
-from tfx import v1 as tfx
-from tfx.dsl.components.base.base_node import BaseNode
-from tfx.types import standard_artifacts
 
 TEACHER_FINGERPRINT = "fingerprint"
 

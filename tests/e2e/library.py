@@ -1,0 +1,158 @@
+"""A surface that no shipped world uses, with its examples and its teacher, made on the spot.
+
+Readers are shown books.  `borrowed` is distilled from the teacher's task `loan`; `liked`
+(known for some borrowed books only) is not distilled.  `genre` is an optional string.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+SURFACE = """
+name: library
+features:
+  reader: {kind: categorical, side: user, embedding: 4}
+  book: {kind: categorical, side: item, embedding: 4, min_count: 2}
+  genre: {kind: categorical, side: item, default: unknown, embedding: 2}
+  match: {kind: numeric, side: cross}
+  pages: {kind: numeric, side: item, default: 200}
+tasks:
+  borrowed:
+    kind: binary
+    label: was_borrowed
+    distil: {from: loan}
+    gates:
+      - {metric: auc, at_least: 0.6, vs_last_blessed: {at_least: -0.02}, vs_control: {at_least: -0.05}}
+      - {metric: auc, slice: crime, at_least: 0.55, min_examples: 50, min_positives: 10}
+  liked:
+    kind: binary
+    label: was_liked
+    gates:
+      - {metric: auc, at_least: 0.4}
+teacher:
+  signature: rank
+  takes: tensors
+  tasks:
+    loan: {kind: binary, output: loan_logit}
+    fun: {kind: regression}
+  features:
+    name: {dtype: string, from: reader}
+    match: {dtype: float}
+    hour: {dtype: float, default: 0.5}
+slices:
+  crime: {features: {genre: crime}}
+model: {trunk: [16], tower: [8]}
+training: {epochs: 4, batch_size: 64, learning_rate: 0.005}
+"""
+
+SCHEMA = """
+default_environment: "RAW"
+default_environment: "TRAINING"
+default_environment: "SERVING"
+feature { name: "reader" type: BYTES presence { min_fraction: 1 } shape {} }
+feature { name: "book" type: INT presence { min_fraction: 1 } shape {} }
+feature { name: "genre" type: BYTES presence { min_count: 1 } value_count { min: 1 max: 1 } }
+feature { name: "match" type: FLOAT presence { min_fraction: 1 } shape {} }
+feature { name: "pages" type: INT value_count { min: 1 max: 1 } }
+feature { name: "was_borrowed" type: INT presence { min_fraction: 1 } shape {} not_in_environment: "SERVING" }
+feature {
+  name: "was_liked" type: INT presence { min_count: 1 } value_count { min: 1 max: 1 } not_in_environment: "SERVING"
+}
+feature {
+  name: "teacher/loan" type: FLOAT presence { min_fraction: 1 } value_count { min: 1 max: 1 }
+  float_domain { min: -50 max: 50 } not_in_environment: "RAW" not_in_environment: "SERVING"
+}
+feature {
+  name: "teacher/fun" type: FLOAT presence { min_fraction: 1 } value_count { min: 1 max: 1 }
+  not_in_environment: "RAW" not_in_environment: "SERVING"
+}
+"""
+
+TRAIN_ROWS, EVAL_ROWS = 1200, 600
+GENRES = ("crime", "poetry", "travel")
+
+
+def write_surface(folder: Path, *, surface: str = SURFACE, schema: str = SCHEMA) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "surface.yaml").write_text(surface)
+    (folder / "schema.pbtxt").write_text(schema)
+    return folder
+
+
+def write_examples(folder: Path, *, seed: int = 0, without: str | None = None) -> Path:
+    """Writes train/ (two files) and eval/; `without` leaves a column out everywhere."""
+    rng = np.random.default_rng(seed)
+    for split, rows in (("train", TRAIN_ROWS), ("eval", EVAL_ROWS)):
+        (folder / split).mkdir(parents=True)
+        examples = list(_examples(rng, rows, without))
+        for part in range(2):
+            with tf.io.TFRecordWriter(str(folder / split / f"part-{part}.gz"), options="GZIP") as writer:
+                for example in examples[part::2]:
+                    writer.write(example.SerializeToString())
+    return folder
+
+
+def _examples(rng: np.random.Generator, rows: int, without: str | None) -> Iterator[tf.train.Example]:
+    for _ in range(rows):
+        match = rng.normal()
+        borrowed = rng.random() < _sigmoid(2 * match - 0.5)
+        columns: dict[str, bytes | int | float] = {
+            "reader": f"reader-{rng.integers(20)}".encode(),
+            "book": int(rng.integers(40)),
+            "match": float(match),
+            "was_borrowed": int(borrowed),
+        }
+        if rng.random() < 0.8:
+            columns["genre"] = GENRES[rng.integers(3)].encode()
+        if rng.random() < 0.5:
+            columns["pages"] = int(rng.integers(50, 900))
+        if borrowed and rng.random() < 0.7:
+            columns["was_liked"] = int(rng.random() < _sigmoid(match))
+        columns.pop(without or "", None)
+        yield _example(columns)
+
+
+def _example(columns: dict[str, bytes | int | float]) -> tf.train.Example:
+    features = tf.train.Features()
+    for name, value in columns.items():
+        if isinstance(value, bytes):
+            features.feature[name].bytes_list.value.append(value)
+        elif isinstance(value, int):
+            features.feature[name].int64_list.value.append(value)
+        else:
+            features.feature[name].float_list.value.append(value)
+    return tf.train.Example(features=features)
+
+
+def _sigmoid(value: float) -> float:
+    return 1 / (1 + np.exp(-value))
+
+
+class _Teacher(tf.Module):
+    """Knows that the match decides; `scale` lets a test make it say NaN."""
+
+    def __init__(self, scale: float):
+        super().__init__()
+        self.scale = tf.Variable(scale)
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None], tf.string, name="name"),
+            tf.TensorSpec([None], tf.float32, name="match"),
+            tf.TensorSpec([None], tf.float32, name="hour"),
+        ]
+    )
+    def rank(self, name: tf.Tensor, match: tf.Tensor, hour: tf.Tensor) -> dict[str, tf.Tensor]:
+        bias = tf.cast(tf.strings.length(name), tf.float32) * 0.01
+        logit = self.scale * (2 * match - hour + bias)
+        return {"loan_logit": logit[:, tf.newaxis], "fun": match}
+
+
+def write_teacher(folder: Path, *, scale: float = 1.0, signature: str = "rank") -> Path:
+    teacher = _Teacher(scale)
+    tf.saved_model.save(teacher, str(folder), signatures={signature: teacher.rank})
+    return folder

@@ -1,0 +1,141 @@
+"""A surface of one's own, from a folder with one surface.yaml and one schema: no Python."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.e2e import library
+
+pytestmark = pytest.mark.slow
+
+
+def crosskd(*arguments: object) -> subprocess.CompletedProcess:
+    command = [Path(sys.executable).parent / "crosskd", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=600)
+
+
+class Case:
+    """The library's folders, and runs over them."""
+
+    def __init__(self, folder: Path):
+        self.root = folder / "root"
+        self.surface = library.write_surface(folder / "surface")
+        self.examples = library.write_examples(folder / "examples")
+        self.teacher = library.write_teacher(folder / "teacher")
+
+    def run(self, *more: object) -> tuple[subprocess.CompletedProcess, dict]:
+        done = crosskd(
+            "run",
+            *("--surface", self.surface, "--examples", self.examples, "--teacher", self.teacher),
+            *("--root", self.root, "--json", *more),
+        )
+        assert done.returncode == 0, done.stderr
+        return done, json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory) -> Case:
+    return Case(tmp_path_factory.mktemp("library"))
+
+
+@pytest.fixture(scope="module")
+def first(case):
+    return case.run()
+
+
+@pytest.fixture(scope="module")
+def second(case, first):
+    return case.run()
+
+
+def test_the_student_is_blessed_and_pushed(first, case):
+    summary = first[1]
+    assert summary["surface"] == "library"
+    assert summary["decision"]["blessed"]
+    assert summary["decision"]["first_run"]
+    pushed = Path(summary["push"]["destination"])
+    assert summary["push"]["now"]
+    assert pushed.parent == case.root.resolve() / "serving" / "library"
+    assert (pushed / "saved_model.pb").is_file()
+
+
+def test_every_gate_was_judged_or_says_why_not(first):
+    gates = first[1]["decision"]["gates"]
+    found = {(gate["task"], gate["slice"], gate["kind"]): gate["verdict"] for gate in gates}
+    assert found == {
+        ("borrowed", None, "absolute"): "pass",
+        ("borrowed", None, "last_blessed"): "not_judged",
+        ("borrowed", None, "control"): "pass",
+        ("borrowed", "crime", "absolute"): "pass",
+        ("liked", None, "absolute"): "pass",
+    }
+
+
+def test_metrics_count_only_labelled_rows(first):
+    rows = {(row["task"], row["slice"]): row for row in first[1]["decision"]["metrics"]}
+    assert rows["borrowed", ""]["examples"] == library.EVAL_ROWS
+    assert 0 < rows["liked", ""]["examples"] < rows["borrowed", ""]["positives"]
+
+
+def test_the_teacher_is_reported_where_it_has_a_counterpart(first):
+    assert set(first[1]["teacher"]) == {"borrowed"}
+    assert first[1]["teacher"]["borrowed"] > 0.8
+
+
+def test_the_pushed_model_serves_a_request_as_servers_load_it(first):
+    path = first[1]["push"]["destination"]
+    features = tf.train.Features()
+    features.feature["reader"].bytes_list.value.append(b"somebody new")
+    features.feature["book"].int64_list.value.append(3)
+    requests = []
+    for match in (-2.0, 2.0):
+        features.feature["match"].float_list.value[:] = [match]
+        requests.append(tf.train.Example(features=features).SerializeToString())
+    with tf.Graph().as_default() as graph, tf.compat.v1.Session(graph=graph) as session:
+        loaded = tf.compat.v1.saved_model.load(session, ["serve"], path)
+        signature = loaded.signature_def["serving_default"]
+        outputs = {task: tensor.name for task, tensor in signature.outputs.items()}
+        found = session.run(outputs, {signature.inputs["examples"].name: requests})
+    assert set(found) == {"borrowed", "liked"}
+    assert found["borrowed"][0] < 0.3 < 0.6 < found["borrowed"][1]
+    assert np.isfinite(found["liked"]).all()
+
+
+def test_progress_goes_to_standard_error_and_noise_to_a_log(first, case):
+    errors = first[0].stderr
+    assert "TeacherLabeler" in errors
+    assert "oneDNN" not in errors
+    assert any(log.stat().st_size > 10_000 for log in (case.root / "logs").glob("*.log"))
+
+
+def test_a_second_run_uses_every_cached_node_and_pushes_nothing(first, second, case):
+    nodes = second[1]["nodes"]
+    executed = {node for node, state in nodes.items() if state != "CACHED"}
+    assert executed <= {"Teacher", "LastBlessed"}  # importers and resolvers are never cached
+    assert not second[1]["push"]["now"]
+    assert second[1]["push"]["destination"] == first[1]["push"]["destination"]
+    assert len(list((case.root / "serving" / "library").iterdir())) == 1
+    assert second[1]["decision"] == first[1]["decision"]
+
+
+def test_the_summary_says_the_same_as_the_run(second, case):
+    done = crosskd("summary", "--root", case.root, "--json")
+    assert json.loads(done.stdout) == second[1]
+    for_people = crosskd("summary", "--root", case.root)
+    assert for_people.returncode == 0
+    assert "already pushed" in for_people.stdout
+
+
+def test_new_data_is_compared_with_the_last_blessed_model(second, case, tmp_path):
+    case.examples = library.write_examples(tmp_path / "tomorrow", seed=1)
+    summary = case.run("--runner", "local")[1]
+    assert not summary["decision"]["first_run"]
+    kinds = {gate["kind"]: gate["verdict"] for gate in summary["decision"]["gates"] if gate["slice"] is None}
+    assert kinds["last_blessed"] == "pass"
+    assert summary["push"]["now"]
+    assert len(list((case.root / "serving" / "library").iterdir())) == 2
