@@ -21,18 +21,17 @@ from components.blessing_gate.executor import Executor
 from components.teacher_labeler import report
 from pipeline.eval_config import Baseline, eval_config
 from schema.errors import InputError
-from schema.surface import Surface
 from tests.components.metrics.evaluating import evaluate, surface_of, write_examples, write_model
 
-# `good` ranks the clicks fully right, `worse` one pair of nine wrong, `bad` no better than chance.
+# `good` ranks the clicks fully right, `worse` one pair of nine wrong, `nan` lacks a prediction.
 ROWS = [
-    {"clicked": 0, "good": 0.1, "worse": 0.1, "bad": 0.5, "nan": 0.1, "new": 0},
-    {"clicked": 0, "good": 0.2, "worse": 0.2, "bad": 0.5, "nan": 0.2, "new": 1},
-    {"clicked": 0, "good": 0.3, "worse": 0.5, "bad": 0.5, "nan": 0.3, "new": 1},
-    {"clicked": 1, "good": 0.4, "worse": 0.4, "bad": 0.5, "nan": float("nan"), "new": 1},
-    {"clicked": 1, "good": 0.5, "worse": 0.6, "bad": 0.5, "nan": 0.5, "new": 0},
-    {"clicked": 1, "good": 0.6, "worse": 0.7, "bad": 0.5, "nan": 0.6, "new": 0},
-    {"clicked": None, "good": 0.9, "worse": 0.9, "bad": 0.5, "nan": 0.9, "new": 0},
+    {"clicked": 0, "good": 0.1, "worse": 0.1, "nan": 0.1, "new": 0},
+    {"clicked": 0, "good": 0.2, "worse": 0.2, "nan": 0.2, "new": 1},
+    {"clicked": 0, "good": 0.3, "worse": 0.5, "nan": 0.3, "new": 1},
+    {"clicked": 1, "good": 0.4, "worse": 0.4, "nan": float("nan"), "new": 1},
+    {"clicked": 1, "good": 0.5, "worse": 0.6, "nan": 0.5, "new": 0},
+    {"clicked": 1, "good": 0.6, "worse": 0.7, "nan": 0.6, "new": 0},
+    {"clicked": None, "good": 0.9, "worse": 0.9, "nan": 0.9, "new": 0},
 ]
 WORSE = 8 / 9
 SURFACE = surface_of(
@@ -61,7 +60,7 @@ class World:
     def __init__(self, root: Path):
         self.root = root
         self.examples = write_examples(root / "examples", ROWS)
-        names = ("good", "worse", "bad", "nan")
+        names = ("good", "worse", "nan")
         self.models = {
             name: write_model(root / name, {"click": name}, ident) for ident, name in enumerate(names, start=1)
         }
@@ -83,23 +82,18 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 def run(
-    tmp_path: Path, world: World, student: str, last: str | None, control: str, surface: Surface = SURFACE, **more: Any
+    tmp_path: Path, world: World, student: str, last: str | None, control: str, **more: Any
 ) -> tuple[Decision, standard_artifacts.ModelBlessing]:
     inputs = {
         "model": [world.models[student]],
         "evaluation": [world.evaluation(Baseline.LAST_BLESSED, student, last)],
         "control_evaluation": [world.evaluation(Baseline.CONTROL, student, control)],
+        **more,
     }
-    return judge(tmp_path, {**inputs, **more}, surface)
-
-
-def judge(
-    tmp_path: Path, inputs: dict[str, Any], surface: Surface = SURFACE
-) -> tuple[Decision, standard_artifacts.ModelBlessing]:
     blessing, decision = standard_artifacts.ModelBlessing(), GateDecision()
     blessing.uri, decision.uri = str(tmp_path / "blessing"), str(tmp_path / "decision")
     outputs = {"blessing": [blessing], "decision": [decision]}
-    Executor().Do(inputs, outputs, {"surface": surface.model_dump_json(by_alias=True)})
+    Executor().Do(inputs, outputs, {"surface": SURFACE.model_dump_json(by_alias=True)})
     return decisions.read(decision.uri), blessing
 
 
@@ -128,7 +122,7 @@ def test_first_run_of_a_good_student(tmp_path: Path, world: World) -> None:
 
 def test_tfx_resolves_what_was_blessed(tmp_path: Path, world: World) -> None:
     _, blessing = run(tmp_path, world, "good", None, "worse")
-    models = [world.models["good"], world.models["bad"]]
+    models = [world.models["good"], world.models["nan"]]
     found = LatestBlessedModelStrategy().resolve_artifacts(None, {"model": models, "model_blessing": [blessing]})
     assert [artifact.id for artifact in found["model"]] == [1]
 
@@ -139,29 +133,22 @@ def test_better_than_last_blessed(tmp_path: Path, world: World) -> None:
     assert not decision.first_run
 
 
-def test_worse_than_last_blessed_in_spite_of_its_absolute_bound(tmp_path: Path, world: World) -> None:
-    decision, blessing = run(tmp_path, world, "worse", "good", "worse")
+def test_worse_than_last_blessed_and_control_in_spite_of_its_absolute_bound(tmp_path: Path, world: World) -> None:
+    decision, blessing = run(tmp_path, world, "worse", "good", "good")
     assert files(blessing) == ["NOT_BLESSED"]
     assert not model_utils.is_model_blessed(blessing)
+    assert decision.gates[0].sentence == "click auc, overall: 0.8889, at least 0.6 was asked."
     assert failures(decision) == [
         "click auc, overall, against the last blessed model: 0.8889 against 1.0000, change -0.1111, "
         "but at least -0.05 was asked.",
+        "click auc, overall, against the control: 0.8889 against 1.0000, change -0.1111, but at least 0 was asked.",
         # In `new`, .4 of the one positive is over .2 and under .5: one pair of two.
         "click auc, slice new (new=1): 0.5000, but at least 0.9 was asked.",
     ]
 
 
-def test_worse_than_the_control_and_than_its_absolute_bound(tmp_path: Path, world: World) -> None:
-    decision, _ = run(tmp_path, world, "bad", None, "worse")
-    assert not decision.blessed
-    assert failures(decision)[:2] == [
-        "click auc, overall: 0.5000, but at least 0.6 was asked.",
-        "click auc, overall, against the control: 0.5000 against 0.8889, change -0.3889, but at least 0 was asked.",
-    ]
-
-
 def test_predictions_that_are_no_numbers(tmp_path: Path, world: World) -> None:
-    decision, blessing = run(tmp_path, world, "nan", "worse", "good")
+    decision, blessing = run(tmp_path, world, "nan", "worse", "worse")
     assert files(blessing) == ["NOT_BLESSED"]
     assert decision.sentence.startswith("Not blessed: click auc, overall: undefined, the metric is not defined (NaN).")
     assert len(failures(decision)) == 4
@@ -177,14 +164,7 @@ def test_tfmas_own_verdict_is_read_and_agrees(world: World) -> None:
 def test_a_slice_that_tfma_misses_is_read(tmp_path: Path, world: World) -> None:
     examples = write_examples(tmp_path / "examples", [row for row in ROWS if not row["new"]])
     student = evaluate(tmp_path, eval_config(SURFACE, Baseline.LAST_BLESSED), examples, world.models["good"])
-    control = evaluate(
-        tmp_path / "c", eval_config(SURFACE, Baseline.CONTROL), examples, world.models["good"], world.models["worse"]
-    )
     assert [failure.slice_key for failure in evaluation.read(student.uri).failures] == [None]
-    inputs = {"model": [world.models["good"]], "evaluation": [student], "control_evaluation": [control]}
-    decision, _ = judge(tmp_path, inputs)
-    assert decision.blessed
-    assert decision.gates[-1].reason == "the evaluation data have no such example"
 
 
 def copied(tmp_path: Path, original: standard_artifacts.ModelEvaluation) -> standard_artifacts.ModelEvaluation:
@@ -228,7 +208,7 @@ def truncate(path: Path) -> None:
 
 def test_an_evaluation_of_another_model_blesses_nothing(tmp_path: Path, world: World) -> None:
     other = world.evaluation(Baseline.LAST_BLESSED, "good", "worse")
-    decision, _ = run(tmp_path, world, "worse", "worse", "worse", evaluation=[other])
+    decision, _ = run(tmp_path, world, "worse", "good", "good", evaluation=[other])
     assert not decision.blessed
     assert "which is not the student at" in decision.sentence
 
@@ -283,7 +263,7 @@ def test_a_model_that_cannot_be_served_is_not_blessed(
 
 
 def test_the_decision_on_disk_is_plain_json(tmp_path: Path, world: World) -> None:
-    run(tmp_path, world, "nan", None, "worse")
+    run(tmp_path, world, "nan", "worse", "worse")
     content = json.loads((tmp_path / "decision" / "decision.json").read_text())
     assert content["blessed"] is False
     assert content["gates"][0]["student"] == {"value": None, "lower": None, "upper": None}

@@ -14,7 +14,7 @@ from tfx.types import artifact_utils, channel_utils, standard_artifacts
 from components.example_guard.component import ExampleGuard
 from components.example_guard.executor import Executor
 from schema.errors import InputError
-from tests.components.metrics.evaluating import write_examples
+from tests.components.metrics.evaluating import BEAM_ARGS, write_examples
 
 SCHEMA = """
 default_environment: "RAW"
@@ -41,7 +41,7 @@ def guard(tmp_path: Path, splits: Mapping[str, Sequence[Mapping[str, Any]]], env
         artifact.uri = str(tmp_path / name)
     (tmp_path / "schema").mkdir()
     (tmp_path / "schema" / "schema.pbtxt").write_text(SCHEMA)
-    context = BaseBeamExecutor.Context(beam_pipeline_args=["--runner=FnApiRunner"], tmp_dir=str(tmp_path / "tmp"))
+    context = BaseBeamExecutor.Context(beam_pipeline_args=BEAM_ARGS, tmp_dir=str(tmp_path / "tmp"))
     StatisticsGen(context).Do({"examples": [examples]}, {"statistics": [statistics]}, {"exclude_splits": "[]"})
     Executor().Do(
         {"statistics": [statistics], "schema": [schema]},
