@@ -1,0 +1,132 @@
+"""What a user does wrong ends in one clear message, a non-zero exit code, and no push."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+
+from crosskd import run as run_command
+from crosskd.terminal import Exit
+from schema.errors import InputError
+from tests.e2e import library
+
+ONE_SCREEN = 24
+
+
+class Case:
+    """Folders that a test spoils one of."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.surface = folder / "surface"
+        self.examples = folder / "examples"
+        self.teacher = folder / "teacher"
+        self.root = folder / "root"
+
+    def refusal(self) -> str:
+        """The message with which the run refuses; fails if anything was pushed."""
+        with pytest.raises(InputError) as caught:
+            run_command.run(str(self.surface), self.examples, self.teacher, self.root)
+        assert not list(self.root.glob("serving/*/*"))
+        message = str(caught.value)
+        assert len(message.splitlines()) < ONE_SCREEN
+        return message
+
+
+@pytest.fixture
+def case(tmp_path) -> Case:
+    case = Case(tmp_path)
+    library.write_surface(case.surface)
+    library.write_examples(case.examples)
+    library.write_teacher(case.teacher)
+    return case
+
+
+def test_no_such_folder(case):
+    case.examples = case.folder / "nowhere"
+    assert "nowhere: no such folder. Expected a folder with train/ and eval/" in case.refusal()
+
+
+def test_an_empty_split(case):
+    for file in (case.examples / "eval").iterdir():
+        with tf.io.TFRecordWriter(str(file), options="GZIP"):
+            pass
+    assert "eval: the split is empty: 2 file(s) without a single record" in case.refusal()
+
+
+def test_a_truncated_record_file(case):
+    file = case.examples / "train" / "part-1.gz"
+    file.write_bytes(file.read_bytes()[:-100])
+    assert "part-1.gz: truncated after" in case.refusal()
+
+
+def test_no_teacher(case):
+    case.teacher = case.folder / "examples"
+    assert "expected the folder of a SavedModel" in case.refusal()
+
+
+def test_a_surface_that_is_not_there(case):
+    case.surface = Path("homepag")
+    assert "no shipped surface; those are homepage, radio, video" in case.refusal()
+
+
+def test_a_source_domain_is_no_target(case):
+    case.surface = Path("video")
+    assert "no `teacher:` section" in case.refusal()
+
+
+def test_two_runs_in_one_root(case):
+    with run_command._only_run_in(case.root):
+        assert "another run uses this root" in case.refusal()
+
+
+@pytest.mark.slow
+def test_a_label_column_that_is_absent(case):
+    library.write_examples(case.folder / "unlabelled", without="was_borrowed")
+    case.examples = case.folder / "unlabelled"
+    message = case.refusal()
+    assert "was_borrowed" in message
+    assert "RawExampleGuard failed; nothing was pushed" in message
+
+
+@pytest.mark.slow
+def test_a_type_that_contradicts_the_schema(case):
+    schema = case.surface / "schema.pbtxt"
+    schema.write_text(schema.read_text().replace('"match" type: FLOAT', '"match" type: INT'))
+    message = case.refusal()
+    assert "match" in message
+    assert "INT" in message
+    assert "FLOAT" in message
+
+
+@pytest.mark.slow
+def test_a_teacher_without_the_signature(case):
+    library.write_teacher(case.folder / "other", signature="score")
+    case.teacher = case.folder / "other"
+    message = case.refusal()
+    assert "rank" in message
+    assert "score" in message
+
+
+@pytest.mark.slow
+def test_a_teacher_without_the_task(case):
+    surface = case.surface / "surface.yaml"
+    surface.write_text(surface.read_text().replace("output: loan_logit", "output: lone_logit"))
+    message = case.refusal()
+    assert "lone_logit" in message
+    assert "loan_logit" in message
+
+
+@pytest.mark.slow
+def test_a_teacher_that_says_nan(case):
+    library.write_teacher(case.folder / "nan", scale=float("nan"))
+    case.teacher = case.folder / "nan"
+    message = case.refusal()
+    assert "loan" in message
+    assert "NaN" in message or "finite" in message
+
+
+def test_exit_codes_are_told_apart():
+    assert [Exit.OK, Exit.FAILED, Exit.BAD_INPUT, Exit.NOT_BLESSED, Exit.INTERRUPTED] == [0, 1, 2, 3, 130]
