@@ -1,0 +1,261 @@
+"""`crosskd experiment`: does distillation help here, and is the gain knowledge?"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from crosskd.terminal import TERMINAL, seconds
+from schema.errors import InputError
+from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
+
+if TYPE_CHECKING:
+    from crosskd.runs import Run
+    from evidence.data import RunPaths
+    from evidence.explain import Labels
+    from evidence.result import Difference, ExperimentResult, Finding
+    from schema.loader import SurfaceFolder
+    from schema.surface import Surface
+
+_STYLES = {"knowledge": "bold green", "regularisation": "yellow", "none": "dim", "harm": "bold red"}
+RESULT_FILE = "experiment.json"
+PLOT_FILE = "experiment.svg"
+
+
+def command(
+    surface: Annotated[str, typer.Option(help="Surface folder, or the name of a surface that crosskd ships.")],
+    root: Annotated[
+        list[Path],
+        typer.Option(help="The --root of a finished `crosskd run`; again for each further split of the data."),
+    ],
+    out: Annotated[Path, typer.Option(help=f"Folder for {RESULT_FILE} and {PLOT_FILE}.")],
+    seeds: Annotated[int, typer.Option(min=1, help="Paired seeds of each arm.")] = 5,
+    tuning: Annotated[int, typer.Option(min=1, help="Settings that every arm may choose from, on held-out rows.")] = 3,
+    technique: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="NAME=FOLDER: another configuration of the surface, as a further candidate; may be repeated."
+        ),
+    ] = None,
+    references: Annotated[bool, typer.Option(help="Also train on the teacher's logits as inputs.")] = True,
+    cluster: Annotated[
+        str | None, typer.Option(help="Column whose values belong together in intervals, such as a user id.")
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say in sentences what the result rests on.")] = False,
+    source: Annotated[
+        Path | None, typer.Option(help="The source domain's folder, so that --explain can tell what the teacher saw.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Compare the student with its control and with placebos, over seeds, and give a verdict a task."""
+    started = time.monotonic()
+    from crosskd.run import surface_folder
+    from schema.loader import load_surface
+
+    loaded = load_surface(surface_folder(surface))
+    others = {name: folder.surface for name, folder in (_technique(each) for each in technique or [])}
+    with TERMINAL.noise_to(out / "logs" / "experiment.log"):
+        result = _experiment(loaded, root, seeds, tuning, others, references, cluster)
+        if explain:
+            result = result.model_copy(update={"explanation": _explain(loaded, root[0], source, result)})
+        _write(result, out)
+        TERMINAL.say(f"done in {seconds(started)}; wrote {out / RESULT_FILE} and {out / PLOT_FILE}")
+    if as_json:
+        TERMINAL.json(result.model_dump(mode="json"))
+    else:
+        print_result(result)
+
+
+def print_result(result: ExperimentResult) -> None:
+    """Prints the tables and the sentences for a person."""
+    out = TERMINAL.out
+    out.print()
+    out.print(_means_table(result))
+    out.print(_verdict_table(result))
+    if any(each.slice for each in result.findings):
+        out.print(_slice_table(result))
+    out.print(
+        f"Differences are paired over {result.seeds} seeds"
+        + (f" and {len(result.runs)} runs" if len(result.runs) > 1 else "")
+        + f"; the intervals hold jointly with {result.confidence:.0%} (Bonferroni, {result.verdicts} verdicts).",
+        highlight=False,
+    )
+    for line in result.explanation:
+        out.print(f"- {line}", markup=False, highlight=False)
+
+
+def _technique(text: str) -> tuple[str, SurfaceFolder]:
+    from schema.loader import load_surface
+
+    name, separator, folder = text.partition("=")
+    if not separator or not name or "/" in name:
+        raise InputError(f"--technique {text}: expected NAME=FOLDER, for example listwise=surfaces/listwise")
+    return name, load_surface(folder)
+
+
+def _experiment(
+    loaded: SurfaceFolder,
+    roots: list[Path],
+    seeds: int,
+    tuning: int,
+    others: dict[str, Surface],
+    references: bool,
+    cluster: str | None,
+) -> ExperimentResult:
+    # Protos that TFX and Transform share are registered in the order that TFX imports them.
+    import tfx.v1  # noqa: F401  # imported for that effect
+
+    from evidence.arms import technique
+    from evidence.experiment import Plan, run
+
+    plan = Plan(
+        surface=loaded.surface,
+        runs=tuple(_paths(root) for root in roots),
+        seeds=seeds,
+        tuning=tuning,
+        techniques=tuple(technique(name, surface) for name, surface in others.items()),
+        references=references,
+        clusters=cluster,
+    )
+    return run(plan, TERMINAL.say)
+
+
+def _paths(root: Path) -> RunPaths:
+    from crosskd.runs import newest_run
+    from evidence.data import RunPaths
+
+    found = newest_run(root)
+    transformed = _artifact(root, found, "Transform", "transformed_examples")
+    labelled = _artifact(root, found, "TeacherLabeler", "labelled_examples")
+    return RunPaths(
+        name=root.name,
+        transform_graph=_artifact(root, found, "Transform", "transform_graph"),
+        train=f"{transformed}/Split-{TRAIN_SPLIT}",
+        labelled_eval=f"{labelled}/Split-{EVAL_SPLIT}",
+    )
+
+
+def _artifact(root: Path, run: Run, node: str, key: str) -> str:
+    found = run.output(node, key)
+    if found is None or not Path(found[0]).is_dir():
+        raise InputError(
+            f"{root}: the newest run ({run.run_id}) has no {key} of {node}. An experiment reads what a finished run "
+            "left; give the same `crosskd run` again to go on from where it stopped."
+        )
+    return found[0]
+
+
+def _explain(loaded: SurfaceFolder, root: Path, source: Path | None, result: ExperimentResult) -> list[str]:
+    from crosskd.runs import newest_run
+    from evidence.explain import gather, sentences
+
+    run = newest_run(root)
+    labelled = Path(_artifact(root, run, "TeacherLabeler", "labelled_examples"))
+    facts = gather(
+        loaded.surface,
+        loaded.schema,
+        labelled / f"Split-{TRAIN_SPLIT}",
+        labelled / f"Split-{EVAL_SPLIT}",
+        source,
+        _labels(_artifact(root, run, "TeacherLabeler", "label_report")),
+    )
+    return sentences(facts, result)
+
+
+def _labels(uri: str) -> Labels:
+    from components.teacher_labeler import report
+    from evidence.explain import Labels, TeacherQuality
+
+    found = report.read(uri)
+    split = found.splits[EVAL_SPLIT]
+    return Labels(
+        fill_rate=found.overall.fill_rate,
+        filled=[name for name, feature in found.overall.features.items() if feature.fill_rate == 1],
+        bad=sum(found.overall.bad.values()),
+        read=found.overall.read,
+        quality={
+            task: TeacherQuality(each.metric, each.value)
+            for task, each in split.counterparts.items()
+            if each.metric is not None
+        },
+    )
+
+
+def _write(result: ExperimentResult, out: Path) -> None:
+    from evidence.plot import forest
+
+    out.mkdir(parents=True, exist_ok=True)
+    (out / RESULT_FILE).write_text(result.model_dump_json(indent=1), encoding="utf-8")
+    (out / PLOT_FILE).write_text(forest(result), encoding="utf-8")
+
+
+def _means_table(result: ExperimentResult) -> Table:
+    table = Table(title=f"{result.surface}: means on the evaluation split (standard deviation over seeds)")
+    table.title_justify = "left"
+    table.add_column("arm")
+    tasks = list(result.tasks)
+    for task in tasks:
+        table.add_column(f"{task} {_metric(result, task)}", justify="right")
+    table.add_column("chosen setting")
+    settings = {each.name: ", ".join(dict.fromkeys(each.setting)) for each in result.arms}
+    means = {(each.arm, each.task): each for each in result.means if each.slice is None}
+    for arm in dict.fromkeys(each.arm for each in result.means):
+        cells = []
+        for task in tasks:
+            found = means.get((arm, task))
+            spread = f" ({found.std:.4f})" if found and found.std is not None else ""
+            cells.append("-" if found is None or found.mean is None else f"{found.mean:.4f}{spread}")
+        table.add_row(arm, *cells, settings.get(arm, "as it is"))
+    return table
+
+
+def _metric(result: ExperimentResult, task: str) -> str:
+    return next(each.metric for each in result.findings if each.task == task).upper()
+
+
+def _verdict_table(result: ExperimentResult) -> Table:
+    table = Table(title="Verdicts: differences of the candidate, with intervals", title_justify="left")
+    for heading in ("candidate", "task"):
+        table.add_column(heading)
+    for heading in ("to control", "to shuffled", "to gaussian"):
+        table.add_column(heading, justify="right")
+    table.add_column("verdict")
+    for each in result.findings:
+        if each.slice is None:
+            shown = [each.control, *each.placebos] if each.control else [None, None, None]
+            table.add_row(each.candidate, _task(each), *map(_interval, shown), _verdict(each))
+    return table
+
+
+def _slice_table(result: ExperimentResult) -> Table:
+    """Differences to the control alone; those to the placebos are in the JSON."""
+    table = Table(title="Slices: differences of the candidate to the control; no verdicts", title_justify="left")
+    for heading in ("candidate", "task", "slice"):
+        table.add_column(heading)
+    for heading in ("examples", "to control"):
+        table.add_column(heading, justify="right")
+    for each in result.findings:
+        if each.slice is not None:
+            table.add_row(each.candidate, each.task, each.slice, f"{each.examples:,}", _interval(each.control))
+    return table
+
+
+def _task(finding: Finding) -> str:
+    return finding.task if finding.distilled else f"{finding.task} (not distilled)"
+
+
+def _interval(difference: Difference | None) -> str:
+    if difference is None:
+        return "undefined"
+    # A backslash: rich would read the bracket as markup.
+    return f"{difference.mean:+.4f}\n\\[{difference.low:+.4f}, {difference.high:+.4f}]"
+
+
+def _verdict(finding: Finding) -> str:
+    if finding.verdict is None:
+        return finding.note or ""
+    return f"[{_STYLES[finding.verdict.value]}]{finding.verdict.value}[/]"

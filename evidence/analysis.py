@@ -1,0 +1,180 @@
+"""From predictions to means, differences and verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evidence.arms import TEACHER, Group
+from evidence.data import RunData
+from evidence.result import Difference, Finding, Mean
+from evidence.statistics import Score, difference, score
+from evidence.verdicts import corrected_confidence, judge
+from models.columns import hard_label_column
+from schema.loader import metric_of
+from schema.surface import Surface, TaskKind
+
+# By arm, run and seed: predictions by task, float [examples].
+Predictions = Mapping[str, Sequence[Sequence[Mapping[str, NDArray]]]]
+_Scores = list[list[Score]]
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Means of all arms, findings on all candidates, and the size of the family of verdicts."""
+
+    means: list[Mean]
+    findings: list[Finding]
+    verdicts: int
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """One task in one part of the evaluation data.
+
+    Attributes:
+      task: The task.
+      slice: None for all examples.
+      rows: Per run, the labelled rows.
+      scores: By arm; absent where the metric is not defined in every run.
+    """
+
+    task: str
+    slice: str | None
+    rows: list[NDArray[np.int64]]
+    scores: dict[str, _Scores]
+
+
+def analyse(
+    surface: Surface,
+    groups: Sequence[Group],
+    runs: Sequence[RunData],
+    predictions: Predictions,
+    confidence: float,
+    clusters: str | None,
+) -> Analysis:
+    """Judges all candidates.
+
+    Args:
+      surface: The surface; techniques share its tasks.
+      groups: The candidates with their controls and placebos.
+      runs: The data of each run.
+      predictions: Of all arms.
+      confidence: Joint confidence of the verdicts' intervals, and of each family of a
+        slice's intervals.
+      clusters: Raw column whose values are clusters of examples.
+    """
+    verdicts = len(groups) * len(surface.tasks)
+    level = corrected_confidence(confidence, verdicts)
+    codes = [np.unique(run.raw[clusters], return_inverse=True)[1] if clusters else None for run in runs]
+    parts = [None, *(name for name in runs[0].slices if all(name in run.slices for run in runs))]
+    means: list[Mean] = []
+    findings: list[Finding] = []
+    for part in parts:
+        for task in surface.tasks:
+            cell = _cell(surface, task, part, runs, predictions)
+            means += _means(cell, runs, surface.tasks[task].kind, [*predictions])
+            findings += [_finding(surface, cell, each, runs, codes, level) for each in groups]
+    return Analysis(means, findings, verdicts)
+
+
+def _cell(surface: Surface, task: str, part: str | None, runs: Sequence[RunData], predictions: Predictions) -> _Cell:
+    kind = surface.tasks[task].kind
+    rows = [_labelled(run, task, part) for run in runs]
+    scores: dict[str, _Scores] = {}
+    for arm, of_runs in predictions.items():
+        found = [
+            [score(kind, _labels(run, task)[chosen], seed[task][chosen]) for seed in of_seeds]
+            for run, chosen, of_seeds in zip(runs, rows, of_runs, strict=True)
+        ]
+        known = [[each for each in of_seeds if each is not None] for of_seeds in found]
+        if all(len(kept) == len(of_seeds) for kept, of_seeds in zip(known, found, strict=True)):
+            scores[arm] = known
+    return _Cell(task, part, rows, scores)
+
+
+def _labels(run: RunData, task: str) -> NDArray:
+    return run.evaluation[hard_label_column(task)]
+
+
+def _labelled(run: RunData, task: str, part: str | None) -> NDArray[np.int64]:
+    present = np.isfinite(_labels(run, task))
+    return np.flatnonzero(present if part is None else present & run.slices[part])
+
+
+def _means(cell: _Cell, runs: Sequence[RunData], kind: TaskKind, arms: Sequence[str]) -> list[Mean]:
+    found = []
+    for arm in arms:
+        values = np.array([[each.value for each in of_seeds] for of_seeds in cell.scores.get(arm, [])])
+        found.append(
+            Mean(
+                arm=arm,
+                task=cell.task,
+                slice=cell.slice,
+                mean=float(values.mean()) if values.size else None,
+                std=float(values.std(ddof=1)) if values.size > 1 else None,
+            )
+        )
+    if all(cell.task in run.teacher for run in runs):
+        teacher = [
+            score(kind, _labels(run, cell.task)[rows], run.teacher[cell.task][rows])
+            for run, rows in zip(runs, cell.rows, strict=True)
+        ]
+        known = [each.value for each in teacher if each is not None]
+        value = float(np.mean(known)) if len(known) == len(runs) else None
+        found.append(Mean(arm=TEACHER, task=cell.task, slice=cell.slice, mean=value, std=None))
+    return found
+
+
+def _finding(
+    surface: Surface,
+    cell: _Cell,
+    judged: Group,
+    runs: Sequence[RunData],
+    codes: Sequence[NDArray[np.int64] | None],
+    level: float,
+) -> Finding:
+    kind = surface.tasks[cell.task].kind
+    labels = _labels(runs[0], cell.task)[cell.rows[0]]
+    finding = Finding(
+        candidate=judged.candidate.name,
+        task=cell.task,
+        slice=cell.slice,
+        metric=metric_of(kind),
+        distilled=judged.candidate.surface.tasks[cell.task].distil is not None,
+        examples=len(labels),
+        positives=int((labels > 0).sum()) if kind is TaskKind.BINARY else None,
+    )
+    if any(arm.name not in cell.scores for arm in judged.arms()):
+        reason = "one class only" if kind is TaskKind.BINARY else "labels that do not vary"
+        return finding.model_copy(update={"note": f"no verdict: {reason} among {len(labels)} labelled examples"})
+    groups = [None if of is None else of[rows] for of, rows in zip(codes, cell.rows, strict=True)]
+    against = {
+        arm.name: difference(
+            cell.scores[judged.candidate.name], cell.scores[arm.name], confidence=level, clusters=groups
+        )
+        for arm in (judged.control, *judged.placebos)
+    }
+    shown = {
+        name: Difference(
+            arm=name,
+            mean=each.mean,
+            low=each.low,
+            high=each.high,
+            p_value=each.p_value,
+            replicates=list(each.replicates),
+        )
+        for name, each in against.items()
+    }
+    placebos = [each.name for each in judged.placebos]
+    verdict = judge(against[judged.control.name], [against[name] for name in placebos])
+    return finding.model_copy(
+        update={
+            "control": shown[judged.control.name],
+            "placebos": [shown[name] for name in placebos],
+            "verdict": verdict if cell.slice is None else None,
+        }
+    )

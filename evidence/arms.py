@@ -1,0 +1,145 @@
+"""The arms of an experiment: what each of them changes in the surface and in the columns."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schema.surface import SOFT_LABEL_PREFIX, Feature, FeatureKind, Surface
+
+Columns = Mapping[str, NDArray]
+Change = Callable[[Columns, np.random.Generator], Columns]
+
+CONTROL = "control"
+STUDENT = "student"
+TEACHER = "teacher"
+SHUFFLED = "shuffled"
+GAUSSIAN = "gaussian"
+LOGITS_AS_INPUTS = "logits_as_inputs"
+
+_INPUT_PREFIX = "teacher_logit_"
+
+
+class Role(StrEnum):
+    """What an arm is for; a reference could not be served as it is."""
+
+    CONTROL = "control"
+    CANDIDATE = "candidate"
+    PLACEBO = "placebo"
+    REFERENCE = "reference"
+
+
+def unchanged(columns: Columns, _: np.random.Generator) -> Columns:
+    """The soft labels as the teacher gave them."""
+    return columns
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to train.
+
+    Attributes:
+      name: Unique in the experiment.
+      role: What it is for.
+      surface: The surface that it trains.
+      distil: Whether the distillation and non-serving heads are there.
+      change: What it does to the columns of training and of evaluation; it gets a
+        generator that depends on the experiment's seed and the arm's name.
+      of: The candidate that a control or placebo belongs to; None for the arm itself.
+    """
+
+    name: str
+    role: Role
+    surface: Surface
+    distil: bool
+    change: Change = unchanged
+    of: str | None = None
+
+    def columns(self, columns: Columns, seed: int) -> Columns:
+        """The columns that this arm sees under a seed."""
+        return self.change(columns, np.random.default_rng([seed, zlib.crc32(self.name.encode())]))
+
+
+@dataclass(frozen=True)
+class Group:
+    """A candidate with the control and the placebos that it is judged against."""
+
+    candidate: Arm
+    control: Arm
+    placebos: tuple[Arm, ...]
+
+    def arms(self) -> tuple[Arm, ...]:
+        """All arms of the group, the control first."""
+        return (self.control, self.candidate, *self.placebos)
+
+
+def student(surface: Surface) -> Arm:
+    """The surface's own student."""
+    return Arm(STUDENT, Role.CANDIDATE, surface, distil=True)
+
+
+def technique(name: str, surface: Surface) -> Arm:
+    """A student of another configuration of the same surface."""
+    return Arm(name, Role.CANDIDATE, surface, distil=True)
+
+
+def logits_as_inputs(surface: Surface) -> Arm:
+    """A reference without distillation that reads the teacher's logits; it needs the teacher at serving time."""
+    columns = sorted({SOFT_LABEL_PREFIX + each.teacher_task for each in surface.distillations().values()})
+    names = {_INPUT_PREFIX + column.removeprefix(SOFT_LABEL_PREFIX): column for column in columns}
+    extra = {name: Feature(kind=FeatureKind.NUMERIC, default=0.0) for name in names}
+    wider = surface.model_copy(update={"features": {**surface.features, **extra}})
+
+    def change(columns: Columns, _: np.random.Generator) -> Columns:
+        # Soft labels are z-scored: 0 is the mean, which stands for an absent one.
+        inputs = {name: np.nan_to_num(columns[column])[:, None] for name, column in names.items()}
+        return {**columns, **inputs}
+
+    return Arm(LOGITS_AS_INPUTS, Role.REFERENCE, wider, distil=False, change=change)
+
+
+def group(candidate: Arm, shared: Arm | None = None) -> Group:
+    """A candidate with a control and both placebos of its own configuration.
+
+    Args:
+      candidate: What is judged.
+      shared: A control that is used if it is the same model; else the candidate gets its own.
+    """
+    prefix = "" if candidate.name == STUDENT else f"{candidate.name}/"
+    own = Arm(f"{prefix}{CONTROL}", Role.CONTROL, candidate.surface, distil=False, of=candidate.name)
+    same = shared is not None and undistilled(shared.surface) == undistilled(candidate.surface)
+    return Group(
+        candidate=candidate,
+        control=shared if same and shared is not None else own,
+        placebos=tuple(
+            Arm(f"{prefix}{name}", Role.PLACEBO, candidate.surface, candidate.distil, change, of=candidate.name)
+            for name, change in ((SHUFFLED, shuffled), (GAUSSIAN, gaussian))
+        ),
+    )
+
+
+def undistilled(surface: Surface) -> Surface:
+    """The surface without anything that only distillation reads: what a control is."""
+    tasks = {name: task.model_copy(update={"distil": None}) for name, task in surface.tasks.items()}
+    return surface.model_copy(update={"tasks": tasks, "non_serving_heads": {}})
+
+
+def shuffled(columns: Columns, rng: np.random.Generator) -> Columns:
+    """Soft labels permuted over rows, all columns alike: their distribution without their meaning."""
+    soft = [name for name in columns if name.startswith(SOFT_LABEL_PREFIX)]
+    order = rng.permutation(len(next(iter(columns.values()))))
+    return {name: column[order] if name in soft else column for name, column in columns.items()}
+
+
+def gaussian(columns: Columns, rng: np.random.Generator) -> Columns:
+    """Standard normal numbers for the soft labels, absent where they are."""
+
+    def noise(column: NDArray) -> NDArray:
+        return np.where(np.isfinite(column), rng.standard_normal(column.shape), np.nan).astype(np.float32)
+
+    return {name: noise(column) if name.startswith(SOFT_LABEL_PREFIX) else column for name, column in columns.items()}

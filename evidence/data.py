@@ -1,0 +1,210 @@
+"""The data of an experiment: what the Trainer read in a finished run, and its evaluation split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+from numpy.typing import NDArray
+
+from models import inputs, training
+from models.columns import hard_label_columns, soft_label_columns
+from models.ranker import LabelStatistics
+from schema.errors import InputError
+from schema.surface import FeatureKind, Scalar, Surface, TaskKind, soft_label
+
+_READ_BATCH = 4096
+# A slice with fewer examples has intervals too wide to read.
+_LEAST_IN_SLICE = 50
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """Where a finished pipeline run left what an experiment needs.
+
+    Attributes:
+      name: For messages and tables.
+      transform_graph: Transform's `transform_graph` artifact.
+      train: Folder of the transformed training split.
+      labelled_eval: Folder of the labelled evaluation split, as it was before Transform.
+    """
+
+    name: str
+    transform_graph: str
+    train: str
+    labelled_eval: str
+
+
+@dataclass(frozen=True)
+class RunData:
+    """A run's data in memory.
+
+    Attributes:
+      name: The run.
+      training: Transformed columns of the training split.
+      evaluation: Transformed columns of the evaluation split.
+      fitted: Indices of the training rows that models are fitted to.
+      held_out: Indices of the rows for early stopping and tuning, the Trainer's own.
+      vocabulary_sizes: Indices of each categorical feature.
+      statistics: Of the hard labels of the training split.
+      teacher: The teacher's output on the evaluation split by task, not z-scored, for the
+        tasks whose label it can be compared with.
+      raw: Raw columns of the evaluation split that slices and clusters read.
+      slices: Which evaluation rows are in each slice, bool [examples].
+      small_slices: How many slices were left out for having fewer than 50 examples.
+    """
+
+    name: str
+    training: dict[str, NDArray]
+    evaluation: dict[str, NDArray]
+    fitted: NDArray[np.int64]
+    held_out: NDArray[np.int64]
+    vocabulary_sizes: dict[str, int]
+    statistics: dict[str, LabelStatistics]
+    teacher: dict[str, NDArray]
+    raw: dict[str, NDArray]
+    slices: dict[str, NDArray[np.bool_]]
+    small_slices: int
+
+
+def load(surface: Surface, paths: RunPaths, raw_columns: Sequence[str] = ()) -> RunData:
+    """Reads a run.
+
+    The evaluation split is read before Transform and sent through its graph here: slices
+    are defined on raw columns, which Transform's own output does not have.
+
+    Args:
+      surface: The surface.
+      paths: The run.
+      raw_columns: More raw columns of the evaluation split to keep.
+
+    Raises:
+      InputError: The run is of another surface, or lacks rows.
+    """
+    transform = tft.TFTransformOutput(paths.transform_graph)
+    spec = transform.transformed_feature_spec()
+    hard, soft = list(hard_label_columns(surface).values()), sorted(set(soft_label_columns(surface).values()))
+    _expect_columns(paths, spec, [*surface.features, *hard, *soft])
+    names = [*surface.features, *hard, *soft]
+    columns = inputs.transformed_columns([str(Path(paths.train) / "*")], spec, names)
+    if not columns:
+        raise InputError(f"{paths.train}: expected the transformed training split, found no examples")
+    teacher_columns = _teacher_columns(surface)
+    sliced = {feature for part in surface.slices.values() for feature in part.features}
+    wanted = sorted(sliced | set(teacher_columns.values()) | set(raw_columns))
+    evaluation, raw = _evaluation(paths, transform, names, wanted)
+    rows = np.arange(len(columns[hard[0]]))
+    held_out = rows % inputs.held_out_every(surface.training.validation_fraction) == 0
+    slices, small = _slices(surface, raw)
+    return RunData(
+        name=paths.name,
+        training=columns,
+        evaluation=evaluation,
+        fitted=rows[~held_out],
+        held_out=rows[held_out],
+        vocabulary_sizes={
+            name: transform.num_buckets_for_transformed_feature(name)
+            for name, feature in surface.features.items()
+            if feature.kind is FeatureKind.CATEGORICAL
+        },
+        statistics=training.label_statistics(surface, columns),
+        teacher={task: raw[column] for task, column in teacher_columns.items()},
+        raw=raw,
+        slices=slices,
+        small_slices=small,
+    )
+
+
+def _expect_columns(paths: RunPaths, spec: Mapping[str, object], names: Sequence[str]) -> None:
+    missing = sorted(set(names) - set(spec))
+    if missing:
+        raise InputError(
+            f"{paths.name}: Transform's output lacks {', '.join(missing)}, which the surface asks for. "
+            "Give the surface that the run was made with, or run `crosskd run` with this one first."
+        )
+
+
+def _teacher_columns(surface: Surface) -> dict[str, str]:
+    """By task, the raw soft label that can be held against the task's own label."""
+    if surface.teacher is None:
+        raise InputError(f"surface {surface.name!r} has no `teacher:` section: there is nothing to distil")
+    found = {}
+    for name, task in surface.tasks.items():
+        if task.distil is None:
+            continue
+        kind = surface.teacher.tasks[task.distil.teacher_task].kind
+        # Any number ranks a binary label; only a regression's value is in a label's unit.
+        if task.kind is TaskKind.BINARY or kind is TaskKind.REGRESSION:
+            found[name] = soft_label(task.distil.teacher_task)
+    return found
+
+
+def _evaluation(
+    paths: RunPaths, transform: tft.TFTransformOutput, names: Sequence[str], raw_names: Sequence[str]
+) -> tuple[dict[str, NDArray], dict[str, NDArray]]:
+    files = sorted(str(path) for path in Path(paths.labelled_eval).glob("*.gz"))
+    if not files:
+        raise InputError(f"{paths.labelled_eval}: expected the labelled evaluation split (*.gz), found none")
+    spec = transform.raw_feature_spec()
+    missing = sorted(set(raw_names) - set(spec))
+    if missing:
+        raise InputError(f"{paths.name}: the examples' schema has no column {', '.join(missing)}")
+    layer = transform.transform_features_layer()
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    def read(records: tf.Tensor) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
+        raw = tf.io.parse_example(records, spec)
+        transformed = layer(dict(raw))
+        return {name: transformed[name] for name in names}, {name: inputs.dense(raw[name]) for name in raw_names}
+
+    batches = tf.data.TFRecordDataset(files, compression_type=inputs.COMPRESSION).batch(_READ_BATCH)
+    parts = [read(batch) for batch in batches]
+    if not parts:
+        raise InputError(f"{paths.labelled_eval}: the files hold no examples")
+    return tuple(  # type: ignore[return-value]  # a tuple of two, which mypy cannot count
+        {name: np.concatenate([part[which][name].numpy() for part in parts]) for name in wanted}
+        for which, wanted in ((0, names), (1, raw_names))
+    )
+
+
+def _slices(surface: Surface, raw: Mapping[str, NDArray]) -> tuple[dict[str, NDArray[np.bool_]], int]:
+    found: dict[str, NDArray[np.bool_]] = {}
+    small = 0
+    for name, part in surface.slices.items():
+        for key, rows in _parts(name, part.features, raw):
+            if rows.sum() < _LEAST_IN_SLICE:
+                small += 1
+            else:
+                found[key] = rows
+    return found, small
+
+
+def _parts(
+    name: str, features: Mapping[str, Scalar | None], raw: Mapping[str, NDArray]
+) -> list[tuple[str, NDArray[np.bool_]]]:
+    """A slice, or one of each combination of values of the features that have none."""
+    fixed = name if any(value is not None for value in features.values()) else ""
+    parts = [(fixed, np.ones(len(next(iter(raw.values()))), bool))]
+    for feature, value in features.items():
+        column = raw[feature]
+        if value is not None:
+            parts = [(key, rows & (column == _as(column, value))) for key, rows in parts]
+            continue
+        parts = [
+            (f"{key} {feature}={_text(each)}".strip(), rows & (column == each))
+            for key, rows in parts
+            for each in np.unique(column[rows])
+        ]
+    return parts
+
+
+def _as(column: NDArray, value: Scalar) -> object:
+    return str(value).encode() if column.dtype == object else column.dtype.type(value)
+
+
+def _text(value: object) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else f"{value:g}"

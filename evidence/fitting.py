@@ -1,0 +1,150 @@
+"""Trains many small models: the Trainer's step, driven from data in memory.
+
+The model, its losses, its optimizer and the step are those of `models`.  What differs from
+the Trainer is what goes around the step: an epoch is one call into TensorFlow that gathers
+its batches from tensors, and a traced graph is used again for every seed and arm of the
+same structure, since tracing takes several times as long as training a model this small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from evidence.arms import Columns
+from evidence.data import RunData
+from models import inputs, training
+from models.ranker import Ranker, build
+from schema.surface import Surface
+
+_PREDICT_BATCH = 16_384
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained model.
+
+    Attributes:
+      weights: Values of the ranker's variables, in their order.
+      hard_loss: Least hard loss on the held-out part of the training split.
+      epoch: The epoch it came from, from 1.
+    """
+
+    weights: list[NDArray]
+    hard_loss: float
+    epoch: int
+
+
+class Fitter:
+    """Fits models to one run's data, and keeps a graph a structure."""
+
+    def __init__(self, data: RunData):
+        self._data = data
+        self._graphs: dict[tuple[str, bool], _Graph] = {}
+
+    def fit(self, surface: Surface, columns: Columns, *, distil: bool) -> Fitted:
+        """Trains one model; its seed is the surface's.
+
+        Models of the same seed see the same batches in the same order, and start from the
+        same weights where they have the same layers.
+
+        Args:
+          surface: What to train, and how.
+          columns: The training split's columns.
+          distil: Whether to train distillation heads too.
+        """
+        return self._graph(surface, distil).fit(surface, columns, self._data)
+
+    def predict(self, surface: Surface, fitted: Fitted, columns: Columns, *, distil: bool) -> dict[str, NDArray]:
+        """Logits of binary tasks and values of regression tasks, float [examples]."""
+        return self._graph(surface, distil).predict(surface, fitted, columns)
+
+    def _graph(self, surface: Surface, distil: bool) -> _Graph:
+        # These do not change the graph: the seed sets initial values, the rate is a variable.
+        neutral = surface.training.model_copy(update={"seed": 0, "epochs": 1, "learning_rate": 1e-3})
+        key = surface.model_copy(update={"training": neutral}).model_dump_json(), distil
+        if key not in self._graphs:
+            self._graphs[key] = _Graph(surface, self._data, distil)
+        return self._graphs[key]
+
+
+class _Graph:
+    """The traced training of one model structure."""
+
+    def __init__(self, surface: Surface, data: RunData, distil: bool):
+        self._data = data
+        self._distil = distil
+        self._ranker = self._build(surface)
+        terms = training.head_losses(surface, data.statistics, distil=distil)
+        self._model = training.trainable(self._ranker, surface, terms)
+        self._model.optimizer.build(self._model.trainable_variables)
+        self._started = [variable.numpy() for variable in self._model.optimizer.variables]
+        self._initial: dict[int, list[NDArray]] = {}
+        self._epoch = tf.function(self._train, reduce_retracing=True)
+        self._validate = tf.function(self._test, reduce_retracing=True)
+        self._logits = tf.function(self._ranker.logits, reduce_retracing=True)
+        self._names = [*surface.features, *(each.column for each in terms)]
+
+    def fit(self, surface: Surface, columns: Columns, data: RunData) -> Fitted:
+        tensors = {name: tf.constant(columns[name]) for name in self._names}
+        held_out = {name: tf.constant(columns[name][data.held_out]) for name in self._names}
+        self._restart(surface)
+        best: Fitted | None = None
+        for epoch in range(surface.training.epochs):
+            order = np.random.default_rng([surface.training.seed, epoch]).permutation(data.fitted)
+            self._epoch(tensors, tf.constant(order), tf.constant(surface.training.batch_size, tf.int64))
+            loss = float(self._validate(held_out))
+            if best is None or loss < best.hard_loss:
+                best = Fitted([variable.numpy() for variable in self._variables()], loss, epoch + 1)
+        if best is None or not np.isfinite(best.hard_loss):
+            raise RuntimeError(
+                f"training diverged: the hard loss on the held-out rows is not finite (seed {surface.training.seed})"
+            )
+        return best
+
+    def predict(self, surface: Surface, fitted: Fitted, columns: Columns) -> dict[str, NDArray]:
+        _assign(self._variables(), fitted.weights)
+        features = {name: columns[name] for name in surface.features}
+        count = len(next(iter(features.values())))
+        parts = [
+            self._logits({name: tf.constant(column[at : at + _PREDICT_BATCH]) for name, column in features.items()})
+            for at in range(0, count, _PREDICT_BATCH)
+        ]
+        return {task: np.concatenate([part[task].numpy() for part in parts]) for task in surface.tasks}
+
+    def _train(self, tensors: Mapping[str, tf.Tensor], order: tf.Tensor, batch: tf.Tensor) -> None:
+        count = tf.size(order, tf.int64)
+        for step in tf.range((count + batch - 1) // batch):
+            rows = order[step * batch : tf.minimum((step + 1) * batch, count)]
+            self._model.train_step(inputs.split_labels({name: tf.gather(each, rows) for name, each in tensors.items()}))
+
+    def _test(self, tensors: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        self._model.reset_metrics()
+        return self._model.test_step(inputs.split_labels(tensors))[training.HARD_LOSS]
+
+    def _restart(self, surface: Surface) -> None:
+        """Sets all state as a newly built model of this seed has it."""
+        seed = surface.training.seed
+        if seed not in self._initial:
+            fresh = self._build(surface)
+            self._initial[seed] = [variable.numpy() for variable in fresh.training.variables]
+        _assign(self._variables(), self._initial[seed])
+        _assign(self._model.optimizer.variables, self._started)
+        self._model.optimizer.learning_rate.assign(surface.training.learning_rate)
+
+    def _variables(self) -> list[keras.Variable]:
+        return self._ranker.training.variables
+
+    def _build(self, surface: Surface) -> Ranker:
+        sizes = self._data.vocabulary_sizes
+        return build(surface, sizes, self._data.statistics, distil=self._distil)
+
+
+def _assign(variables: list[keras.Variable], values: list[NDArray]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

@@ -1,0 +1,139 @@
+"""What an experiment found: the shape of its JSON."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from evidence.arms import Role
+from evidence.verdicts import Verdict
+from schema.surface import TaskKind
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Difference(_Part):
+    """Candidate minus another arm; positive is better.
+
+    Attributes:
+      arm: The other arm.
+      mean: Over runs and seeds.
+      low: Of the confidence interval, corrected for the number of comparisons.
+      high: Its other end.
+      p_value: Two-sided, not corrected.
+      replicates: Of each run and seed, runs first.
+    """
+
+    arm: str
+    mean: float
+    low: float
+    high: float
+    p_value: float
+    replicates: list[float]
+
+
+class Finding(_Part):
+    """One candidate on one task, overall or in a slice.
+
+    Attributes:
+      candidate: The arm that is judged.
+      task: The task.
+      slice: None for all evaluation examples.
+      metric: `auc` or `r2`.
+      distilled: Whether the candidate distils this task.
+      examples: Labelled evaluation examples, of the first run.
+      positives: Positive ones among them, of a binary task.
+      control: Difference to the control; None where the metric is not defined.
+      placebos: Differences to the placebos.
+      verdict: None in slices, and where the metric is not defined.
+      note: Why there is no verdict.
+    """
+
+    candidate: str
+    task: str
+    slice: str | None
+    metric: str
+    distilled: bool
+    examples: int
+    positives: int | None
+    control: Difference | None = None
+    placebos: list[Difference] = []
+    verdict: Verdict | None = None
+    note: str | None = None
+
+
+class Mean(_Part):
+    """An arm's metric.
+
+    Attributes:
+      arm: The arm.
+      task: The task.
+      slice: None for all evaluation examples.
+      mean: Over runs and seeds; None where it is not defined.
+      std: Over runs and seeds; None for the teacher, which has no seeds.
+    """
+
+    arm: str
+    task: str
+    slice: str | None
+    mean: float | None
+    std: float | None
+
+
+class ArmReport(_Part):
+    """How an arm was trained.
+
+    Attributes:
+      name: The arm.
+      role: What it is for.
+      of: The candidate it belongs to.
+      setting: What tuning chose, by run.
+      hard_loss: Mean held-out hard loss of the chosen setting, by run.
+      epochs: Mean epoch whose weights were kept, by run.
+      seconds: Training time of all settings, seeds and runs.
+    """
+
+    name: str
+    role: Role
+    of: str | None
+    setting: list[str]
+    hard_loss: list[float]
+    epochs: list[float]
+    seconds: float
+
+
+class ExperimentResult(_Part):
+    """Everything an experiment found.
+
+    Attributes:
+      surface: Name of the surface.
+      runs: The pipeline runs whose data were used.
+      seeds: Number of paired seeds.
+      settings: The settings that each arm could choose from.
+      confidence: Joint confidence of all intervals of the verdicts.
+      verdicts: How many verdicts the correction counts.
+      clusters: The column whose values were taken as clusters of examples.
+      tasks: Kind of each task.
+      arms: How each was trained.
+      means: By arm, task and slice.
+      findings: By candidate, task and slice.
+      small_slices: Slices left out for having too few examples.
+      seconds: All of it.
+      explanation: What the result rests on, if asked for.
+    """
+
+    surface: str
+    runs: list[str]
+    seeds: int
+    settings: list[str]
+    confidence: float
+    verdicts: int
+    clusters: str | None
+    tasks: dict[str, TaskKind]
+    arms: list[ArmReport]
+    means: list[Mean]
+    findings: list[Finding]
+    small_slices: int
+    seconds: float
+    explanation: list[str] = []

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.metrics import r2_score, roc_auc_score
+
+from evidence.statistics import Score, auc, difference, r2, score
+from schema.surface import TaskKind
+
+
+def test_auc_by_hand():
+    # Pairs (positive, negative): .8 > .3, .8 > .5, .5 > .3, and .5 = .5 counts half.
+    found = auc(np.array([1, 0, 1, 0]), np.array([0.8, 0.3, 0.5, 0.5]))
+    assert found is not None
+    assert found.value == pytest.approx(3.5 / 4)
+    # The placements are 1, 1, .75 and .75; each half of the examples is one class.
+    np.testing.assert_allclose(found.influence, [0.25, 0.25, -0.25, -0.25])
+
+
+def test_r2_by_hand():
+    # SSE = 0 + 1 + 1 = 2, SST = 4 + 0 + 4 = 8.
+    found = r2(np.array([1.0, 3.0, 5.0]), np.array([1.0, 4.0, 4.0]))
+    assert found is not None
+    assert found.value == pytest.approx(0.75)
+    np.testing.assert_allclose(found.influence, np.array([0.25 * 4 - 0, 0 - 1, 0.25 * 4 - 1]) / (8 / 3))
+
+
+def test_metrics_agree_with_sklearn():
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=500)
+    predictions = np.round(truth + rng.normal(size=500), 1)
+    binary = (truth + rng.normal(size=500) > 0.5).astype(np.float32)
+    assert auc(binary, predictions).value == pytest.approx(roc_auc_score(binary, predictions))
+    assert r2(truth, predictions).value == pytest.approx(r2_score(truth, predictions))
+
+
+@pytest.mark.parametrize(
+    ("kind", "labels"),
+    [
+        (TaskKind.BINARY, np.zeros(4)),
+        (TaskKind.BINARY, np.ones(4)),
+        (TaskKind.BINARY, np.zeros(0)),
+        (TaskKind.REGRESSION, np.full(4, 2.5)),
+        (TaskKind.REGRESSION, np.zeros(0)),
+    ],
+)
+def test_an_undefined_metric_is_none(kind, labels):
+    assert score(kind, labels, np.arange(len(labels), dtype=float)) is None
+
+
+@pytest.mark.parametrize("kind", list(TaskKind))
+def test_the_error_over_examples_agrees_with_the_bootstrap(kind):
+    rng = np.random.default_rng(1)
+    truth = rng.normal(size=600)
+    labels = (truth > 0.8).astype(float) if kind is TaskKind.BINARY else truth
+    ours, theirs = truth + rng.normal(size=600), truth + 1.3 * rng.normal(size=600)
+    a, b = score(kind, labels, ours), score(kind, labels, theirs)
+    linear = np.sqrt(np.square(a.influence - b.influence).sum()) / 600
+
+    def statistic(y, p, q):
+        return score(kind, y, p).value - score(kind, y, q).value
+
+    drawn = stats.bootstrap(
+        (labels, ours, theirs),
+        statistic,
+        paired=True,
+        vectorized=False,
+        n_resamples=800,
+        random_state=2,
+        method="basic",
+    )
+    assert linear == pytest.approx(drawn.standard_error, rel=0.12)
+
+
+def _flat(value: float, examples: int = 10) -> Score:
+    return Score(value, np.zeros(examples))
+
+
+def test_difference_over_seeds_is_a_paired_t_interval():
+    found = difference(
+        [[_flat(0.70), _flat(0.72), _flat(0.75)]], [[_flat(0.69), _flat(0.70), _flat(0.72)]], confidence=0.95
+    )
+    expected = stats.ttest_1samp([0.01, 0.02, 0.03], 0)
+    interval = expected.confidence_interval(0.95)
+    assert found.replicates == pytest.approx((0.01, 0.02, 0.03))
+    assert found.mean == pytest.approx(0.02)
+    assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
+    assert found.p_value == pytest.approx(expected.pvalue)
+
+
+def test_difference_over_examples_is_normal_when_seeds_agree():
+    ours = Score(0.8, np.array([1.0, -1.0, 1.0, -1.0]))
+    found = difference([[ours, ours]], [[_flat(0.5, 4), _flat(0.5, 4)]], confidence=0.95)
+    # The squared error is 4 / 4^2.
+    assert found.mean == pytest.approx(0.3)
+    assert found.high - found.mean == pytest.approx(1.959964 * 0.5)
+
+
+def test_clusters_of_alike_examples_widen_the_interval():
+    ours = Score(0.8, np.array([1.0, 1.0, -1.0, -1.0]))
+    theirs = _flat(0.5, 4)
+    alone = difference([[ours, ours]], [[theirs, theirs]], confidence=0.95)
+    together = difference([[ours, ours]], [[theirs, theirs]], confidence=0.95, clusters=[np.array([0, 0, 1, 1])])
+    # Two clusters of sums 2 and -2: 8 / 4^2 in place of 4 / 4^2.
+    assert (together.high - together.mean) / (alone.high - alone.mean) == pytest.approx(np.sqrt(2))
+
+
+def test_several_runs_are_the_replicates():
+    ours = [[_flat(0.7), _flat(0.9)], [_flat(0.6), _flat(0.6)], [_flat(0.7), _flat(0.7)]]
+    theirs = [[_flat(0.5), _flat(0.5)]] * 3
+    found = difference(ours, theirs, confidence=0.9)
+    interval = stats.ttest_1samp([0.3, 0.1, 0.2], 0).confidence_interval(0.9)
+    assert len(found.replicates) == 6
+    assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
+
+
+def test_no_difference_at_all_has_no_width():
+    found = difference([[_flat(0.5), _flat(0.6)]], [[_flat(0.5), _flat(0.6)]], confidence=0.95)
+    assert (found.mean, found.low, found.high, found.p_value) == (0.0, 0.0, 0.0, 1.0)
+
+
+def test_one_seed_of_one_run_has_no_interval():
+    with pytest.raises(ValueError, match="two seeds"):
+        difference([[_flat(0.5)]], [[_flat(0.6)]], confidence=0.95)
+
+
+def test_intervals_cover_the_truth_with_few_seeds():
+    """Five seeds and 200 examples: the interval must hold the true 0 at least 95 times in 100."""
+    rng = np.random.default_rng(3)
+    held = 0
+    for _ in range(400):
+        shared = rng.normal(size=200) * 0.02 * np.sqrt(200)
+        seeds = rng.normal(size=5) * 0.02
+        ours = [[Score(float(shared.mean() + seed), shared - shared.mean()) for seed in seeds]]
+        found = difference(ours, [[_flat(0.0, 200)] * 5], confidence=0.95)
+        held += found.low <= 0 <= found.high
+    assert held / 400 > 0.93
