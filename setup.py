@@ -11,7 +11,7 @@ setup(
     python_requires=">=3.11,<3.12",
     packages=find_packages(include=[p for name in PACKAGES for p in (name, f"{name}.*")]),
     package_data={"schema": ["*/surface.yaml", "*/schema.pbtxt"]},
-    entry_points={"console_scripts": ["crosskd=crosskd.main:main"]},
+    entry_points={"console_scripts": ["crosskd=crosskd.main:app"]},
     # The environment is requirements/base.txt, pinned with hashes and installed with
     # --no-deps: TFX's own metadata does not admit the set of versions that works here.
     install_requires=[],

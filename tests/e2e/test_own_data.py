@@ -1,6 +1,7 @@
 """A surface of one's own, from a folder with one surface.yaml and one schema: no Python."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +15,11 @@ from tests.e2e import library
 pytestmark = pytest.mark.slow
 
 
+CROSSKD = Path(sys.executable).parent / "crosskd"
+
+
 def crosskd(*arguments: object) -> subprocess.CompletedProcess:
-    command = [Path(sys.executable).parent / "crosskd", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=600)
+    return subprocess.run([CROSSKD, *map(str, arguments)], capture_output=True, text=True, timeout=600)
 
 
 class Case:
@@ -28,12 +31,16 @@ class Case:
         self.examples = library.write_examples(folder / "examples")
         self.teacher = library.write_teacher(folder / "teacher")
 
-    def run(self, *more: object) -> tuple[subprocess.CompletedProcess, dict]:
-        done = crosskd(
-            "run",
-            *("--surface", self.surface, "--examples", self.examples, "--teacher", self.teacher),
-            *("--root", self.root, "--json", *more),
-        )
+    def command(self) -> list[str]:
+        folders = {"surface": self.surface, "examples": self.examples, "teacher": self.teacher, "root": self.root}
+        options = [word for name, folder in folders.items() for word in (f"--{name}", str(folder))]
+        return [str(CROSSKD), "run", *options, "--json"]
+
+    def pushed(self) -> int:
+        return len(list((self.root / "serving" / "library").iterdir()))
+
+    def run(self, *more: str) -> tuple[subprocess.CompletedProcess, dict]:
+        done = subprocess.run([*self.command(), *more], capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, done.stderr
         return done, json.loads(done.stdout)
 
@@ -119,7 +126,7 @@ def test_a_second_run_uses_every_cached_node_and_pushes_nothing(first, second, c
     assert executed <= {"Teacher", "LastBlessed"}  # importers and resolvers are never cached
     assert not second[1]["push"]["now"]
     assert second[1]["push"]["destination"] == first[1]["push"]["destination"]
-    assert len(list((case.root / "serving" / "library").iterdir())) == 1
+    assert case.pushed() == 1
     assert second[1]["decision"] == first[1]["decision"]
 
 
@@ -131,11 +138,34 @@ def test_the_summary_says_the_same_as_the_run(second, case):
     assert "already pushed" in for_people.stdout
 
 
-def test_new_data_is_compared_with_the_last_blessed_model(second, case, tmp_path):
-    case.examples = library.write_examples(tmp_path / "tomorrow", seed=1)
+@pytest.fixture(scope="module")
+def tomorrow(second, case, tmp_path_factory):
+    case.examples = library.write_examples(tmp_path_factory.mktemp("tomorrow") / "examples", seed=1)
+
+
+@pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])
+def test_a_run_that_was_cut_short_pushes_nothing(tomorrow, case, blow):
+    command = [*case.command(), "--runner", "local"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
+        for line in running.stderr:
+            if "RawStatistics" in line:  # TeacherLabeler is next
+                break
+        running.send_signal(blow)
+        rest = running.communicate(timeout=120)[1]
+    if blow is signal.SIGINT:
+        assert running.returncode == 130
+        assert "interrupted. Give the same command again" in rest
+    assert case.pushed() == 1
+    done = crosskd("summary", "--root", case.root)
+    assert done.returncode == 2
+    assert "came to no decision" in done.stderr
+
+
+def test_started_again_it_goes_on_and_compares_with_the_last_blessed_model(tomorrow, case):
     summary = case.run("--runner", "local")[1]
+    assert summary["nodes"]["ImportExampleGen"] == "CACHED"
     assert not summary["decision"]["first_run"]
     kinds = {gate["kind"]: gate["verdict"] for gate in summary["decision"]["gates"] if gate["slice"] is None}
     assert kinds["last_blessed"] == "pass"
     assert summary["push"]["now"]
-    assert len(list((case.root / "serving" / "library").iterdir())) == 2
+    assert case.pushed() == 2

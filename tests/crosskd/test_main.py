@@ -1,0 +1,63 @@
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+CROSSKD = Path(sys.executable).parent / "crosskd"
+
+
+def crosskd(*arguments: object) -> subprocess.CompletedProcess:
+    return subprocess.run([CROSSKD, *map(str, arguments)], capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize("command", [[], ["world"], ["world", "simulated"], ["train-teacher"], ["run"], ["summary"]])
+def test_every_command_has_help(command):
+    done = crosskd(*command, "--help")
+    assert done.returncode == 0
+    assert "Usage: crosskd" in done.stdout
+
+
+def test_help_does_not_import_tensorflow():
+    code = "import sys, crosskd.main; sys.exit('tensorflow' in sys.modules or 'tfx' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+def test_an_unknown_option_is_bad_input():
+    done = crosskd("summary", "--rot", ".")
+    assert done.returncode == 2
+    assert "No such option: --rot" in done.stderr
+
+
+@pytest.mark.parametrize("folder", ["nowhere", "."])
+def test_a_summary_of_no_run_says_what_to_do(folder, tmp_path):
+    done = crosskd("summary", "--root", tmp_path / folder)
+    assert done.returncode == 2
+    assert "crosskd run" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_bad_input_is_noticed_before_tensorflow_is_imported(tmp_path):
+    started = time.monotonic()
+    done = crosskd("run", "--surface", "homepage", "--examples", tmp_path, "--teacher", tmp_path, "--root", tmp_path)
+    assert done.returncode == 2
+    assert "expected the folder of a SavedModel" in done.stderr
+    assert time.monotonic() - started < 60
+
+
+def test_train_teacher_prints_json(tmp_path):
+    world = tmp_path / "world"
+    code = (
+        "from pathlib import Path; from worlds import simulated; import sys;"
+        "simulated.write(Path(sys.argv[1]), size=simulated.Sizes(400, 50, 50, 50, 100, 50, 40, 40), seed=0, progress=print)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(world)], check=True, timeout=120)
+    video = world / "video"
+    done = crosskd("train-teacher", "--surface", video, "--examples", video, "--out", tmp_path / "teacher", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["rows"] == 400
+    assert (Path(found["path"]) / "saved_model.pb").is_file()
+    assert "epoch 1: loss" in done.stderr
