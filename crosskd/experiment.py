@@ -114,14 +114,13 @@ def _experiment(
 
     plan = Plan(
         surface=loaded.surface,
-        runs=tuple(_paths(root) for root in roots),
         seeds=seeds,
         tuning=tuning,
         techniques=tuple(technique(name, surface) for name, surface in others.items()),
         references=references,
         clusters=cluster,
     )
-    return run(plan, TERMINAL.say)
+    return run(plan, [_paths(root) for root in roots], TERMINAL.say)
 
 
 def _paths(root: Path) -> RunPaths:

@@ -95,17 +95,15 @@ def create_pipeline(settings: Settings) -> tfx.dsl.Pipeline:
 
     last_blessed = tfx.dsl.Resolver(
         strategy_class=resolvers.LastBlessedBefore,
-        **{
-            resolvers.MODEL: tfx.dsl.Channel(
-                type=standard_artifacts.Model, producer_component_id=student.id, output_key="model"
-            ),
-            resolvers.BLESSING: tfx.dsl.Channel(
-                type=standard_artifacts.ModelBlessing, producer_component_id="BlessingGate", output_key="blessing"
-            ),
-            resolvers.CANDIDATE: student.outputs["model"],
-        },
+        model=tfx.dsl.Channel(type=standard_artifacts.Model, producer_component_id=student.id, output_key="model"),
+        model_blessing=tfx.dsl.Channel(
+            type=standard_artifacts.ModelBlessing, producer_component_id="BlessingGate", output_key="blessing"
+        ),
+        candidate=student.outputs["model"],
     ).with_id("LastBlessed")
-    against_last = _evaluator(Baseline.LAST_BLESSED, settings.surface, student, labelled, last_blessed.outputs["model"])
+    against_last = _evaluator(
+        Baseline.LAST_BLESSED, settings.surface, student, labelled, last_blessed.outputs[resolvers.MODEL]
+    )
     against_control = _evaluator(Baseline.CONTROL, settings.surface, student, labelled, control.outputs["model"])
     gate = BlessingGate(
         model=student.outputs["model"],
