@@ -95,7 +95,8 @@ def create_pipeline(settings: Settings) -> tfx.dsl.Pipeline:
 
     last_blessed = tfx.dsl.Resolver(
         strategy_class=resolvers.LastBlessedBefore,
-        model=tfx.dsl.Channel(type=standard_artifacts.Model, producer_component_id=student.id, output_key="model"),
+        # All models: a channel with the student's producer would be merged with `candidate`.
+        model=tfx.dsl.Channel(type=standard_artifacts.Model),
         model_blessing=tfx.dsl.Channel(
             type=standard_artifacts.ModelBlessing, producer_component_id="BlessingGate", output_key="blessing"
         ),
@@ -106,7 +107,9 @@ def create_pipeline(settings: Settings) -> tfx.dsl.Pipeline:
     )
     against_control = _evaluator(Baseline.CONTROL, settings.surface, student, labelled, control.outputs["model"])
     gate = BlessingGate(
-        model=student.outputs["model"],
+        # Through the resolver: TFX goes on when a resolver fails, as if nothing had ever been
+        # blessed.  Then this channel is empty, and nothing is judged or pushed.
+        model=last_blessed.outputs[resolvers.CANDIDATE],
         evaluation=against_last.outputs["evaluation"],
         control_evaluation=against_control.outputs["evaluation"],
         label_report=labeler.outputs["label_report"],
