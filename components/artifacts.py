@@ -16,7 +16,8 @@ class DeadLetters(Artifact):
     """Records that could not be labelled: ``Split-<split>/*.jsonl.gz``, one JSON object a line.
 
     Each object holds split, file, position (0 is the file's first record), reason, detail
-    and the raw record in base 64.  A shard without such records has no file.
+    and the raw record in base 64.  A shard without such records has no file.  Where several
+    artifacts were labelled in one run, each has a numbered folder around its splits.
     """
 
     TYPE_NAME = "DeadLetters"

@@ -14,7 +14,10 @@ from components.teacher_labeler.columns import teacher_of
 from components.teacher_labeler.executor import Executor
 from components.teacher_labeler.spec import TeacherLabelerSpec
 from schema.errors import InputError
-from schema.surface import Surface
+from schema.surface import Distillation, Feature, FeatureKind, Surface, Task
+
+_NOT_JUDGED = "the labeller judges no task"
+_NO_FEATURES = {"the_labeller_reads_none": Feature(kind=FeatureKind.NUMERIC)}  # a surface has at least one
 
 
 class TeacherLabeler(base_beam_component.BaseBeamComponent):
@@ -65,17 +68,18 @@ class TeacherLabeler(base_beam_component.BaseBeamComponent):
             not served from the cache.
           batch_size: Records per call of the teacher.
           compression_level: Of the gzipped output, 0 to 9.
-          max_bad_fraction: Part of a split's records that may become dead letters.
+          max_bad_fraction: Part of a split's records that may become dead letters; above it the
+            run fails.  A shard most of whose first thousand records are bad fails at once.
 
         Raises:
           InputError: The surface is not one, has no teacher, or an option is out of its range.
         """
-        _check_surface(surface)
+        parsed = _read_surface(surface)
         options.LabelOptions(batch_size, compression_level, max_bad_fraction)
         spec = TeacherLabelerSpec(
             examples=examples,
             teacher=teacher,
-            surface=surface,
+            surface=_without_the_rest(parsed).model_dump_json(by_alias=True),
             teacher_fingerprint=teacher_fingerprint,
             batch_size=batch_size,
             compression_level=compression_level,
@@ -87,10 +91,27 @@ class TeacherLabeler(base_beam_component.BaseBeamComponent):
         super().__init__(spec=spec)
 
 
-def _check_surface(surface: str) -> None:
+def _read_surface(surface: str) -> Surface:
     try:
         parsed = Surface.model_validate_json(surface)
     except ValidationError as error:
         raise InputError(f"TeacherLabeler: surface: expected a Surface as JSON: {error}") from error
     for name, feature in teacher_of(parsed).features.items():
         default_values(name, feature)
+    return parsed
+
+
+def _without_the_rest(surface: Surface) -> Surface:
+    """`surface` with only what soft labels and their report depend on.
+
+    It is part of the cache key: a changed gate or learning rate must not label everything again.
+    """
+    tasks = {
+        name: Task(kind=task.kind, label=task.label, distil=_only_from(task.distil), ungated=_NOT_JUDGED)
+        for name, task in surface.tasks.items()
+    }
+    return Surface(name=surface.name, features=_NO_FEATURES, tasks=tasks, teacher=surface.teacher)
+
+
+def _only_from(distillation: Distillation | None) -> Distillation | None:
+    return Distillation.model_validate({"from": distillation.teacher_task}) if distillation else None

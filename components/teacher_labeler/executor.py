@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from absl import logging
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import Artifact, artifact_utils
 
@@ -64,6 +65,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         describe_outputs(outputs, examples, plan.teacher_fingerprint)
         output_dict[spec.LABELLED_EXAMPLES_KEY] = outputs
         report.write(report_uri, label_report)
+        logging.info(
+            "Labelled %d of %d examples, %.0f a second.",
+            label_report.overall.labelled,
+            label_report.overall.read,
+            label_report.examples_per_second,
+        )
 
 
 def _make_plan(teacher_uri: str, exec_properties: dict[str, Any], shards: Sequence[Shard]) -> LabelPlan:

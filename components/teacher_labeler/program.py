@@ -24,6 +24,7 @@ from components.teacher_labeler.columns import (
 from components.teacher_labeler.encoding import NumberField, NumberLayout, encode_strings
 from components.teacher_labeler.parsing import parse_fixed, parse_ragged
 from components.teacher_labeler.plan import LabelPlan
+from components.teacher_labeler.records import cause
 from schema.errors import InputError
 from schema.surface import TeacherFeature
 
@@ -58,7 +59,7 @@ class TeacherProgram:
     def __init__(self, plan: LabelPlan) -> None:
         self.plan = plan
         self._lock = threading.Lock()
-        self._model = tf.saved_model.load(plan.signature.model_dir)
+        self._model = _load(plan.signature.model_dir)
         self._signature = self._model.signatures[plan.signature.name]
         self._build()
 
@@ -159,6 +160,15 @@ class TeacherProgram:
             output = outputs[self.plan.signature.outputs[task]]
             columns.append(tf.cast(tf.reshape(output, [-1]), tf.float32))
         return tf.stack(columns, axis=1)
+
+
+def _load(model_dir: str) -> Any:
+    try:
+        return tf.saved_model.load(model_dir)
+    except (tf.errors.OpError, OSError, ValueError) as error:
+        raise InputError(
+            f"{model_dir}: the teacher's SavedModel cannot be loaded ({cause(error)}). Export it again."
+        ) from error
 
 
 def _bookkeeping(adapted: Adapted) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

@@ -17,7 +17,7 @@ from components.teacher_labeler import report
 from components.teacher_labeler.component import TeacherLabeler
 from components.teacher_labeler.fingerprint import fingerprint
 from schema.errors import InputError
-from schema.surface import Surface
+from schema.surface import Surface, Training
 from tests.components.teacher_labeler.conftest import (
     BEAM_ARGS,
     floats,
@@ -44,6 +44,22 @@ def test_outputs_are_of_their_types() -> None:
     assert outputs["labelled_examples"].type is standard_artifacts.Examples
     assert outputs["label_report"].type is LabelReport
     assert outputs["dead_letters"].type is DeadLetters
+
+
+def test_what_labels_do_not_depend_on_is_not_in_the_cache_key() -> None:
+    surface = make_surface()
+    trained_otherwise = surface.model_copy(update={"training": Training(epochs=99), "slices": {}})
+    click = surface.tasks["click"]
+    weighted = surface.model_copy(update={"tasks": {"click": click.model_copy(update={"weight": 0.5})}})
+    labelled_otherwise = surface.model_copy(update={"tasks": {"click": click.model_copy(update={"label": "c"})}})
+
+    properties = [
+        _construct(given.model_dump_json(by_alias=True)).exec_properties
+        for given in (surface, trained_otherwise, weighted, labelled_otherwise)
+    ]
+
+    assert properties[0] == properties[1] == properties[2]
+    assert properties[0] != properties[3]
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,17 @@ def test_no_teacher_there(tmp_path: Path, labeler: Labeler) -> None:
         labeler.run(examples, tmp_path / "folder", make_surface())
 
 
+def test_a_teacher_without_its_weights(tmp_path: Path, labeler: Labeler, doubling_teacher: Path) -> None:
+    teacher = tmp_path / "teacher"
+    shutil.copytree(doubling_teacher, teacher)
+    shutil.rmtree(teacher / "variables")
+    examples = write_examples(tmp_path / "examples", {"train": [GOOD]})
+
+    with pytest.raises(InputError, match=r"teacher: the teacher's SavedModel cannot be loaded \("):
+        labeler.run(examples, teacher, make_surface())
+    assert_nothing_published(labeler)
+
+
 def test_a_teacher_that_changed_under_its_path(tmp_path: Path, labeler: Labeler, doubling_teacher: Path) -> None:
     teacher = tmp_path / "teacher"
     shutil.copytree(doubling_teacher, teacher)
