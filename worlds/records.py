@@ -7,6 +7,7 @@ name and renamed when it is complete, so that a folder with the final name is wh
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -95,6 +96,12 @@ def holds_domain(folder: Path, origin: Mapping[str, Any]) -> bool:
     )
 
 
+def _full_origin(domain: Domain) -> dict[str, Any]:
+    """The origin and what the surface was: a later release may ship another one."""
+    files = f"{domain.surface}\n{domain.schema}".encode()
+    return {**domain.origin, "surface_sha256": hashlib.sha256(files).hexdigest()}
+
+
 def _read_origin(marker: Path) -> Any:
     if not marker.is_file():
         return "files of another origin"
@@ -108,27 +115,36 @@ def write_domain(out: Path, domain: Domain, progress: Callable[[str], None]) -> 
     """Writes `domain` to ``out/<name>`` and returns that path.
 
     Raises:
-      InputError: The folder already holds something, or a split has no rows.
+      InputError: The folder already holds something else or cannot be made, or a split has no rows.
     """
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out}: expected a folder to write to, found a file. Choose another output folder.")
     folder = out / domain.name
-    if holds_domain(folder, domain.origin):
+    origin = _full_origin(domain)
+    if holds_domain(folder, origin):
         progress(f"{folder}: complete from an earlier run")
         return folder
-    partial = out / f".{domain.name}.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    partial = _make_partial(out, domain.name)
     for split, columns in domain.splits.items():
         rows = write_split(partial / split, columns)
         progress(f"{folder}: {rows:,} {split} examples")
     (partial / SURFACE_FILE).write_text(domain.surface, encoding="utf-8")
     (partial / SCHEMA_FILE).write_text(domain.schema, encoding="utf-8")
-    (partial / ORIGIN_FILE).write_text(json.dumps(domain.origin, indent=2) + "\n", encoding="utf-8")
+    (partial / ORIGIN_FILE).write_text(json.dumps(origin, indent=2) + "\n", encoding="utf-8")
     if folder.exists():
         folder.rmdir()
     partial.rename(folder)
     return folder
+
+
+def _make_partial(out: Path, name: str) -> Path:
+    partial = out / f".{name}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        partial.mkdir(parents=True)
+    except OSError as error:
+        raise InputError(
+            f"{out}: expected a folder that can be written to; found: {error.strerror}. Choose another output folder."
+        ) from error
+    return partial
 
 
 def write_split(folder: Path, columns: Columns, shards: int = SHARDS) -> int:

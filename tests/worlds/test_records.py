@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,19 @@ def test_a_marker_that_is_no_json_is_another_origin(tmp_path: Path) -> None:
         write_domain(tmp_path, domain(), quiet)
 
 
+def test_a_folder_with_an_older_surface_is_refused(tmp_path: Path) -> None:
+    write_domain(tmp_path, domain(), quiet)
+    newer = replace(domain(), surface="name: shop2\n")
+    with pytest.raises(InputError, match="Choose another output folder or delete this one"):
+        write_domain(tmp_path, newer, quiet)
+
+
+def test_an_edited_surface_is_kept(tmp_path: Path) -> None:
+    (write_domain(tmp_path, domain(), quiet) / "surface.yaml").write_text("name: mine\n")
+    write_domain(tmp_path, domain(), quiet)
+    assert (tmp_path / "shop" / "surface.yaml").read_text() == "name: mine\n"
+
+
 def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
     (tmp_path / "shop").mkdir()
     assert write_domain(tmp_path, domain(), quiet) == tmp_path / "shop"
@@ -96,7 +110,7 @@ def test_an_interrupted_write_leaves_no_folder_and_does_not_hinder_the_next(tmp_
 
 def test_an_output_path_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="expected a folder to write to, found a file"):
+    with pytest.raises(InputError, match="expected a folder that can be written to; found: Not a directory"):
         write_domain(tmp_path / "file", domain(), quiet)
     (tmp_path / "shop").write_text("")
     with pytest.raises(InputError, match="files of another origin"):

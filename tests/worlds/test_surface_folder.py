@@ -32,7 +32,7 @@ SOURCE: dict[str, Any] = {
         "shopper": {"kind": "categorical", "side": "user"},
         "ware": {"kind": "categorical", "side": "item"},
         "vector": {"kind": "numeric", "size": 2},
-        "price": {"kind": "numeric"},
+        "price": {"kind": "numeric", "default": 2.0},
     },
     "tasks": {"bought": {"kind": "binary", "label": "bought", "ungated": UNGATED}},
 }
