@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO ?= runs/demo
-COMPILE := $(BIN)/uv pip compile --python-version 3.11 --generate-hashes \
+COMPILE := $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header
 
 # Some machines forbid writing .pyc files; importing TFX without them takes 40 s, not 12 s.
