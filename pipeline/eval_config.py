@@ -12,10 +12,12 @@ applies a metric's plain `threshold` to each slice.  Minimum counts have no form
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 
 from tensorflow_model_analysis.proto import config_pb2
 
+from components.code import code_version
 from components.metrics.slices import slicing_spec
 from schema.loader import metric_of
 from schema.surface import Change, Gate, Surface, Task, TaskKind
@@ -83,6 +85,8 @@ def _metrics_spec(surface: Surface, name: str, task: Task, baseline: Baseline) -
         config = config_pb2.MetricConfig(class_name=class_name, module=module)
         if class_name == gated:
             config.per_slice_thresholds.extend(_thresholds(surface, task, baseline))
+        if class_name == "LabelledExamples":
+            config.config = json.dumps({"code": code_version("components.metrics")})
         metrics.append(config)
     return config_pb2.MetricsSpec(output_names=[name], metrics=metrics)
 

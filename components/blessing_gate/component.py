@@ -10,6 +10,7 @@ from tfx.types.channel import BaseChannel
 from components.artifacts import GateDecision
 from components.blessing_gate.executor import Executor
 from components.blessing_gate.spec import BlessingGateSpec
+from components.code import code_version
 from schema.errors import InputError
 from schema.surface import Surface
 
@@ -75,6 +76,7 @@ class BlessingGate(base_component.BaseComponent):
             label_report=label_report,
             infra_blessing=infra_blessing,
             surface=surface,
+            code=code_version("components.blessing_gate", "components.metrics"),
             blessing=channel_utils.as_channel([standard_artifacts.ModelBlessing()]),
             decision=channel_utils.as_channel([GateDecision()]),
         )

@@ -4,6 +4,7 @@ from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.artifacts import GateDecision, LabelReport
+from components.code import CODE_KEY
 
 MODEL_KEY = "model"
 EVALUATION_KEY = "evaluation"
@@ -20,6 +21,7 @@ class BlessingGateSpec(ComponentSpec):
 
     PARAMETERS = {  # noqa: RUF012 - ComponentSpec reads plain class attributes
         SURFACE_KEY: ExecutionParameter(type=str),
+        CODE_KEY: ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012
         MODEL_KEY: ChannelParameter(type=standard_artifacts.Model),

@@ -9,6 +9,7 @@ from tfx.types import channel_utils, standard_artifacts
 from tfx.types.channel import BaseChannel
 from tfx.utils import json_utils
 
+from components.code import code_version
 from components.example_guard.executor import Executor
 from components.example_guard.spec import ExampleGuardSpec
 
@@ -56,6 +57,7 @@ class ExampleGuard(base_component.BaseComponent):
             statistics=statistics,
             schema=schema,
             environment=environment,
+            code=code_version("components.example_guard"),
             exclude_splits=json_utils.dumps(list(exclude_splits)),
             anomalies=channel_utils.as_channel([standard_artifacts.ExampleAnomalies()]),
         )

@@ -3,6 +3,8 @@
 from tfx.types import standard_component_specs
 from tfx.types.component_spec import ExecutionParameter
 
+from components.code import CODE_KEY
+
 ENVIRONMENT_KEY = "environment"
 
 
@@ -12,4 +14,5 @@ class ExampleGuardSpec(standard_component_specs.ExampleValidatorSpec):
     PARAMETERS = {  # noqa: RUF012 - ComponentSpec reads plain class attributes
         **standard_component_specs.ExampleValidatorSpec.PARAMETERS,
         ENVIRONMENT_KEY: ExecutionParameter(type=str),
+        CODE_KEY: ExecutionParameter(type=str),
     }

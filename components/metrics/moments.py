@@ -185,7 +185,16 @@ def _computations(
 class LabelledExamples(SumsMetric):
     """Number of rows whose hard label is there."""
 
-    def __init__(self, name: str = "labelled_examples"):
+    def __init__(self, name: str = "labelled_examples", code: str = ""):
+        """Initializes the metric.
+
+        Args:
+          name: Name under which TFMA reports it.
+          code: `code_version` of this package.  It has no effect but this: it stands in the
+            evaluation's configuration, hence TFX's cache does not take an evaluation by
+            older metrics for one by these.
+        """
+        del code
         super().__init__(name, lambda totals: totals.count)
 
 

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_specs, metric_types
 from tensorflow_model_analysis.proto import config_pb2
 
+from components.code import code_version
 from pipeline.eval_config import EXTRACTORS_MODULE, Baseline, eval_config, slicing_specs
 from schema.errors import InputError
 from schema.surface import Surface
@@ -130,6 +133,11 @@ def test_metrics_by_kind_of_task() -> None:
     common = {"LabelledExamples", "LabelMean", "PredictionMean", "CalibrationRatio", "SquaredError"}
     assert names["click"] == {"RocAuc", "Positives"} | common
     assert names["trail"] == {"R2"} | common
+
+
+def test_the_cache_knows_the_code_of_the_metrics() -> None:
+    config = metric(eval_config(SURFACE, Baseline.CONTROL), "click", "LabelledExamples").config
+    assert json.loads(config) == {"code": code_version("components.metrics")}
 
 
 def test_our_metrics_are_not_taken_for_tfmas_of_the_same_name() -> None:

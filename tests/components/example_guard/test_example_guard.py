@@ -106,5 +106,7 @@ def test_component_hands_the_environment_to_its_executor() -> None:
         environment="TRAINING",
         exclude_splits=["unlabelled"],
     )
-    assert component.exec_properties == {"environment": "TRAINING", "exclude_splits": '["unlabelled"]'}
+    assert component.exec_properties["environment"] == "TRAINING"
+    assert component.exec_properties["exclude_splits"] == '["unlabelled"]'
+    assert len(component.exec_properties["code"]) == 16
     assert component.outputs["anomalies"].type is standard_artifacts.ExampleAnomalies

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from components.code import code_version
+
+
+def test_changes_with_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "some_package"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before = code_version("some_package")
+    assert code_version("some_package") == before
+    (package / "__init__.py").write_text("x = 1")
+    after = code_version("some_package")
+    assert after != before
+    (package / "more.py").write_text("")
+    assert code_version("some_package") not in {before, after}
+    sys.modules.pop("some_package")
+
+
+def test_knows_several_packages() -> None:
+    alone = code_version("components.metrics")
+    assert len(alone) == 16
+    assert code_version("components.metrics", "components.blessing_gate") != alone
