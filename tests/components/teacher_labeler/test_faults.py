@@ -155,7 +155,7 @@ def test_empty_splits(tmp_path: Path, labeler: Labeler, doubling_teacher: Path) 
         labeler.run(without_records, doubling_teacher, make_surface())
 
 
-@pytest.mark.parametrize("keep", [0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.999])
+@pytest.mark.parametrize("keep", [0.0, 0.25, 0.5, 0.999])
 def test_a_truncated_shard_is_named(tmp_path: Path, labeler: Labeler, doubling_teacher: Path, keep: float) -> None:
     """Some cuts TensorFlow reads without complaint, as a shorter file."""
     many = [make_example(x=float(number), text=str(number) * 9) for number in range(3000)]
@@ -389,9 +389,7 @@ def test_one_column_has_one_size(tmp_path: Path, labeler: Labeler) -> None:
         labeler.run(examples, teacher, surface)
 
 
-def test_failing_shards_are_all_counted_and_some_shown(
-    tmp_path: Path, labeler: Labeler, doubling_teacher: Path
-) -> None:
+def test_one_broken_shard_among_good_ones_is_named(tmp_path: Path, labeler: Labeler, doubling_teacher: Path) -> None:
     examples = write_examples(tmp_path / "examples", {"train": [GOOD, GOOD]})
     broken = write_shard(tmp_path / "examples" / "Split-train" / "zz.gz", GOOD)
     broken.write_bytes(broken.read_bytes()[:-12])
