@@ -8,6 +8,7 @@ from tfx.types import channel_utils, standard_artifacts
 from tfx.types.channel import BaseChannel
 
 from components.artifacts import DeadLetters, LabelReport
+from components.code import code_version
 from components.teacher_labeler import options
 from components.teacher_labeler.adaptation import default_values
 from components.teacher_labeler.columns import teacher_of
@@ -84,6 +85,7 @@ class TeacherLabeler(base_beam_component.BaseBeamComponent):
             batch_size=batch_size,
             compression_level=compression_level,
             max_bad_fraction=float(max_bad_fraction),
+            code=code_version("components.teacher_labeler"),
             labelled_examples=channel_utils.as_channel([standard_artifacts.Examples()]),
             label_report=channel_utils.as_channel([LabelReport()]),
             dead_letters=channel_utils.as_channel([DeadLetters()]),

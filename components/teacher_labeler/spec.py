@@ -4,6 +4,7 @@ from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.artifacts import DeadLetters, LabelReport
+from components.code import CODE_KEY
 
 EXAMPLES_KEY = "examples"
 TEACHER_KEY = "teacher"
@@ -26,6 +27,7 @@ class TeacherLabelerSpec(ComponentSpec):
         BATCH_SIZE_KEY: ExecutionParameter(type=int),
         COMPRESSION_LEVEL_KEY: ExecutionParameter(type=int),
         MAX_BAD_FRACTION_KEY: ExecutionParameter(type=float),
+        CODE_KEY: ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012
         EXAMPLES_KEY: ChannelParameter(type=standard_artifacts.Examples),
