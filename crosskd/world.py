@@ -21,6 +21,7 @@ Rows = Annotated[int, typer.Option(help="Target rows for training; the rest is f
 class Size(StrEnum):
     """How large the simulated world is."""
 
+    TINY = "tiny"
     SMALL = "small"
     PAPER = "paper"
 
