@@ -1,0 +1,49 @@
+import pytest
+
+from pipeline.pipeline import Settings, create_pipeline
+from schema.loader import load_surface
+from tests.e2e import library
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pipeline")
+    surface = load_surface(library.write_surface(folder / "surface"))
+    settings = Settings(
+        surface=surface.surface,
+        schema_path=str(surface.schema_path),
+        examples="examples",
+        teacher="teacher",
+        teacher_fingerprint="abc",
+        root=str(folder / "root"),
+        serving=str(folder / "serving"),
+        metadata=str(folder / "metadata.sqlite"),
+        beam_args=["--runner=FnApiRunner"],
+    )
+    return {node.id: node for node in create_pipeline(settings).components}
+
+
+def upstream(nodes, name):
+    return {node.id for node in nodes[name].upstream_nodes}
+
+
+def test_the_flow_is_that_of_the_design(nodes):
+    assert upstream(nodes, "TeacherLabeler") == {"ImportExampleGen", "Teacher", "RawExampleGuard"}
+    assert upstream(nodes, "Transform") == {"TeacherLabeler", "ImportSchemaGen", "LabelledExampleGuard"}
+    assert upstream(nodes, "Trainer.student") == upstream(nodes, "Trainer.control") == {"Transform"}
+    assert upstream(nodes, "Evaluator.control") == {"TeacherLabeler", "Trainer.student", "Trainer.control"}
+    assert upstream(nodes, "Evaluator.last_blessed") == {"TeacherLabeler", "Trainer.student", "LastBlessed"}
+
+
+def test_nothing_is_judged_or_pushed_when_the_resolver_fails(nodes):
+    assert nodes["BlessingGate"].inputs["model"].producer_component_id == "LastBlessed"
+    assert "BlessingGate" in upstream(nodes, "Pusher")
+
+
+def test_student_and_control_differ_in_their_arm_alone(nodes):
+    student, control = (nodes[f"Trainer.{arm}"].exec_properties["custom_config"] for arm in ("student", "control"))
+    assert student.replace('\\"student\\"', '\\"control\\"').replace('"student"', '"control"') == control
+
+
+def test_a_new_teacher_under_the_same_path_is_another_input(nodes):
+    assert nodes["TeacherLabeler"].exec_properties["teacher_fingerprint"] == "abc"
