@@ -1,0 +1,1 @@
+"""ModelPusher: pushes a blessed student whole, once, and with its provenance."""

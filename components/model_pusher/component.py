@@ -1,0 +1,86 @@
+"""ModelPusher: pushes a student that everything agrees on, whole, and never twice."""
+
+from __future__ import annotations
+
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import channel_utils, standard_artifacts
+from tfx.types.channel import BaseChannel
+from tfx.v1 import proto
+
+from components.code import code_version
+from components.model_pusher.executor import Executor
+from components.model_pusher.provenance import read_origin
+from components.model_pusher.spec import ModelPusherSpec
+from schema.errors import InputError
+
+
+class ModelPusher(base_component.BaseComponent):
+    """A component that pushes a blessed model to a folder that a model server watches.
+
+    TFX's Pusher takes its blessings as optional inputs: where one is missing, since an
+    upstream node's inputs did not resolve, it pushes without validation.  Here the blessing
+    and the decision behind it are required, and must agree about this very model.
+
+    Component `outputs` contains:
+
+     - `pushed_model`: `standard_artifacts.PushedModel`, with TFX's custom properties `pushed`,
+       `pushed_destination` and `pushed_version`, and `copied` (0 when the destination served
+       the same content already) and `sentence` (what was done, or why not).
+
+    Example:
+      ```python
+      pusher = ModelPusher(
+          model=student.outputs["model"],
+          model_blessing=gate.outputs["blessing"],
+          decision=gate.outputs["decision"],
+          infra_blessing=validator.outputs["blessing"],
+          push_destination=PushDestination(filesystem=PushDestination.Filesystem(base_directory=folder)),
+          provenance=Origin(surface="homepage", teacher_fingerprint=fingerprint).model_dump_json(),
+      ).with_id("Pusher")
+      ```
+    """
+
+    SPEC_CLASS = ModelPusherSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(
+        self,
+        model: BaseChannel,
+        model_blessing: BaseChannel,
+        decision: BaseChannel,
+        push_destination: proto.PushDestination,
+        provenance: str,
+        infra_blessing: BaseChannel | None = None,
+    ) -> None:
+        """Constructs the component.
+
+        Args:
+          model: Channel of `standard_artifacts.Model`: the student.
+          model_blessing: Channel of `standard_artifacts.ModelBlessing`: BlessingGate's.
+          decision: Channel of `components.artifacts.GateDecision`: BlessingGate's.
+          push_destination: Where to, as for TFX's Pusher; a file system's base directory, with
+            one numbered folder a version.
+          provenance: A `components.model_pusher.provenance.Origin` as JSON.
+          infra_blessing: Channel of `standard_artifacts.InfraBlessing`: ServingValidator's.
+            Where it is given and does not arrive, nothing is pushed.
+
+        Raises:
+          InputError: `provenance` is not an Origin, or the destination is no base directory.
+        """
+        read_origin(provenance)
+        if not push_destination.filesystem.base_directory:
+            raise InputError(
+                f"ModelPusher: push_destination: expected filesystem.base_directory, found {push_destination}"
+            )
+        spec = ModelPusherSpec(
+            model=model,
+            model_blessing=model_blessing,
+            decision=decision,
+            infra_blessing=infra_blessing,
+            push_destination=push_destination,
+            provenance=provenance,
+            needs_infra_blessing=int(infra_blessing is not None),
+            code=code_version("components.model_pusher"),
+            pushed_model=channel_utils.as_channel([standard_artifacts.PushedModel()]),
+        )
+        super().__init__(spec=spec)

@@ -1,0 +1,146 @@
+"""Checks the blessings, and pushes what is not there yet."""
+
+from __future__ import annotations
+
+import functools
+from datetime import UTC, datetime
+from typing import Any
+
+from absl import logging
+from tfx import types
+from tfx.components.pusher import executor as pusher
+from tfx.types import artifact_utils
+from tfx.utils import io_utils, proto_utils
+from tfx.v1 import proto
+
+from components.blessing_gate import decision as decisions
+from components.model_pusher import spec
+from components.model_pusher.agreement import (
+    InfraBlessingFiles,
+    ModelBlessingFiles,
+    check_decision,
+    check_fingerprint,
+    says_blessed,
+)
+from components.model_pusher.content import content_fingerprint
+from components.model_pusher.destination import Destination
+from components.model_pusher.provenance import Origin, Provenance, read_origin
+from schema.errors import InputError
+
+Artifacts = dict[str, list[types.Artifact]]
+
+
+class Executor(pusher.Executor):
+    """Executor of ModelPusher; TFX's marks, with other checks and another way to copy."""
+
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
+        """Pushes the model if everything agrees that it may be.
+
+        Args:
+          input_dict: model, model_blessing, decision, and infra_blessing where the pipeline
+            has it, one artifact each.
+          output_dict: pushed_model.
+          exec_properties: The keys of `ModelPusherSpec.PARAMETERS`.
+
+        Raises:
+          InputError: Blessings, decision and model contradict each other.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        pushed = artifact_utils.get_single_instance(output_dict[spec.PUSHED_MODEL_KEY])
+        origin = read_origin(exec_properties[spec.ORIGIN_KEY])
+        refusal = find_refusal(input_dict, origin, bool(exec_properties[spec.NEEDS_INFRA_BLESSING_KEY]))
+        if refusal:
+            self._refuse(pushed, refusal)
+            return
+        fingerprint = content_fingerprint(self.GetModelPath(input_dict))
+        for blessing in input_dict.get(spec.INFRA_BLESSING_KEY, []):
+            check_fingerprint(blessing, fingerprint)
+        describe = functools.partial(_describe, input_dict, origin, fingerprint)
+        destination = Destination(_base_directory(exec_properties[spec.PUSH_DESTINATION_KEY]))
+        with destination.locked():
+            self._push(destination, self.GetModelPath(input_dict), describe, fingerprint, pushed)
+
+    def _push(
+        self,
+        destination: Destination,
+        model_dir: str,
+        describe: functools.partial[Provenance],
+        fingerprint: str,
+        pushed: types.Artifact,
+    ) -> None:
+        """Pushes unless the same content was pushed before."""
+        versions = destination.versions()
+        same = [version for version in versions if destination.fingerprint(version) == fingerprint]
+        if same and same[-1] != versions[-1]:
+            self._refuse(
+                pushed,
+                f"Not pushed: version {same[-1]} has the same content, and version {versions[-1]} took its place. "
+                "To serve it again, use `crosskd rollback`.",
+            )
+            return
+        version = same[-1] if same else destination.publish(model_dir, describe).version
+        sentence = f"Version {version} already serves this content." if same else f"Pushed as version {version}."
+        io_utils.copy_dir(destination.path(version), pushed.uri)
+        self._MarkPushed(pushed, pushed_destination=destination.path(version), pushed_version=str(version))
+        pushed.set_int_custom_property(spec.COPIED_PROPERTY, int(not same))
+        pushed.set_string_custom_property(spec.SENTENCE_PROPERTY, sentence)
+        logging.info("%s %s", sentence, destination.path(version))
+
+    def _refuse(self, pushed: types.Artifact, sentence: str) -> None:
+        logging.info(sentence)
+        self._MarkNotPushed(pushed)
+        pushed.set_string_custom_property(spec.SENTENCE_PROPERTY, sentence)
+
+
+def find_refusal(input_dict: Artifacts, origin: Origin, needs_infra_blessing: bool) -> str | None:
+    """Why the model must not be pushed, as a sentence; None if it may.
+
+    Args:
+      input_dict: As for `Executor.Do`.
+      origin: What the run knows of the model.
+      needs_infra_blessing: Whether the pipeline has a ServingValidator.
+
+    Raises:
+      InputError: Blessings, decision and model contradict each other, or one is missing.
+    """
+    for key in (spec.MODEL_KEY, spec.MODEL_BLESSING_KEY, spec.DECISION_KEY):
+        _expect_one(input_dict, key)
+    if needs_infra_blessing or input_dict.get(spec.INFRA_BLESSING_KEY):
+        _expect_one(input_dict, spec.INFRA_BLESSING_KEY)
+    model = artifact_utils.get_single_instance(input_dict[spec.MODEL_KEY])
+    blessed = says_blessed(input_dict[spec.MODEL_BLESSING_KEY][0], ModelBlessingFiles, model)
+    where = artifact_utils.get_single_uri(input_dict[spec.DECISION_KEY])
+    decision = decisions.read(where)
+    check_decision(decision, blessed, origin.surface, where)
+    if not blessed:
+        return decision.sentence
+    infra = input_dict.get(spec.INFRA_BLESSING_KEY, [])
+    if infra and not says_blessed(infra[0], InfraBlessingFiles, model):
+        return "Not pushed: the student failed the serving validation."
+    return None
+
+
+def _expect_one(input_dict: Artifacts, key: str) -> None:
+    found = len(input_dict.get(key, []))
+    if found != 1:
+        raise InputError(
+            f"ModelPusher: {key}: expected one artifact, found {found}. The node that makes it failed or was not "
+            "run; nothing is pushed."
+        )
+
+
+def _describe(input_dict: Artifacts, origin: Origin, fingerprint: str, version: int) -> Provenance:
+    return Provenance(
+        version=version,
+        pushed_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        model=artifact_utils.get_single_uri(input_dict[spec.MODEL_KEY]),
+        model_fingerprint=fingerprint,
+        decision=decisions.read(artifact_utils.get_single_uri(input_dict[spec.DECISION_KEY])).sentence,
+        origin=origin,
+    )
+
+
+def _base_directory(push_destination: str) -> str:
+    message = proto.PushDestination()
+    proto_utils.json_to_proto(push_destination, message)
+    return str(message.filesystem.base_directory)

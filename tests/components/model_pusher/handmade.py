@@ -1,0 +1,106 @@
+"""Blessings, decisions and models written by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tfx import types
+from tfx.types import standard_artifacts
+from tfx.utils import proto_utils
+from tfx.v1 import proto
+
+from components.artifacts import GateDecision
+from components.blessing_gate import decision as decisions
+from components.blessing_gate.executor import write_blessing
+from components.model_pusher.executor import Executor
+from components.model_pusher.provenance import Origin
+
+ORIGIN = Origin(surface="tiny", data_span="7", teacher_fingerprint="t" * 64, git_revision="abc")
+
+
+@dataclass
+class Push:
+    """The inputs of one push, to be tampered with, and where it goes."""
+
+    root: Path
+    inputs: dict[str, list[types.Artifact]]
+    needs_infra_blessing: bool = False
+
+    @property
+    def serving(self) -> Path:
+        return self.root / "serving"
+
+    def run(self) -> types.Artifact:
+        pushed = standard_artifacts.PushedModel()
+        pushed.uri = str(self.root / "pushed")
+        Executor().Do(self.inputs, {"pushed_model": [pushed]}, self.exec_properties())
+        return pushed
+
+    def exec_properties(self) -> dict[str, Any]:
+        destination = proto.PushDestination(
+            filesystem=proto.PushDestination.Filesystem(base_directory=str(self.serving))
+        )
+        return {
+            "push_destination": proto_utils.proto_to_json(destination),
+            "provenance": ORIGIN.model_dump_json(),
+            "needs_infra_blessing": int(self.needs_infra_blessing),
+        }
+
+    def versions(self) -> list[str]:
+        """Everything in the destination that is not hidden."""
+        return sorted(path.name for path in self.serving.glob("[!.]*"))
+
+    def uri(self, key: str) -> Path:
+        return Path(self.inputs[key][0].uri)
+
+
+def write_files(folder: Path, content: str) -> None:
+    """Something with the files of a SavedModel."""
+    for name in ("saved_model.pb", "fingerprint.pb", "variables/variables.index", "assets/vocabulary"):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{content} {name}")
+
+
+def push_of(root: Path, content: str = "model", *, blessed: bool = True, infra: bool | None = None) -> Push:
+    """The inputs of a push, all in agreement.
+
+    Args:
+      root: An empty folder for the artifacts; the destination lies in it, too.
+      content: What tells one model from another.
+      blessed: What blessing and decision say.
+      infra: What the InfraBlessing says; None for none.
+    """
+    number = len(list(root.glob("model-*"))) + 1
+    model = _artifact(standard_artifacts.Model(), root / f"model-{number}", number)
+    write_files(Path(model.uri) / "Format-Serving", content)
+    decision = _artifact(GateDecision(), root / f"decision-{number}", 100 + number)
+    sentence = "Blessed: 3 gates passed." if blessed else "Not blessed: click auc, overall: 0.5."
+    decided = decisions.Decision(
+        surface="tiny", blessed=blessed, first_run=True, sentence=sentence, gates=(), checks=(), metrics=()
+    )
+    decisions.write(decision.uri, decided)
+    blessing = _artifact(standard_artifacts.ModelBlessing(), root / f"blessing-{number}", 200 + number)
+    write_blessing(blessing, model, decided)
+    inputs = {"model": [model], "model_blessing": [blessing], "decision": [decision]}
+    if infra is not None:
+        inputs["infra_blessing"] = [_infra_blessing(root / f"infra-{number}", model, infra)]
+    return Push(root, inputs, needs_infra_blessing=infra is not None)
+
+
+def _infra_blessing(folder: Path, model: types.Artifact, blessed: bool) -> types.Artifact:
+    blessing = _artifact(standard_artifacts.InfraBlessing(), folder, 300 + model.id)
+    folder.mkdir()
+    (folder / ("INFRA_BLESSED" if blessed else "INFRA_NOT_BLESSED")).touch()
+    blessing.set_int_custom_property("blessed", int(blessed))
+    blessing.set_string_custom_property("current_model", model.uri)
+    blessing.set_int_custom_property("current_model_id", model.id)
+    return blessing
+
+
+def _artifact(artifact: types.Artifact, folder: Path, identity: int) -> types.Artifact:
+    artifact.uri = str(folder)
+    artifact.id = identity
+    return artifact
