@@ -24,6 +24,7 @@ from schema.surface import Change, Gate, Surface, Task, TaskKind
 
 SIGNATURE = "serving_default"
 EXTRACTORS_MODULE = "components.metrics.extractors"
+NDCG_RANKS = 10
 
 _METRICS = {
     TaskKind.BINARY: {
@@ -88,7 +89,14 @@ def _metrics_spec(surface: Surface, name: str, task: Task, baseline: Baseline) -
         if class_name == "LabelledExamples":
             config.config = json.dumps({"code": code_version("components.metrics")})
         metrics.append(config)
+    if surface.group is not None and task.kind is TaskKind.BINARY:
+        metrics.append(_ndcg(surface.group))
     return config_pb2.MetricsSpec(output_names=[name], metrics=metrics)
+
+
+def _ndcg(group: str) -> config_pb2.MetricConfig:
+    settings = {"group": group, "k": NDCG_RANKS, "name": f"ndcg_at_{NDCG_RANKS}"}
+    return config_pb2.MetricConfig(class_name="Ndcg", module="components.metrics.ndcg", config=json.dumps(settings))
 
 
 def _thresholds(surface: Surface, task: Task, baseline: Baseline) -> list[config_pb2.PerSliceMetricThreshold]:

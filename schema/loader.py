@@ -201,6 +201,8 @@ def _check_against_schema(surface: Surface, schema: schema_pb2.Schema, folder: P
     for name, part in surface.slices.items():
         for column in part.features:
             _expect_known(path, f"slices.{name}.features", known, column, columns)
+    if surface.group is not None:
+        _expect_known(path, "group", known, surface.group, columns)
     _check_adaptation(surface, columns, path)
 
 

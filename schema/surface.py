@@ -263,6 +263,9 @@ class Surface(_Strict):
         source domain, on which the reference teacher is trained).
       non_serving_heads: Heads that learn soft labels and are never exported.
       slices: Parts of the evaluation data that are reported and may be gated.
+      group: Column that tells which examples were ranked together (a request) or depend on
+        each other (a user): ranking metrics are computed per group, and confidence
+        intervals take the groups, not the examples, as independent.
     """
 
     name: Name
@@ -271,6 +274,7 @@ class Surface(_Strict):
     teacher: Teacher | None = None
     non_serving_heads: dict[Name, NonServingHead] = Field(default_factory=dict)
     slices: dict[Name, Slice] = Field(default_factory=dict)
+    group: str | None = None
     model: Model = Model()
     training: Training = Training()
 

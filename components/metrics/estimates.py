@@ -1,6 +1,7 @@
 """Point estimates with jackknife intervals, and how metrics hand them to TFMA.
 
-Every evaluation row belongs to one of `FOLDS` folds, by a hash of its bytes.  A metric's
+Every evaluation row belongs to one of `FOLDS` folds, by a hash of its bytes, or of its
+group (request or user), so that rows that belong together stay together.  A metric's
 accumulator keeps the folds apart, so that one pass over the data yields the metric on all
 rows and on all rows but one fold: the delete-a-group jackknife (Kott 2001; TFMA's own
 jackknife follows the same method, with 20 times the Beam graph and random folds).
@@ -24,6 +25,7 @@ from tensorflow_model_analysis.utils import model_util
 
 FOLDS = 20
 FOLDS_KEY = "folds"
+GROUPS_KEY = "groups"
 
 Floats = NDArray[np.float64]
 

@@ -11,7 +11,8 @@ Such a row is left out of that task's arrays, and only of that task's.
 
 from __future__ import annotations
 
-import zlib
+import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -28,7 +29,7 @@ from tensorflow_model_analysis.slicer import slicer_lib
 from tensorflow_model_analysis.utils import model_util
 from tfx_bsl.tfxio import tensor_adapter
 
-from components.metrics.estimates import FOLDS, FOLDS_KEY, Floats
+from components.metrics.estimates import FOLDS, FOLDS_KEY, GROUPS_KEY, Floats
 from schema.errors import InputError
 
 _MAX_REMEMBERED_SLICES = 100_000
@@ -62,7 +63,7 @@ class ScoreSlices(model_util.DoFnWithModels):
     """Turns a batch of examples into one extract per slice.
 
     An extract holds, per task, arrays over the slice's labelled rows: labels,
-    predictions (per model, when there are two) and folds.
+    predictions (per model, when there are two), folds and groups.
     """
 
     def __init__(self, eval_config: config_pb2.EvalConfig, model_loaders: Mapping[str, types.ModelLoader]):
@@ -77,13 +78,15 @@ class ScoreSlices(model_util.DoFnWithModels):
         self._label_keys = dict(spec.label_keys)
         self._signature = spec.signature_name
         self._slices = SliceFinder(eval_config.slicing_specs)
+        self._group = group_column(eval_config)
 
     def process(self, element: types.Extracts) -> Iterator[types.Extracts]:
         batch = element[constants.ARROW_RECORD_BATCH_KEY]
         examples = serialized_examples(batch)
         labels = {task: label_column(batch, column) for task, column in self._label_keys.items()}
         predictions = {name: self._predict(name, model, examples) for name, model in self._loaded_models.items()}
-        folds = folds_of(examples)
+        groups = groups_of(batch, self._group, examples)
+        folds = groups % FOLDS
         for slice_key, rows in self._slices.rows_by_slice(batch).items():
             labelled = {task: rows[~np.isnan(values[rows])] for task, values in labels.items()}
             by_model = {
@@ -95,10 +98,20 @@ class ScoreSlices(model_util.DoFnWithModels):
                 constants.LABELS_KEY: {task: labels[task][kept] for task, kept in labelled.items()},
                 constants.PREDICTIONS_KEY: by_model if len(by_model) > 1 else next(iter(by_model.values())),
                 FOLDS_KEY: {task: folds[kept] for task, kept in labelled.items()},
+                GROUPS_KEY: {task: groups[kept] for task, kept in labelled.items()},
             }
 
     def _predict(self, name: str, model: Any, examples: Sequence[bytes]) -> dict[str, Floats]:
-        outputs = model_util.get_callable(model, self._signature)(tf.constant(examples, tf.string))
+        signature = model_util.get_callable(model, self._signature)
+        inputs = signature.structured_input_signature[1]
+        if len(inputs) != 1:
+            raise InputError(
+                f"model {name or 'candidate'!r}, signature {self._signature!r}: expected one input, "
+                f"serialized tf.Examples, found {', '.join(sorted(inputs))}"
+            )
+        # By name: a positional argument makes TensorFlow print the whole batch into an
+        # exception that it then swallows, which takes longer than a small model's inference.
+        outputs = signature(**dict.fromkeys(inputs, tf.constant(examples, tf.string)))
         missing = sorted(set(self._label_keys) - set(outputs))
         if missing:
             raise InputError(
@@ -190,9 +203,32 @@ def label_column(batch: pa.RecordBatch, name: str) -> Floats:
     return labels
 
 
-def folds_of(examples: Sequence[bytes]) -> NDArray[np.intp]:
-    """The jackknife fold of each example: a hash of its bytes, hence the same in every run."""
-    return np.asarray([zlib.crc32(example) % FOLDS for example in examples], np.intp)
+def group_column(eval_config: config_pb2.EvalConfig) -> str | None:
+    """The column that tells which examples were ranked together, if a metric names one."""
+    configs = (metric.config for spec in eval_config.metrics_specs for metric in spec.metrics)
+    columns = (json.loads(config).get("group") for config in configs if config)
+    return next((str(column) for column in columns if column), None)
+
+
+def groups_of(batch: pa.RecordBatch, column: str | None, examples: Sequence[bytes]) -> NDArray[np.int64]:
+    """A number per example, equal within a group and the same in every run.
+
+    Args:
+      batch: Parsed examples.
+      column: The group's column; None makes each example a group of its own, and so is
+        an example without a value in the column.
+      examples: The same examples, serialized.
+
+    Returns:
+      Non-negative hashes, shape [examples].
+    """
+    values = _python_values(batch, column) if column else [()] * len(examples)
+    pairs = zip(values, examples, strict=True)
+    return np.asarray([_hash(repr(value).encode() if value else example) for value, example in pairs], np.int64)
+
+
+def _hash(content: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "big") >> 1
 
 
 def _python_values(batch: pa.RecordBatch, name: str) -> list[tuple[Any, ...]]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 from tensorflow_model_analysis.proto import config_pb2
 
-from components.metrics.estimates import FOLDS_KEY, Floats
+from components.metrics.estimates import FOLDS_KEY, GROUPS_KEY, Floats
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,14 @@ class Rows:
       predictions: What the model says of the same rows; may be NaN.
       weights: Example weights, 1 unless the metric is weighted.
       folds: The fold of each row, in [0, FOLDS).
+      groups: A number per group of rows that were ranked together; 0 without groups.
     """
 
     labels: Floats
     predictions: Floats
     weights: Floats
     folds: NDArray[np.intp]
+    groups: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -66,22 +68,25 @@ class TaskInputs:
         )
         labels = _flat(label)
         if not labels.size:
-            return Rows(labels, labels, labels, np.zeros(0, np.intp))
+            return Rows(labels, labels, labels, np.zeros(0, np.intp), np.zeros(0, np.int64))
         predictions, weights = _flat(prediction), np.broadcast_to(_flat(weight), labels.shape)
-        folds = np.broadcast_to(self._folds(element), labels.shape)
+        folds = np.broadcast_to(self._numbers(element, FOLDS_KEY), labels.shape)
+        groups = np.broadcast_to(self._numbers(element, GROUPS_KEY), labels.shape)
         present = ~np.isnan(labels)
-        return Rows(labels[present], predictions[present], weights[present], folds[present])
+        return Rows(
+            labels[present], predictions[present], weights[present], folds[present].astype(np.intp), groups[present]
+        )
 
-    def _folds(self, element: metric_types.StandardMetricInputs) -> NDArray[np.intp]:
-        folds = element.get(FOLDS_KEY)
-        if isinstance(folds, Mapping):
-            folds = folds[self.key.output_name]
-        return np.zeros(1, np.intp) if folds is None else np.asarray(folds, np.intp)
+    def _numbers(self, element: metric_types.StandardMetricInputs, key: str) -> NDArray[np.int64]:
+        found = element.get(key)
+        if isinstance(found, Mapping):
+            found = found[self.key.output_name]
+        return np.zeros(1, np.int64) if found is None else np.asarray(found, np.int64)
 
 
 def inputs_preprocessor() -> metric_types.StandardMetricInputsPreprocessor:
-    """Makes TFMA hand the folds to the combiners, beside labels and predictions."""
-    return metric_types.StandardMetricInputsPreprocessor(include_filter={FOLDS_KEY: {}})
+    """Makes TFMA hand folds and groups to the combiners, beside labels and predictions."""
+    return metric_types.StandardMetricInputsPreprocessor(include_filter={FOLDS_KEY: {}, GROUPS_KEY: {}})
 
 
 def _flat(values: Any) -> Floats:

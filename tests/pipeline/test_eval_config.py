@@ -135,6 +135,13 @@ def test_metrics_by_kind_of_task() -> None:
     assert names["trail"] == {"R2"} | common
 
 
+def test_a_group_adds_ranking_metrics_to_binary_tasks() -> None:
+    assert not [one for one in eval_config(SURFACE, Baseline.CONTROL).metrics_specs[0].metrics if "Ndcg" in str(one)]
+    config = eval_config(SURFACE.model_copy(update={"group": "request_id"}), Baseline.CONTROL)
+    assert json.loads(metric(config, "click", "Ndcg").config) == {"group": "request_id", "k": 10, "name": "ndcg_at_10"}
+    assert "Ndcg" not in {one.class_name for one in config.metrics_specs[1].metrics}
+
+
 def test_the_cache_knows_the_code_of_the_metrics() -> None:
     config = metric(eval_config(SURFACE, Baseline.CONTROL), "click", "LabelledExamples").config
     assert json.loads(config) == {"code": code_version("components.metrics")}

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from tensorflow_model_analysis.metrics import metric_types
 
-from components.metrics.estimates import FOLDS, FOLDS_KEY
+from components.metrics.estimates import FOLDS, FOLDS_KEY, GROUPS_KEY
 
 
 def compute(
@@ -19,6 +19,7 @@ def compute(
     weights: ArrayLike | None = None,
     folds: ArrayLike | None = None,
     parts: int = 1,
+    groups: ArrayLike | None = None,
 ) -> Any:
     """The metric's value, from the rows dealt out to `parts` accumulators and merged."""
     computations = metric.computations(example_weighted=weights is not None)
@@ -27,7 +28,7 @@ def compute(
         if isinstance(computation, metric_types.DerivedMetricComputation):
             values.update(computation.result(values))
         else:
-            inputs = [_inputs(index, parts, labels, predictions, weights, folds) for index in range(parts)]
+            inputs = [_inputs(index, parts, labels, predictions, weights, folds, groups) for index in range(parts)]
             values.update(_combined(computation.combiner, inputs))
     return values[computations[-1].keys[0]]
 
@@ -38,12 +39,14 @@ def _combined(combiner: Any, inputs: Sequence[metric_types.StandardMetricInputs]
 
 
 def _inputs(index: int, parts: int, *columns: ArrayLike | None) -> metric_types.StandardMetricInputs:
-    labels, predictions, weights, folds = (
+    labels, predictions, weights, folds, groups = (
         None if column is None else np.asarray(column)[index::parts] for column in columns
     )
     extracts = {"labels": labels, "predictions": predictions, "example_weights": weights}
     if folds is not None:
         extracts[FOLDS_KEY] = folds
+    if groups is not None:
+        extracts[GROUPS_KEY] = groups
     return metric_types.StandardMetricInputs(extracts)
 
 

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from sklearn.metrics import r2_score, roc_auc_score
+from sklearn.metrics import ndcg_score, r2_score, roc_auc_score
 from tensorflow_model_analysis.proto import config_pb2
 from tensorflow_model_analysis.slicer import slicer_lib
 
-from components.metrics.extractors import SliceFinder, label_column
+from components.metrics.extractors import SliceFinder, groups_of, label_column
 from components.metrics.slices import slicing_spec
 from pipeline.eval_config import Baseline, eval_config
 from schema.errors import InputError
@@ -85,6 +85,37 @@ def test_a_slice_value_finds_its_examples(value: Any, column: list[Any]) -> None
 def test_a_slice_value_that_tfma_would_misread_is_refused() -> None:
     with pytest.raises(InputError, match=r"slices.part.features.zip: TFMA reads '0815' as the number 815"):
         slicing_spec("part", Slice(features={"zip": "0815"}))
+
+
+def test_groups_are_equal_where_their_values_are() -> None:
+    rows = batch(user=[[7], [8], [7], None, None])
+    found = groups_of(rows, "user", [b"a", b"b", b"c", b"d", b"e"])
+    assert found[0] == found[2]
+    assert len(set(found)) == 4
+    assert found.min() >= 0
+    alone = groups_of(rows, None, [b"a", b"b", b"a", b"d", b"e"])
+    assert alone[0] == alone[2]
+    assert len(set(alone)) == 4
+
+
+def test_ndcg_over_groups_that_are_spread_over_batches(tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    rows = [
+        {"user": int(user), "clicked": int(rng.random() < 0.3), "p": float(rng.random())}
+        for user in rng.permutation(np.repeat(np.arange(60), 12))
+    ]
+    surface = surface_of({"click": {"kind": "binary", "label": "clicked", "ungated": "for the test"}})
+    config = eval_config(surface.model_copy(update={"group": "user"}), Baseline.CONTROL)
+    examples = write_examples(tmp_path / "examples", rows)
+    student = write_model(tmp_path / "student", {"click": "p"})
+    found = metrics_of(evaluate(tmp_path, config, examples, student))[()][("", "click", "ndcg_at_10")]
+    users = [[row for row in rows if row["user"] == user] for user in range(60)]
+    expected = [
+        ndcg_score([[row["clicked"] for row in of_user]], [[row["p"] for row in of_user]], k=10)
+        for of_user in users
+        if any(row["clicked"] for row in of_user)
+    ]
+    assert found == pytest.approx(np.mean(expected), abs=1e-6)
 
 
 SURFACE = surface_of(
