@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -122,7 +124,17 @@ def _settings(surface: str, examples: Path, teacher: Path, root: Path, extra: li
         serving=str(root.resolve() / "serving" / loaded.surface.name),
         metadata=str(root.resolve() / METADATA_FILE),
         beam_args=beam_args(extra),
+        code_revision=_revision(),
     )
+
+
+def _revision() -> str | None:
+    """The git revision of the code that runs; None where it does not run from a checkout."""
+    here = Path(__file__).parent
+    git = ["git", "-C", str(here), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    if not (here.parent / ".git").exists() or shutil.which("git") is None:
+        return None
+    return subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip() or None
 
 
 def _keep_schema(path: Path, root: Path) -> Path:

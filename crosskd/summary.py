@@ -128,7 +128,7 @@ def _push(run: Run) -> Push:
     pushed = run.output("Pusher", "pushed_model")
     properties = pushed[1] if pushed else {}
     done = properties.get("pushed") == 1
-    now = done and run.nodes["Pusher"].state == "COMPLETE"
+    now = done and properties.get("copied") == 1 and run.nodes["Pusher"].state == "COMPLETE"
     return Push(pushed=done, now=now, destination=properties.get("pushed_destination"))
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.types import standard_artifacts
 
-import models
-import schema
 from components.blessing_gate.component import BlessingGate
+from components.code import code_version
 from components.example_guard.component import ExampleGuard
+from components.model_pusher.component import ModelPusher
+from components.model_pusher.provenance import Origin
 from components.teacher_labeler.component import TeacherLabeler
 from models.trainer import Arm
 from pipeline import resolvers
@@ -23,6 +22,9 @@ from schema.loader import RAW, TRAINING
 from schema.surface import EVAL_SPLIT, TRAIN_SPLIT, Surface
 
 TEACHER_FINGERPRINT = "fingerprint"
+
+# The code that Transform and Trainer run by import path, which is all that TFX's cache knows.
+_CODE = ("models", "schema")
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Settings:
       serving: Where a blessed student is pushed, one numbered folder a version.
       metadata: The SQLite file of ML Metadata.
       beam_args: Arguments of every Beam pipeline.
+      code_revision: The version control revision of the code, for provenance.
     """
 
     surface: Surface
@@ -51,6 +54,18 @@ class Settings:
     serving: str
     metadata: str
     beam_args: Sequence[str]
+    code_revision: str | None = None
+
+    @property
+    def origin(self) -> Origin:
+        """What a pushed model's provenance says of the run that made it."""
+        return Origin(
+            surface=self.surface.name,
+            teacher_fingerprint=self.teacher_fingerprint,
+            git_revision=self.code_revision,
+            teacher=self.teacher,
+            examples=self.examples,
+        )
 
 
 def create_pipeline(settings: Settings) -> tfx.dsl.Pipeline:
@@ -86,7 +101,7 @@ def create_pipeline(settings: Settings) -> tfx.dsl.Pipeline:
         examples=labelled,
         schema=curated.outputs["schema"],
         preprocessing_fn="models.preprocessing.preprocessing_fn",
-        custom_config={"surface": surface_json, "code": _code()},
+        custom_config={"surface": surface_json, "code": code_version(*_CODE)},
         disable_statistics=True,
     )
     transform.add_upstream_node(label_guard)
@@ -115,13 +130,15 @@ def create_pipeline(settings: Settings) -> tfx.dsl.Pipeline:
         label_report=labeler.outputs["label_report"],
         surface=surface_json,
     )
-    pusher = tfx.components.Pusher(
+    pusher = ModelPusher(
         model=student.outputs["model"],
         model_blessing=gate.outputs["blessing"],
+        decision=gate.outputs["decision"],
         push_destination=tfx.proto.PushDestination(
             filesystem=tfx.proto.PushDestination.Filesystem(base_directory=settings.serving)
         ),
-    )
+        provenance=settings.origin.model_dump_json(),
+    ).with_id("Pusher")
     nodes: list[BaseNode] = [examples, curated, raw_statistics, raw_guard, teacher, labeler, label_statistics]
     nodes += [label_guard, transform, student, control, last_blessed, against_last, against_control, gate, pusher]
     return tfx.dsl.Pipeline(
@@ -152,7 +169,7 @@ def _trainer(arm: Arm, transform: BaseNode, surface_json: str) -> tfx.components
         transform_graph=transform.outputs["transform_graph"],
         train_args=tfx.proto.TrainArgs(splits=[TRAIN_SPLIT]),
         eval_args=tfx.proto.EvalArgs(splits=[EVAL_SPLIT]),
-        custom_config={"surface": surface_json, "arm": arm.value, "code": _code()},
+        custom_config={"surface": surface_json, "arm": arm.value, "code": code_version(*_CODE)},
     ).with_id(f"Trainer.{arm.value}")
 
 
@@ -167,16 +184,3 @@ def _evaluator(
         example_splits=[EVAL_SPLIT],
         module_path="components.metrics.extractors",
     ).with_id(f"Evaluator.{baseline.value}")
-
-
-def _code() -> str:
-    """Fingerprint of the code that Transform and Trainer run.
-
-    TFX's cache knows a function by its import path; without this, a new release would
-    go on using what an old one trained.
-    """
-    digest = hashlib.sha256()
-    for package in (models, schema):
-        for path in sorted(Path(package.__path__[0]).glob("*.py")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
