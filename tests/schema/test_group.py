@@ -28,5 +28,5 @@ def test_a_surface_may_name_the_column_of_its_groups(folder: Path) -> None:
 
 def test_the_column_must_exist(folder: Path) -> None:
     add(folder, "group: user_idd")
-    with pytest.raises(InputError, match="group: expected a feature of .*schema.pbtxt, found 'user_idd'.*'user_id'"):
+    with pytest.raises(InputError, match=r"group: expected a feature of .*schema\.pbtxt, found 'user_idd'.*'user_id'"):
         load_surface(folder)
