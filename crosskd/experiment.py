@@ -15,8 +15,8 @@ from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
 
 if TYPE_CHECKING:
     from crosskd.runs import Run
-    from evidence.data import RunPaths
     from evidence.explain import Labels
+    from evidence.paths import RunPaths
     from evidence.result import Difference, ExperimentResult, Finding
     from schema.loader import SurfaceFolder
     from schema.surface import Surface
@@ -75,6 +75,7 @@ def print_result(result: ExperimentResult) -> None:
     out = TERMINAL.out
     out.print()
     out.print(_means_table(result))
+    out.print(_tuning_table(result))
     out.print(_verdict_table(result))
     if any(each.slice for each in result.findings):
         out.print(_slice_table(result))
@@ -106,8 +107,8 @@ def _experiment(
     references: bool,
     cluster: str | None,
 ) -> ExperimentResult:
-    # Protos that TFX and Transform share are registered in the order that TFX imports them.
-    import tfx.v1  # noqa: F401  # imported for that effect
+    # Before TensorFlow is imported: a wrong path should not take ten seconds to be found.
+    paths = [_paths(root) for root in roots]
 
     from evidence.arms import technique
     from evidence.experiment import Plan, run
@@ -120,12 +121,12 @@ def _experiment(
         references=references,
         clusters=cluster,
     )
-    return run(plan, [_paths(root) for root in roots], TERMINAL.say)
+    return run(plan, paths, TERMINAL.say)
 
 
 def _paths(root: Path) -> RunPaths:
     from crosskd.runs import newest_run
-    from evidence.data import RunPaths
+    from evidence.paths import RunPaths
 
     found = newest_run(root)
     transformed = _artifact(root, found, "Transform", "transformed_examples")
@@ -199,8 +200,6 @@ def _means_table(result: ExperimentResult) -> Table:
     tasks = list(result.tasks)
     for task in tasks:
         table.add_column(f"{task} {_metric(result, task)}", justify="right")
-    table.add_column("chosen setting")
-    settings = {each.name: ", ".join(dict.fromkeys(each.setting)) for each in result.arms}
     means = {(each.arm, each.task): each for each in result.means if each.slice is None}
     for arm in dict.fromkeys(each.arm for each in result.means):
         cells = []
@@ -208,7 +207,16 @@ def _means_table(result: ExperimentResult) -> Table:
             found = means.get((arm, task))
             spread = f" ({found.std:.4f})" if found and found.std is not None else ""
             cells.append("-" if found is None or found.mean is None else f"{found.mean:.4f}{spread}")
-        table.add_row(arm, *cells, settings.get(arm, "as it is"))
+        table.add_row(arm, *cells)
+    return table
+
+
+def _tuning_table(result: ExperimentResult) -> Table:
+    table = Table(title="Settings that held-out rows chose", title_justify="left")
+    for heading in ("arm", *result.tasks):
+        table.add_column(heading)
+    for arm in result.arms:
+        table.add_row(arm.name, *("\n".join(dict.fromkeys(each[task] for each in arm.chosen)) for task in result.tasks))
     return table
 
 

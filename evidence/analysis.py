@@ -119,14 +119,20 @@ def _means(cell: _Cell, runs: Sequence[RunData], kind: TaskKind, arms: Sequence[
             )
         )
     if all(cell.task in run.teacher for run in runs):
-        teacher = [
-            score(kind, _labels(run, cell.task)[rows], run.teacher[cell.task][rows])
-            for run, rows in zip(runs, cell.rows, strict=True)
-        ]
-        known = [each.value for each in teacher if each is not None]
-        value = float(np.mean(known)) if len(known) == len(runs) else None
-        found.append(Mean(arm=TEACHER, task=cell.task, slice=cell.slice, mean=value, std=None))
+        found.append(Mean(arm=TEACHER, task=cell.task, slice=cell.slice, mean=_teacher(cell, runs, kind), std=None))
     return found
+
+
+def _teacher(cell: _Cell, runs: Sequence[RunData], kind: TaskKind) -> float | None:
+    """The teacher's own metric, on the rows that it labelled."""
+    values = []
+    for run, rows in zip(runs, cell.rows, strict=True):
+        known = rows[np.isfinite(run.teacher[cell.task][rows])]
+        found = score(kind, _labels(run, cell.task)[known], run.teacher[cell.task][known])
+        if found is None:
+            return None
+        values.append(found.value)
+    return float(np.mean(values))
 
 
 def _finding(

@@ -11,6 +11,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from numpy.typing import NDArray
 
+from evidence.paths import RunPaths
 from models import inputs, training
 from models.columns import hard_label_columns, soft_label_columns
 from models.ranker import LabelStatistics
@@ -20,23 +21,6 @@ from schema.surface import FeatureKind, Scalar, Surface, TaskKind, soft_label
 _READ_BATCH = 4096
 # A slice with fewer examples has intervals too wide to read.
 _LEAST_IN_SLICE = 50
-
-
-@dataclass(frozen=True)
-class RunPaths:
-    """Where a finished pipeline run left what an experiment needs.
-
-    Attributes:
-      name: For messages and tables.
-      transform_graph: Transform's `transform_graph` artifact.
-      train: Folder of the transformed training split.
-      labelled_eval: Folder of the labelled evaluation split, as it was before Transform.
-    """
-
-    name: str
-    transform_graph: str
-    train: str
-    labelled_eval: str
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evidence import analysis, data, tuning
-from evidence.arms import Arm, Group, group, logits_as_inputs, student
-from evidence.data import RunData, RunPaths
+from evidence.arms import CONTROL, LOGITS_AS_INPUTS, TEACHER, Arm, Group, group, logits_as_inputs, student
+from evidence.data import RunData
 from evidence.fitting import Fitted, Fitter
+from evidence.paths import RunPaths
 from evidence.result import ArmReport, ExperimentResult
 from schema.errors import InputError
 from schema.surface import Surface
@@ -27,7 +28,6 @@ class Plan:
 
     Attributes:
       surface: The surface of the runs.
-      runs: Finished pipeline runs: one, or several splits of the same data.
       seeds: Number of paired seeds a run.
       tuning: Number of settings that every arm may choose from.
       techniques: Further candidates beside the surface's own student.
@@ -38,7 +38,6 @@ class Plan:
     """
 
     surface: Surface
-    runs: tuple[RunPaths, ...]
     seeds: int = 5
     tuning: int = 3
     techniques: tuple[Arm, ...] = ()
@@ -62,81 +61,106 @@ class Plan:
 
 @dataclass(frozen=True)
 class Trained:
-    """An arm on one run: per seed its predictions by task, and how they came about."""
+    """An arm on one run.
+
+    Attributes:
+      predictions: Per seed, by task.
+      chosen: By task, the setting whose models predicted it.
+      held_out: By setting and task, the held-out loss, mean over seeds.
+      epochs: By setting, the epoch whose weights were kept, mean over seeds.
+      seconds: Time for training and predicting.
+    """
 
     predictions: list[dict[str, NDArray]]
-    setting: str
-    hard_loss: float
-    epoch: float
+    chosen: dict[str, str]
+    held_out: dict[str, dict[str, float]]
+    epochs: dict[str, float]
     seconds: float
 
 
-def run(plan: Plan, progress: Progress) -> ExperimentResult:
+def run(plan: Plan, runs: Sequence[RunPaths], progress: Progress) -> ExperimentResult:
     """Trains all arms on all runs and judges the candidates.
 
     Args:
       plan: What to do.
+      runs: Finished pipeline runs: one, or several splits of the same data.
       progress: Told one line for each run, arm and seed.
 
     Raises:
       InputError: The plan or the runs cannot be used.
     """
     started = time.monotonic()
-    settings = tuning.settings(plan.tuning)
-    _check(plan)
-    runs: list[RunData] = []
-    trained: dict[str, list[Trained]] = {arm.name: [] for arm in plan.arms()}
-    for paths in plan.runs:
-        loaded = data.load(plan.surface, paths, [plan.clusters] if plan.clusters else [])
-        progress(f"{loaded.name}: {len(loaded.fitted):,} rows to fit, {len(loaded.held_out):,} held out")
-        fitter = Fitter(loaded)
-        for number, arm in enumerate(plan.arms(), start=1):
-            tell = _prefixed(progress, f"{loaded.name}: arm {number} of {len(plan.arms())}, {arm.name}: ")
-            trained[arm.name].append(_train(arm, plan.seeds, settings, loaded, fitter, tell))
-        runs.append(loaded)
-    found = analysis.analyse(
-        plan.surface,
-        plan.groups(),
-        runs,
-        {name: [each.predictions for each in of] for name, of in trained.items()},
-        plan.confidence,
-        plan.clusters,
-    )
+    check(plan, len(runs))
+    loaded = [data.load(plan.surface, paths, [plan.clusters] if plan.clusters else []) for paths in runs]
+    trained = [train(plan, each, progress) for each in loaded]
+    predictions = {arm.name: [of[arm.name].predictions for of in trained] for arm in plan.arms()}
+    found = analysis.analyse(plan.surface, plan.groups(), loaded, predictions, plan.confidence, plan.clusters)
     return ExperimentResult(
         surface=plan.surface.name,
-        runs=[each.name for each in runs],
+        runs=[each.name for each in loaded],
         seeds=plan.seeds,
-        settings=[each.name for each in settings],
+        settings=[each.name for each in tuning.settings(plan.tuning)],
         confidence=plan.confidence,
         verdicts=found.verdicts,
         clusters=plan.clusters,
         tasks={name: task.kind for name, task in plan.surface.tasks.items()},
-        arms=[_report(arm, trained[arm.name]) for arm in plan.arms()],
+        arms=[_report(arm, [of[arm.name] for of in trained]) for arm in plan.arms()],
         means=found.means,
         findings=found.findings,
-        small_slices=sum(each.small_slices for each in runs),
+        small_slices=sum(each.small_slices for each in loaded),
         seconds=time.monotonic() - started,
     )
+
+
+def check(plan: Plan, runs: int) -> None:
+    """Finds what makes a plan useless before anything is read or trained.
+
+    Raises:
+      InputError: It is.
+    """
+    tuning.settings(plan.tuning)
+    if not plan.surface.distillations():
+        raise InputError(f"surface {plan.surface.name!r} distils nothing: give a task a `distil:` in surface.yaml")
+    if not runs:
+        raise InputError("an experiment needs a finished run")
+    if runs < 2 and plan.seeds < 2:
+        raise InputError("an interval over seeds needs two seeds or more, or several runs; give --seeds 5")
+    names = [arm.name for each in plan.groups() for arm in (each.candidate, *each.placebos)]
+    names += [CONTROL, TEACHER, LOGITS_AS_INPUTS]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(f"two arms are called {', '.join(twice)}; give each technique a name of its own")
+    for each in plan.techniques:
+        if {name: (task.kind, task.label) for name, task in each.surface.tasks.items()} != {
+            name: (task.kind, task.label) for name, task in plan.surface.tasks.items()
+        }:
+            raise InputError(
+                f"technique {each.name!r}: its surface has other tasks; arms are compared on the same ones"
+            )
+
+
+def train(plan: Plan, loaded: RunData, progress: Progress) -> dict[str, Trained]:
+    """Trains all arms on one run, by name."""
+    progress(f"{loaded.name}: {len(loaded.fitted):,} rows to fit, {len(loaded.held_out):,} held out")
+    fitter, settings, arms = Fitter(loaded), tuning.settings(plan.tuning), plan.arms()
+    return {
+        arm.name: train_arm(
+            arm,
+            plan.seeds,
+            settings,
+            loaded,
+            fitter,
+            _prefixed(progress, f"{loaded.name}: arm {number} of {len(arms)}, {arm.name}: "),
+        )
+        for number, arm in enumerate(arms, start=1)
+    }
 
 
 def _prefixed(progress: Progress, prefix: str) -> Progress:
     return lambda text: progress(prefix + text)
 
 
-def _check(plan: Plan) -> None:
-    if not plan.surface.distillations():
-        raise InputError(f"surface {plan.surface.name!r} distils nothing: give a task a `distil:` in surface.yaml")
-    if not plan.runs:
-        raise InputError("an experiment needs a finished run")
-    if len(plan.runs) < 2 and plan.seeds < 2:
-        raise InputError("an interval over seeds needs two seeds or more, or several runs; give --seeds 5")
-    names = [arm.name for each in plan.groups() for arm in (each.candidate, *each.placebos)]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise InputError(f"two arms are called {', '.join(twice)}; give each technique a name of its own")
-
-
-def _train(
+def train_arm(
     arm: Arm,
     seeds: int,
     settings: Sequence[tuning.Setting],
@@ -144,10 +168,12 @@ def _train(
     fitter: Fitter,
     progress: Progress,
 ) -> Trained:
-    """Trains an arm under all settings and seeds, and keeps the setting that held-out rows prefer.
+    """Trains an arm under all settings and seeds, and keeps for each task what held-out rows prefer.
 
-    The choice is made on the mean over seeds of the held-out hard loss: the evaluation
-    split has no part in it.
+    A setting is chosen for each task by that task's held-out loss, mean over seeds; the
+    evaluation split has no part in it.  Verdicts are given a task, and a choice by the sum
+    of all losses would be a choice for the task with the largest and noisiest one: an arm
+    could win a task because its opponent was tuned for another.
     """
     started = time.monotonic()
     fitted: dict[str, list[Fitted]] = {each.name: [] for each in settings}
@@ -158,19 +184,29 @@ def _train(
         for setting in settings:
             fitted[setting.name].append(fitter.fit(_surface(arm, setting, seed), columns, distil=arm.distil))
         progress(f"seed {seed + 1} of {seeds}, {time.monotonic() - seed_started:.1f} s")
-    losses = {name: float(np.mean([each.hard_loss for each in of])) for name, of in fitted.items()}
-    best = min(settings, key=lambda each: losses[each.name])
+    tasks = list(arm.surface.tasks)
+    held_out = {
+        name: {task: float(np.mean([each.task_losses[task] for each in of])) for task in tasks}
+        for name, of in fitted.items()
+    }
+    chosen = {task: _least(settings, {name: of[task] for name, of in held_out.items()}) for task in tasks}
     evaluation = arm.columns(loaded.evaluation, 0)
+    predictions: list[dict[str, NDArray]] = [{} for _ in range(seeds)]
+    for setting in dict.fromkeys(chosen.values()):
+        for seed, model in enumerate(fitted[setting.name]):
+            found = fitter.predict(_surface(arm, setting, seed), model, evaluation, distil=arm.distil)
+            predictions[seed] |= {task: found[task] for task in tasks if chosen[task] == setting}
     return Trained(
-        predictions=[
-            fitter.predict(_surface(arm, best, seed), each, evaluation, distil=arm.distil)
-            for seed, each in enumerate(fitted[best.name])
-        ],
-        setting=best.name,
-        hard_loss=losses[best.name],
-        epoch=float(np.mean([each.epoch for each in fitted[best.name]])),
+        predictions=predictions,
+        chosen={task: setting.name for task, setting in chosen.items()},
+        held_out=held_out,
+        epochs={name: float(np.mean([each.epoch for each in of])) for name, of in fitted.items()},
         seconds=time.monotonic() - started,
     )
+
+
+def _least(settings: Sequence[tuning.Setting], losses: dict[str, float]) -> tuning.Setting:
+    return min(settings, key=lambda each: losses[each.name])
 
 
 def _surface(arm: Arm, setting: tuning.Setting, seed: int) -> Surface:
@@ -183,8 +219,8 @@ def _report(arm: Arm, trained: Sequence[Trained]) -> ArmReport:
         name=arm.name,
         role=arm.role,
         of=arm.of,
-        setting=[each.setting for each in trained],
-        hard_loss=[each.hard_loss for each in trained],
-        epochs=[each.epoch for each in trained],
+        chosen=[each.chosen for each in trained],
+        held_out=[each.held_out for each in trained],
+        epochs=[each.epochs for each in trained],
         seconds=sum(each.seconds for each in trained),
     )

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from evidence.arms import Columns
 from evidence.data import RunData
 from models import inputs, training
-from models.ranker import Ranker, build
+from models.ranker import SERVING_PREFIX, Ranker, build
 from schema.surface import Surface
 
 _PREDICT_BATCH = 16_384
@@ -32,11 +32,13 @@ class Fitted:
     Attributes:
       weights: Values of the ranker's variables, in their order.
       hard_loss: Least hard loss on the held-out part of the training split.
+      task_losses: What it consists of, by task, before the tasks' weights.
       epoch: The epoch it came from, from 1.
     """
 
     weights: list[NDArray]
     hard_loss: float
+    task_losses: dict[str, float]
     epoch: int
 
 
@@ -98,9 +100,11 @@ class _Graph:
         for epoch in range(surface.training.epochs):
             order = np.random.default_rng([surface.training.seed, epoch]).permutation(data.fitted)
             self._epoch(tensors, tf.constant(order), tf.constant(surface.training.batch_size, tf.int64))
-            loss = float(self._validate(held_out))
-            if best is None or loss < best.hard_loss:
-                best = Fitted([variable.numpy() for variable in self._variables()], loss, epoch + 1)
+            losses = {name: float(value) for name, value in self._validate(held_out).items()}
+            if best is None or losses[training.HARD_LOSS] < best.hard_loss:
+                weights = [variable.numpy() for variable in self._variables()]
+                of_tasks = {task: losses[SERVING_PREFIX + task] for task in surface.tasks}
+                best = Fitted(weights, losses[training.HARD_LOSS], of_tasks, epoch + 1)
         if best is None or not np.isfinite(best.hard_loss):
             raise RuntimeError(
                 f"training diverged: the hard loss on the held-out rows is not finite (seed {surface.training.seed})"
@@ -123,9 +127,9 @@ class _Graph:
             rows = order[step * batch : tf.minimum((step + 1) * batch, count)]
             self._model.train_step(inputs.split_labels({name: tf.gather(each, rows) for name, each in tensors.items()}))
 
-    def _test(self, tensors: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    def _test(self, tensors: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         self._model.reset_metrics()
-        return self._model.test_step(inputs.split_labels(tensors))[training.HARD_LOSS]
+        return self._model.test_step(inputs.split_labels(tensors))
 
     def _restart(self, surface: Surface) -> None:
         """Sets all state as a newly built model of this seed has it."""

@@ -88,18 +88,18 @@ class ArmReport(_Part):
       name: The arm.
       role: What it is for.
       of: The candidate it belongs to.
-      setting: What tuning chose, by run.
-      hard_loss: Mean held-out hard loss of the chosen setting, by run.
-      epochs: Mean epoch whose weights were kept, by run.
+      chosen: By run, the setting that tuning chose for each task.
+      held_out: By run, setting and task: the held-out loss, mean over seeds.
+      epochs: By run and setting: the epoch whose weights were kept, mean over seeds.
       seconds: Training time of all settings, seeds and runs.
     """
 
     name: str
     role: Role
     of: str | None
-    setting: list[str]
-    hard_loss: list[float]
-    epochs: list[float]
+    chosen: list[dict[str, str]]
+    held_out: list[dict[str, dict[str, float]]]
+    epochs: list[dict[str, float]]
     seconds: float
 
 

@@ -1,0 +1,22 @@
+"""Where a run left its data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """Where a finished pipeline run left what an experiment needs.
+
+    Attributes:
+      name: For messages and tables.
+      transform_graph: Transform's `transform_graph` artifact.
+      train: Folder of the transformed training split.
+      labelled_eval: Folder of the labelled evaluation split, as it was before Transform.
+    """
+
+    name: str
+    transform_graph: str
+    train: str
+    labelled_eval: str

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from crosskd import experiment
+from crosskd.terminal import TERMINAL
+from evidence.arms import Role
+from evidence.result import ArmReport, Difference, ExperimentResult, Finding, Mean
+from evidence.verdicts import Verdict
+from schema.errors import InputError
+from schema.surface import TaskKind
+
+app = typer.Typer(pretty_exceptions_enable=False)
+app.command()(experiment.command)
+
+
+def _run(*arguments: str) -> BaseException | None:
+    return CliRunner().invoke(app, list(arguments)).exception
+
+
+def test_a_root_without_a_run_is_named(tmp_path: Path):
+    error = _run("--surface", "homepage", "--root", str(tmp_path / "none"), "--out", str(tmp_path / "out"))
+    assert isinstance(error, InputError)
+    assert f"{tmp_path / 'none'}: expected the root of a run" in str(error)
+
+
+def test_an_unknown_surface_is_named(tmp_path: Path):
+    error = _run("--surface", "frontpage", "--root", str(tmp_path), "--out", str(tmp_path / "out"))
+    assert isinstance(error, InputError)
+    assert "frontpage" in str(error)
+
+
+@pytest.mark.parametrize("text", ["listwise", "=folder", "a/b=folder"])
+def test_a_technique_needs_a_name_and_a_folder(tmp_path: Path, text: str):
+    error = _run("--surface", "homepage", "--root", str(tmp_path), "--out", str(tmp_path), "--technique", text)
+    assert isinstance(error, InputError)
+    assert "expected NAME=FOLDER" in str(error)
+
+
+def _difference(arm: str) -> Difference:
+    return Difference(arm=arm, mean=0.02, low=0.01, high=0.03, p_value=0.001, replicates=[0.02, 0.02])
+
+
+def _result() -> ExperimentResult:
+    finding = Finding(
+        candidate="student",
+        task="click",
+        slice=None,
+        metric="auc",
+        distilled=True,
+        examples=1000,
+        positives=100,
+        control=_difference("control"),
+        placebos=[_difference("shuffled"), _difference("gaussian")],
+        verdict=Verdict.KNOWLEDGE,
+    )
+    undefined = Finding(
+        candidate="student",
+        task="stay",
+        slice=None,
+        metric="r2",
+        distilled=False,
+        examples=0,
+        positives=None,
+        note="no verdict: labels that do not vary among 0 labelled examples",
+    )
+    sliced = finding.model_copy(update={"slice": "new", "verdict": None, "examples": 70})
+    return ExperimentResult(
+        surface="tiny",
+        runs=["one"],
+        seeds=5,
+        settings=["as configured"],
+        confidence=0.95,
+        verdicts=2,
+        clusters=None,
+        tasks={"click": TaskKind.BINARY, "stay": TaskKind.REGRESSION},
+        arms=[
+            ArmReport(
+                name="student",
+                role=Role.CANDIDATE,
+                of=None,
+                chosen=[{"click": "L2 x 10", "stay": "as configured"}],
+                held_out=[{"L2 x 10": {"click": 0.4, "stay": 1.0}}],
+                epochs=[{"L2 x 10": 2.0}],
+                seconds=3.0,
+            )
+        ],
+        means=[
+            Mean(arm="student", task="click", slice=None, mean=0.7123, std=0.0045),
+            Mean(arm="teacher", task="click", slice=None, mean=0.6, std=None),
+        ],
+        findings=[finding, undefined, sliced],
+        small_slices=0,
+        seconds=9.0,
+        explanation=["student: a sentence [with brackets]."],
+    )
+
+
+def test_the_tables_say_what_was_found(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(TERMINAL.out, "width", 160, raising=False)
+    with TERMINAL.out.capture() as captured:
+        experiment.print_result(_result())
+    text = captured.get()
+    assert "0.7123 (0.0045)" in text
+    assert "L2 x 10" in text
+    assert "+0.0200" in text
+    assert "[+0.0100, +0.0300]" in text
+    assert "knowledge" in text
+    assert "stay (not distilled)" in text
+    assert "undefined" in text
+    assert "a sentence [with brackets]." in text
+
+
+def test_the_json_reads_back():
+    result = _result()
+    assert ExperimentResult.model_validate(json.loads(result.model_dump_json())) == result

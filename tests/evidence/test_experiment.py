@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from evidence import analysis
+from evidence.analysis import Analysis
+from evidence.arms import Arm, Role, group, shuffled, student, technique
+from evidence.data import RunData
+from evidence.experiment import Plan, check, train, train_arm
+from evidence.fitting import Fitter
+from evidence.tuning import SETTINGS, Setting
+from evidence.verdicts import Verdict
+from models import inputs, training
+from models.ranker import build
+from schema.errors import InputError
+from schema.surface import Surface
+from tests.evidence.conftest import SURFACE
+
+
+def _silent(_: str) -> None:
+    pass
+
+
+def _analyse(plan: Plan, data: RunData) -> Analysis:
+    trained = train(plan, data, _silent)
+    predictions = {name: [each.predictions] for name, each in trained.items()}
+    return analysis.analyse(plan.surface, plan.groups(), [data], predictions, plan.confidence, plan.clusters)
+
+
+def _verdicts(found: Analysis, candidate: str = "student") -> dict[str, Verdict | None]:
+    return {each.task: each.verdict for each in found.findings if each.slice is None and each.candidate == candidate}
+
+
+def test_a_knowing_teacher_gives_knowledge(knowing):
+    progress: list[str] = []
+    plan = Plan(SURFACE, seeds=4, tuning=1, clusters="user")
+    trained = train(plan, knowing, progress.append)
+    predictions = {name: [each.predictions] for name, each in trained.items()}
+    found = analysis.analyse(SURFACE, plan.groups(), [knowing], predictions, 0.95, "user")
+    assert _verdicts(found) == {"click": Verdict.KNOWLEDGE, "minutes": Verdict.KNOWLEDGE}
+    assert found.verdicts == 2
+    assert progress[0] == "drawn: 320 rows to fit, 80 held out"
+    assert progress[1].startswith("drawn: arm 1 of 5, control: seed 1 of 4, ")
+    means = {(each.arm, each.task, each.slice): each for each in found.means}
+    assert {arm for arm, _, _ in means} == {
+        "control",
+        "student",
+        "shuffled",
+        "gaussian",
+        "logits_as_inputs",
+        "teacher",
+    }
+    # This teacher's logits are the truth, and reading them is no harm.
+    assert means["logits_as_inputs", "click", None].mean > means["control", "click", None].mean
+    assert means["teacher", "click", None].std is None
+    sliced = [each for each in found.findings if each.slice == "odd"]
+    assert [each.verdict for each in sliced] == [None, None]
+    assert sliced[0].examples == int((knowing.raw["user"] % 2 == 1).sum())
+
+
+def test_an_ignorant_teacher_gives_no_knowledge(ignorant):
+    found = _analyse(Plan(SURFACE, seeds=4, tuning=1, references=False), ignorant)
+    assert set(_verdicts(found).values()) <= {Verdict.NONE, Verdict.HARM}
+
+
+@pytest.mark.slow
+def test_shuffled_labels_as_a_student_are_practically_never_knowledge(knowing):
+    """Twenty experiments of three seeds each, by real training: at most one false verdict."""
+    short = SURFACE.model_copy(update={"training": SURFACE.training.model_copy(update={"epochs": 6})})
+    judged = group(Arm("impostor", Role.CANDIDATE, short, distil=True, change=shuffled))
+    fitter = Fitter(knowing)
+    trained = {arm.name: train_arm(arm, 60, SETTINGS[:1], knowing, fitter, _silent) for arm in judged.arms()}
+    false = 0
+    for start in range(0, 60, 3):
+        some = {name: [each.predictions[start : start + 3]] for name, each in trained.items()}
+        found = analysis.analyse(short, [judged], [knowing], some, 0.95, None)
+        false += Verdict.KNOWLEDGE in _verdicts(found, "impostor").values()
+    assert false <= 1
+
+
+def test_a_graph_that_is_used_again_gives_the_same_model(knowing):
+    """Weights, optimizer and dropout start anew with every fit, whatever was fitted before."""
+    dropout = SURFACE.model_copy(update={"model": SURFACE.model.model_copy(update={"dropout": 0.2})})
+    fitter = Fitter(knowing)
+    fits = [fitter.fit(_with_seed(dropout, seed), knowing.training, distil=False) for seed in (0, 1, 0)]
+    assert fits[0].hard_loss == fits[2].hard_loss
+    assert fits[0].hard_loss != fits[1].hard_loss
+    for one, other in zip(fits[0].weights, fits[2].weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_distillation_of_weight_zero_is_the_control(knowing):
+    """Same start, batches and steps: the student differs from its control by its losses alone."""
+    tasks = {
+        name: task.model_copy(update={"distil": task.distil.model_copy(update={"weight": 0.0})})
+        for name, task in SURFACE.tasks.items()
+    }
+    surface = SURFACE.model_copy(update={"tasks": tasks, "model": SURFACE.model.model_copy(update={"l2": 0.0})})
+    fitter = Fitter(knowing)
+    found = []
+    for distil in (True, False):
+        fitted = fitter.fit(surface, knowing.training, distil=distil)
+        found.append(fitter.predict(surface, fitted, knowing.evaluation, distil=distil))
+    for task in surface.tasks:
+        np.testing.assert_allclose(found[0][task], found[1][task], rtol=1e-3, atol=1e-3)
+
+
+def test_tuning_takes_for_each_task_what_held_out_rows_prefer(knowing):
+    control = group(student(SURFACE)).control
+    settings = [Setting("learns nothing", rate=1e-6), Setting("as configured")]
+    fitter = Fitter(knowing)
+    trained = train_arm(control, 2, settings, knowing, fitter, _silent)
+    assert trained.chosen == {"click": "as configured", "minutes": "as configured"}
+    assert trained.held_out["as configured"]["click"] < trained.held_out["learns nothing"]["click"]
+    # The untrained heads know the base rate alone.
+    rate = knowing.training["label/click"].mean()
+    entropy = -rate * np.log(rate) - (1 - rate) * np.log(1 - rate)
+    assert trained.held_out["learns nothing"]["click"] == pytest.approx(entropy, abs=0.05)
+    only = train_arm(control, 2, settings[1:], knowing, fitter, _silent)
+    for task in SURFACE.tasks:
+        np.testing.assert_array_equal(only.predictions[1][task], trained.predictions[1][task])
+
+
+def test_the_fitter_fits_as_the_trainer_does(knowing):
+    """The Trainer's own loop, from the same start, comes to about the same loss."""
+    fitted = Fitter(knowing).fit(SURFACE, knowing.training, distil=True)
+    ranker = build(SURFACE, knowing.vocabulary_sizes, knowing.statistics, distil=True)
+    history = training.fit(
+        ranker,
+        SURFACE,
+        training.head_losses(SURFACE, knowing.statistics, distil=True),
+        inputs.in_memory(knowing.training, knowing.fitted, SURFACE.training.batch_size, 0),
+        inputs.in_memory(knowing.training, knowing.held_out, 4096, None),
+    )
+    assert fitted.hard_loss == pytest.approx(min(history["val_hard_loss"]), rel=0.05)
+
+
+def _with_seed(surface: Surface, seed: int) -> Surface:
+    return surface.model_copy(update={"training": surface.training.model_copy(update={"seed": seed})})
+
+
+def test_one_class_only_gives_no_verdict(knowing):
+    plan = Plan(SURFACE, references=False)
+    evaluation = {**knowing.evaluation, "label/click": np.zeros_like(knowing.evaluation["label/click"])}
+    nothing = RunData(**{**vars(knowing), "evaluation": evaluation})
+    rng = np.random.default_rng(0)
+    predictions = {
+        arm.name: [[{task: rng.normal(size=1500) for task in SURFACE.tasks} for _ in range(2)]] for arm in plan.arms()
+    }
+    found = analysis.analyse(SURFACE, plan.groups(), [nothing], predictions, 0.95, None)
+    finding = next(each for each in found.findings if each.task == "click" and each.slice is None)
+    assert finding.verdict is None
+    assert finding.control is None
+    assert finding.note == "no verdict: one class only among 1500 labelled examples"
+    assert {each.mean for each in found.means if each.task == "click"} == {None}
+
+
+def _changed(**update: object) -> Plan:
+    return Plan(**{**vars(Plan(SURFACE)), **update})
+
+
+@pytest.mark.parametrize(
+    ("plan", "runs", "message"),
+    [
+        (_changed(seeds=1), 1, "two seeds or more"),
+        (_changed(), 0, "needs a finished run"),
+        (_changed(tuning=99), 1, "expected 1 to 8 settings, found 99"),
+        (_changed(techniques=(technique("student", SURFACE),)), 1, "two arms are called"),
+        (
+            _changed(techniques=(technique("other", SURFACE.model_copy(update={"tasks": {}})),)),
+            1,
+            "'other': its surface has other tasks",
+        ),
+        (_changed(surface=SURFACE.model_copy(update={"tasks": {}})), 1, "distils nothing"),
+    ],
+)
+def test_a_useless_plan_is_refused(plan, runs, message):
+    with pytest.raises(InputError, match=message):
+        check(plan, runs)

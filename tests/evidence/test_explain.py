@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from evidence.explain import Facts, IdFacts, Labels, TeacherQuality, sentences
+from evidence.result import ExperimentResult, Finding, Mean
+from evidence.verdicts import Verdict
+from schema.surface import Side, TaskKind
+
+LABELS = Labels(fill_rate=0.4, filled=["z1"], bad=0, read=100, quality={"click": TeacherQuality("auc", 0.51)})
+
+
+def _result(verdict: Verdict, shuffled: float = 0.6) -> ExperimentResult:
+    means = [("control", 0.6), ("student", 0.65), ("shuffled", shuffled), ("gaussian", 0.59)]
+    return ExperimentResult(
+        surface="tiny",
+        runs=["one"],
+        seeds=5,
+        settings=["as configured"],
+        confidence=0.95,
+        verdicts=1,
+        clusters=None,
+        tasks={"click": TaskKind.BINARY},
+        arms=[],
+        means=[Mean(arm=arm, task="click", slice=None, mean=mean, std=0.01) for arm, mean in means],
+        findings=[
+            Finding(
+                candidate="student",
+                task="click",
+                slice=None,
+                metric="auc",
+                distilled=True,
+                examples=100,
+                positives=40,
+                verdict=verdict,
+            )
+        ],
+        small_slices=0,
+        seconds=1.0,
+    )
+
+
+def _facts(**update: object) -> Facts:
+    ids = IdFacts("item_id", Side.ITEM, rows_per_id=6.4, new=0.09, known_to_teacher=0.99, read_by_teacher=True)
+    return Facts(**{"target_rows": 1000, "source_rows": 20_000, "labels": LABELS, "ids": [ids], **update})
+
+
+def test_a_sound_setting_is_described_without_warnings():
+    text = "\n".join(sentences(_facts(), _result(Verdict.KNOWLEDGE)))
+    assert "the gain is the teacher's knowledge" in text
+    assert "20,000 training rows, 20.0 times the target's 1,000." in text
+    assert "item_id: 6.4 training rows for each item; 9% of the evaluation examples" in text
+    assert "99% of the evaluation examples are of items that the teacher was trained on." in text
+    assert "40% of the teacher's inputs do not exist on the target and are filled with defaults (z1)." in text
+    assert "the teacher's AUC on the target is 0.5100, worse than the control's 0.6000. That is close to chance" in text
+    assert "trials" not in text
+    assert "under-regularized" not in text
+
+
+def test_what_made_trials_fail_is_said():
+    strange = IdFacts("item_id", Side.ITEM, rows_per_id=2.0, new=0.6, known_to_teacher=0.1, read_by_teacher=True)
+    unread = IdFacts("user_id", Side.USER, rows_per_id=2.0, new=0.0, known_to_teacher=None, read_by_teacher=False)
+    facts = _facts(source_rows=2_000, ids=[strange, unread])
+    text = "\n".join(sentences(facts, _result(Verdict.NONE, shuffled=0.62)))
+    assert "no difference to the control is shown" in text
+    assert "in trials small sources taught little" in text
+    assert "Where the teacher never saw the items, trials showed nothing beyond noise." in text
+    assert "trials with many new users or items failed" in text
+    assert "user_id: the teacher does not read it" in text
+    assert "shuffled soft labels alone move the control by +0.0200" in text
+
+
+def test_no_ids_and_no_source():
+    text = "\n".join(sentences(_facts(source_rows=None, ids=[]), _result(Verdict.REGULARISATION)))
+    assert "the source was not given (--source)" in text
+    assert "students without id embeddings gained nothing" in text
+    assert "not shown to be better than noise" in text
