@@ -19,7 +19,7 @@ from crosskd.terminal import TERMINAL, Exit, seconds
 from schema.errors import InputError
 
 if TYPE_CHECKING:
-    from pipeline.pipeline import Settings
+    from pipeline.settings import Settings
 
 _SAVED_MODEL = "saved_model.pb"
 
@@ -109,8 +109,8 @@ def _only_run_in(root: Path) -> Iterator[None]:
 def _settings(surface: str, examples: Path, teacher: Path, root: Path, extra: list[str]) -> Settings:
     from components.teacher_labeler.fingerprint import fingerprint
     from crosskd.runs import METADATA_FILE
-    from pipeline.pipeline import Settings
     from pipeline.runners import beam_args
+    from pipeline.settings import Settings
     from schema.loader import load_surface
 
     loaded = load_surface(surface_folder(surface))

@@ -12,7 +12,10 @@ from tfx.orchestration.beam.beam_dag_runner import BeamDagRunner
 
 # Beam's DirectRunner downloads a runner binary ("Prism") at run time; this one does not.
 LOCAL_BEAM_RUNNER = "FnApiRunner"
-DEFAULT_BEAM_ARGS = (f"--runner={LOCAL_BEAM_RUNNER}",)
+
+# The in-memory runner starts no container.  An image is named all the same, because without
+# one TFX packs itself into a source distribution for every Beam pipeline, in seconds each.
+DEFAULT_BEAM_ARGS = (f"--runner={LOCAL_BEAM_RUNNER}", "--sdk_container_image=unused-in-process")
 
 
 class Runner(StrEnum):

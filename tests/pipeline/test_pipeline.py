@@ -1,6 +1,7 @@
 import pytest
 
-from pipeline.pipeline import Settings, create_pipeline
+from pipeline.pipeline import create_pipeline
+from pipeline.settings import Settings
 from schema.loader import load_surface
 from tests.e2e import library
 

@@ -1,0 +1,83 @@
+"""The last stage: what may serve is judged, and pushed only then."""
+
+from __future__ import annotations
+
+from tfx import v1 as tfx
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.types import standard_artifacts
+
+from components.blessing_gate.component import BlessingGate
+from components.metrics import extractors
+from components.model_pusher.component import ModelPusher
+from pipeline import resolvers
+from pipeline.eval_config import Baseline, eval_config
+from pipeline.settings import Settings
+from schema.surface import EVAL_SPLIT
+
+GATE = "BlessingGate"
+
+
+def judging(
+    settings: Settings,
+    *,
+    student: tfx.dsl.Channel,
+    control: tfx.dsl.Channel,
+    examples: tfx.dsl.Channel,
+    label_report: tfx.dsl.Channel,
+) -> list[BaseNode]:
+    """Evaluates the student against the last blessed model and the control, decides, and pushes.
+
+    Args:
+      settings: The run's.
+      student: The model under test.
+      control: The same without distillation.
+      examples: Labelled examples; their evaluation split is used.
+      label_report: What the teacher said of them.
+    """
+    last_blessed = tfx.dsl.Resolver(
+        strategy_class=resolvers.LastBlessedBefore,
+        # All models: a channel with the student's producer would be merged with `candidate`.
+        model=tfx.dsl.Channel(type=standard_artifacts.Model),
+        model_blessing=tfx.dsl.Channel(
+            type=standard_artifacts.ModelBlessing, producer_component_id=GATE, output_key="blessing"
+        ),
+        candidate=student,
+    ).with_id("LastBlessed")
+    against_last = _evaluator(settings, Baseline.LAST_BLESSED, examples, student, last_blessed.outputs[resolvers.MODEL])
+    against_control = _evaluator(settings, Baseline.CONTROL, examples, student, control)
+    gate = BlessingGate(
+        # Through the resolver: TFX goes on when a resolver fails, as if nothing had ever been
+        # blessed.  Then this channel is empty, and nothing is judged or pushed.
+        model=last_blessed.outputs[resolvers.CANDIDATE],
+        evaluation=against_last.outputs["evaluation"],
+        control_evaluation=against_control.outputs["evaluation"],
+        label_report=label_report,
+        surface=settings.surface_json,
+    ).with_id(GATE)
+    pusher = ModelPusher(
+        model=student,
+        model_blessing=gate.outputs["blessing"],
+        decision=gate.outputs["decision"],
+        push_destination=tfx.proto.PushDestination(
+            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=settings.serving)
+        ),
+        provenance=settings.origin.model_dump_json(),
+    ).with_id("Pusher")
+    return [last_blessed, against_last, against_control, gate, pusher]
+
+
+def _evaluator(
+    settings: Settings,
+    baseline: Baseline,
+    examples: tfx.dsl.Channel,
+    student: tfx.dsl.Channel,
+    other: tfx.dsl.Channel,
+) -> tfx.components.Evaluator:
+    return tfx.components.Evaluator(
+        examples=examples,
+        model=student,
+        baseline_model=other,
+        eval_config=eval_config(settings.surface, baseline),
+        example_splits=[EVAL_SPLIT],
+        module_path=extractors.__name__,
+    ).with_id(f"Evaluator.{baseline.value}")

@@ -1,0 +1,55 @@
+"""What a run of the pipeline is bound to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from components.model_pusher.provenance import Origin
+from schema.surface import Surface
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a run is bound to; the runners fill it, the pipeline only reads it.
+
+    Attributes:
+      surface: The surface.
+      schema_path: Its TFDV schema.  TFX's cache knows it by path, so the path must
+        change with the content.
+      examples: Folder with `train/` and `eval/`, gzipped TFRecords of tf.Example.
+      teacher: The teacher's SavedModel.
+      teacher_fingerprint: Of its content.
+      root: Where artifacts go.
+      serving: Where a blessed student is pushed, one numbered folder a version.
+      metadata: The SQLite file of ML Metadata.
+      beam_args: Arguments of every Beam pipeline.
+      code_revision: The version control revision of the code, for provenance.
+    """
+
+    surface: Surface
+    schema_path: str
+    examples: str
+    teacher: str
+    teacher_fingerprint: str
+    root: str
+    serving: str
+    metadata: str
+    beam_args: Sequence[str]
+    code_revision: str | None = None
+
+    @property
+    def origin(self) -> Origin:
+        """What a pushed model's provenance says of the run that made it."""
+        return Origin(
+            surface=self.surface.name,
+            teacher_fingerprint=self.teacher_fingerprint,
+            git_revision=self.code_revision,
+            teacher=self.teacher,
+            examples=self.examples,
+        )
+
+    @property
+    def surface_json(self) -> str:
+        """The surface as components take it."""
+        return self.surface.model_dump_json(by_alias=True)

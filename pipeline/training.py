@@ -1,0 +1,51 @@
+"""The second stage: student and control, alike in all but distillation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tfx import v1 as tfx
+from tfx.dsl.components.base.base_node import BaseNode
+
+from components.code import code_version
+from models.trainer import Arm
+from pipeline.labelling import Labelling
+from pipeline.settings import Settings
+from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
+
+# The code that Transform and Trainer run by import path, which is all that TFX's cache knows.
+_CODE = ("models", "schema")
+
+
+@dataclass(frozen=True)
+class Training:
+    """The nodes of this stage, and the two models."""
+
+    nodes: list[BaseNode]
+    student: tfx.dsl.Channel
+    control: tfx.dsl.Channel
+
+
+def training(settings: Settings, labelled: Labelling) -> Training:
+    """Transforms the labelled examples and trains both arms on them."""
+    transform = tfx.components.Transform(
+        examples=labelled.examples,
+        schema=labelled.schema,
+        preprocessing_fn="models.preprocessing.preprocessing_fn",
+        custom_config={"surface": settings.surface_json, "code": code_version(*_CODE)},
+        disable_statistics=True,
+    )
+    transform.add_upstream_node(labelled.guard)
+    student, control = (_trainer(settings, arm, transform) for arm in (Arm.STUDENT, Arm.CONTROL))
+    return Training([transform, student, control], student.outputs["model"], control.outputs["model"])
+
+
+def _trainer(settings: Settings, arm: Arm, transform: BaseNode) -> BaseNode:
+    return tfx.components.Trainer(
+        run_fn="models.trainer.run_fn",
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        train_args=tfx.proto.TrainArgs(splits=[TRAIN_SPLIT]),
+        eval_args=tfx.proto.EvalArgs(splits=[EVAL_SPLIT]),
+        custom_config={"surface": settings.surface_json, "arm": arm.value, "code": code_version(*_CODE)},
+    ).with_id(f"Trainer.{arm.value}")
