@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from crosskd.terminal import TERMINAL, Exit
+from crosskd.terminal import TERMINAL, VERDICT_MARKS, Exit
 from schema.errors import InputError
 from schema.surface import EVAL_SPLIT
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _MAIN_METRICS = ("auc", "r2")
 _METRIC_NUMBERS = ("examples", "control", "student", "change", "teacher", "last blessed")
-_MARKS = {"pass": "[green]pass[/]", "fail": "[red]FAIL[/]", "not_judged": "[yellow]not judged[/]"}
 
 
 class Push(BaseModel):
@@ -56,10 +55,17 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Show the newest run: metrics of all models, every gate, the decision, the push."""
-    with TERMINAL.noise_to(_log_of(root)):
-        summary = summarize(root)
+    summary = quiet_summary(root)
     print_summary(summary, as_json)
     raise typer.Exit(Exit.OK if summary.decision.blessed else Exit.NOT_BLESSED)
+
+
+def quiet_summary(root: Path) -> Summary:
+    """`summarize`, with what libraries print in a log."""
+    if not root.is_dir():
+        raise InputError(f"{root}: no such folder. Expected the --root of a `crosskd run`.")
+    with TERMINAL.noise_to(root / "logs" / "summary.log"):
+        return summarize(root)
 
 
 def summarize(root: Path) -> Summary:
@@ -106,17 +112,11 @@ def print_summary(summary: Summary, as_json: bool) -> None:
     out.print(_metrics_table(summary))
     out.print(_gates_table(summary.decision))
     for check in summary.decision.checks:
-        out.print(f"{_MARKS[check.verdict.value]}  {check.name}: {check.sentence}", highlight=False)
+        out.print(f"{VERDICT_MARKS[check.verdict.value]}  {check.name}: {check.sentence}", highlight=False)
     out.print()
     style = "bold green" if summary.decision.blessed else "bold red"
     out.print(summary.decision.sentence, style=style, markup=False, highlight=False)
     out.print(_push_sentence(summary.push), markup=False, highlight=False, soft_wrap=True)
-
-
-def _log_of(root: Path) -> Path:
-    if not root.is_dir():
-        raise InputError(f"{root}: no such folder. Expected the --root of a `crosskd run`.")
-    return root / "logs" / "summary.log"
 
 
 def _teacher_metrics(labels: LabelReport) -> dict[str, float | None]:
@@ -170,7 +170,7 @@ def _gates_table(decision: Decision) -> Table:
             gate.metric,
             gate.slice_key or gate.slice or "overall",
             "" if absolute else gate.kind.value.replace("_", " "),
-            _MARKS[gate.verdict.value],
+            VERDICT_MARKS[gate.verdict.value],
             f">= {gate.bound:.4f}" if absolute else f">= {gate.bound:+.4f}",
             _found(gate),
         )

@@ -18,6 +18,10 @@ from rich.console import Console
 _FILE_WIDTH = 120
 
 
+# How a gate's verdict looks, by its name.
+VERDICT_MARKS = {"pass": "[green]pass[/]", "fail": "[red]FAIL[/]", "not_judged": "[yellow]not judged[/]"}
+
+
 class Exit(IntEnum):
     """Exit codes of every command."""
 

@@ -15,7 +15,9 @@ def crosskd(*arguments: object) -> subprocess.CompletedProcess:
     return subprocess.run([CROSSKD, *map(str, arguments)], capture_output=True, text=True, timeout=120)
 
 
-@pytest.mark.parametrize("command", [[], ["world"], ["world", "simulated"], ["train-teacher"], ["run"], ["summary"]])
+@pytest.mark.parametrize(
+    "command", [[], ["world"], ["world", "simulated"], ["train-teacher"], ["run"], ["summary"], ["gate"], ["demo"]]
+)
 def test_every_command_has_help(command):
     done = crosskd(*command, "--help")
     assert done.returncode == 0

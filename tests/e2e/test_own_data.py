@@ -120,6 +120,14 @@ def test_progress_goes_to_standard_error_and_noise_to_a_log(first, case):
     assert any(log.stat().st_size > 10_000 for log in (case.root / "logs").glob("*.log"))
 
 
+def test_the_gate_explains_itself(first, case):
+    done = crosskd("gate", "--root", case.root, "--explain")
+    assert done.returncode == 0
+    assert done.stdout.startswith(first[1]["decision"]["sentence"])
+    for gate in first[1]["decision"]["gates"]:
+        assert gate["sentence"] in done.stdout
+
+
 def test_a_second_run_uses_every_cached_node_and_pushes_nothing(first, second, case):
     nodes = second[1]["nodes"]
     executed = {node for node, state in nodes.items() if state != "CACHED"}
