@@ -1,0 +1,1 @@
+"""One script a claim; each measures ratios in one run and writes one JSON."""

@@ -1,0 +1,162 @@
+"""How much the Evaluator costs beside one plain pass of the model over the same rows.
+
+Claim (docs/results.md): judging a student takes less than half of what the Evaluator takes
+with TFMA's own extractors and metrics, without dropping a check.
+
+    python -m benchmarks.evaluation --root runs/demo/homepage --json OUT
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import tensorflow as tf
+import typer
+from google.protobuf import json_format
+from tensorflow_model_analysis.proto import config_pb2
+from tfx.components.evaluator.executor import Executor
+from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
+from tfx.types import artifact_utils, standard_artifacts
+
+from components.metrics import extractors
+from crosskd.runs import Run, newest_run
+from crosskd.terminal import TERMINAL
+from models.export import EXAMPLES_INPUT, SIGNATURE
+from pipeline.eval_config import Baseline, eval_config
+from pipeline.runners import beam_args
+from schema.loader import load_surface
+from schema.surface import EVAL_SPLIT, Surface, TaskKind
+
+_BATCH = 512
+
+
+def main(
+    root: Annotated[Path, typer.Option(help="Root of a finished `crosskd run`.")] = Path("runs/demo/homepage"),
+    surface: Annotated[Path, typer.Option(help="Its surface folder.")] = Path("schema/homepage"),
+    out: Annotated[Path, typer.Option("--json", help="Where the figures go.")] = Path(
+        "benchmarks/results/evaluation.json"
+    ),
+) -> None:
+    """Measure the Evaluator against a plain pass and against TFMA's own way."""
+    run, loaded = newest_run(root), load_surface(surface).surface
+    figures = measure(run, loaded)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(figures, indent=2) + "\n")
+    TERMINAL.json(figures)
+
+
+def measure(run: Run, surface: Surface) -> dict[str, float]:
+    """Seconds of each way, in one process and one run, and their ratios."""
+    student, control = (_model(run, arm) for arm in ("student", "control"))
+    examples = _examples(run)
+    rows = _rows(examples)
+    _plain_pass(student, rows[: 4 * _BATCH])  # tracing and loading are not what is compared
+    seconds = {
+        "plain_pass": _timed(lambda: _plain_pass(student, rows)),
+        "evaluator": _timed(lambda: _evaluate(surface, student, examples, None)),
+        "evaluator_with_baseline": _timed(lambda: _evaluate(surface, student, examples, control)),
+        "usual_evaluator": _timed(lambda: _evaluate_as_usual(surface, student, examples, None)),
+        "usual_evaluator_with_baseline": _timed(lambda: _evaluate_as_usual(surface, student, examples, control)),
+    }
+    return {
+        "rows": float(len(rows)),
+        **{f"seconds_{name}": round(value, 2) for name, value in seconds.items()},
+        "ratio_to_plain_pass": round(seconds["evaluator"] / seconds["plain_pass"], 2),
+        "ratio_to_plain_pass_with_baseline": round(seconds["evaluator_with_baseline"] / seconds["plain_pass"], 2),
+        "ratio_to_usual": round(seconds["evaluator"] / seconds["usual_evaluator"], 3),
+        "ratio_to_usual_with_baseline": round(
+            seconds["evaluator_with_baseline"] / seconds["usual_evaluator_with_baseline"], 3
+        ),
+    }
+
+
+def _timed(work: Callable[[], None]) -> float:
+    started = time.monotonic()
+    work()
+    return time.monotonic() - started
+
+
+def _output(run: Run, node: str, key: str) -> str:
+    found = run.output(node, key)
+    if found is None:
+        raise SystemExit(f"the run under --root has no output {key!r} of {node}; finish a `crosskd run` first")
+    return found[0]
+
+
+def _model(run: Run, arm: str) -> standard_artifacts.Model:
+    artifact = standard_artifacts.Model()
+    artifact.uri = _output(run, f"Trainer.{arm}", "model")
+    return artifact
+
+
+def _examples(run: Run) -> standard_artifacts.Examples:
+    artifact = standard_artifacts.Examples()
+    artifact.uri = _output(run, "TeacherLabeler", "labelled_examples")
+    artifact.split_names = artifact_utils.encode_split_names([EVAL_SPLIT])
+    return artifact
+
+
+def _rows(examples: standard_artifacts.Examples) -> list[bytes]:
+    files = sorted(map(str, (Path(examples.uri) / f"Split-{EVAL_SPLIT}").glob("*.gz")))
+    return list(tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator())
+
+
+def _plain_pass(model: standard_artifacts.Model, rows: list[bytes]) -> None:
+    signature = tf.saved_model.load(f"{model.uri}/Format-Serving").signatures[SIGNATURE]
+    for batch in _batches(rows):
+        signature(**{EXAMPLES_INPUT: tf.constant(batch)})
+
+
+def _batches(rows: list[bytes]) -> Iterator[list[bytes]]:
+    for start in range(0, len(rows), _BATCH):
+        yield rows[start : start + _BATCH]
+
+
+def _evaluate(surface: Surface, student: Any, examples: Any, control: Any) -> None:
+    _run_executor(eval_config(surface, Baseline.CONTROL), extractors.__name__, student, examples, control)
+
+
+def _evaluate_as_usual(surface: Surface, student: Any, examples: Any, control: Any) -> None:
+    """TFMA's own extractors and metrics.
+
+    Only binary tasks: TFMA has no way to leave out the rows whose label is absent.
+    """
+    tasks = {name: task for name, task in surface.tasks.items() if task.kind is TaskKind.BINARY}
+    metrics = [config_pb2.MetricConfig(class_name=name) for name in ("AUC", "Calibration", "ExampleCount")]
+    config = config_pb2.EvalConfig()
+    config.CopyFrom(eval_config(surface, Baseline.CONTROL))
+    del config.metrics_specs[:], config.model_specs[:]
+    labels = {name: task.label for name, task in tasks.items()}
+    config.model_specs.append(config_pb2.ModelSpec(signature_name=SIGNATURE, label_keys=labels))
+    config.metrics_specs.append(config_pb2.MetricsSpec(output_names=list(tasks), metrics=metrics))
+    _run_executor(config, None, student, examples, control)
+
+
+def _run_executor(config: config_pb2.EvalConfig, module: str | None, student: Any, examples: Any, control: Any) -> None:
+    folder = Path(tempfile.mkdtemp())
+    try:
+        evaluation, blessing = standard_artifacts.ModelEvaluation(), standard_artifacts.ModelBlessing()
+        evaluation.uri, blessing.uri = str(folder / "evaluation"), str(folder / "blessing")
+        inputs = {"examples": [examples], "model": [student], **({"baseline_model": [control]} if control else {})}
+        context = BaseBeamExecutor.Context(beam_pipeline_args=beam_args([]), tmp_dir=str(folder / "tmp"))
+        Executor(context).Do(
+            inputs,
+            {"evaluation": [evaluation], "blessing": [blessing]},
+            {
+                "eval_config": json_format.MessageToJson(config),
+                "example_splits": json.dumps([EVAL_SPLIT]),
+                "module_path": module,
+            },
+        )
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    typer.run(main)
