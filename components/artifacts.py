@@ -30,3 +30,12 @@ class GateDecision(Artifact):
     """
 
     TYPE_NAME = "GateDecision"
+
+
+class ServingReport(Artifact):
+    """Whether the student can be served, and how it compares: one file, ``report.json``.
+
+    Read it with `components.serving_validator.report.read`.
+    """
+
+    TYPE_NAME = "ServingReport"

@@ -252,6 +252,27 @@ class Training(_Strict):
     seed: int = 0
 
 
+class Serving(_Strict):
+    """What is asked of a student as a server meets it, beside the quality of what it predicts.
+
+    Attributes:
+      requests: Examples of the evaluation split that are sent as requests.
+      batch_sizes: Requests per call whose latency is measured.
+      rounds: How often student and other models are measured in turn; the ratio of two
+        models' p99 is the median over the rounds.
+      calls: Calls per model in each round; p99 is taken over them.
+      max_p99_ratio_vs_control: Most that the student's p99 may be, relative to the control's.
+      max_p99_ratio_vs_last_blessed: The same, relative to the last blessed model's.
+    """
+
+    requests: PositiveInt = 256
+    batch_sizes: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (1, 16, 128)
+    rounds: PositiveInt = 11
+    calls: PositiveInt = 100
+    max_p99_ratio_vs_control: Annotated[float, Field(gt=0)] = 1.25
+    max_p99_ratio_vs_last_blessed: Annotated[float, Field(gt=0)] = 1.5
+
+
 class Surface(_Strict):
     """One surface, complete.  `schema.loader.load_surface` reads it and checks it whole.
 
@@ -263,6 +284,7 @@ class Surface(_Strict):
         source domain, on which the reference teacher is trained).
       non_serving_heads: Heads that learn soft labels and are never exported.
       slices: Parts of the evaluation data that are reported and may be gated.
+      serving: What is asked of the student beside its quality.
       group: Column that tells which examples were ranked together (a request) or depend on
         each other (a user): ranking metrics are computed per group, and confidence
         intervals take the groups, not the examples, as independent.
@@ -277,6 +299,7 @@ class Surface(_Strict):
     group: str | None = None
     model: Model = Model()
     training: Training = Training()
+    serving: Serving = Serving()
 
     def distillations(self) -> dict[str, Distillation]:
         """All distillations, keyed by the name of the task or non-serving head."""

@@ -1,0 +1,1 @@
+"""ServingValidator: whether a student can serve, found out by serving it."""

@@ -1,0 +1,84 @@
+"""ServingValidator: an InfraBlessing without Docker or Kubernetes."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import channel_utils, standard_artifacts
+from tfx.types.channel import BaseChannel
+
+from components.artifacts import ServingReport
+from components.code import code_version
+from components.serving_validator.executor import Executor
+from components.serving_validator.requirements import requirements_of
+from components.serving_validator.spec import ServingValidatorSpec
+from schema.errors import InputError
+from schema.surface import Surface
+
+
+class ServingValidator(base_component.BaseComponent):
+    """A component that serves the student in a fresh process and compares it with its control.
+
+    It checks that the student loads as servers load it, answers as the evaluation does,
+    refuses malformed requests and lives on, holds nothing of its training, and is not slower
+    than it may be.  A student that fails is not blessed; the run goes on, so that the
+    BlessingGate says so among everything else.
+
+    Component `outputs` contains:
+
+     - `blessing`: `standard_artifacts.InfraBlessing`, as TFX's InfraValidator writes it, with
+       the model it is about, that model's content fingerprint, and a sentence.
+     - `report`: `components.artifacts.ServingReport`.
+
+    Example:
+      ```python
+      validator = ServingValidator(
+          model=student.outputs["model"],
+          control=control.outputs["model"],
+          examples=labeler.outputs["labelled_examples"],
+          baseline_model=last_blessed.outputs["model"],
+          surface=surface.model_dump_json(by_alias=True),
+      )
+      ```
+    """
+
+    SPEC_CLASS = ServingValidatorSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(
+        self,
+        model: BaseChannel,
+        control: BaseChannel,
+        examples: BaseChannel,
+        surface: str,
+        baseline_model: BaseChannel | None = None,
+    ) -> None:
+        """Constructs the component.
+
+        Args:
+          model: Channel of `standard_artifacts.Model`: the student.
+          control: The same: its control.
+          examples: Channel of `standard_artifacts.Examples` with an eval split; labels are
+            taken off before its examples are sent as requests.
+          surface: A `schema.surface.Surface` as JSON.
+          baseline_model: Channel of `standard_artifacts.Model`: the last blessed model, to
+            compare latency with; may resolve to none.
+
+        Raises:
+          InputError: `surface` is not a surface.
+        """
+        try:
+            requirements = requirements_of(Surface.model_validate_json(surface))
+        except ValidationError as error:
+            raise InputError(f"ServingValidator: surface: expected a Surface as JSON: {error}") from error
+        spec = ServingValidatorSpec(
+            model=model,
+            control=control,
+            examples=examples,
+            baseline_model=baseline_model,
+            requirements=requirements.model_dump_json(),
+            code=code_version("components.serving_validator", "components.model_pusher"),
+            blessing=channel_utils.as_channel([standard_artifacts.InfraBlessing()]),
+            report=channel_utils.as_channel([ServingReport()]),
+        )
+        super().__init__(spec=spec)

@@ -1,0 +1,133 @@
+"""Validates a student by serving it, and writes report and blessing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from absl import logging
+from tfx import types
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+from tfx.utils import io_utils, path_utils
+
+from components.blessing_gate.decision import Check, Verdict
+from components.model_pusher.agreement import FINGERPRINT_PROPERTY, InfraBlessingFiles
+from components.model_pusher.content import content_fingerprint
+from components.serving_validator import judge, spec
+from components.serving_validator.graph import ModelGraph, read_graph
+from components.serving_validator.report import CONTROL, LAST_BLESSED, STUDENT, Cost, ServingReport, write
+from components.serving_validator.requests import read_requests
+from components.serving_validator.requirements import Requirements
+from components.serving_validator.trial import Trial, serve
+from schema.errors import InputError
+
+Artifacts = dict[str, list[types.Artifact]]
+
+
+class Executor(base_executor.BaseExecutor):
+    """Executor of ServingValidator."""
+
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
+        """Validates the student.
+
+        A student that cannot be served fails its checks instead of raising, so that there is
+        a report to read; nothing is blessed then.
+
+        Args:
+          input_dict: model, control, examples, and optionally baseline_model.
+          output_dict: blessing and report.
+          exec_properties: requirements, as JSON.
+
+        Raises:
+          InputError: The control cannot be read, or there is no example to make a request of.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        requirements = Requirements.model_validate_json(exec_properties[spec.REQUIREMENTS_KEY])
+        model = artifact_utils.get_single_instance(input_dict[spec.MODEL_KEY])
+        model_dirs = {STUDENT: _model_dir(model), CONTROL: _model_dir(input_dict[spec.CONTROL_KEY][0])}
+        for last_blessed in input_dict.get(spec.BASELINE_KEY, []):
+            model_dirs[LAST_BLESSED] = _model_dir(last_blessed)
+        example_uris = [artifact.uri for artifact in input_dict[spec.EXAMPLES_KEY]]
+        report = validate(model_dirs, example_uris, requirements, model.uri)
+        logging.info(report.sentence)
+        write(artifact_utils.get_single_uri(output_dict[spec.REPORT_KEY]), report)
+        write_blessing(artifact_utils.get_single_instance(output_dict[spec.BLESSING_KEY]), model, report)
+
+
+def validate(
+    model_dirs: dict[str, str], example_uris: list[str], requirements: Requirements, model_uri: str
+) -> ServingReport:
+    """Checks the student's files, has it served, and judges.
+
+    Args:
+      model_dirs: SavedModels: `student`, `control`, and `last_blessed` where there is one.
+      example_uris: Folders of Examples artifacts.
+      requirements: What the surface asks.
+      model_uri: The student's artifact, for the report.
+
+    Raises:
+      InputError: The control cannot be read, or there is no example to make a request of.
+    """
+    requests = read_requests(example_uris, requirements)
+    others = {name: read_graph(path) for name, path in model_dirs.items() if name != STUDENT}
+    checks: list[Check] = []
+    trial, graphs, fingerprint = Trial(), others, ""
+    try:
+        student = read_graph(model_dirs[STUDENT])
+        fingerprint = content_fingerprint(model_dirs[STUDENT])
+        graphs = {STUDENT: student, **others}
+        checks += judge.graph_checks(student, others[CONTROL], requirements)
+        trial = serve(model_dirs[STUDENT], _others(model_dirs, requirements), requests, requirements)
+        checks += judge.trial_checks(trial, requirements)
+    except InputError as error:
+        checks.append(Check(name="files", verdict=Verdict.FAIL, sentence=str(error)))
+    return ServingReport(
+        surface=requirements.surface,
+        blessed=all(check.verdict is Verdict.PASS for check in checks),
+        sentence=judge.sentence(checks),
+        model=model_uri,
+        model_fingerprint=fingerprint,
+        requests=len(requests.stripped),
+        checks=tuple(checks),
+        models=_costs(graphs, trial),
+        latencies=tuple(judge.latencies(trial, requirements)),
+    )
+
+
+def write_blessing(blessing: types.Artifact, model: types.Artifact, report: ServingReport) -> None:
+    """Writes a blessing as TFX's InfraValidator does, and of which model it is.
+
+    Args:
+      blessing: The InfraBlessing to fill.
+      model: The model it is about.
+      report: What was found.
+    """
+    name = InfraBlessingFiles.yes if report.blessed else InfraBlessingFiles.no
+    blessing.set_string_custom_property("current_model", model.uri)
+    blessing.set_int_custom_property("current_model_id", model.id)
+    blessing.set_string_custom_property(FINGERPRINT_PROPERTY, report.model_fingerprint)
+    blessing.set_string_custom_property(spec.SENTENCE_PROPERTY, report.sentence)
+    io_utils.write_string_file(f"{blessing.uri.rstrip('/')}/{name}", "")
+    blessing.set_int_custom_property("blessed", int(report.blessed))
+
+
+def _others(model_dirs: dict[str, str], requirements: Requirements) -> dict[str, tuple[str, float]]:
+    serving = requirements.serving
+    limits = {CONTROL: serving.max_p99_ratio_vs_control, LAST_BLESSED: serving.max_p99_ratio_vs_last_blessed}
+    return {name: (path, limits[name]) for name, path in model_dirs.items() if name in limits}
+
+
+def _costs(graphs: dict[str, ModelGraph], trial: Trial) -> dict[str, Cost]:
+    loaded = {**(trial.others or {}), **({STUDENT: trial.loaded} if trial.loaded else {})}
+    return {
+        name: Cost(
+            megabytes=graph.megabytes,
+            load_seconds=loaded[name].load_seconds if name in loaded else None,
+            first_request_seconds=loaded[name].first_request_seconds if name in loaded else None,
+        )
+        for name, graph in graphs.items()
+    }
+
+
+def _model_dir(model: types.Artifact) -> str:
+    return str(path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model)))

@@ -1,0 +1,152 @@
+"""What is in a SavedModel, read from its files without loading it."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorflow.core.framework import node_def_pb2
+from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2, trackable_object_graph_pb2
+from tfx.dsl.io import fileio
+
+from components.model_pusher.content import files_of
+from schema.errors import InputError
+
+# The inputs of the parsing ops that name columns, and the attributes of those that name them there.
+_PARSERS = ("ParseExample", "ParseSingleExample", "ParseSequenceExample")
+_INTERNAL_SIGNATURE = "__saved_model_init_op"
+_OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
+
+Tensors = dict[str, tuple[str, tuple[int | None, ...] | None]]
+
+
+@dataclass(frozen=True)
+class Signature:
+    """Inputs and outputs of a signature: type and shape by name."""
+
+    inputs: Tensors
+    outputs: Tensors
+
+
+@dataclass(frozen=True)
+class ModelGraph:
+    """What a server gets.
+
+    Attributes:
+      signatures: By name.
+      names: Every name in it: nodes, functions, their arguments, variables.
+      parsed: Columns that are parsed out of tf.Examples.
+      shapes: How many variables there are of each type and shape.
+      megabytes: Size of all files, 10^6 bytes each.
+    """
+
+    signatures: dict[str, Signature]
+    names: frozenset[str]
+    parsed: frozenset[str]
+    shapes: Counter[str]
+    megabytes: float
+
+
+def read_graph(model_dir: str) -> ModelGraph:
+    """Reads a SavedModel.
+
+    Raises:
+      InputError: There is none, none with the tag `serve`, or it is damaged.
+    """
+    meta_graph = _read_meta_graph(f"{model_dir}/{tf.saved_model.SAVED_MODEL_FILENAME_PB}")
+    shapes, variables = _read_variables(f"{model_dir}/{tf.saved_model.VARIABLES_DIRECTORY}/variables")
+    nodes = list(_nodes(meta_graph))
+    functions = [function.signature for function in meta_graph.graph_def.library.function]
+    names = {node.name for node in nodes} | {function.name for function in functions} | set(variables)
+    names |= {argument.name for function in functions for argument in [*function.input_arg, *function.output_arg]}
+    return ModelGraph(
+        signatures={
+            name: Signature(_tensors(found.inputs), _tensors(found.outputs))
+            for name, found in meta_graph.signature_def.items()
+            if name != _INTERNAL_SIGNATURE
+        },
+        names=frozenset(names),
+        parsed=frozenset(_parsed(meta_graph)),
+        shapes=shapes,
+        megabytes=sum(_size(f"{model_dir}/{name}") for name in files_of(model_dir)) / 1e6,
+    )
+
+
+def _read_meta_graph(path: str) -> meta_graph_pb2.MetaGraphDef:
+    if not fileio.exists(path):
+        raise InputError(f"{path}: expected a SavedModel, found no such file")
+    with fileio.open(path, "rb") as file:
+        content = file.read()
+    try:
+        saved_model = saved_model_pb2.SavedModel.FromString(content)
+    except DecodeError as error:
+        raise InputError(f"{path}: expected a SavedModel, found a damaged file ({error})") from error
+    for meta_graph in saved_model.meta_graphs:
+        if tf.saved_model.SERVING in meta_graph.meta_info_def.tags:
+            return meta_graph
+    tags = [sorted(meta_graph.meta_info_def.tags) for meta_graph in saved_model.meta_graphs]
+    raise InputError(f"{path}: expected a graph with the tag {tf.saved_model.SERVING!r}, found the tags {tags}")
+
+
+def _read_variables(prefix: str) -> tuple[Counter[str], list[str]]:
+    """Types and shapes, and the names that variables had when the model was built."""
+    if not fileio.exists(f"{prefix}.index"):
+        return Counter(), []
+    try:
+        reader = tf.train.load_checkpoint(prefix)
+        dtypes, shapes = reader.get_variable_to_dtype_map(), reader.get_variable_to_shape_map()
+        content = reader.get_tensor(_OBJECT_GRAPH) if _OBJECT_GRAPH in shapes else b""
+    except tf.errors.OpError as error:
+        raise InputError(f"{prefix}: expected the variables of a SavedModel, but {error.message}") from error
+    keys = [key for key in shapes if key != _OBJECT_GRAPH]
+    objects = trackable_object_graph_pb2.TrackableObjectGraph.FromString(content)
+    names = [attribute.full_name for node in objects.nodes for attribute in node.attributes]
+    return Counter(f"{dtypes[key].name} {shapes[key]}" for key in keys), [*names, *keys]
+
+
+def _size(path: str) -> int:
+    with fileio.open(path, "rb") as file:
+        file.seek(0, os.SEEK_END)
+        return int(file.tell())
+
+
+def _nodes(meta_graph: meta_graph_pb2.MetaGraphDef) -> Iterator[node_def_pb2.NodeDef]:
+    yield from meta_graph.graph_def.node
+    for function in meta_graph.graph_def.library.function:
+        yield from function.node_def
+
+
+def _tensors(infos: dict[str, meta_graph_pb2.TensorInfo]) -> Tensors:
+    found: Tensors = {}
+    for name, info in infos.items():
+        shape = tf.TensorShape(info.tensor_shape)
+        found[name] = (tf.as_dtype(info.dtype).name, None if shape.rank is None else tuple(shape.as_list()))
+    return found
+
+
+def _parsed(meta_graph: meta_graph_pb2.MetaGraphDef) -> Iterator[str]:
+    """Columns named in parsing ops: in string constants that they read, or in their attributes."""
+    graphs = [meta_graph.graph_def.node, *(each.node_def for each in meta_graph.graph_def.library.function)]
+    for nodes in graphs:
+        by_name = {node.name: node for node in nodes}
+        for node in nodes:
+            if not node.op.startswith(_PARSERS):
+                continue
+            for attribute in node.attr.values():
+                yield from (value.decode() for value in attribute.list.s)
+            for source in (by_name.get(each.split(":")[0]) for each in node.input):
+                if (
+                    source is not None
+                    and source.op == "Const"
+                    and source.attr["dtype"].type == tf.string.as_datatype_enum
+                ):
+                    yield from _strings(source)
+
+
+def _strings(constant: node_def_pb2.NodeDef) -> Iterator[str]:
+    values = tf.make_ndarray(constant.attr["value"].tensor)
+    yield from (value.decode(errors="replace") for value in values.reshape(-1))

@@ -1,0 +1,199 @@
+"""Judges a student's graph and its trial: pure functions of what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from components.blessing_gate.decision import Check, Verdict
+from components.serving_validator.graph import ModelGraph, Signature, Tensors
+from components.serving_validator.latency import percentile_ratio
+from components.serving_validator.report import STUDENT, Latency
+from components.serving_validator.requirements import Requirements
+from components.serving_validator.sessions import SIGNATURE
+from components.serving_validator.trial import Trial
+from schema.surface import SOFT_LABEL_PREFIX
+
+TOLERANCE = 1e-5
+# How `models.ranker` names distillation heads.
+_DISTILLATION_PREFIX = "distillation_"
+_OTHER_NAMES = {"control": "the control", "last_blessed": "the last blessed model"}
+
+
+def graph_checks(student: ModelGraph, control: ModelGraph, requirements: Requirements) -> Iterator[Check]:
+    """What can be seen without loading: signature, leftovers of training, variables."""
+    yield _check("signature", *_signature_problems(student, control, requirements), passed=_signature_text(student))
+    leftovers = sorted(_leftovers(student, requirements))
+    yield _check(
+        "no leftovers of training",
+        *(f"The student's export still holds {each}." for each in leftovers[:5]),
+        passed="The graph holds no distillation head, label or teacher input.",
+    )
+    more = student.shapes - control.shapes
+    fewer = control.shapes - student.shapes
+    differing = [f"{count} more of {shape}" for shape, count in sorted(more.items())]
+    differing += [f"{count} fewer of {shape}" for shape, count in sorted(fewer.items())]
+    yield _check(
+        "same variables",
+        *([f"The student serves other variables than the control: {', '.join(differing[:5])}."] if differing else []),
+        passed=f"The student serves as many variables of each shape as the control, {sum(student.shapes.values())}.",
+    )
+
+
+def _signature_problems(student: ModelGraph, control: ModelGraph, requirements: Requirements) -> Iterator[str]:
+    found, expected = student.signatures, control.signatures
+    if sorted(found) != sorted(expected):
+        yield f"The student has the signatures {sorted(found)}, the control {sorted(expected)}."
+    for name in sorted(set(found) & set(expected)):
+        yield from _differences(name, "inputs", found[name].inputs, expected[name].inputs)
+        yield from _differences(name, "outputs", found[name].outputs, expected[name].outputs)
+    served = found.get(SIGNATURE, Signature({}, {}))
+    if set(served.outputs) != set(requirements.tasks):
+        yield f"Expected the outputs {sorted(requirements.tasks)}, found {sorted(served.outputs)}."
+    if list(served.inputs.values()) != [("string", (None,))]:
+        yield f"Expected one input of serialized tf.Examples, string [batch], found {served.inputs}."
+
+
+def _differences(signature: str, what: str, found: Tensors, expected: Tensors) -> Iterator[str]:
+    for name in sorted(set(found) | set(expected)):
+        if found.get(name) != expected.get(name):
+            theirs = " and ".join(f"the {who} {_shown(each.get(name))}" for who, each in _named(found, expected))
+            yield f"Signature {signature}, {what}, {name}: {theirs}."
+
+
+def _named(found: Tensors, expected: Tensors) -> list[tuple[str, Tensors]]:
+    return [("student has", found), ("control has", expected)]
+
+
+def _shown(tensor: tuple[str, tuple[int | None, ...] | None] | None) -> str:
+    return "none" if tensor is None else f"{tensor[0]} {list(tensor[1]) if tensor[1] is not None else 'of any shape'}"
+
+
+def _signature_text(student: ModelGraph) -> str:
+    outputs = student.signatures[SIGNATURE].outputs if SIGNATURE in student.signatures else {}
+    return f"The signature is the control's: serialized examples to {', '.join(sorted(outputs))}."
+
+
+def _leftovers(student: ModelGraph, requirements: Requirements) -> Iterator[str]:
+    """Names and columns that have no place in a served model."""
+    for name in student.names:
+        if _DISTILLATION_PREFIX in name.lower():
+            yield f"a distillation head ({name})"
+        elif SOFT_LABEL_PREFIX in name:
+            yield f"a soft label ({name})"
+    inputs = {name for signature in student.signatures.values() for name in signature.inputs}
+    for column in student.parsed | (inputs & set(requirements.labels)):
+        if column in requirements.labels or column.startswith(SOFT_LABEL_PREFIX):
+            yield f"the input {column}, a label that does not exist when serving"
+        elif column not in requirements.features:
+            yield f"the input {column}, which is no feature of the surface"
+
+
+def trial_checks(trial: Trial, requirements: Requirements) -> Iterator[Check]:
+    """What came of serving: as many checks as the process came to."""
+    if trial.failure:
+        sentence = f"Serving the student failed while {trial.stage}: {trial.failure}."
+        yield Check(name="serving", verdict=Verdict.FAIL, sentence=sentence)
+    if trial.loaded:
+        yield _check("loading", passed="The student loads into a session, in a fresh process.")
+    if trial.predictions:
+        yield from _prediction_checks(trial.predictions, requirements)
+    if trial.answers is not None:
+        yield _malformed_check(trial)
+    for row in latencies(trial, requirements):
+        yield _latency_check(row)
+
+
+def _prediction_checks(predictions: dict[str, np.ndarray], requirements: Requirements) -> Iterator[Check]:
+    tasks = [task for task in requirements.tasks if f"session/{task}" in predictions]
+    problems, worst = [], 0.0
+    for task in tasks:
+        served = predictions[f"session/{task}"]
+        if not np.all(np.isfinite(served)):
+            problems.append(f"{task}: {np.sum(~np.isfinite(served))} of {served.size} predictions are not finite.")
+            continue
+        for way, text in (("eager", "tf.saved_model.load"), ("evaluation", "the evaluation")):
+            difference = _difference(served, predictions[f"{way}/{task}"])
+            worst = max(worst, difference)
+            if not difference <= TOLERANCE:
+                problems.append(f"{task}: a server's predictions differ from those of {text} by {difference:.2g}.")
+    yield _check(
+        "predictions",
+        *problems,
+        passed=f"A server's predictions are the evaluation's, to {worst:.1g} ({TOLERANCE:g} is allowed).",
+    )
+
+
+def _difference(one: np.ndarray, other: np.ndarray) -> float:
+    """Largest difference, relative where values are over 1: a float32 of 1000 cannot be exact to 1e-5."""
+    if one.shape != other.shape:
+        return float("inf")
+    return float(np.max(np.abs(one - other) / np.maximum(1.0, np.abs(other)), initial=0.0))
+
+
+def _malformed_check(trial: Trial) -> Check:
+    answers = trial.answers or ()
+    problems = [f"{each.description} was answered instead of refused." for each in answers if each.error is None]
+    problems += [
+        f"After {each.description} the next request was answered otherwise than before."
+        for each in answers
+        if not each.recovered
+    ]
+    return _check(
+        "malformed requests",
+        *(problem[0].upper() + problem[1:] for problem in problems),
+        passed=f"{len(answers)} malformed requests were refused with an error, and the next one answered as before.",
+    )
+
+
+def latencies(trial: Trial, requirements: Requirements) -> Iterator[Latency]:
+    """The student's latency beside each other model's, by batch size."""
+    serving, seconds = requirements.serving, trial.seconds or {}
+    limits = {
+        "control": serving.max_p99_ratio_vs_control,
+        "last_blessed": serving.max_p99_ratio_vs_last_blessed,
+    }
+    for other, limit in limits.items():
+        for size in serving.batch_sizes:
+            if f"{other}/{size}" in seconds:
+                yield _latency(other, size, seconds[f"{STUDENT}/{size}"], seconds[f"{other}/{size}"], limit)
+
+
+def _latency(against: str, size: int, student: np.ndarray, other: np.ndarray, limit: float) -> Latency:
+    return Latency(
+        against=against,
+        batch_size=size,
+        calls=student.size,
+        student_p50_ms=float(np.percentile(student, 50) * 1e3),
+        student_p99_ms=float(np.percentile(student, 99) * 1e3),
+        other_p50_ms=float(np.percentile(other, 50) * 1e3),
+        other_p99_ms=float(np.percentile(other, 99) * 1e3),
+        p50_ratio=percentile_ratio(student, other, 50),
+        p99_ratio=percentile_ratio(student, other, 99),
+        limit=limit,
+    )
+
+
+def _latency_check(row: Latency) -> Check:
+    text = (
+        f"Latency, batches of {row.batch_size}: the student's p99 is {row.p99_ratio:.2f} times "
+        f"{_OTHER_NAMES[row.against]}'s, {row.limit:g} is allowed."
+    )
+    verdict = Verdict.PASS if row.p99_ratio <= row.limit else Verdict.FAIL
+    return Check(name=f"latency against {_OTHER_NAMES[row.against]}", verdict=verdict, sentence=text)
+
+
+def _check(name: str, *problems: str, passed: str) -> Check:
+    if problems:
+        return Check(name=name, verdict=Verdict.FAIL, sentence=" ".join(problems))
+    return Check(name=name, verdict=Verdict.PASS, sentence=passed)
+
+
+def sentence(checks: list[Check]) -> str:
+    """All checks in one sentence: the first that failed, or that none did."""
+    failed = [check for check in checks if check.verdict is Verdict.FAIL]
+    if not failed:
+        return f"The student can be served: {len(checks)} checks passed."
+    more = f" {len(failed) - 1} more failed." if len(failed) > 1 else ""
+    return f"The student failed the serving validation: {failed[0].sentence}{more}"

@@ -1,0 +1,48 @@
+"""What a surface asks of a model as a server meets it: all that the validator depends on.
+
+It is part of the cache key: a changed gate or learning rate must not validate again.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from schema.surface import Serving, Surface, soft_label
+
+
+class Requirements(BaseModel):
+    """The part of a surface that matters to a server.
+
+    Attributes:
+      surface: Its name.
+      features: Every feature that a request may carry.
+      required: Those without a default, without which a request is malformed.
+      tasks: The names of the outputs.
+      labels: Columns that do not exist when serving: hard labels and soft labels.
+      distilled: Tasks and non-serving heads that have a distillation head in training.
+      serving: Requests, batch sizes and limits.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    surface: str
+    features: tuple[str, ...]
+    required: tuple[str, ...]
+    tasks: tuple[str, ...]
+    labels: tuple[str, ...]
+    distilled: tuple[str, ...]
+    serving: Serving
+
+
+def requirements_of(surface: Surface) -> Requirements:
+    """What `surface` asks."""
+    soft = [soft_label(task) for task in surface.teacher.tasks] if surface.teacher else []
+    return Requirements(
+        surface=surface.name,
+        features=tuple(surface.features),
+        required=tuple(name for name, feature in surface.features.items() if feature.default is None),
+        tasks=tuple(surface.tasks),
+        labels=(*(task.label for task in surface.tasks.values()), *soft),
+        distilled=tuple(surface.distillations()),
+        serving=surface.serving,
+    )

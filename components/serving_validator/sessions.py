@@ -1,0 +1,49 @@
+"""Loads a SavedModel the way model servers do: MetaGraph and variables into a session.
+
+`tf.compat.v1.saved_model.load` runs the C++ loader's steps (the graph with tag `serve`,
+restore ops, asset feeds, init op) on the graph that is stored, without tracing anything
+again; `tf.saved_model.load` rebuilds objects and functions instead, and accepts models that a
+server cannot load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+SIGNATURE = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
+
+
+class SessionModel:
+    """A model in a session of its own.
+
+    Attributes:
+      outputs: Names of its outputs, in the order of `call`'s results.
+    """
+
+    def __init__(self, model_dir: str, signature: str = SIGNATURE) -> None:
+        self._session = tf.compat.v1.Session(graph=tf.Graph())
+        with self._session.graph.as_default():
+            meta_graph = tf.compat.v1.saved_model.load(self._session, [tf.saved_model.SERVING], model_dir)
+        found = meta_graph.signature_def[signature]
+        self.inputs = sorted(found.inputs)
+        self.outputs = sorted(found.outputs)
+        # The order of feeds and fetches is settled once, as servers do with RunCallable.
+        self.call = self._session.make_callable(
+            [found.outputs[name].name for name in self.outputs], [found.inputs[name].name for name in self.inputs]
+        )
+
+    def predict(self, examples: Sequence[bytes]) -> dict[str, np.ndarray]:
+        """Answers serialized tf.Examples; float [batch] by output.
+
+        Raises:
+          tf.errors.OpError: They cannot be answered.
+        """
+        return dict(zip(self.outputs, self.call(as_batch(examples)), strict=True))
+
+
+def as_batch(examples: Sequence[bytes]) -> np.ndarray:
+    """Serialized tf.Examples as a session takes them, object [batch]."""
+    return np.array(examples, dtype=object)

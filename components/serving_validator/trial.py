@@ -1,0 +1,122 @@
+"""Has a model served by a fresh process, and says what became of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from components.serving_validator import worker
+from components.serving_validator.requests import Requests
+from components.serving_validator.requirements import Requirements
+
+_TIMEOUT_SECONDS = 1800
+_STAGES = {
+    worker.LOADED_FILE: "loading it into a session",
+    worker.PREDICTIONS_FILE: "answering requests",
+    worker.ANSWERS_FILE: "answering malformed requests",
+    worker.OTHERS_FILE: "loading the models to compare latency with",
+    worker.LATENCIES_FILE: "measuring latency",
+}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What the process left behind; None for what it did not come to.
+
+    Attributes:
+      loaded: How long the student took to load.
+      predictions: By ``<way>/<task>``; the ways are session, eager and evaluation.
+      answers: What became of malformed requests.
+      others: How long the other models took to load.
+      seconds: Latencies, [rounds, calls] by ``<model>/<batch size>``.
+      failure: What ended the process before its time, as part of a sentence.
+      stage: What it was doing then.
+    """
+
+    loaded: worker.Loaded | None = None
+    predictions: dict[str, np.ndarray] | None = None
+    answers: tuple[worker.Answer, ...] | None = None
+    others: dict[str, worker.Loaded] | None = None
+    seconds: dict[str, np.ndarray] | None = None
+    failure: str | None = None
+    stage: str | None = None
+
+
+def serve(student: str, others: dict[str, tuple[str, float]], requests: Requests, requirements: Requirements) -> Trial:
+    """Serves the student in a process of its own.
+
+    Args:
+      student: Its SavedModel.
+      others: SavedModel and limit of the p99 ratio by name.
+      requests: What to send.
+      requirements: What the surface asks.
+    """
+    with tempfile.TemporaryDirectory(prefix="serving-") as name:
+        folder = Path(name)
+        job = worker.Job(
+            student=student,
+            others=others,
+            full=_write(folder / "full", requests.full),
+            stripped=_write(folder / "stripped", requests.stripped),
+            malformed=_write(folder / "malformed", list(requests.malformed.values())),
+            descriptions=list(requests.malformed),
+            batch_sizes=list(requirements.serving.batch_sizes),
+            rounds=requirements.serving.rounds,
+            calls=requirements.serving.calls,
+        )
+        (folder / worker.JOB_FILE).write_text(job.model_dump_json())
+        ended = _run(folder)
+        return _collect(folder, ended)
+
+
+def _run(folder: Path) -> str | None:
+    """Runs the worker; how it ended, unless well."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "TF_CPP_MIN_LOG_LEVEL": "2"}
+    command = [sys.executable, "-m", worker.__name__, str(folder)]
+    try:
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return f"it was not done after {_TIMEOUT_SECONDS // 60} minutes"
+    if done.returncode == 0:
+        return None
+    if (folder / worker.FAILURE_FILE).exists():
+        return worker.Failure.model_validate_json((folder / worker.FAILURE_FILE).read_text()).error
+    if done.returncode < 0:
+        return f"the process crashed with {signal.Signals(-done.returncode).name}"
+    return f"the process ended with code {done.returncode}: {done.stderr.strip()[-300:]}"
+
+
+def _collect(folder: Path, ended: str | None) -> Trial:
+    present = {name for name in _STAGES if (folder / name).exists()}
+    texts = {name: (folder / name).read_text() for name in present if name.endswith(".json")}
+    arrays = {name: dict(np.load(folder / name)) for name in present if name.endswith(".npz")}
+    loaded, answers, others = (
+        texts.get(name) for name in (worker.LOADED_FILE, worker.ANSWERS_FILE, worker.OTHERS_FILE)
+    )
+    return Trial(
+        loaded=worker.Loaded.model_validate_json(loaded) if loaded else None,
+        predictions=arrays.get(worker.PREDICTIONS_FILE),
+        answers=tuple(worker.Answers.model_validate_json(answers).answers) if answers else None,
+        others=worker.Others.model_validate_json(others).models if others else None,
+        seconds=arrays.get(worker.LATENCIES_FILE),
+        failure=ended,
+        stage=next((text for name, text in _STAGES.items() if name not in present), None) if ended else None,
+    )
+
+
+def _write(path: Path, records: Sequence[bytes]) -> str:
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for record in records:
+            writer.write(record)
+    return str(path)

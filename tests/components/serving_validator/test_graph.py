@@ -1,0 +1,62 @@
+"""What is seen in a model's files without loading it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from components.blessing_gate.decision import Verdict
+from components.serving_validator.graph import Signature, read_graph
+from components.serving_validator.judge import graph_checks
+from schema.errors import InputError
+from tests.components.serving_validator.handmade import REQUIREMENTS, write_model
+
+
+def failures(tmp_path: Path, flaw: str) -> dict[str, str]:
+    student, control = write_model(tmp_path / "student", flaw=flaw), write_model(tmp_path / "control")
+    checks = graph_checks(read_graph(student), read_graph(control), REQUIREMENTS)
+    return {check.name: check.sentence for check in checks if check.verdict is Verdict.FAIL}
+
+
+def test_what_is_read(tmp_path: Path) -> None:
+    graph = read_graph(write_model(tmp_path / "model"))
+    assert graph.signatures == {
+        "serving_default": Signature(
+            {"examples": ("string", (None,))}, {"click": ("float32", (None,)), "minutes": ("float32", (None,))}
+        )
+    }
+    assert graph.parsed == {"user", "match", "age"}
+    assert graph.shapes == {"float32 []": 1}
+    assert "trunk/kernel" in graph.names
+
+
+def test_two_trainings_of_one_architecture_are_alike(tmp_path: Path) -> None:
+    assert failures(tmp_path, "") == {}
+
+
+def test_a_distillation_head_that_is_left(tmp_path: Path) -> None:
+    found = failures(tmp_path, "head")
+    assert (
+        "The student's export still holds a distillation head (distillation_click/kernel"
+        in (found["no leftovers of training"])
+    )
+    assert found["same variables"] == "The student serves other variables than the control: 1 more of float32 []."
+
+
+@pytest.mark.parametrize(("flaw", "column"), [("label", "clicked"), ("soft label", "teacher/click")])
+def test_labels_that_are_read(tmp_path: Path, flaw: str, column: str) -> None:
+    expected = f"The student's export still holds the input {column}, a label that does not exist when serving."
+    assert expected in failures(tmp_path, flaw)["no leftovers of training"]
+
+
+def test_another_signature_than_the_control_s(tmp_path: Path) -> None:
+    assert failures(tmp_path, "double") == {
+        "signature": "Signature serving_default, outputs, click: the student has float64 [None] and "
+        "the control has float32 [None]."
+    }
+
+
+def test_a_folder_that_is_no_model(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"saved_model.pb: expected a SavedModel, found no such file"):
+        read_graph(str(tmp_path))

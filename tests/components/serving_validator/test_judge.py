@@ -1,0 +1,104 @@
+"""Verdicts on trials written by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from components.blessing_gate.decision import Check, Verdict
+from components.serving_validator.judge import latencies, sentence, trial_checks
+from components.serving_validator.latency import measure, percentile_ratio
+from components.serving_validator.requests import _malformed, _strip
+from components.serving_validator.trial import Trial
+from components.serving_validator.worker import Answer
+from tests.components.serving_validator.handmade import REQUIREMENTS, example
+
+GOOD = np.array([0.1, 0.2], np.float32)
+
+
+def predictions(**changed: np.ndarray) -> Trial:
+    found = {f"{way}/{task}": GOOD for way in ("session", "eager", "evaluation") for task in ("click", "minutes")}
+    return Trial(predictions={**found, **{name.replace("_", "/"): values for name, values in changed.items()}})
+
+
+def only(trial: Trial) -> Check:
+    (check,) = trial_checks(trial, REQUIREMENTS)
+    return check
+
+
+def test_predictions_may_differ_by_rounding_only() -> None:
+    assert only(predictions(eager_click=GOOD + np.float32(9e-6))).verdict is Verdict.PASS
+    check = only(predictions(eager_click=GOOD + np.float32(2e-5)))
+    assert check.sentence == "click: a server's predictions differ from those of tf.saved_model.load by 2e-05."
+
+
+def test_large_values_may_differ_by_as_many_digits() -> None:
+    large = GOOD * 10_000  # 1000 and 2000
+    pair = {"session_minutes": large, "eager_minutes": large}
+    assert only(predictions(**pair, evaluation_minutes=large + np.float32(0.005))).verdict is Verdict.PASS
+    assert only(predictions(**pair, evaluation_minutes=large + np.float32(0.05))).verdict is Verdict.FAIL
+
+
+def test_another_number_of_predictions_is_another_prediction() -> None:
+    assert only(predictions(eager_click=GOOD[:1])).sentence.endswith("by inf.")
+
+
+def test_a_request_after_a_malformed_one_must_be_answered_as_before() -> None:
+    check = only(Trial(answers=(Answer(description="garbage bytes", error="Could not parse", recovered=False),)))
+    assert check.sentence == "After garbage bytes the next request was answered otherwise than before."
+
+
+def test_a_ratio_is_taken_within_rounds() -> None:
+    """One round in which the machine was busy does not decide: 2, 2 and 1.01 have the median 2."""
+    other = np.array([[1.0] * 100, [1.0] * 100, [99.0] * 100])
+    student = np.array([[2.0] * 100, [2.0] * 100, [100.0] * 100])
+    assert percentile_ratio(student, other, 99) == 2.0
+    trial = Trial(seconds={"student/1": student, "control/1": other})
+    (row,) = latencies(trial, REQUIREMENTS)
+    assert (row.against, row.batch_size, row.calls, row.p99_ratio) == ("control", 1, 300, 2.0)
+    assert (row.student_p50_ms, row.other_p50_ms) == (2000.0, 1000.0)
+    assert row.limit == 5.0
+
+
+@pytest.mark.parametrize(("times", "verdict"), [(5.0, Verdict.PASS), (5.1, Verdict.FAIL)])
+def test_latency_is_gated_on_the_ratio(times: float, verdict: Verdict) -> None:
+    other = np.full([3, 100], 0.001)
+    check = only(Trial(seconds={"student/4": times * other, "control/4": other}))
+    assert check.verdict is verdict
+    assert check.sentence == (
+        f"Latency, batches of 4: the student's p99 is {times:.2f} times the control's, 5 is allowed."
+    )
+
+
+def test_models_are_measured_in_turn() -> None:
+    called: list[str] = []
+    calls = {"a": lambda batch: called.append(f"a{batch}"), "b": lambda batch: called.append(f"b{batch}")}
+    seconds = measure(calls, [0, 1], rounds=2, count=2)
+    assert {name: values.shape for name, values in seconds.items()} == {"a": (2, 2), "b": (2, 2)}
+    assert called[40:] == ["b0", "a0", "a1", "b1", "b0", "a0", "a1", "b1"]  # after the warm-up
+    assert all(values.min() > 0 for values in seconds.values())
+
+
+def test_a_request_is_stripped_of_what_a_server_does_not_have() -> None:
+    stripped = _strip(example(1).SerializeToString(), REQUIREMENTS.features)
+    assert set(example(1).FromString(stripped).features.feature) == {"user", "match", "age"}
+
+
+def test_every_required_feature_is_left_out_once() -> None:
+    assert list(_malformed(example(1).SerializeToString(), REQUIREMENTS)) == [
+        "garbage bytes",
+        "a request without user",
+        "a request with user of another type",
+        "a request without match",
+        "a request with match of another type",
+    ]
+
+
+def test_the_sentence_names_the_first_failure_and_counts_the_others() -> None:
+    checks = [
+        Check(name="a", verdict=Verdict.PASS, sentence="a is well."),
+        Check(name="b", verdict=Verdict.FAIL, sentence="b is ill."),
+        Check(name="c", verdict=Verdict.FAIL, sentence="c is ill."),
+    ]
+    assert sentence(checks) == "The student failed the serving validation: b is ill. 1 more failed."
+    assert sentence(checks[:1]) == "The student can be served: 1 checks passed."
