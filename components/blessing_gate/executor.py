@@ -108,6 +108,9 @@ def _serving_checks(input_dict: Artifacts) -> list[Check]:
     artifacts = input_dict.get(spec.INFRA_BLESSING_KEY)
     if not artifacts:
         return []
-    blessed = artifact_utils.get_single_instance(artifacts).get_int_custom_property("blessed") == 1
+    blessing = artifact_utils.get_single_instance(artifacts)
+    blessed = blessing.get_int_custom_property("blessed") == 1
     text = "The student can be served." if blessed else "The student failed the serving validation."
+    # ServingValidator says which of its checks failed; TFX's InfraValidator says nothing.
+    text = blessing.get_string_custom_property("sentence") or text
     return [Check(name="serving", verdict=Verdict.PASS if blessed else Verdict.FAIL, sentence=text)]
