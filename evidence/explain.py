@@ -232,9 +232,11 @@ def _no_ids(facts: Facts) -> list[str]:
 
 def _adaptation(labels: Labels) -> list[str]:
     lines = []
-    if labels.fill_rate is not None:
+    if labels.fill_rate == 0:
+        lines.append("All of the teacher's inputs exist on the target.")
+    elif labels.fill_rate is not None:
         line = f"{labels.fill_rate:.0%} of the teacher's inputs do not exist on the target and are filled with defaults"
-        line += f" ({', '.join(labels.filled)})." if labels.filled else "."
+        line += f" ({', '.join(labels.filled)})."
         if labels.fill_rate > _MUCH_FILLED:
             line += " That is more than the 40% of the published case study."
         lines.append(line)

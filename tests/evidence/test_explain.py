@@ -69,7 +69,11 @@ def test_what_made_trials_fail_is_said():
 
 
 def test_no_ids_and_no_source():
-    text = "\n".join(sentences(_facts(source_rows=None, ids=[]), _result(Verdict.REGULARISATION)))
+    labels = Labels(fill_rate=0.0, filled=[], bad=3, read=100, quality={})
+    facts = _facts(source_rows=None, ids=[], labels=labels)
+    text = "\n".join(sentences(facts, _result(Verdict.REGULARISATION)))
+    assert "All of the teacher's inputs exist on the target." in text
+    assert "3 of 100 examples could not be labelled" in text
     assert "the source was not given (--source)" in text
     assert "students without id embeddings gained nothing" in text
     assert "not shown to be better than noise" in text
