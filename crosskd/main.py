@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from crosskd import demo, gate, run, summary, train_teacher, world
+from crosskd import demo, experiment, gate, rollback, run, summary, train_teacher, world
 from crosskd.terminal import TERMINAL, Exit
 from schema.errors import InputError
 
@@ -44,4 +44,6 @@ app.command("train-teacher")(train_teacher.command)
 app.command("run")(run.command)
 app.command("summary")(summary.command)
 app.command("gate")(gate.command)
+app.command("rollback")(rollback.command)
+app.command("experiment")(experiment.command)
 app.command("demo")(demo.command)

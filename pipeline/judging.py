@@ -9,6 +9,7 @@ from tfx.types import standard_artifacts
 from components.blessing_gate.component import BlessingGate
 from components.metrics import extractors
 from components.model_pusher.component import ModelPusher
+from components.serving_validator.component import ServingValidator
 from pipeline import resolvers
 from pipeline.eval_config import Baseline, eval_config
 from pipeline.settings import Settings
@@ -24,8 +25,9 @@ def judging(
     control: tfx.dsl.Channel,
     examples: tfx.dsl.Channel,
     label_report: tfx.dsl.Channel,
+    last_blessed: type[tfx.dsl.experimental.ResolverStrategy] = resolvers.LastBlessedBefore,
 ) -> list[BaseNode]:
-    """Evaluates the student against the last blessed model and the control, decides, and pushes.
+    """Evaluates and serves the student beside the last blessed model and the control, decides, and pushes.
 
     Args:
       settings: The run's.
@@ -33,9 +35,10 @@ def judging(
       control: The same without distillation.
       examples: Labelled examples; their evaluation split is used.
       label_report: What the teacher said of them.
+      last_blessed: Finds the model that serves today; resolves the keys of `resolvers`.
     """
-    last_blessed = tfx.dsl.Resolver(
-        strategy_class=resolvers.LastBlessedBefore,
+    resolved = tfx.dsl.Resolver(
+        strategy_class=last_blessed,
         # All models: a channel with the student's producer would be merged with `candidate`.
         model=tfx.dsl.Channel(type=standard_artifacts.Model),
         model_blessing=tfx.dsl.Channel(
@@ -43,27 +46,36 @@ def judging(
         ),
         candidate=student,
     ).with_id("LastBlessed")
-    against_last = _evaluator(settings, Baseline.LAST_BLESSED, examples, student, last_blessed.outputs[resolvers.MODEL])
+    against_last = _evaluator(settings, Baseline.LAST_BLESSED, examples, student, resolved.outputs[resolvers.MODEL])
     against_control = _evaluator(settings, Baseline.CONTROL, examples, student, control)
+    validator = ServingValidator(
+        model=student,
+        control=control,
+        baseline_model=resolved.outputs[resolvers.MODEL],
+        examples=examples,
+        surface=settings.surface_json,
+    )
     gate = BlessingGate(
         # Through the resolver: TFX goes on when a resolver fails, as if nothing had ever been
         # blessed.  Then this channel is empty, and nothing is judged or pushed.
-        model=last_blessed.outputs[resolvers.CANDIDATE],
+        model=resolved.outputs[resolvers.CANDIDATE],
         evaluation=against_last.outputs["evaluation"],
         control_evaluation=against_control.outputs["evaluation"],
         label_report=label_report,
+        infra_blessing=validator.outputs["blessing"],
         surface=settings.surface_json,
     ).with_id(GATE)
     pusher = ModelPusher(
         model=student,
         model_blessing=gate.outputs["blessing"],
         decision=gate.outputs["decision"],
+        infra_blessing=validator.outputs["blessing"],
         push_destination=tfx.proto.PushDestination(
             filesystem=tfx.proto.PushDestination.Filesystem(base_directory=settings.serving)
         ),
         provenance=settings.origin.model_dump_json(),
     ).with_id("Pusher")
-    return [last_blessed, against_last, against_control, gate, pusher]
+    return [resolved, against_last, against_control, validator, gate, pusher]
 
 
 def _evaluator(

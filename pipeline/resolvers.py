@@ -13,12 +13,16 @@ CANDIDATE = "candidate"
 
 
 class LastBlessedBefore(resolver.ResolverStrategy):
-    """Resolves the last blessed model that is older than the candidate.
+    """Resolves the last blessed model, or what was blessed before the candidate if that is it.
 
     TFX's LatestBlessedModelStrategy resolves, when an unchanged pipeline runs again, the
     candidate itself: the baseline differs from the first run's, nothing downstream is
-    cached, and the same model is pushed twice.  What came before the candidate does not
-    change, so here everything is cached.
+    cached, and the same model is pushed twice.  What was blessed before the last blessed
+    model does not change, so here everything is cached.
+
+    The order is that of the blessings, not of the models: a model that was trained, left
+    unjudged by a run that was cut short, and comes back from the cache after a better one
+    was blessed, is compared with the better one.
     """
 
     def resolve_artifacts(
@@ -34,13 +38,25 @@ class LastBlessedBefore(resolver.ResolverStrategy):
           The same keys; `model` and `model_blessing` are empty before the first blessing.
         """
         candidate = max((model.id for model in input_dict[CANDIDATE]), default=0)
-        blessings = {
-            blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY): blessing
-            for blessing in input_dict[BLESSING]
-            if blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY) == constants.BLESSED_VALUE
-        }
-        older = [model for model in input_dict[MODEL] if model.id in blessings and model.id < candidate]
-        if not older:
+        models = {model.id: model for model in input_dict[MODEL]}
+        blessings = [each for each in sorted(input_dict[BLESSING], key=_order) if _is_of(each, models)]
+        while blessings and _model_of(blessings[-1]) == candidate:
+            blessings.pop()
+        if not blessings:
             return {MODEL: [], BLESSING: [], CANDIDATE: input_dict[CANDIDATE]}
-        last = max(older, key=lambda model: model.id)
-        return {MODEL: [last], BLESSING: [blessings[last.id]], CANDIDATE: input_dict[CANDIDATE]}
+        last = blessings[-1]
+        return {MODEL: [models[_model_of(last)]], BLESSING: [last], CANDIDATE: input_dict[CANDIDATE]}
+
+
+def _order(artifact: types.Artifact) -> int:
+    return int(artifact.id)
+
+
+def _is_of(blessing: types.Artifact, models: dict[int, types.Artifact]) -> bool:
+    """Whether it blesses one of these models."""
+    value = blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY)
+    return bool(value == constants.BLESSED_VALUE and _model_of(blessing) in models)
+
+
+def _model_of(blessing: types.Artifact) -> int:
+    return int(blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY))

@@ -16,7 +16,19 @@ def crosskd(*arguments: object) -> subprocess.CompletedProcess:
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["world"], ["world", "simulated"], ["train-teacher"], ["run"], ["summary"], ["gate"], ["demo"]]
+    "command",
+    [
+        [],
+        ["world"],
+        ["world", "simulated"],
+        ["train-teacher"],
+        ["run"],
+        ["summary"],
+        ["gate"],
+        ["rollback"],
+        ["experiment"],
+        ["demo"],
+    ],
 )
 def test_every_command_has_help(command):
     done = crosskd(*command, "--help")

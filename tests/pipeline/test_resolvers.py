@@ -47,5 +47,18 @@ def test_the_candidate_itself_never_is_even_when_it_was_blessed(candidate):
     assert resolved([blessing(1, 10), blessing(2, candidate)], candidate) == [10]
 
 
-def test_what_came_after_the_candidate_does_not_count():
-    assert resolved([blessing(1, 10), blessing(2, 20), blessing(3, 40)], 20) == [10]
+def test_a_candidate_that_was_replaced_is_compared_with_what_took_its_place():
+    assert resolved([blessing(1, 10), blessing(2, 20), blessing(3, 40)], 20) == [40]
+
+
+def test_an_older_model_that_was_never_judged_is_compared_with_the_last_blessed():
+    assert resolved([blessing(1, 40)], 20) == [40]
+
+
+def test_models_count_in_the_order_of_their_blessings():
+    assert resolved([blessing(3, 10), blessing(2, 20)], 30) == [10]
+
+
+@pytest.mark.parametrize("candidate", [20, 30])
+def test_being_blessed_twice_changes_nothing(candidate):
+    assert resolved([blessing(1, 10), blessing(2, candidate), blessing(3, candidate)], candidate) == [10]
