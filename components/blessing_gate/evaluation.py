@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import tensorflow as tf
@@ -116,12 +116,14 @@ def read(uri: str) -> Evaluation:
         raise InputError(f"{folder}: the metrics cannot be read ({error}). {_AGAIN}") from error
     if OVERALL not in slices:
         raise InputError(f"{folder}: no metrics of the overall slice: no example was evaluated. {_AGAIN}")
+    validation = _validation_result(folder) if any(_bounds(config)) else validation_result_pb2.ValidationResult()
+    _check_slices(folder, slices, validation)
     models: Mapping[str, str] = content.get("modelLocations", {})
     return Evaluation(
         slices=slices,
         has_baseline=any(spec.is_baseline for spec in config.model_specs),
         bounds=frozenset(_bounds(config)),
-        failures=tuple(_failures(folder, config)),
+        failures=tuple(_failures(validation, config)),
         model=models.get("candidate", models.get("", "")),
     )
 
@@ -150,6 +152,21 @@ def _check_shards(folder: str) -> None:
     expected = int(shards[0].group(2)) if shards else 1
     if len(shards) != expected:
         raise InputError(f"{folder}: expected {expected} metrics files, found {len(shards)}. {_AGAIN}")
+
+
+def _check_slices(folder: str, slices: Iterable[SliceKey], validation: validation_result_pb2.ValidationResult) -> None:
+    """A metrics file cut between two records reads as a whole one; TFMA's validation counted what it held.
+
+    Without this, a slice that is lost counts as one without examples, which is not judged.
+    """
+    for details in validation.validation_details.slicing_details:
+        spec = slicer_lib.SingleSliceSpec(spec=details.slicing_spec)
+        found = sum(spec.is_slice_applicable(key) for key in slices)
+        if found < details.num_matching_slices:
+            raise InputError(
+                f"{folder}: the metrics are not whole: TFMA validated {details.num_matching_slices} slices of "
+                f"{spec}, the file holds {found}. {_AGAIN}"
+            )
 
 
 def _tasks(record: metrics_for_slice_pb2.MetricsForSlice) -> dict[str, TaskMetrics]:
@@ -193,11 +210,8 @@ def _bound(task: str, spec: config_pb2.SlicingSpec, threshold: config_pb2.Metric
         yield Bound(task, part, True, threshold.change_threshold.absolute.value)
 
 
-def _failures(folder: str, config: config_pb2.EvalConfig) -> Iterator[Failure]:
+def _failures(result: validation_result_pb2.ValidationResult, config: config_pb2.EvalConfig) -> Iterator[Failure]:
     bounds = list(_bounds(config))
-    if not bounds:
-        return
-    result = _validation_result(folder)
     for part in result.metric_validations_per_slice:
         key = slicer_lib.deserialize_slice_key(part.slice_key)
         for failure in part.failures:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from tfx.components.util import model_utils
 from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
 from tfx.types import standard_artifacts
@@ -188,6 +189,7 @@ def copied(tmp_path: Path, original: standard_artifacts.ModelEvaluation) -> stan
         ),
         (lambda folder: truncate(folder / "metrics-00000-of-00001.tfrecord"), "the metrics cannot be read"),
         (lambda folder: (folder / "metrics-00000-of-00001.tfrecord").write_bytes(b""), "no example was evaluated"),
+        (lambda folder: keep_overall(folder / "metrics-00000-of-00001.tfrecord"), "the metrics are not whole"),
         (lambda folder: (folder / "validations.tfrecord").unlink(), "validation result is missing"),
         (lambda folder: truncate(folder / "validations.tfrecord"), "validation result is missing or cannot be read"),
     ],
@@ -200,6 +202,12 @@ def test_an_evaluation_that_is_not_whole_blesses_nothing(tmp_path: Path, world: 
     decision, blessing = run(tmp_path, world, "good", "worse", "worse", evaluation=[evaluated])
     assert files(blessing) == ["NOT_BLESSED"]
     assert any(says in check.sentence for check in decision.checks)
+
+
+def keep_overall(path: Path) -> None:
+    records = [record.numpy() for record in tf.data.TFRecordDataset(str(path))]
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        writer.write(next(record for record in records if b"new" not in record))
 
 
 def truncate(path: Path) -> None:
