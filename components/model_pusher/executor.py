@@ -57,8 +57,9 @@ class Executor(pusher.Executor):
             check_fingerprint(blessing, fingerprint)
         describe = functools.partial(_describe, input_dict, origin, fingerprint)
         destination = Destination(_base_directory(exec_properties[spec.PUSH_DESTINATION_KEY]))
+        first_run = bool(decisions.read(artifact_utils.get_single_uri(input_dict[spec.DECISION_KEY])).first_run)
         with destination.locked():
-            self._push(destination, self.GetModelPath(input_dict), describe, fingerprint, pushed)
+            self._push(destination, self.GetModelPath(input_dict), describe, fingerprint, pushed, first_run)
 
     def _push(
         self,
@@ -67,16 +68,14 @@ class Executor(pusher.Executor):
         describe: functools.partial[Provenance],
         fingerprint: str,
         pushed: types.Artifact,
+        first_run: bool,
     ) -> None:
-        """Pushes unless the same content was pushed before."""
+        """Pushes unless the same content was pushed before, or it was never compared with what serves."""
         versions = destination.versions()
         same = [version for version in versions if destination.fingerprint(version) == fingerprint]
-        if same and same[-1] != versions[-1]:
-            self._refuse(
-                pushed,
-                f"Not pushed: version {same[-1]} has the same content, and version {versions[-1]} took its place. "
-                "To serve it again, use `crosskd rollback`.",
-            )
+        refusal = _superseded(versions, same) or _unknown(versions, same, first_run)
+        if refusal:
+            self._refuse(pushed, refusal)
             return
         version = same[-1] if same else destination.publish(model_dir, describe).version
         sentence = f"Version {version} already serves this content." if same else f"Pushed as version {version}."
@@ -118,6 +117,26 @@ def find_refusal(input_dict: Artifacts, origin: Origin, needs_infra_blessing: bo
     if infra and not says_blessed(infra[0], InfraBlessingFiles, model):
         return "Not pushed: the student failed the serving validation."
     return None
+
+
+def _superseded(versions: list[int], same: list[int]) -> str | None:
+    """Why content that was pushed before does not take the place of what came after it."""
+    if not same or same[-1] == versions[-1]:
+        return None
+    return (
+        f"Not pushed: version {same[-1]} has the same content, and version {versions[-1]} took its place. "
+        "To serve it again, use `crosskd rollback`."
+    )
+
+
+def _unknown(versions: list[int], same: list[int], first_run: bool) -> str | None:
+    """Why a model that was compared with none does not take the place of what serves."""
+    if not versions or same or not first_run:
+        return None
+    return (
+        f"Not pushed: the student was judged as the first, without a last blessed model, and version {versions[-1]} "
+        "serves. Run in the root that this version was pushed from, or push to another folder."
+    )
 
 
 def _expect_one(input_dict: Artifacts, key: str) -> None:

@@ -64,7 +64,14 @@ def write_files(folder: Path, content: str) -> None:
         path.write_text(f"{content} {name}")
 
 
-def push_of(root: Path, content: str = "model", *, blessed: bool = True, infra: bool | None = None) -> Push:
+def push_of(
+    root: Path,
+    content: str = "model",
+    *,
+    blessed: bool = True,
+    infra: bool | None = None,
+    first_run: bool | None = None,
+) -> Push:
     """The inputs of a push, all in agreement.
 
     Args:
@@ -72,6 +79,7 @@ def push_of(root: Path, content: str = "model", *, blessed: bool = True, infra: 
       content: What tells one model from another.
       blessed: What blessing and decision say.
       infra: What the InfraBlessing says; None for none.
+      first_run: Whether the decision was a first run's; None where it is the first in `root`.
     """
     number = len(list(root.glob("model-*"))) + 1
     model = _artifact(standard_artifacts.Model(), root / f"model-{number}", number)
@@ -79,7 +87,13 @@ def push_of(root: Path, content: str = "model", *, blessed: bool = True, infra: 
     decision = _artifact(GateDecision(), root / f"decision-{number}", 100 + number)
     sentence = "Blessed: 3 gates passed." if blessed else "Not blessed: click auc, overall: 0.5."
     decided = decisions.Decision(
-        surface="tiny", blessed=blessed, first_run=True, sentence=sentence, gates=(), checks=(), metrics=()
+        surface="tiny",
+        blessed=blessed,
+        first_run=number == 1 if first_run is None else first_run,
+        sentence=sentence,
+        gates=(),
+        checks=(),
+        metrics=(),
     )
     decisions.write(decision.uri, decided)
     blessing = _artifact(standard_artifacts.ModelBlessing(), root / f"blessing-{number}", 200 + number)

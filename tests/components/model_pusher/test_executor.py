@@ -158,3 +158,23 @@ def test_content_that_was_replaced_does_not_come_back_by_itself(tmp_path: Path) 
     assert len(back.versions()) == 2
     assert pushed.get_int_custom_property("pushed") == 0
     assert "use `crosskd rollback`" in pushed.get_string_custom_property("sentence")
+
+
+def test_a_first_run_does_not_replace_what_it_was_never_compared_with(tmp_path: Path) -> None:
+    first = push_of(tmp_path, "a")
+    first.run()
+    stranger = push_of(tmp_path, "b", first_run=True)
+    pushed = stranger.run()
+    assert stranger.versions() == first.versions()
+    assert pushed.get_int_custom_property("pushed") == 0
+    assert pushed.get_string_custom_property("sentence").startswith(
+        f"Not pushed: the student was judged as the first, without a last blessed model, and version "
+        f"{first.versions()[0]} serves."
+    )
+
+
+def test_a_first_run_that_serves_already_stays(tmp_path: Path) -> None:
+    push_of(tmp_path, "a").run()
+    again = push_of(tmp_path, "a", first_run=True)
+    assert again.run().get_int_custom_property("pushed") == 1
+    assert len(again.versions()) == 1
