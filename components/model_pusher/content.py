@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 
+import tensorflow as tf
+from google.protobuf.message import DecodeError
 from tfx.dsl.io import fileio
 
+from components.model_pusher.computation import computation_digest
 from components.model_pusher.provenance import PROVENANCE_FILE
 from schema.errors import InputError
-
-# Holds a random id of the export beside checksums of the other files.
-_EXPORT_ID = "fingerprint.pb"
 
 
 def files_of(folder: str) -> list[str]:
@@ -21,7 +21,11 @@ def files_of(folder: str) -> list[str]:
 
 
 def content_fingerprint(model_dir: str) -> str:
-    """SHA-256 over the files of a SavedModel, apart from those that differ between two copies.
+    """Says whether two SavedModels serve the same.
+
+    The same weights exported twice have the same fingerprint, though hardly a file of them is
+    equal; see `components.model_pusher.computation`.  What TensorFlow cannot read is known by
+    its files.
 
     Args:
       model_dir: The SavedModel.
@@ -33,9 +37,16 @@ def content_fingerprint(model_dir: str) -> str:
       InputError: There is no file.
     """
     root = model_dir.rstrip("/")
-    kept = [path for path in files_of(root) if path not in (PROVENANCE_FILE, _EXPORT_ID)]
+    try:
+        return computation_digest(root)
+    except (DecodeError, tf.errors.OpError, OSError, ValueError, KeyError):
+        return _files_digest(root)
+
+
+def _files_digest(root: str) -> str:
+    kept = [path for path in files_of(root) if path != PROVENANCE_FILE]
     if not kept:
-        raise InputError(f"{model_dir}: expected the folder of a SavedModel, found no file")
+        raise InputError(f"{root}: expected the folder of a SavedModel, found no file")
     digest = hashlib.sha256()
     for path in kept:
         with fileio.open(f"{root}/{path}", "rb") as file:
