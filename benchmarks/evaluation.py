@@ -144,7 +144,7 @@ def _run_executor(config: config_pb2.EvalConfig, module: str | None, student: An
         evaluation, blessing = standard_artifacts.ModelEvaluation(), standard_artifacts.ModelBlessing()
         evaluation.uri, blessing.uri = str(folder / "evaluation"), str(folder / "blessing")
         inputs = {"examples": [examples], "model": [student], **({"baseline_model": [control]} if control else {})}
-        context = BaseBeamExecutor.Context(beam_pipeline_args=beam_args([]), tmp_dir=str(folder / "tmp"))
+        context = BaseBeamExecutor.Context(beam_pipeline_args=[*beam_args([])], tmp_dir=str(folder / "tmp"))
         Executor(context).Do(
             inputs,
             {"evaluation": [evaluation], "blessing": [blessing]},

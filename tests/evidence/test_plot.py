@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
 
-from evidence.plot import forest
+import pytest
+
+from evidence.plot import _rows, forest
 from evidence.result import Difference, ExperimentResult, Finding
 from evidence.verdicts import Verdict
 from schema.surface import TaskKind
 
 
-def test_the_plot_is_an_svg_with_every_interval_in_its_place():
+@pytest.fixture
+def result() -> ExperimentResult:
     differences = [
         Difference(arm=name, mean=0.0, low=low, high=high, p_value=1.0, replicates=[])
         for name, low, high in (("control", -0.1, 0.1), ("shuffled", -0.05, 0.05), ("gaussian", 0.0, 0.1))
@@ -26,7 +29,7 @@ def test_the_plot_is_an_svg_with_every_interval_in_its_place():
         verdict=Verdict.NONE,
     )
     undefined = finding.model_copy(update={"task": "empty", "control": None, "placebos": [], "verdict": None})
-    result = ExperimentResult(
+    return ExperimentResult(
         surface="tiny",
         runs=["one"],
         seeds=5,
@@ -41,14 +44,22 @@ def test_the_plot_is_an_svg_with_every_interval_in_its_place():
         small_slices=0,
         seconds=0.0,
     )
-    root = ElementTree.fromstring(forest(result))
-    space = {"svg": "http://www.w3.org/2000/svg"}
-    bars = root.findall("svg:g/svg:line", space)
-    assert [(line.get("x1"), line.get("x2")) for line in bars] == [
-        ("300.0", "860.0"),
-        ("440.0", "720.0"),
-        ("580.0", "860.0"),
+
+
+def test_every_defined_finding_is_drawn_against_every_arm(result):
+    rows = [row for finding in result.findings for row in _rows(finding)]
+    assert [(row["finding"], row["arm"], row["low"], row["high"]) for row in rows] == [
+        ("a<b: click AUC: none", "minus control", -0.1, 0.1),
+        ("a<b: click AUC: none", "minus shuffled", -0.05, 0.05),
+        ("a<b: click AUC: none", "minus gaussian", 0.0, 0.1),
     ]
-    texts = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
-    assert "a<b: click AUC" in texts
-    assert not any("empty" in (text or "") for text in texts)
+
+
+def test_the_plot_is_one_svg_without_scripts_or_links(result):
+    root = ElementTree.fromstring(forest(result))
+    texts = [each.text or "" for each in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert any("tiny: candidate minus another arm, 95% joint intervals, 5 seeds" in text for text in texts)
+    assert "a<b: click AUC: none" in texts
+    assert not any("empty" in text for text in texts)
+    assert not list(root.iter("{http://www.w3.org/2000/svg}script"))
+    assert not list(root.iter("{http://www.w3.org/2000/svg}image"))
