@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from tfx.dsl.io import fileio
+from pydantic import BaseModel, ConfigDict
 
-from schema.errors import InputError
+from components import documents
 
 DECISION_FILE = "decision.json"
 
@@ -137,30 +136,13 @@ class Decision(_Part):
 
 def write(uri: str, decision: Decision) -> None:
     """Writes the decision into a GateDecision artifact's folder."""
-    fileio.makedirs(uri)
-    with fileio.open(_path(uri), "w") as file:
-        file.write(decision.model_dump_json(indent=2))
+    documents.write(uri, DECISION_FILE, decision)
 
 
 def read(uri: str) -> Decision:
     """Reads the decision in a GateDecision artifact.
 
-    Args:
-      uri: The artifact's folder.
-
     Raises:
       InputError: There is no decision, or it is not one.
     """
-    path = _path(uri)
-    if not fileio.exists(path):
-        raise InputError(f"{path}: expected a gate decision, found no such file")
-    with fileio.open(path, "r") as file:
-        content = file.read()
-    try:
-        return Decision.model_validate_json(content)
-    except ValidationError as error:
-        raise InputError(f"{path}: not a gate decision: {error}") from error
-
-
-def _path(uri: str) -> str:
-    return f"{uri.rstrip('/')}/{DECISION_FILE}"
+    return documents.read(uri, DECISION_FILE, Decision, "a gate decision")

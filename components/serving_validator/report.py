@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from tfx.dsl.io import fileio
+from pydantic import BaseModel, ConfigDict
 
+from components import documents
 from components.blessing_gate.decision import Check
-from schema.errors import InputError
 
 REPORT_FILE = "report.json"
 STUDENT, CONTROL, LAST_BLESSED = "student", "control", "last_blessed"
@@ -84,30 +83,13 @@ class ServingReport(_Part):
 
 def write(uri: str, report: ServingReport) -> None:
     """Writes the report into a ServingReport artifact's folder."""
-    fileio.makedirs(uri)
-    with fileio.open(_path(uri), "w") as file:
-        file.write(report.model_dump_json(indent=2))
+    documents.write(uri, REPORT_FILE, report)
 
 
 def read(uri: str) -> ServingReport:
     """Reads the report in a ServingReport artifact.
 
-    Args:
-      uri: The artifact's folder.
-
     Raises:
       InputError: There is no report, or it is not one.
     """
-    path = _path(uri)
-    if not fileio.exists(path):
-        raise InputError(f"{path}: expected a serving report, found no such file")
-    with fileio.open(path, "r") as file:
-        content = file.read()
-    try:
-        return ServingReport.model_validate_json(content)
-    except ValidationError as error:
-        raise InputError(f"{path}: not a serving report: {error}") from error
-
-
-def _path(uri: str) -> str:
-    return f"{uri.rstrip('/')}/{REPORT_FILE}"
+    return documents.read(uri, REPORT_FILE, ServingReport, "a serving report")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from tfx.dsl.io import fileio
+from pydantic import BaseModel, ConfigDict
 
-from schema.errors import InputError
+from components import documents
 
 REPORT_FILE = "report.json"
 
@@ -119,28 +118,15 @@ class LabelReport(_Part):
     examples_per_second: float
 
 
+def write(uri: str, report: LabelReport) -> None:
+    """Writes the report into a LabelReport artifact's folder."""
+    documents.write(uri, REPORT_FILE, report)
+
+
 def read(uri: str) -> LabelReport:
     """Reads the report in a LabelReport artifact.
-
-    Args:
-      uri: The artifact's folder.
 
     Raises:
       InputError: There is no report, or it is not one.
     """
-    path = f"{uri.rstrip('/')}/{REPORT_FILE}"
-    if not fileio.exists(path):
-        raise InputError(f"{path}: expected a label report, found no such file")
-    with fileio.open(path, "r") as file:
-        content = file.read()
-    try:
-        return LabelReport.model_validate_json(content)
-    except ValidationError as error:
-        raise InputError(f"{path}: not a label report: {error}") from error
-
-
-def write(uri: str, report: LabelReport) -> None:
-    """Writes the report into a LabelReport artifact's folder."""
-    fileio.makedirs(uri)
-    with fileio.open(f"{uri.rstrip('/')}/{REPORT_FILE}", "w") as file:
-        file.write(report.model_dump_json(indent=2))
+    return documents.read(uri, REPORT_FILE, LabelReport, "a label report")
