@@ -2,9 +2,10 @@
 
 Two measurements one after the other differ by whatever else the machine did meanwhile, by
 far more than the models do.  So the models answer the same requests in turn, call by call,
-each round with the order reversed from call to call, and what is judged is a ratio within
-a round: the median over the rounds, for a single interruption in one of a hundred calls
-decides a p99.
+and another one begins each time: with three models always in one order, or to and fro, the
+one in the middle looked 2% slower than its twin.  What is judged is a ratio within a
+round: the median over the rounds, for a single interruption in one of a hundred calls decides
+a p99.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ def measure(calls: Mapping[str, Call], batches: Sequence[Any], rounds: int, coun
     try:
         for turn in range(rounds * count):
             batch = batches[turn % len(batches)]
-            for name in names if turn % 2 else reversed(names):
+            first = turn % len(names)
+            for name in names[first:] + names[:first]:
                 started = time.perf_counter()
                 calls[name](batch)
                 seconds[name][divmod(turn, count)] = time.perf_counter() - started
@@ -52,12 +54,20 @@ def measure(calls: Mapping[str, Call], batches: Sequence[Any], rounds: int, coun
     return seconds
 
 
-def percentile_ratio(student: np.ndarray, other: np.ndarray, percent: float) -> float:
-    """Median over rounds of student / other, of a percentile within each round.
+def round_ratios(student: np.ndarray, other: np.ndarray, percent: float) -> np.ndarray:
+    """student / other, of a percentile within each round.
 
     Args:
       student: Seconds, float [rounds, calls].
       other: Likewise, of the same rounds.
       percent: Which percentile.
+
+    Returns:
+      Float [rounds].
     """
-    return float(np.median(np.percentile(student, percent, axis=1) / np.percentile(other, percent, axis=1)))
+    return np.asarray(np.percentile(student, percent, axis=1) / np.percentile(other, percent, axis=1))
+
+
+def percentile_ratio(student: np.ndarray, other: np.ndarray, percent: float) -> float:
+    """Median over rounds of `round_ratios`."""
+    return float(np.median(round_ratios(student, other, percent)))

@@ -72,10 +72,11 @@ def test_latency_is_gated_on_the_ratio(times: float, verdict: Verdict) -> None:
 
 def test_models_are_measured_in_turn() -> None:
     called: list[str] = []
-    calls = {"a": lambda batch: called.append(f"a{batch}"), "b": lambda batch: called.append(f"b{batch}")}
+    calls = {name: lambda batch, name=name: called.append(f"{name}{batch}") for name in "abc"}
     seconds = measure(calls, [0, 1], rounds=2, count=2)
-    assert {name: values.shape for name, values in seconds.items()} == {"a": (2, 2), "b": (2, 2)}
-    assert called[40:] == ["b0", "a0", "a1", "b1", "b0", "a0", "a1", "b1"]  # after the warm-up
+    assert {name: values.shape for name, values in seconds.items()} == {"a": (2, 2), "b": (2, 2), "c": (2, 2)}
+    # After 20 calls each to warm up, everyone begins in turn.
+    assert " ".join(called[60:]) == "a0 b0 c0 b1 c1 a1 c0 a0 b0 a1 b1 c1"
     assert all(values.min() > 0 for values in seconds.values())
 
 
