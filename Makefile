@@ -40,7 +40,7 @@ lint: setup ## Check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: setup ## Run the benchmarks; each writes one JSON under benchmarks/results
+bench: demo ## Run the benchmarks on the demonstration; each writes one JSON under benchmarks/results
 	@for script in benchmarks/[a-z]*.py; do $(BIN)/python -m benchmarks.$$(basename $$script .py) || exit 1; done
 
 lock: $(BIN)/python ## Resolve requirements/*.in into the pinned files
