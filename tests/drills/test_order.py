@@ -1,0 +1,89 @@
+"""Runs that were cut short, and models that come back after a better one took their place."""
+
+import multiprocessing
+import os
+import signal
+import time
+from dataclasses import replace
+
+import pytest
+
+from components.blessing_gate.decision import Kind, Verdict
+from tests.drills import shelf
+from tests.drills.product import Candidate, Product, without
+
+pytestmark = pytest.mark.slow
+
+# Above every absolute bound, and far behind `shelf.BETTER`.
+MEDIOCRE = shelf.Quality(noise=0.6)
+
+
+@pytest.fixture(scope="module")
+def overtaken(tmp_path_factory) -> Product:
+    """A product with two mediocre students, one not judged and one not pushed, where a better one serves."""
+    made = Product(tmp_path_factory.mktemp("overtaken"))
+    made.run(without(made.nodes(mediocre(made, "unjudged")), "BlessingGate", "Pusher"))
+    blessed = made.run(without(made.nodes(mediocre(made, "unpushed")), "Pusher"))
+    assert blessed.decision.blessed
+    assert made.judge(made.candidate("better", shelf.BETTER)).pushed
+    return made
+
+
+def mediocre(product: Product, name: str) -> Candidate:
+    """A candidate that is no worse than its control; its mark is its name's length."""
+    quality = replace(MEDIOCRE, mark=0.1 * len(name))
+    control = product.folder / "mediocre-control"
+    if not control.exists():
+        shelf.write_model(control, MEDIOCRE)
+    return replace(product.candidate(name, quality), control=control)
+
+
+@pytest.mark.parametrize("name", ["unjudged", "unpushed"])
+def test_a_run_that_was_cut_short_goes_on_after_a_better_one(overtaken, name):
+    late = replace(overtaken.candidate_at(name), control=overtaken.folder / "mediocre-control")
+    outcome = overtaken.refuse(late)
+    assert not outcome.decision.first_run
+    assert outcome.verdict("days", Kind.ABSOLUTE) is Verdict.PASS
+    assert outcome.verdict("days", Kind.CONTROL) is Verdict.PASS
+    assert outcome.verdict("days", Kind.LAST_BLESSED) is Verdict.FAIL
+    assert "against the last blessed model" in outcome.decision.sentence
+
+
+def test_a_first_run_while_something_serves(overtaken, tmp_path):
+    """The metadata know of no blessed model, and the serving folder holds one."""
+    stranger = Product(tmp_path)
+    stranger.settings = replace(stranger.settings, serving=overtaken.settings.serving)
+    before = overtaken.served()
+    outcome = stranger.judge(stranger.good)
+    assert outcome.decision.blessed
+    assert outcome.decision.first_run
+    assert not outcome.pushed
+    assert overtaken.served() == before
+    assert "the student was judged as the first, without a last blessed model" in outcome.sentence
+    assert f"version {overtaken.versions()[-1]} serves" in outcome.sentence
+
+
+def test_a_run_that_is_killed_while_it_evaluates(product):
+    candidate = product.candidate("killed", replace(shelf.GOOD, mark=0.3))
+    before = product.served()
+    started = time.time()
+    running = multiprocessing.get_context("spawn").Process(target=product.judge, args=(candidate,))
+    running.start()
+    while not _evaluates(product, started):
+        assert running.is_alive()
+        time.sleep(0.01)
+    os.kill(running.pid, signal.SIGKILL)
+    running.join()
+    killed = product.outcome(product.versions())
+    assert killed.run.nodes["Evaluator.control"].state == "RUNNING"
+    assert killed.decision is None
+    assert product.served() == before
+    again = product.judge(candidate)
+    assert again.run.nodes["Evaluator.control"].state == "COMPLETE"
+    assert again.pushed
+
+
+def _evaluates(product: Product, since: float) -> bool:
+    """Whether an Evaluator of the run that started then has its folder."""
+    folders = (product.root / "artifacts" / "Evaluator.control" / "evaluation").iterdir()
+    return any(folder.stat().st_mtime > since for folder in folders)
