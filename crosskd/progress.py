@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from absl import logging as absl_logging
-from rich.status import Status
+from rich.live import Live
+from rich.spinner import Spinner
 
 from crosskd.terminal import Terminal, seconds
 
@@ -30,7 +31,7 @@ class NodeProgress(logging.Handler):
         self._done = 0
         self._cached = False
         self._started = time.monotonic()
-        self._status: Status | None = None
+        self._live: Live | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
@@ -42,17 +43,24 @@ class NodeProgress(logging.Handler):
             self._finish(match[1])
 
     def close(self) -> None:
-        self._stop_status()
+        self._stop_live()
         super().close()
 
     def _start(self, node: str) -> None:
         self.current, self._cached, self._started = node, False, time.monotonic()
         if self._terminal.err.is_terminal:
-            self._status = self._terminal.err.status(f"[{self._done + 1}/{self._total}] {node}")
-            self._status.start()
+            self._live = Live(
+                Spinner("dots", f"[{self._done + 1}/{self._total}] {node}"),
+                console=self._terminal.err,
+                transient=True,
+                # The libraries' noise stays in the log.
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._live.start()
 
     def _finish(self, node: str) -> None:
-        self._stop_status()
+        self._stop_live()
         self._done += 1
         took = "cached" if self._cached else seconds(self._started)
         self._terminal.err.print(
@@ -60,10 +68,10 @@ class NodeProgress(logging.Handler):
         )
         self.current = None
 
-    def _stop_status(self) -> None:
-        if self._status is not None:
-            self._status.stop()
-            self._status = None
+    def _stop_live(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 import io
 import logging
+import sys
 
 import pytest
 from absl import flags
@@ -53,3 +54,14 @@ def test_logging_is_left_as_it_was(terminal):
     with follow(terminal, 1):
         pass
     assert (absl_logging.get_verbosity(), list(logging.getLogger("absl").handlers)) == before
+
+
+def test_on_a_terminal_the_noise_of_libraries_still_goes_elsewhere(terminal, capsys):
+    terminal.err = Console(file=io.StringIO(), width=100, force_terminal=True)
+    with follow(terminal, 1):
+        absl_logging.info("node Trainer.student is running.")
+        print("noise", file=sys.stderr)
+        absl_logging.info("node Trainer.student is finished.")
+    assert "noise" not in terminal.err.file.getvalue()
+    assert "[1/1] Trainer.student" in terminal.err.file.getvalue()
+    assert "noise" in capsys.readouterr().err
