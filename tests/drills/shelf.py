@@ -34,7 +34,7 @@ tasks:
     distil: {from: loan}
     gates:
       - {metric: auc, at_least: 0.6, vs_last_blessed: {at_least: -0.02}, vs_control: {at_least: -0.02}}
-      - {metric: auc, slice: crime, at_least: 0.65, min_examples: 50, min_positives: 10}
+      - {metric: auc, slice: crime, at_least: 0.8, min_examples: 50, min_positives: 10}
       - {metric: auc, slice: rare, at_least: 0.65, min_positives: 50}
   liked:
     kind: binary
@@ -94,8 +94,9 @@ feature {
 """
 
 ROWS = 2000
-# One row in four is crime; forty rows are rare, too few for the positives that its gate asks for.
+# One row in eight is crime; forty rows are rare, too few for the positives that its gate asks for.
 RARE_ROWS = 40
+GENRES = (b"crime", b"poetry", b"travel", b"art", b"poetry", b"travel", b"art", b"cooking")
 
 Columns = dict[str, bytes | int | float]
 
@@ -138,7 +139,7 @@ def _rows(rng: np.random.Generator) -> Iterator[Columns]:
             "taste": taste,
             "mood": mood,
             "time": time,
-            "genre": b"rare" if row < RARE_ROWS else (b"crime", b"poetry", b"travel", b"art")[row % 4],
+            "genre": b"rare" if row < RARE_ROWS else GENRES[row % len(GENRES)],
             "was_borrowed": int(rng.random() < _sigmoid(2 * taste)),
             "was_liked": int(rng.random() < _sigmoid(2 * mood)),
             "was_returned": int(rng.random() < 0.97),

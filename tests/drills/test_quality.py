@@ -44,7 +44,7 @@ def test_fine_overall_and_bad_in_one_slice(product):
     outcome = product.refuse(product.candidate("one-slice", replace(shelf.BETTER, in_genre={"crime": 2.5})))
     (sentence,) = outcome.failed_gates()
     assert sentence.startswith("borrowed auc, slice crime (genre=crime): ")
-    assert sentence.endswith("but at least 0.65 was asked.")
+    assert sentence.endswith("but at least 0.8 was asked.")
     assert outcome.verdict("borrowed", Kind.ABSOLUTE) is Verdict.PASS
 
 
