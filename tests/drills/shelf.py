@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.teacher_labeler.report import LabelReport, SplitReport, write
+from tests.records import example
 
 TASKS = ("borrowed", "liked", "days")
 SURFACE = """
@@ -127,7 +128,7 @@ def _write(folder: Path, seed: int, prefix: str, *, labelled: bool) -> Path:
             for columns in _rows(rng):
                 if labelled:
                     columns["teacher/loan"] = 2 * float(columns["taste"])
-                writer.write(_example(columns).SerializeToString())
+                writer.write(example(columns).SerializeToString())
     return folder
 
 
@@ -148,18 +149,6 @@ def _rows(rng: np.random.Generator) -> Iterator[Columns]:
         if columns["was_borrowed"]:
             columns["days_kept"] = 1 + time + 0.5 * float(rng.normal())
         yield columns
-
-
-def _example(columns: Columns) -> tf.train.Example:
-    features = tf.train.Features()
-    for name, value in columns.items():
-        if isinstance(value, bytes):
-            features.feature[name].bytes_list.value.append(value)
-        elif isinstance(value, int):
-            features.feature[name].int64_list.value.append(value)
-        else:
-            features.feature[name].float_list.value.append(value)
-    return tf.train.Example(features=features)
 
 
 def _sigmoid(value: float) -> float:

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from tests.records import example
+
 SURFACE = """
 name: library
 features:
@@ -91,8 +93,8 @@ def write_examples(folder: Path, *, seed: int = 0, without: str | None = None) -
         examples = list(_examples(rng, rows, without))
         for part in range(2):
             with tf.io.TFRecordWriter(str(folder / split / f"part-{part}.gz"), options="GZIP") as writer:
-                for example in examples[part::2]:
-                    writer.write(example.SerializeToString())
+                for each in examples[part::2]:
+                    writer.write(each.SerializeToString())
     return folder
 
 
@@ -113,19 +115,7 @@ def _examples(rng: np.random.Generator, rows: int, without: str | None) -> Itera
         if borrowed and rng.random() < 0.7:
             columns["was_liked"] = int(rng.random() < _sigmoid(match))
         columns.pop(without or "", None)
-        yield _example(columns)
-
-
-def _example(columns: dict[str, bytes | int | float]) -> tf.train.Example:
-    features = tf.train.Features()
-    for name, value in columns.items():
-        if isinstance(value, bytes):
-            features.feature[name].bytes_list.value.append(value)
-        elif isinstance(value, int):
-            features.feature[name].int64_list.value.append(value)
-        else:
-            features.feature[name].float_list.value.append(value)
-    return tf.train.Example(features=features)
+        yield example(columns)
 
 
 def _sigmoid(value: float) -> float:
