@@ -35,10 +35,11 @@ demo: setup ## Run the whole pipeline on the embedded world
 test: setup ## Run all tests
 	$(BIN)/python -m pytest
 
-lint: setup ## Check style and types
+lint: setup ## Check style, types and the directions of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
 
 bench: demo ## Run the benchmarks on the demonstration; each writes one JSON under benchmarks/results
 	@for script in benchmarks/[a-z]*.py; do $(BIN)/python -m benchmarks.$$(basename $$script .py) || exit 1; done

@@ -1,0 +1,63 @@
+"""Imports run one way, as pyproject.toml says; and what it says catches each wrong direction."""
+
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parent.parent / "pyproject.toml"
+RULES = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["tool"]["importlinter"]
+
+
+def lint(folder: Path) -> subprocess.CompletedProcess:
+    command = [Path(sys.executable).parent / "lint-imports", "--no-cache", "--no-logo"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+
+
+def house(folder: Path, importer: str, imported: str) -> Path:
+    """A house of empty packages under the project's rules, with one import in it."""
+    shutil.copy(PROJECT, folder)
+    for package in RULES["root_packages"]:
+        (folder / package).mkdir()
+        (folder / package / "__init__.py").touch()
+        (folder / package / "part.py").touch()
+    (folder / importer / "part.py").write_text(f"def late():\n    import {imported}.part\n")
+    return folder
+
+
+def test_imports_run_one_way():
+    done = lint(PROJECT.parent)
+    assert done.returncode == 0, done.stdout
+
+
+def test_every_package_stands_under_the_rules():
+    packages = {file.parent.name for file in PROJECT.parent.glob("*/__init__.py")} - {"tests"}
+    assert set(RULES["root_packages"]) == packages
+
+
+@pytest.mark.parametrize(
+    ("importer", "imported"),
+    [
+        ("schema", "models"),
+        ("models", "components"),
+        ("components", "worlds"),
+        ("worlds", "models"),
+        ("components", "pipeline"),
+        ("pipeline", "evidence"),
+        ("evidence", "pipeline"),
+        ("evidence", "crosskd"),
+        ("crosskd", "benchmarks"),
+    ],
+)
+def test_the_wrong_direction_is_caught(tmp_path, importer, imported):
+    done = lint(house(tmp_path, importer, imported))
+    assert done.returncode == 1
+    assert f"{importer}.part -> {imported}.part" in done.stdout
+
+
+@pytest.mark.parametrize(("importer", "imported"), [("evidence", "worlds"), ("benchmarks", "crosskd")])
+def test_the_right_direction_is_allowed(tmp_path, importer, imported):
+    assert lint(house(tmp_path, importer, imported)).returncode == 0
