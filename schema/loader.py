@@ -6,9 +6,7 @@ that matches nothing, the nearest one that exists.
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
@@ -19,6 +17,8 @@ from google.protobuf import text_format
 from pydantic import BaseModel, ValidationError
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from schema.adaptation import check_adaptation
+from schema.checks import expect_known, nearest
 from schema.errors import InputError
 from schema.surface import Feature, FeatureKind, Surface, TaskKind, soft_label
 
@@ -110,7 +110,7 @@ def _read_surface(path: Path) -> Surface:
 def _describe(problem: dict[str, Any]) -> str:
     key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        return f"{key}: unknown key{_nearest(str(problem['loc'][-1]), _keys_beside(problem['loc']))}"
+        return f"{key}: unknown key{nearest(str(problem['loc'][-1]), _keys_beside(problem['loc']))}"
     if problem["type"] == "missing":
         return f"{key}: this key is required and absent"
     message = problem["msg"].removeprefix("Value error, ")
@@ -152,14 +152,6 @@ def _aliases(model: type[BaseModel]) -> list[str]:
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
-def _nearest(name: str, candidates: Iterable[str]) -> str:
-    names = sorted(candidates)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; expected one of {', '.join(names)}" if names else ""
-
-
 def _check_references(surface: Surface, path: Path) -> None:
     """Names inside surface.yaml refer to each other; all of them must exist."""
     teacher_tasks = surface.teacher.tasks if surface.teacher else {}
@@ -167,14 +159,14 @@ def _check_references(surface: Surface, path: Path) -> None:
         where = f"tasks.{name}.distil.from" if name in surface.tasks else f"non_serving_heads.{name}.from"
         if surface.teacher is None:
             raise InputError(f"{path}: {where}: there is nothing to distil from, the `teacher:` section is absent")
-        _expect_known(path, where, "a task of teacher.tasks", distillation.teacher_task, teacher_tasks)
+        expect_known(path, where, "a task of teacher.tasks", distillation.teacher_task, teacher_tasks)
     both = set(surface.tasks) & set(surface.non_serving_heads)
     if both:
         raise InputError(f"{path}: non_serving_heads.{min(both)}: a task has the same name; heads need different names")
     for name, task in surface.tasks.items():
         for index, gate in enumerate(task.gates):
             if gate.slice is not None:
-                _expect_known(path, f"tasks.{name}.gates.{index}.slice", "a name of slices", gate.slice, surface.slices)
+                expect_known(path, f"tasks.{name}.gates.{index}.slice", "a name of slices", gate.slice, surface.slices)
 
 
 def _check_against_schema(surface: Surface, schema: schema_pb2.Schema, folder: Path) -> None:
@@ -185,25 +177,25 @@ def _check_against_schema(surface: Surface, schema: schema_pb2.Schema, folder: P
     if surface.teacher is not None:
         _check_environments(schema, folder / SCHEMA_FILE)
     for name, feature in surface.features.items():
-        _expect_known(path, f"features.{name}", known, name, columns)
+        expect_known(path, f"features.{name}", known, name, columns)
         _check_feature_type(path, name, feature, columns[name])
         _check_feature_shape(path, name, feature, columns[name])
     for name, task in surface.tasks.items():
-        _expect_known(path, f"tasks.{name}.label", known, task.label, columns)
+        expect_known(path, f"tasks.{name}.label", known, task.label, columns)
         _expect_number(path, f"tasks.{name}.label", columns[task.label])
         _expect_outside(folder, columns[task.label], SERVING, "a label does not exist when serving")
     for teacher_task in surface.teacher.tasks if surface.teacher else ():
         column = soft_label(teacher_task)
-        _expect_known(path, f"teacher.tasks.{teacher_task}", known, column, columns)
+        expect_known(path, f"teacher.tasks.{teacher_task}", known, column, columns)
         _expect_number(path, f"teacher.tasks.{teacher_task}", columns[column])
         _expect_outside(folder, columns[column], SERVING, "a soft label does not exist when serving")
         _expect_outside(folder, columns[column], RAW, "a soft label does not exist before labelling")
     for name, part in surface.slices.items():
         for column in part.features:
-            _expect_known(path, f"slices.{name}.features", known, column, columns)
+            expect_known(path, f"slices.{name}.features", known, column, columns)
     if surface.group is not None:
-        _expect_known(path, "group", known, surface.group, columns)
-    _check_adaptation(surface, columns, path)
+        expect_known(path, "group", known, surface.group, columns)
+    check_adaptation(surface, columns, path)
 
 
 def _check_environments(schema: schema_pb2.Schema, path: Path) -> None:
@@ -215,27 +207,6 @@ def _check_environments(schema: schema_pb2.Schema, path: Path) -> None:
             f"{path}: expected the environments {RAW} (examples as they arrive), {TRAINING} (with soft labels) and "
             f"{SERVING}, found {', '.join(schema.default_environment) or 'none'}; add {lines}"
         )
-
-
-def _check_adaptation(surface: Surface, columns: dict[str, schema_pb2.Feature], path: Path) -> None:
-    for name, feature in (surface.teacher.features if surface.teacher else {}).items():
-        where = f"teacher.features.{name}"
-        if feature.source is not None:
-            _expect_known(path, f"{where}.from", "a feature of the target", feature.source, columns)
-        elif name not in columns and feature.default is None:
-            raise InputError(
-                f"{path}: {where}: the target has no such feature; give `from:` (the target's name for it) or "
-                f"`default:` (what fills it){_nearest(name, columns)}"
-            )
-        if isinstance(feature.default, tuple) and len(feature.default) != feature.size:
-            raise InputError(
-                f"{path}: {where}.default: expected {feature.size} values (size), found {len(feature.default)}"
-            )
-
-
-def _expect_known(path: Path, where: str, expected: str, name: str, known: Iterable[str]) -> None:
-    if name not in set(known):
-        raise InputError(f"{path}: {where}: expected {expected}, found {name!r}{_nearest(name, known)}")
 
 
 def _check_feature_type(path: Path, name: str, feature: Feature, column: schema_pb2.Feature) -> None:

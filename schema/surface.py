@@ -11,28 +11,16 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
+
+from schema.base import Name, Scalar, Strict, TaskKind
+from schema.teacher import Teacher
 
 SOFT_LABEL_PREFIX = "teacher/"
 TRAIN_SPLIT = "train"
 EVAL_SPLIT = "eval"
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
-Scalar = int | float | str
 Weight = Annotated[float, Field(ge=0)]
-
-
-class _Strict(BaseModel):
-    """Unknown keys are errors, and a configuration does not change once it is read."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class TaskKind(StrEnum):
-    """What a task predicts: a probability or a real number."""
-
-    BINARY = "binary"
-    REGRESSION = "regression"
 
 
 class FeatureKind(StrEnum):
@@ -51,7 +39,7 @@ class Side(StrEnum):
     CROSS = "cross"
 
 
-class Feature(_Strict):
+class Feature(Strict):
     """One input feature of the model.
 
     Attributes:
@@ -81,7 +69,7 @@ class Feature(_Strict):
         return self
 
 
-class Distillation(_Strict):
+class Distillation(Strict):
     """What a distillation head learns, and how.
 
     Attributes:
@@ -95,13 +83,13 @@ class Distillation(_Strict):
     weight: Weight = 1.0
 
 
-class Change(_Strict):
+class Change(Strict):
     """A bound on `candidate - baseline`, in the metric's unit, with better as positive."""
 
     at_least: float
 
 
-class Gate(_Strict):
+class Gate(Strict):
     """One condition on one metric of one task; every gate must hold for a push.
 
     Attributes:
@@ -132,7 +120,7 @@ class Gate(_Strict):
         return self
 
 
-class Task(_Strict):
+class Task(Strict):
     """One thing the model predicts and serves.
 
     Attributes:
@@ -165,55 +153,11 @@ class Task(_Strict):
         return self
 
 
-class TeacherFeature(_Strict):
-    """One input of the teacher, and where its values come from.
-
-    Attributes:
-      dtype: The type the teacher's signature takes.
-      source: The target's feature that it reads; by default the one of the same name.
-      size: Values per example.
-      default: What fills it where the target has no value.  None makes it required.
-    """
-
-    dtype: Literal["float", "int", "string"]
-    source: str | None = Field(default=None, alias="from")
-    size: PositiveInt = 1
-    default: Scalar | tuple[Scalar, ...] | None = None
-
-
-class TeacherTask(_Strict):
-    """One output of the teacher: a logit for a binary task, a value for a regression.
-
-    Attributes:
-      kind: Binary or regression.
-      output: Key in the signature's outputs; by default the task's name.
-    """
-
-    kind: TaskKind
-    output: str | None = None
-
-
-class Teacher(_Strict):
-    """How the teacher is called, and how target features become its features.
-
-    Attributes:
-      signature: The SavedModel signature to call.
-      takes: `tensors` (one named tensor per feature) or `examples` (serialized).
-      tasks: The teacher's tasks, by name.
-      features: All of the teacher's inputs, by name (the feature adaptation).
-    """
-
-    signature: str = "serving_default"
-    takes: Literal["tensors", "examples"] = "tensors"
-    tasks: dict[Name, TeacherTask] = Field(min_length=1)
-    features: dict[str, TeacherFeature] = Field(min_length=1)
-
-
 class NonServingHead(Distillation):
     """A head on the trunk, with a tower of its own, that only learns soft labels."""
 
 
-class Slice(_Strict):
+class Slice(Strict):
     """A part of the evaluation data: equal values of all of these features.
 
     Attributes:
@@ -224,7 +168,7 @@ class Slice(_Strict):
     features: dict[str, Scalar | None] = Field(min_length=1)
 
 
-class Model(_Strict):
+class Model(Strict):
     """The shape of the ranker: dense layers of the shared trunk and of each tower."""
 
     trunk: tuple[PositiveInt, ...] = (64, 32)
@@ -233,7 +177,7 @@ class Model(_Strict):
     l2: Annotated[float, Field(ge=0)] = 0.0
 
 
-class Training(_Strict):
+class Training(Strict):
     """How the ranker is trained.
 
     Attributes:
@@ -252,7 +196,7 @@ class Training(_Strict):
     seed: int = 0
 
 
-class Serving(_Strict):
+class Serving(Strict):
     """What is asked of a student as a server meets it, beside the quality of what it predicts.
 
     Attributes:
@@ -273,7 +217,7 @@ class Serving(_Strict):
     max_p99_ratio_vs_last_blessed: Annotated[float, Field(gt=0)] = 1.5
 
 
-class Surface(_Strict):
+class Surface(Strict):
     """One surface, complete.  `schema.loader.load_surface` reads it and checks it whole.
 
     Attributes:

@@ -13,7 +13,8 @@ import tensorflow as tf
 from components.teacher_labeler.columns import FLOAT, INT, STRING, column_of, hard_labels, teacher_of
 from components.teacher_labeler.parsing import Column
 from schema.errors import InputError
-from schema.surface import Surface, TaskKind, TeacherFeature
+from schema.surface import Surface, TaskKind
+from schema.teacher import TeacherFeature
 
 Parser = Callable[[tf.Tensor, Mapping[str, str], Mapping[str, int]], dict[str, Column]]
 

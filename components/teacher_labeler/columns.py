@@ -15,7 +15,8 @@ from google.protobuf.message import DecodeError
 
 from components.teacher_labeler.signature import nearest
 from schema.errors import InputError
-from schema.surface import Surface, TaskKind, Teacher, TeacherFeature
+from schema.surface import Surface, TaskKind
+from schema.teacher import Teacher, TeacherFeature
 
 FLOAT, INT, STRING = "float", "int", "string"
 _KIND_OF_LIST = {"float_list": FLOAT, "int64_list": INT, "bytes_list": STRING}

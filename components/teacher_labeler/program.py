@@ -26,7 +26,7 @@ from components.teacher_labeler.parsing import parse_fixed, parse_ragged
 from components.teacher_labeler.plan import LabelPlan
 from components.teacher_labeler.records import cause
 from schema.errors import InputError
-from schema.surface import TeacherFeature
+from schema.teacher import TeacherFeature
 
 _EXAMPLES_DTYPES = {FLOAT: tf.float32.name, INT: tf.int64.name, STRING: tf.string.name}
 # TensorFlow quotes an unparsable record in its message; where that is not UTF-8, its Python
