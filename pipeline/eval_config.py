@@ -35,10 +35,13 @@ _METRICS = {
         "R2": "components.metrics.r2",
     },
 }
-_METRICS_OF_ALL = dict.fromkeys(
-    ("LabelledExamples", "LabelMean", "PredictionMean", "CalibrationRatio", "SquaredError"),
-    "components.metrics.moments",
-)
+_METRICS_OF_ALL = {
+    **dict.fromkeys(
+        ("LabelledExamples", "LabelMean", "PredictionMean", "CalibrationRatio", "SquaredError"),
+        "components.metrics.moments",
+    ),
+    "CalibrationCurve": "components.metrics.calibration",
+}
 _CLASS_OF = {"auc": "RocAuc", "r2": "R2"}
 
 

@@ -57,7 +57,7 @@ class Scores:
         if labels.size and not (labels.min() >= 0 and labels.max() <= 1):
             wrong = labels[(labels < 0) | (labels > 1)][0]
             raise InputError(f"the label of a binary task must be 0 or 1, found {wrong:g}")
-        cells = _codes(rows.predictions) * FOLDS + rows.folds
+        cells = (ordered_bits(rows.predictions) >> _DROPPED_BITS) * FOLDS + rows.folds
         undefined = np.isnan(rows.predictions)
         return cls(
             *_gather(cells, rows.weights * labels, rows.weights * (1 - labels)),
@@ -168,11 +168,10 @@ def _computations(
     return [*gathering, derived_metric(key, scores_key, area_under_curve, baseline)]
 
 
-def _codes(scores: Floats) -> NDArray[np.int64]:
-    """Maps scores to integers in the same order, dropping the last bits."""
+def ordered_bits(scores: Floats) -> NDArray[np.int64]:
+    """The bits of scores as float32, mapped to integers in the same order as the scores."""
     bits = (scores.astype(np.float32) + np.float32(0)).view(np.int32).astype(np.int64)  # + 0 turns -0 into 0
-    ordered = np.where(bits < 0, -(bits & 0x7FFFFFFF), bits)
-    return ordered >> _DROPPED_BITS
+    return np.where(bits < 0, -(bits & 0x7FFFFFFF), bits)
 
 
 def _gather(cells: NDArray[np.int64], positive: Floats, negative: Floats) -> tuple[NDArray[np.int64], Floats, Floats]:

@@ -130,7 +130,7 @@ def test_on_the_first_run_absolute_bounds_stay() -> None:
 def test_metrics_by_kind_of_task() -> None:
     config = eval_config(SURFACE, Baseline.CONTROL)
     names = {spec.output_names[0]: {one.class_name for one in spec.metrics} for spec in config.metrics_specs}
-    common = {"LabelledExamples", "LabelMean", "PredictionMean", "CalibrationRatio", "SquaredError"}
+    common = {"LabelledExamples", "LabelMean", "PredictionMean", "CalibrationRatio", "SquaredError", "CalibrationCurve"}
     assert names["click"] == {"RocAuc", "Positives"} | common
     assert names["trail"] == {"R2"} | common
 
