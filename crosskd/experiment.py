@@ -108,7 +108,7 @@ def _experiment(
     cluster: str | None,
 ) -> ExperimentResult:
     # Before TensorFlow is imported: a wrong path should not take ten seconds to be found.
-    paths = [_paths(root) for root in roots]
+    paths = [run_paths(root) for root in roots]
 
     from evidence.arms import technique
     from evidence.experiment import Plan, run
@@ -124,7 +124,12 @@ def _experiment(
     return run(plan, paths, TERMINAL.say)
 
 
-def _paths(root: Path) -> RunPaths:
+def run_paths(root: Path) -> RunPaths:
+    """What an experiment reads of the newest run under `root`.
+
+    Raises:
+      InputError: There is none, or it did not finish.
+    """
     from crosskd.runs import newest_run
     from evidence.paths import RunPaths
 

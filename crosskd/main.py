@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from crosskd import demo, experiment, gate, rollback, run, summary, train_teacher, world
+from crosskd import demo, experiment, gate, live, rollback, run, summary, train_teacher, world
 from crosskd.terminal import TERMINAL, Exit
 from schema.errors import InputError
 
@@ -46,4 +46,5 @@ app.command("summary")(summary.command)
 app.command("gate")(gate.command)
 app.command("rollback")(rollback.command)
 app.command("experiment")(experiment.command)
+app.command("live")(live.command)
 app.command("demo")(demo.command)

@@ -182,7 +182,7 @@ def train_arm(
         keras.utils.set_random_seed(seed)
         columns = arm.columns(loaded.training, seed)
         for setting in settings:
-            fitted[setting.name].append(fitter.fit(_surface(arm, setting, seed), columns, distil=arm.distil))
+            fitted[setting.name].append(fitter.fit(setting.seeded(arm.surface, seed), columns, distil=arm.distil))
         progress(f"seed {seed + 1} of {seeds}, {time.monotonic() - seed_started:.1f} s")
     tasks = list(arm.surface.tasks)
     held_out = {
@@ -194,7 +194,7 @@ def train_arm(
     predictions: list[dict[str, NDArray]] = [{} for _ in range(seeds)]
     for setting in dict.fromkeys(chosen.values()):
         for seed, model in enumerate(fitted[setting.name]):
-            found = fitter.predict(_surface(arm, setting, seed), model, evaluation, distil=arm.distil)
+            found = fitter.predict(setting.seeded(arm.surface, seed), model, evaluation, distil=arm.distil)
             predictions[seed] |= {task: found[task] for task in tasks if chosen[task] == setting}
     return Trained(
         predictions=predictions,
@@ -207,11 +207,6 @@ def train_arm(
 
 def _least(settings: Sequence[tuning.Setting], losses: dict[str, float]) -> tuning.Setting:
     return min(settings, key=lambda each: losses[each.name])
-
-
-def _surface(arm: Arm, setting: tuning.Setting, seed: int) -> Surface:
-    surface = setting.apply(arm.surface)
-    return surface.model_copy(update={"training": surface.training.model_copy(update={"seed": seed})})
 
 
 def _report(arm: Arm, trained: Sequence[Trained]) -> ArmReport:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from evidence.arms import Columns
 from evidence.data import RunData
 from models import inputs, training
+from models.export import export_student
 from models.ranker import SERVING_PREFIX, Ranker, build
 from schema.surface import Surface
 
@@ -66,6 +67,10 @@ class Fitter:
         """Logits of binary tasks and values of regression tasks, float [examples]."""
         return self._graph(surface, distil).predict(surface, fitted, columns)
 
+    def export(self, surface: Surface, fitted: Fitted, transform_graph: str, out: str, *, distil: bool) -> None:
+        """Writes a trained model as the Trainer does: the serving heads alone."""
+        export_student(self._graph(surface, distil).ranker_of(fitted), surface, transform_graph, out)
+
     def _graph(self, surface: Surface, distil: bool) -> _Graph:
         # These do not change the graph: the seed sets initial values, the rate is a variable.
         neutral = surface.training.model_copy(update={"seed": 0, "epochs": 1, "learning_rate": 1e-3})
@@ -110,6 +115,11 @@ class _Graph:
                 f"training diverged: the hard loss on the held-out rows is not finite (seed {surface.training.seed})"
             )
         return best
+
+    def ranker_of(self, fitted: Fitted) -> Ranker:
+        """The ranker with these weights, until the next model is fitted."""
+        _assign(self._variables(), fitted.weights)
+        return self._ranker
 
     def predict(self, surface: Surface, fitted: Fitted, columns: Columns) -> dict[str, NDArray]:
         _assign(self._variables(), fitted.weights)

@@ -7,6 +7,7 @@ from typing import Any
 import altair as alt
 import vl_convert
 
+from evidence.live import LiveResult
 from evidence.result import Difference, ExperimentResult, Finding
 from evidence.verdicts import Verdict
 
@@ -24,18 +25,41 @@ def forest(result: ExperimentResult) -> str:
     return vl_convert.vegalite_to_svg(_chart(result).to_json())
 
 
+def lifts(result: LiveResult) -> str:
+    """The lifts of a live experiment beside an A/A run, in percent, as one self-contained SVG."""
+    rows = [
+        row
+        for each in result.lifts
+        for row in (
+            _ends(each.metric, "student against control", each.mean, each.low, each.high),
+            _ends(each.metric, "control against itself (A/A)", *each.same_model),
+        )
+    ]
+    title = f"{result.surface}: lift in percent, {result.confidence:.0%} joint intervals, {len(result.pairs)} pairs"
+    return vl_convert.vegalite_to_svg(_intervals(rows, "lift, percent", title).to_json())
+
+
+def _ends(metric: str, arm: str, *ends: float) -> dict[str, Any]:
+    mean, low, high = (100 * each for each in ends)
+    return {"finding": metric, "arm": arm, "mean": mean, "low": low, "high": high}
+
+
 def _chart(result: ExperimentResult) -> alt.FacetChart:
     rows = [row for finding in result.findings for row in _rows(finding)]
-    base = alt.Chart(alt.Data(values=rows))
-    arm = alt.Y("arm:N", title=None, sort=None)
-    color = alt.Color("arm:N", scale=alt.Scale(range=list(_COLORS)), sort=None, legend=None)
-    change = "difference, with its joint interval; positive is better"
-    zero = base.mark_rule(color="#333333").encode(x=alt.datum(0))
-    interval = base.mark_rule(strokeWidth=3).encode(x=alt.X("low:Q", title=change), x2="high:Q", y=arm, color=color)
-    mean = base.mark_point(filled=True, size=90, opacity=1).encode(x="mean:Q", y=arm, color=color)
     title = (
         f"{result.surface}: candidate minus another arm, {result.confidence:.0%} joint intervals, {result.seeds} seeds"
     )
+    return _intervals(rows, "difference, with its joint interval; positive is better", title)
+
+
+def _intervals(rows: list[dict[str, Any]], change: str, title: str) -> alt.FacetChart:
+    """One panel a finding, one interval an arm, and a line at zero."""
+    base = alt.Chart(alt.Data(values=rows))
+    arm = alt.Y("arm:N", title=None, sort=None)
+    color = alt.Color("arm:N", scale=alt.Scale(range=list(_COLORS)), sort=None, legend=None)
+    zero = base.mark_rule(color="#333333").encode(x=alt.datum(0))
+    interval = base.mark_rule(strokeWidth=3).encode(x=alt.X("low:Q", title=change), x2="high:Q", y=arm, color=color)
+    mean = base.mark_point(filled=True, size=90, opacity=1).encode(x="mean:Q", y=arm, color=color)
     header = alt.Header(labelOrient="top", labelAnchor="start", labelFontWeight="bold")
     row = alt.Row("finding:N", title=None, sort=None, header=header)
     return alt.layer(zero, interval, mean).properties(width=_WIDTH).facet(row=row, title=title)

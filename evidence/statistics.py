@@ -102,6 +102,38 @@ def r2(labels: Floats, predictions: Floats) -> Score | None:
     return Score(float(1 - ratio), (ratio * squares - errors) / squares.mean())
 
 
+def lift(ours: Floats, theirs: Floats) -> Score | None:
+    """The relative difference of two totals over the same units, such as people.
+
+    sum(ours) / sum(theirs) - 1, with the delta method's influence of a unit on a ratio
+    (for online experiments: Deng, Knoblich and Lu, KDD 2018, section 3).
+
+    Args:
+      ours: Float [units].
+      theirs: The same units under the other arm.
+
+    Returns:
+      None where the other arm has nothing.
+    """
+    total = float(theirs.sum())
+    if total == 0:
+        return None
+    ratio = float(ours.sum()) / total
+    return Score(ratio - 1, len(ours) * (ours - ratio * theirs) / total)
+
+
+def mean_of(scores: Sequence[Score], *, confidence: float) -> Estimate:
+    """The mean of one metric over models of several seeds, met by the same units.
+
+    Args:
+      scores: One a model pair; of a single one, the interval is over units alone.
+      confidence: Of the two-sided interval, after any correction.
+    """
+    values = np.array([[each.value for each in scores]])
+    between = float(np.var(values, ddof=1)) / len(scores) if len(scores) > 1 else 0.0
+    return _interval(values, between, len(scores) - 1, _example_variance(_mean_influence(scores), None), confidence)
+
+
 def difference(
     ours: Sequence[Sequence[Score]],
     theirs: Sequence[Sequence[Score]],

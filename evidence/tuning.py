@@ -41,6 +41,11 @@ class Setting:
             }
         )
 
+    def seeded(self, surface: Surface, seed: int) -> Surface:
+        """The surface under this setting, with a seed."""
+        changed = self.apply(surface)
+        return changed.model_copy(update={"training": changed.training.model_copy(update={"seed": seed})})
+
 
 # In the order in which a budget takes them: what helps an over-fitted model comes first.
 SETTINGS = (

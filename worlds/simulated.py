@@ -8,6 +8,7 @@ is ``worlds/simulated.md``.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
 from worlds import outcomes
 from worlds.impressions import DAYS_PER_UNIT, POSITIONS, Impressions, draw_users, recommend, show
 from worlds.population import DIMENSIONS, Floats, Items, People, Product, draw_items, draw_people
-from worlds.records import Column, Columns, Domain, write_domain
+from worlds.records import ORIGIN_FILE, Column, Columns, Domain, write_domain
 
 VIDEO = "video"
 HOMEPAGE = "homepage"
@@ -211,6 +212,26 @@ def write(out: Path, size: str | Sizes, seed: int, progress: Callable[[str], Non
         write_domain(out, Domain(name, splits, *_surface_folder(name, sizes), origin=origin), progress)
         for name, splits in domains.items()
     ]
+
+
+def read_world(folder: Path) -> World:
+    """The people and items behind a folder that `write` made, drawn again from its record.
+
+    Args:
+      folder: One of the three surfaces' folders.
+
+    Raises:
+      InputError: The folder is not one of these.
+    """
+    marker = folder / ORIGIN_FILE
+    if not marker.is_file():
+        raise InputError(f"{folder}: expected a folder that `crosskd world simulated` wrote; it has no {ORIGIN_FILE}")
+    origin = json.loads(marker.read_text(encoding="utf-8"))
+    if origin.get("world") != "simulated":
+        raise InputError(
+            f"{marker}: expected a simulated world, whose people can be asked; found {origin.get('world')!r}"
+        )
+    return draw_world(Sizes(**origin["sizes"]), np.random.default_rng(origin["seed"]))
 
 
 def resolve(size: str | Sizes) -> Sizes:

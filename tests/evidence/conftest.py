@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from evidence.data import RunData
+from evidence.slates import Slates, draw_slates
 from models import training
 from schema.surface import Surface
+from worlds.simulated import Sizes, World, draw_world
 
 USERS, ITEMS = 60, 40
 
@@ -82,3 +84,15 @@ def knowing() -> RunData:
 def ignorant() -> RunData:
     """A run whose teacher knows nothing of the target."""
     return draw(np.random.default_rng(0), knows=False)
+
+
+@pytest.fixture(scope="session")
+def live_world() -> World:
+    """A simulated world of a few people."""
+    return draw_world(Sizes(people=150, music_people=120, videos=100, music_items=150), np.random.default_rng(0))
+
+
+@pytest.fixture(scope="session")
+def slates(live_world: World) -> Slates:
+    """What they could be shown."""
+    return draw_slates(live_world, 400, np.random.default_rng(1))

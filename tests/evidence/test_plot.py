@@ -4,7 +4,8 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from evidence.plot import _rows, forest
+from evidence.live import Lift, LiveResult
+from evidence.plot import _rows, forest, lifts
 from evidence.result import Difference, ExperimentResult, Finding
 from evidence.verdicts import Verdict
 from schema.surface import TaskKind
@@ -63,3 +64,24 @@ def test_the_plot_is_one_svg_without_scripts_or_links(result):
     assert not any("empty" in text for text in texts)
     assert not list(root.iter("{http://www.w3.org/2000/svg}script"))
     assert not list(root.iter("{http://www.w3.org/2000/svg}image"))
+
+
+def test_lifts_are_drawn_beside_the_same_model():
+    lift = Lift(
+        metric="discovery",
+        control=1.0,
+        mean=0.02,
+        low=0.01,
+        high=0.03,
+        p_value=0.01,
+        replicates=[0.02],
+        same_model=(0.0, -0.02, 0.02),
+        same_model_held=20,
+    )
+    found = LiveResult(
+        surface="radio", slates=9, people=3, pairs=[("a", "b")], confidence=0.95, draws=20, lifts=[lift], seconds=1.0
+    )
+    text = "".join(ElementTree.fromstring(lifts(found)).itertext())
+    assert "radio: lift in percent, 95% joint intervals, 1 pairs" in text
+    assert "student against control" in text
+    assert "control against itself (A/A)" in text

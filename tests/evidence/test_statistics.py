@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import r2_score, roc_auc_score
 
-from evidence.statistics import Score, auc, difference, r2, score
+from evidence.statistics import Score, auc, difference, lift, mean_of, r2, score
 from schema.surface import TaskKind
 
 
@@ -136,3 +136,37 @@ def test_intervals_cover_the_truth_with_few_seeds():
         found = difference(ours, [[_flat(0.0, 200)] * 5], confidence=0.95)
         held += found.low <= 0 <= found.high
     assert held / 400 > 0.93
+
+
+def test_lift_by_hand():
+    found = lift(np.array([2.0, 4.0]), np.array([1.0, 3.0]))
+    assert found.value == pytest.approx(0.5)
+    # n (a - R b) / B: 2 (2 - 1.5) / 4 and 2 (4 - 4.5) / 4.
+    np.testing.assert_allclose(found.influence, [0.25, -0.25])
+    assert lift(np.ones(3), np.zeros(3)) is None
+
+
+def test_the_interval_of_a_lift_is_the_bootstraps():
+    rng = np.random.default_rng(4)
+    theirs = rng.gamma(2, size=500)
+    ours = theirs * rng.normal(1.1, 0.5, size=500)
+    found = mean_of([lift(ours, theirs)], confidence=0.9)
+    boot = stats.bootstrap(
+        (ours, theirs),
+        lambda a, b, axis: a.sum(axis) / b.sum(axis) - 1,
+        paired=True,
+        confidence_level=0.9,
+        n_resamples=4000,
+        method="percentile",
+        rng=rng,
+    )
+    assert found.low == pytest.approx(boot.confidence_interval.low, abs=0.006)
+    assert found.high == pytest.approx(boot.confidence_interval.high, abs=0.006)
+
+
+def test_lifts_of_several_pairs_vary_by_pair_as_well():
+    flat = np.zeros(100)
+    found = mean_of([Score(0.1, flat), Score(0.3, flat)], confidence=0.95)
+    # Two pairs: t with one degree of freedom, standard error .1.
+    assert found.mean == pytest.approx(0.2)
+    assert found.high - found.mean == pytest.approx(stats.t.ppf(0.975, 1) * 0.1)

@@ -16,7 +16,7 @@ from schema.errors import InputError
 from schema.loader import load_surface
 from schema.surface import Surface
 from tests.worlds.conftest import Example, read_examples
-from worlds.simulated import SIZES, Sizes, draw_domains, write
+from worlds.simulated import SIZES, Sizes, draw_domains, read_world, write
 
 SOURCE_ONLY = {"user_profile_video", "profile_match", "z1", "z2", "z3", "z4"}
 MUSIC_ONLY = {"user_profile_music", "music_profile_match", "familiar"}
@@ -213,3 +213,18 @@ def test_the_origin_says_what_was_drawn(written: Path, sizes: Sizes) -> None:
     assert origin["world"] == "simulated"
     assert origin["seed"] == 5
     assert origin["sizes"]["people"] == sizes.people
+
+
+def test_the_people_behind_a_folder_are_drawn_again(written: Path, homepage: list[Example]) -> None:
+    world = read_world(written / "homepage")
+    first = homepage[0]
+    np.testing.assert_allclose(world.items.content[first["item_id"][0]], first["item_content"], rtol=1e-6)
+    np.testing.assert_allclose(world.people.profile_music[first["user_id"][0]], first["user_profile_music"], rtol=1e-6)
+
+
+def test_a_folder_without_people_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"expected a folder that .* wrote; it has no origin.json"):
+        read_world(tmp_path)
+    (tmp_path / "origin.json").write_text('{"world": "coat"}')
+    with pytest.raises(InputError, match="expected a simulated world, whose people can be asked; found 'coat'"):
+        read_world(tmp_path)
