@@ -16,6 +16,7 @@ from crosskd.terminal import TERMINAL, seconds
 def command(
     out: Annotated[Path, typer.Option(help="Folder for everything that the demonstration makes.")] = Path("runs/demo"),
     surface: Annotated[str, typer.Option(help="Target surface: homepage or radio.")] = "homepage",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Make the embedded world, train a teacher on video, distil into a music ranker, push it."""
     started = time.monotonic()
@@ -29,6 +30,6 @@ def command(
         TERMINAL.say("2. the teacher: trained on video, the data-rich product")
         train_teacher.train(world / "video", world / "video", teacher)
     TERMINAL.say(f"3. the pipeline: from music {surface} examples to a pushed student")
-    code = run_command.run(str(world / surface), world / surface, teacher, out / surface)
+    code = run_command.run(str(world / surface), world / surface, teacher, out / surface, as_json=as_json)
     TERMINAL.say(f"demonstration done in {seconds(started)}; everything is in {out}")
     raise typer.Exit(code)

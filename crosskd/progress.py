@@ -1,4 +1,4 @@
-"""Follows a pipeline's run from what TFX's launchers log."""
+"""Follows a pipeline's run from what TFX's launchers and the components log."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from absl import logging as absl_logging
 from rich.live import Live
 from rich.spinner import Spinner
+from rich.table import Table
 
 from crosskd.terminal import Terminal, seconds
 
@@ -18,39 +20,108 @@ from crosskd.terminal import Terminal, seconds
 _STARTED = re.compile(r"^(?:node|Component) (\S+) is running\.$")
 _FINISHED = re.compile(r"^(?:node|Component) (\S+) is finished\.$")
 _CACHED = re.compile(r"^A cached execution \d+ is used\.$")
+# Attributes of log records, set by components/teacher_labeler/progress.py and models/progress.py;
+# importing those would import TensorFlow.
+_LABELLED = "examples_labelled"
+_EPOCH = "training_epoch"
+# The losses that are shown, by their names in a training history.
+_LOSSES = {"loss": "loss", "val_hard_loss": "validation"}
+
+
+class _Labelling:
+    """Examples labelled so far, and how fast, from records that several threads log."""
+
+    def __init__(self) -> None:
+        self._examples = 0
+        self._in_first = 0
+        self._first = self._last = 0.0
+
+    def add(self, examples: int) -> None:
+        self._last = time.monotonic()
+        if not self._first:
+            self._first, self._in_first = self._last, examples
+        self._examples += examples
+
+    def __str__(self) -> str:
+        """The rate leaves out the first record: when its examples were begun is not known."""
+        if not self._examples:
+            return ""
+        passed = self._last - self._first
+        rate = f", {(self._examples - self._in_first) / passed:,.0f}/s" if passed else ""
+        return f"{self._examples:,} examples{rate}"
+
+
+class _Running:
+    """The node that runs now; drawn anew by rich, several times a second."""
+
+    def __init__(self, node: str, label: str):
+        self.node = node
+        self.cached = False
+        self.labelling = _Labelling()
+        self.epoch = ""
+        self._label = label
+        self._started = time.monotonic()
+        self._spinner = Spinner("dots")
+
+    def read(self, record: logging.LogRecord) -> None:
+        """Takes from a log record what it says of labelling and of training."""
+        if (labelled := getattr(record, _LABELLED, None)) is not None:
+            self.labelling.add(labelled)
+        if (epoch := getattr(record, _EPOCH, None)) is not None:
+            self.epoch = _epoch(*epoch)
+
+    @property
+    def detail(self) -> str:
+        return str(self.labelling) or self.epoch
+
+    @property
+    def took(self) -> str:
+        return "cached" if self.cached else seconds(self._started)
+
+    def __rich__(self) -> Table:
+        row = Table.grid(padding=(0, 1))
+        row.add_row(self._spinner, self._label, self.took, self.detail)
+        return row
 
 
 class NodeProgress(logging.Handler):
-    """Prints a line when a node is done; `current` is the node that runs now."""
+    """Prints a line when a node is done; on a terminal, a live line shows the one that runs."""
 
     def __init__(self, terminal: Terminal, total: int):
         super().__init__(logging.INFO)
-        self.current: str | None = None
         self._terminal = terminal
         self._total = total
         self._done = 0
-        self._cached = False
-        self._started = time.monotonic()
+        self._running: _Running | None = None
         self._live: Live | None = None
+
+    @property
+    def current(self) -> str | None:
+        """The node that runs now."""
+        return self._running.node if self._running else None
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
         if match := _STARTED.match(message):
             self._start(match[1])
+        elif self._running is None:
+            return
         elif _CACHED.match(message):
-            self._cached = True
-        elif match := _FINISHED.match(message):
-            self._finish(match[1])
+            self._running.cached = True
+        elif _FINISHED.match(message):
+            self._finish(self._running)
+        else:
+            self._running.read(record)
 
     def close(self) -> None:
         self._stop_live()
         super().close()
 
     def _start(self, node: str) -> None:
-        self.current, self._cached, self._started = node, False, time.monotonic()
+        self._running = _Running(node, f"[{self._done + 1}/{self._total}] {node}")
         if self._terminal.err.is_terminal:
             self._live = Live(
-                Spinner("dots", f"[{self._done + 1}/{self._total}] {node}"),
+                self._running,
                 console=self._terminal.err,
                 transient=True,
                 # The libraries' noise stays in the log.
@@ -59,19 +130,22 @@ class NodeProgress(logging.Handler):
             )
             self._live.start()
 
-    def _finish(self, node: str) -> None:
+    def _finish(self, running: _Running) -> None:
         self._stop_live()
         self._done += 1
-        took = "cached" if self._cached else seconds(self._started)
-        self._terminal.err.print(
-            f"  {self._done:>2}/{self._total} {node:<24} {took:>10}", markup=False, highlight=False
-        )
-        self.current = None
+        line = f"  {self._done:>2}/{self._total} {running.node:<24} {running.took:>10}  {running.detail}"
+        self._terminal.err.print(line.rstrip(), markup=False, highlight=False, soft_wrap=True)
+        self._running = None
 
     def _stop_live(self) -> None:
         if self._live is not None:
             self._live.stop()
             self._live = None
+
+
+def _epoch(done: int, of: int, losses: dict[str, Any]) -> str:
+    shown = [f"{name} {losses[key]:.4f}" for key, name in _LOSSES.items() if key in losses]
+    return ", ".join([f"epoch {done}/{of}", *shown])
 
 
 @contextmanager

@@ -15,6 +15,7 @@ app = typer.Typer(help="Write a data set (examples and surface folders) to run o
 
 Out = Annotated[Path, typer.Option(help="Folder to write; one folder a domain or surface is made in it.")]
 Seed = Annotated[int, typer.Option(help="Seed; the same seed gives the same bytes.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the folders that were written as JSON.")]
 Rows = Annotated[int, typer.Option(help="Target rows for training; the rest is for evaluation.")]
 
 
@@ -27,11 +28,17 @@ class Size(StrEnum):
 
 
 @app.command("simulated")
-def simulated(out: Out, size: Annotated[Size, typer.Option(help="Row counts.")] = Size.SMALL, seed: Seed = 0) -> None:
+def simulated(
+    out: Out,
+    size: Annotated[Size, typer.Option(help="Row counts.")] = Size.SMALL,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
     """Write the embedded two-surface world: video (source), homepage and radio (targets)."""
     from worlds import simulated
 
-    _report(time.monotonic(), simulated.write(out, size=size.value, seed=seed, progress=TERMINAL.say))
+    started = time.monotonic()
+    _report(started, simulated.write(out, size=size.value, seed=seed, progress=TERMINAL.say), as_json)
 
 
 @app.command("ciao")
@@ -39,11 +46,13 @@ def ciao(
     ratings: Annotated[Path, typer.Option(help="The file ratings.tsv.gz.")],
     target: Annotated[int, typer.Option(help="Category that is the target; all others are the source.")],
     out: Out,
+    as_json: AsJson = False,
 ) -> None:
     """Write one category of the Ciao ratings as target, all others as source."""
     from worlds import ciao
 
-    _report(time.monotonic(), ciao.write(ratings, target, out))
+    started = time.monotonic()
+    _report(started, ciao.write(ratings, target, out), as_json)
 
 
 @app.command("coat")
@@ -52,11 +61,13 @@ def coat(
     out: Out,
     rows: Rows = 1000,
     seed: Seed = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Write the Coat ratings: self-chosen ones as source, randomly shown ones as target."""
     from worlds import two_exposures
 
-    _report(time.monotonic(), two_exposures.write_coat(data, rows=rows, seed=seed, out=out))
+    started = time.monotonic()
+    _report(started, two_exposures.write_coat(data, rows=rows, seed=seed, out=out), as_json)
 
 
 @app.command("yahoo-r3")
@@ -66,14 +77,18 @@ def yahoo_r3(
     out: Out,
     rows: Rows = 10000,
     seed: Seed = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Write Yahoo! R3, or any set of its two-file form, as source and target."""
     from worlds import two_exposures
 
-    _report(time.monotonic(), two_exposures.write_yahoo_r3(chosen, shown, rows=rows, seed=seed, out=out))
+    started = time.monotonic()
+    _report(started, two_exposures.write_yahoo_r3(chosen, shown, rows=rows, seed=seed, out=out), as_json)
 
 
-def _report(started: float, folders: list[Path]) -> None:
+def _report(started: float, folders: list[Path], as_json: bool) -> None:
     for folder in folders:
         TERMINAL.say(f"wrote {folder}")
     TERMINAL.say(f"done in {seconds(started)}")
+    if as_json:
+        TERMINAL.json({folder.name: str(folder) for folder in folders})

@@ -14,6 +14,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from models import inputs, training
 from models.columns import hard_label_columns, soft_label_columns
 from models.export import export_student
+from models.progress import LogEpochs
 from models.ranker import Ranker, build
 from schema.surface import FeatureKind, Surface
 
@@ -82,7 +83,7 @@ def train(
         training.head_losses(surface, statistics, distil=distil),
         training_data,
         validation_data,
-        callbacks=[keras.callbacks.TensorBoard(log_dir, write_graph=False)],
+        callbacks=[keras.callbacks.TensorBoard(log_dir, write_graph=False), LogEpochs()],
     )
     return ranker, history
 

@@ -11,6 +11,7 @@ from tfx.dsl.io import fileio
 from components.teacher_labeler.columns import hard_labels, teacher_of
 from components.teacher_labeler.plan import LabelPlan, Shard
 from components.teacher_labeler.program import TeacherProgram
+from components.teacher_labeler.progress import Labelled
 from components.teacher_labeler.records import DeadLetterWriter, ShardWriter
 from components.teacher_labeler.scoring import LabelledBatch, label_batches
 from components.teacher_labeler.statistics import Moments, SplitStatistics
@@ -52,6 +53,7 @@ def label_shard(shard: Shard, program: TeacherProgram) -> ShardResult:
     with (
         ShardWriter(examples, program.plan.options.compression_level) as writer,
         DeadLetterWriter(letters, shard.split, shard.path) as dead_letters,
+        Labelled() as progress,
     ):
         for batch in label_batches(shard.path, program):
             writer.write(batch.records)
@@ -60,6 +62,7 @@ def label_shard(shard: Shard, program: TeacherProgram) -> ShardResult:
             _count(statistics, batch, shard, random)
             _compare(statistics, batch, program.plan)
             _give_up_if_hopeless(statistics, shard)
+            progress.add(len(batch.records))
     statistics.sample.settle()
     files = [(examples, shard.examples)]
     if dead_letters.count:

@@ -1,5 +1,6 @@
 import io
 import logging
+import re
 import sys
 
 import pytest
@@ -54,6 +55,36 @@ def test_logging_is_left_as_it_was(terminal):
     with follow(terminal, 1):
         pass
     assert (absl_logging.get_verbosity(), list(logging.getLogger("absl").handlers)) == before
+
+
+def test_labelling_is_counted_over_threads_with_its_speed(terminal, monkeypatch):
+    now = iter([10.0, 12.0, 14.0])
+    monkeypatch.setattr("crosskd.progress.time.monotonic", lambda: next(now, 15.0))
+    with follow(terminal, 1):
+        absl_logging.info("node TeacherLabeler is running.")  # at 10
+        for examples in (500, 3000):  # at 12 and 14: 3,000 in 2 seconds; when the first began is not known
+            absl_logging.info("labelled %d more examples", examples, extra={"examples_labelled": examples})
+        absl_logging.info("node TeacherLabeler is finished.")
+    assert lines(terminal) == ["   1/1 TeacherLabeler                5.0 s  3,500 examples, 1,500/s"]
+
+
+def test_an_epoch_is_shown_with_its_losses(terminal):
+    with follow(terminal, 1):
+        absl_logging.info("node Trainer.student is running.")
+        losses = {"loss": 0.5, "hard_loss": 0.4, "val_hard_loss": 0.61239}
+        absl_logging.info("epoch", extra={"training_epoch": (2, 30, losses)})
+        absl_logging.info("node Trainer.student is finished.")
+    assert lines(terminal)[0].endswith("epoch 2/30, loss 0.5000, validation 0.6124")
+
+
+def test_on_a_terminal_the_running_node_shows_how_far_it_is(terminal):
+    terminal.err = Console(file=io.StringIO(), width=100, force_terminal=True)
+    with follow(terminal, 1) as progress:
+        absl_logging.info("node TeacherLabeler is running.")
+        absl_logging.info("labelled", extra={"examples_labelled": 4000})
+        progress._live.refresh()
+        absl_logging.info("node TeacherLabeler is finished.")
+    assert re.search(r"\[1/1\] TeacherLabeler\s+0\.\d s\s+4,000 examples", terminal.err.file.getvalue())
 
 
 def test_on_a_terminal_the_noise_of_libraries_still_goes_elsewhere(terminal, capsys):

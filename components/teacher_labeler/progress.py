@@ -1,0 +1,40 @@
+"""Tells whoever listens to the log how far labelling is."""
+
+from __future__ import annotations
+
+import time
+
+from absl import logging
+
+# Attribute of the log record; `crosskd.progress` reads it.
+EXAMPLES_LABELLED = "examples_labelled"
+
+_SECONDS = 0.5
+
+
+class Labelled:
+    """Logs the examples labelled since it last did, every half second and at the end of a shard.
+
+    Each record bears the number as its attribute `examples_labelled`, so that a listener in the
+    same process adds up what several threads do.  Beam workers in other processes log it there.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._said = time.monotonic()
+
+    def __enter__(self) -> Labelled:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._say()
+
+    def add(self, examples: int) -> None:
+        """Counts `examples` more."""
+        self._count += examples
+        if time.monotonic() - self._said >= _SECONDS:
+            self._say()
+
+    def _say(self) -> None:
+        logging.info("labelled %d more examples", self._count, extra={EXAMPLES_LABELLED: self._count})
+        self._count, self._said = 0, time.monotonic()
