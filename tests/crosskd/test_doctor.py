@@ -1,0 +1,102 @@
+import importlib.metadata
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from crosskd import checks
+from crosskd.checks import State
+
+CROSSKD = Path(sys.executable).parent / "crosskd"
+
+
+def test_this_environment_is_healthy_as_a_program_reads_it(tmp_path):
+    done = subprocess.run([CROSSKD, "doctor", "--json", "--root", tmp_path / "runs"], capture_output=True, timeout=300)
+    found = json.loads(done.stdout)
+    states = {check["name"]: check["state"] for check in found["checks"]}
+    assert (found["healthy"], done.returncode) == (True, 0), found
+    assert {name for name, state in states.items() if state == "broken"} == set()
+    assert list(states) == [
+        *("Python", "system", "packages", "byte code", "disk", "memory", "folder", "Beam without network"),
+    ]
+
+
+def test_a_broken_check_ends_in_exit_code_1(monkeypatch, capfd):
+    import typer
+
+    from crosskd import doctor
+
+    broken = checks.Check(name="disk", state=State.BROKEN, found="0.1 GiB", advice="free some")
+    monkeypatch.setattr(checks, "checks", lambda root: iter([broken]))
+    with pytest.raises(typer.Exit) as ended:
+        doctor.command(Path("runs"), as_json=True)
+    assert ended.value.exit_code == 1
+    with pytest.raises(typer.Exit):
+        doctor.command(Path("runs"), as_json=False)
+
+
+def test_another_version_than_the_pinned_one_is_broken(tmp_path):
+    requirements = tmp_path / "base.txt"
+    pydantic = importlib.metadata.version("pydantic")
+    requirements.write_text(f"pydantic=={pydantic} \\\n    --hash=sha256:00\nrich[jupyter]==0.1\nno-such-package==3\n")
+    found = checks.versions(requirements)
+    assert found.state is State.BROKEN
+    assert found.found == f"rich {importlib.metadata.version('rich')}, pinned 0.1; no-such-package absent, pinned 3"
+    assert "make setup" in found.advice
+
+
+def test_without_the_pinned_requirements_nothing_is_claimed(tmp_path):
+    found = checks.versions(tmp_path / "base.txt")
+    assert found.state is State.WARNING
+    assert found.found.startswith("not compared")
+
+
+def test_a_newer_python_is_broken(monkeypatch):
+    monkeypatch.setattr(sys, "version_info", (3, 12, 1))
+    found = checks.python()
+    assert found.state is State.BROKEN
+    assert "crosskd needs Python 3.11" in found.advice
+
+
+def test_an_older_glibc_than_the_wheels_ask_for_is_broken(monkeypatch):
+    monkeypatch.setattr("platform.libc_ver", lambda: ("glibc", "2.17"))
+    found = checks.system()
+    assert found.state is State.BROKEN
+    assert "tensorflow" in found.advice
+
+
+def test_no_glibc_is_broken(monkeypatch):
+    monkeypatch.setattr("platform.libc_ver", lambda: ("", ""))
+    assert checks.system().state is State.BROKEN
+
+
+@pytest.mark.parametrize(("value", "state"), [(0.4, State.BROKEN), (0.5, State.WARNING), (5.0, State.OK)])
+def test_scarce_is_a_warning_and_too_little_is_broken(value, state):
+    found = checks._amount("disk", value, "so much", (0.5, 5.0), "free some")
+    assert found.state is state
+    assert bool(found.advice) is (state is not State.OK)
+
+
+def test_a_folder_that_cannot_be_written_to_is_broken(tmp_path):
+    (tmp_path / "file").touch()
+    found = checks.folder(tmp_path / "file" / "runs")
+    assert found.state is State.BROKEN
+    assert "choose a --root" in found.advice
+    assert checks.folder(tmp_path / "runs").state is State.OK
+
+
+def test_an_environment_that_cannot_import_is_broken(tmp_path):
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho \"ModuleNotFoundError: No module named 'tfx'\" >&2\nexit 1\n")
+    python.chmod(0o755)
+    found = checks.beam(str(python))
+    assert (found.state, found.found) == (State.BROKEN, "ModuleNotFoundError: No module named 'tfx'")
+
+
+def test_the_trial_catches_what_beam_does_by_itself():
+    code = "import pipeline.runners as r; r.DEFAULT_BEAM_ARGS = ()\nfrom crosskd import beam_trial\nbeam_trial.main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 1
+    assert "Beam reached for" in done.stderr
