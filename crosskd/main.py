@@ -11,7 +11,19 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from crosskd import demo, experiment, gate, live, rollback, run, summary, train_teacher, world
+from crosskd import (
+    demo,
+    doctor,
+    experiment,
+    gate,
+    init,
+    live,
+    rollback,
+    run,
+    summary,
+    train_teacher,
+    world,
+)
 from crosskd.terminal import TERMINAL, Exit
 from schema.errors import InputError
 
@@ -39,6 +51,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command("init")(init.command)
 app.add_typer(world.app, name="world")
 app.command("train-teacher")(train_teacher.command)
 app.command("run")(run.command)
@@ -48,3 +61,4 @@ app.command("rollback")(rollback.command)
 app.command("experiment")(experiment.command)
 app.command("live")(live.command)
 app.command("demo")(demo.command)
+app.command("doctor")(doctor.command)

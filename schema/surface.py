@@ -84,7 +84,11 @@ class Distillation(Strict):
 
 
 class Change(Strict):
-    """A bound on `candidate - baseline`, in the metric's unit, with better as positive."""
+    """A bound on `candidate - baseline`, in the metric's unit, with better as positive.
+
+    Attributes:
+      at_least: The bound; a negative one admits as much loss.
+    """
 
     at_least: float
 
@@ -169,7 +173,14 @@ class Slice(Strict):
 
 
 class Model(Strict):
-    """The shape of the ranker: dense layers of the shared trunk and of each tower."""
+    """The shape of the ranker: dense layers of the shared trunk and of each tower.
+
+    Attributes:
+      trunk: Units of each layer that all tasks share.
+      tower: Units of each layer of a task's own tower.
+      dropout: Part of the units that is dropped in training.
+      l2: Weight of the squared weights in the loss.
+    """
 
     trunk: tuple[PositiveInt, ...] = (64, 32)
     tower: tuple[PositiveInt, ...] = (16,)
@@ -228,6 +239,8 @@ class Surface(Strict):
         source domain, on which the reference teacher is trained).
       non_serving_heads: Heads that learn soft labels and are never exported.
       slices: Parts of the evaluation data that are reported and may be gated.
+      model: The shape of student and control.
+      training: How student and control are trained.
       serving: What is asked of the student beside its quality.
       group: Column that tells which examples were ranked together (a request) or depend on
         each other (a user): ranking metrics are computed per group, and confidence

@@ -71,7 +71,7 @@ def read_signature(uri: str, teacher: Teacher) -> TeacherSignature:
         is of another type or size, a declared feature that is no input, or no output for a task.
     """
     model_dir = find_saved_model(uri)
-    signatures = _read_signatures(model_dir)
+    signatures = read_signatures(model_dir)
     if teacher.signature not in signatures:
         raise InputError(
             f"{model_dir}: teacher.signature: expected a signature {teacher.signature!r}, "
@@ -99,13 +99,12 @@ def find_saved_model(uri: str) -> str:
     )
 
 
-def nearest(name: str, candidates: Iterable[str]) -> str:
-    """`; did you mean ...?` with the candidate nearest to `name`, or nothing."""
-    close = difflib.get_close_matches(name, sorted(candidates), n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""
+def read_signatures(model_dir: str) -> dict[str, meta_graph_pb2.SignatureDef]:
+    """All signatures of the SavedModel in `model_dir`, by name, with their inputs and outputs.
 
-
-def _read_signatures(model_dir: str) -> dict[str, meta_graph_pb2.SignatureDef]:
+    Raises:
+      InputError: It is no SavedModel that can be served.
+    """
     path = f"{model_dir}/{_SAVED_MODEL}"
     try:
         with fileio.open(path, "rb") as file:
@@ -116,6 +115,12 @@ def _read_signatures(model_dir: str) -> dict[str, meta_graph_pb2.SignatureDef]:
     if not serving:
         raise InputError(f"{path}: expected a graph with the tag {tf.saved_model.SERVING!r}, found none")
     return {name: signature for name, signature in serving[0].signature_def.items() if name != _INIT_SIGNATURE}
+
+
+def nearest(name: str, candidates: Iterable[str]) -> str:
+    """`; did you mean ...?` with the candidate nearest to `name`, or nothing."""
+    close = difflib.get_close_matches(name, sorted(candidates), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _check_outputs(where: str, outputs: Mapping[str, meta_graph_pb2.TensorInfo], teacher: Teacher) -> dict[str, str]:

@@ -28,6 +28,8 @@ def crosskd(*arguments: object) -> subprocess.CompletedProcess:
         ["rollback"],
         ["experiment"],
         ["demo"],
+        ["doctor"],
+        ["init"],
     ],
 )
 def test_every_command_has_help(command):
@@ -61,6 +63,18 @@ def test_bad_input_is_noticed_before_tensorflow_is_imported(tmp_path):
     assert done.returncode == 2
     assert "expected the folder of a SavedModel" in done.stderr
     assert time.monotonic() - started < 60
+
+
+def test_a_world_prints_where_it_is_as_json(tmp_path):
+    rows = "".join(f"{user},{item},{1 + (user + item) % 5}\n" for user in range(30) for item in range(12))
+    for name in ("chosen", "shown"):
+        (tmp_path / name).write_text(rows)
+    files = ("--chosen", tmp_path / "chosen", "--shown", tmp_path / "shown")
+    done = crosskd("world", "yahoo-r3", *files, "--out", tmp_path / "r3", "--rows", 100, "--json")
+    assert done.returncode == 0, done.stderr
+    folders = json.loads(done.stdout)
+    assert set(folders) == {"source", "target"}
+    assert all((Path(folder) / "surface.yaml").is_file() for folder in folders.values())
 
 
 def test_train_teacher_prints_json(tmp_path):

@@ -1,0 +1,1 @@
+"""Drafts a surface folder from a sample of examples, for `crosskd init`."""

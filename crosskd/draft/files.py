@@ -1,0 +1,210 @@
+"""Writes the three files of a drafted surface folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from crosskd.draft.guesses import FeatureGuess
+from crosskd.draft.sample import Sample
+from crosskd.draft.teacher import TeacherDraft
+from schema.loader import RAW, SCHEMA_FILE, SERVING, SURFACE_FILE, TRAINING
+from schema.reference import json_schema
+from schema.surface import TaskKind, soft_label
+
+JSON_SCHEMA_FILE = "surface.schema.json"
+# A finite logit beyond odds of e^50 is a broken teacher; a regression's unit is not known here.
+_SOFT_LABEL_RANGE = (-50.0, 50.0)
+
+_HEAD = """\
+# yaml-language-server: $schema={schema_file}
+#
+# Drafted by `crosskd init` from {rows:,} examples of {examples}.
+# What follows a `# guess:` was guessed from a name or from this sample: read it, and mend it.
+# A line marked GAP needs an answer before `crosskd run`.  The keys are explained in {schema_file}
+# (an editor with a YAML language server shows it while you type) and in the documentation.
+name: {name}
+"""
+_FEATURES = """
+# What the student reads.  Whatever a server does not have when it ranks must not stand here.
+features:
+"""
+_TASKS = """
+# What is predicted and served.  The gates below only say "not worse than without distillation, nor
+# clearly worse than the model that was blessed last": add `at_least`, the least that is of use.
+tasks:
+"""
+_NO_TASK = """\
+  # GAP: no column looks like a hard label.  Name the task, and put its column for LABEL_COLUMN.
+  my_task:
+    kind: binary # or regression
+    label: LABEL_COLUMN
+    gates:
+      - {metric: auc, vs_last_blessed: {at_least: -0.01}, vs_control: {at_least: 0.0}}
+"""
+_TEACHER = """
+# How the teacher is called, and what becomes its inputs: a column of the same name, `from:` another
+# one, or `default:` where the target has nothing.
+teacher:
+"""
+_NO_TEACHER = """
+# GAP: no `teacher:`, so this is a source domain, or a target yet without a teacher.  Remove the
+# folder and give `crosskd init` a SavedModel with --teacher, and this section is written from its signature.
+"""
+_REST = """
+# Parts of the evaluation data that are reported, and may be gated, by feature value.
+slices: {}
+
+# The student's shape and training; these are the defaults.
+model: {trunk: [64, 32], tower: [16]}
+training: {epochs: 10, batch_size: 256, learning_rate: 0.001}
+"""
+_SCHEMA_HEAD = """\
+# The TFDV schema of the examples (tensorflow.metadata.v0.Schema, in text form), drafted by `crosskd init`:
+# types, presence and shapes as TensorFlow Data Validation infers them from {rows:,} examples.
+#
+# Environments: RAW is the examples as they arrive, TRAINING as they are once the teacher has labelled
+# them, SERVING what a server sends.  A column without a shape may be absent from an example.
+# No range or set of values is taken from the sample, but for labels that are 0 or 1: add what must hold.
+"""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """All that the files say.
+
+    Attributes:
+      name: Of the surface.
+      examples: Where the sample is from.
+      sample: What was read.
+      features: Guesses by column.
+      tasks: Kind by label column; tasks are named after it.
+      left_out: Why a column is no feature, by column; labels are not among them.
+      group: Column of requests, if one was found.
+      teacher: The teacher's section; None without a teacher.
+    """
+
+    name: str
+    examples: Path
+    sample: Sample
+    features: Mapping[str, FeatureGuess]
+    tasks: Mapping[str, TaskKind]
+    left_out: Mapping[str, str]
+    group: str | None = None
+    teacher: TeacherDraft | None = None
+
+
+def write(draft: Draft, folder: Path) -> None:
+    """Writes ``surface.yaml``, ``schema.pbtxt`` and ``surface.schema.json`` into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / SURFACE_FILE).write_text(surface_text(draft), encoding="utf-8")
+    (folder / SCHEMA_FILE).write_text(schema_text(draft), encoding="utf-8")
+    (folder / JSON_SCHEMA_FILE).write_text(json.dumps(json_schema(), indent=1) + "\n", encoding="utf-8")
+
+
+def surface_text(draft: Draft) -> str:
+    """``surface.yaml``, with a comment beside each guess."""
+    head = _HEAD.format(schema_file=JSON_SCHEMA_FILE, rows=draft.sample.rows, examples=draft.examples, name=draft.name)
+    tasks = "".join(_task(draft, label, kind) for label, kind in draft.tasks.items())
+    parts = [head, _FEATURES, *_features(draft), _TASKS, tasks or _NO_TASK, *_teacher(draft.teacher), _REST]
+    if draft.group:
+        parts.append(f"\n# guess: examples of one {draft.group} were ranked together.\ngroup: {draft.group}\n")
+    return "".join(parts)
+
+
+def schema_text(draft: Draft) -> str:
+    """``schema.pbtxt``: what was inferred, with the three environments and the soft labels."""
+    schema = schema_pb2.Schema(default_environment=[RAW, TRAINING, SERVING])
+    for inferred in draft.sample.schema.feature:
+        feature = schema.feature.add()
+        feature.CopyFrom(inferred)
+        _settle(feature, draft)
+    for task in draft.teacher.tasks if draft.teacher else ():
+        _add_soft_label(schema, task)
+    return _SCHEMA_HEAD.format(rows=draft.sample.rows) + text_format.MessageToString(schema)
+
+
+def _features(draft: Draft) -> Iterator[str]:
+    for name, guess in draft.features.items():
+        content: dict[str, Any] = {"kind": str(guess.kind), "side": str(guess.side)}
+        content |= {"size": guess.size} if guess.size > 1 else {}
+        content |= {} if guess.default is None else {"default": guess.default}
+        content |= {} if guess.embedding is None else {"embedding": guess.embedding}
+        yield f"  {_key(name)}: {_flow(content)} # guess: {guess.why}\n"
+    for name, why in draft.left_out.items():
+        yield f"  # {name} is left out: {why}\n"
+
+
+def _task(draft: Draft, label: str, kind: TaskKind) -> str:
+    name = task_name(label)
+    metric = "auc" if kind is TaskKind.BINARY else "r2"
+    gate = {"metric": metric, "vs_last_blessed": {"at_least": -0.01}, "vs_control": {"at_least": 0.0}}
+    distil = _distil(name, draft.teacher.tasks) if draft.teacher else ""
+    return f"  {name}:\n    kind: {kind}\n    label: {_key(label)}\n{distil}    gates:\n      - {_flow(gate)}\n"
+
+
+def _distil(task: str, teacher_tasks: Sequence[str]) -> str:
+    if task in teacher_tasks:
+        return f"    distil: {_flow({'from': task})} # guess: the teacher's task of the same name\n"
+    if not teacher_tasks:
+        return ""
+    example = _flow({"from": teacher_tasks[0]})
+    return f"    # distil: {example} # GAP if it learns from one of: {', '.join(teacher_tasks)}\n"
+
+
+def task_name(label: str) -> str:
+    """A task's name may hold letters, digits and underscores, and begins with a letter."""
+    name = "".join(each if each.isascii() and each.isalnum() else "_" for each in label).strip("_")
+    return name if name[:1].isalpha() else f"task_{name}"
+
+
+def _teacher(teacher: TeacherDraft | None) -> Iterator[str]:
+    if teacher is None:
+        yield _NO_TEACHER
+        return
+    yield _TEACHER
+    yield f"  signature: {_key(teacher.content['signature'])}\n  takes: {teacher.content['takes']}\n"
+    for section in ("tasks", "features"):
+        yield f"  {section}:\n"
+        for name, content in teacher.content[section].items():
+            note = f" # {teacher.notes[name]}" if name in teacher.notes else ""
+            yield f"    {_key(name)}: {_flow(content)}{note}\n"
+
+
+def _settle(feature: schema_pb2.Feature, draft: Draft) -> None:
+    """A scalar's shape as parsers want it, ranges for labels alone, and where the column exists."""
+    column = draft.sample.columns[feature.name]
+    if feature.HasField("shape") and column.size == 1:
+        feature.ClearField("shape")
+        feature.shape.SetInParent()
+    if feature.WhichOneof("domain_info"):
+        feature.ClearField(feature.WhichOneof("domain_info"))
+    if draft.tasks.get(feature.name) is TaskKind.BINARY and feature.type == schema_pb2.INT:
+        feature.int_domain.min, feature.int_domain.max = 0, 1
+    if feature.name not in draft.features:
+        feature.not_in_environment.append(SERVING)
+
+
+def _add_soft_label(schema: schema_pb2.Schema, task: str) -> None:
+    feature = schema.feature.add(name=soft_label(task), type=schema_pb2.FLOAT, not_in_environment=[RAW, SERVING])
+    feature.presence.min_fraction = 1
+    feature.presence.min_count = 1
+    feature.value_count.min = feature.value_count.max = 1
+    feature.float_domain.min, feature.float_domain.max = _SOFT_LABEL_RANGE
+    feature.float_domain.disallow_nan = feature.float_domain.disallow_inf = True
+
+
+def _flow(content: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(dict(content), default_flow_style=True, sort_keys=False, width=1000).strip()
+
+
+def _key(name: str) -> str:
+    """A name as YAML, quoted where it must be."""
+    return yaml.safe_dump(name, width=1000).strip().removesuffix("...").strip()

@@ -1,0 +1,158 @@
+"""Guesses what a column is from its name and its values.  Each guess says what it rests on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from schema.surface import FeatureKind, Side, TaskKind
+
+if TYPE_CHECKING:
+    from crosskd.draft.sample import Column
+
+# A word of a column's name that begins with one of these.
+_SIDES = {
+    Side.CROSS: ("match", "affinity", "similarity", "cross", "familiar", "overlap"),
+    Side.USER: ("user", "viewer", "member", "customer", "reader", "listener", "account", "visitor"),
+    Side.ITEM: (
+        *("item", "track", "song", "album", "artist", "video", "book", "product", "article", "doc", "movie"),
+        *("content", "candidate", "genre", "category", "author"),
+    ),
+}
+_LABELS = (
+    *("click", "like", "dislike", "label", "target", "watch", "listen", "engage", "purchase", "buy", "bought"),
+    *("borrow", "rating", "rate", "skip", "share", "save", "follow", "convert", "conversion", "discover"),
+    *("dwell", "complete", "play", "help", "trail"),
+)
+_TIMES = ("timestamp", "time", "date", "datetime")
+_REQUESTS = ("request", "session", "query", "impression", "ranking")
+# An integer with so few values, each seen so often, is taken for a name rather than an amount.
+_FEW_VALUES = 50
+_OFTEN = 20
+
+
+@dataclass(frozen=True)
+class FeatureGuess:
+    """What ``surface.yaml`` says of a feature, and why.
+
+    Attributes:
+      kind: Numeric or categorical.
+      side: What it describes.
+      size: Values per example.
+      default: What fills it where it is absent; None where every example of the sample has it.
+      embedding: Width of the embedding of a categorical feature; None for a numeric one.
+      why: What kind and side were guessed from.
+    """
+
+    kind: FeatureKind
+    side: Side
+    size: int
+    default: int | float | str | None
+    embedding: int | None
+    why: str
+
+
+def words(name: str) -> list[str]:
+    """The words of a column's name: `userId` and `user_id` are both user, id."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().replace("-", "_").split("_")
+
+
+def labels(columns: Iterable[Column]) -> list[str]:
+    """Columns that look like hard labels: numbers with an action's name, 0/1 or not always there."""
+    return [
+        each.name
+        for each in columns
+        if each.is_number
+        and each.size == 1
+        and (each.is_flag or not each.required)
+        and _begins(each.name, _LABELS)
+        and not _begins(each.name, _SIDES[Side.USER])
+    ]
+
+
+def task_kind(label: Column) -> TaskKind:
+    """Binary if it holds 0 and 1 alone."""
+    flag = {label.lowest, label.highest} <= {0.0, 1.0} and label.distinct <= len((0, 1))
+    return TaskKind.BINARY if flag else TaskKind.REGRESSION
+
+
+def group(columns: Iterable[Column]) -> str | None:
+    """The column that names the request in which examples were ranked together."""
+    return next((each.name for each in columns if _is_id(each) and _begins(each.name, _REQUESTS)), None)
+
+
+def left_out(column: Column) -> str | None:
+    """Why a column cannot be, or should not be, a feature; None if it can."""
+    if column.size is None:
+        return "the number of values differs between examples"
+    if column.type == "BYTES" and column.size > 1:
+        return f"{column.size} strings an example; a categorical feature has one"
+    if set(words(column.name)) & set(_TIMES) and column.distinct > _FEW_VALUES:
+        return "a point in time, by its name"
+    if _is_id(column) and _begins(column.name, _REQUESTS):
+        return "the name of a request, by its name"
+    return None
+
+
+def feature(column: Column) -> FeatureGuess:
+    """How the model might read a column that `left_out` does not rule out."""
+    kind, why_kind = _kind(column)
+    side, why_side = _side(column.name)
+    categorical = kind is FeatureKind.CATEGORICAL
+    return FeatureGuess(
+        kind=kind,
+        side=side,
+        size=column.size or 1,
+        default=None if column.required else _default(column, kind),
+        embedding=_embedding(column.distinct) if categorical else None,
+        why=f"{why_kind}; {why_side}",
+    )
+
+
+def same(name: str, names: Sequence[str]) -> str | None:
+    """The one of `names` that is `name` but for case, underscores and hyphens."""
+    return next((each for each in names if words(each) == words(name)), None)
+
+
+def _kind(column: Column) -> tuple[FeatureKind, str]:
+    if column.type == "BYTES":
+        return FeatureKind.CATEGORICAL, "a string"
+    if column.type == "FLOAT" or column.size != 1:
+        return FeatureKind.NUMERIC, "real numbers" if column.type == "FLOAT" else "several numbers"
+    if _is_id(column):
+        return FeatureKind.CATEGORICAL, "an id by its name"
+    if not column.is_flag and column.distinct <= min(_FEW_VALUES, column.rows // _OFTEN):
+        return FeatureKind.CATEGORICAL, f"an integer of {column.distinct} values"
+    return FeatureKind.NUMERIC, "0 or 1" if column.is_flag else f"an integer of {column.distinct:,} values"
+
+
+def _side(name: str) -> tuple[Side, str]:
+    for side, beginnings in _SIDES.items():
+        if _begins(name, beginnings):
+            return side, f"{side} by its name"
+    return Side.CONTEXT, "nothing in its name tells the side"
+
+
+def _default(column: Column, kind: FeatureKind) -> int | float | str:
+    if column.type == "BYTES":
+        return "unknown"
+    if kind is FeatureKind.CATEGORICAL:
+        return -1
+    middle = column.median or 0.0
+    return round(middle) if column.type == "INT" else float(f"{middle:.4g}")
+
+
+def _embedding(distinct: int) -> int:
+    """Wider for more values, in powers of two, as the fourth root of their number grows."""
+    wanted = 2 * distinct**0.25
+    return next(width for width in (2, 4, 8, 16, 32) if width >= min(wanted, 32))
+
+
+def _is_id(column: Column) -> bool:
+    return column.type in ("INT", "BYTES") and column.size == 1 and words(column.name)[-1] in ("id", "uid", "key")
+
+
+def _begins(name: str, beginnings: tuple[str, ...]) -> bool:
+    return any(word.startswith(beginnings) for word in words(name))

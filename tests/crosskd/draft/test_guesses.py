@@ -1,0 +1,103 @@
+import pytest
+
+from crosskd.draft import guesses
+from crosskd.draft.sample import Column
+from schema.surface import FeatureKind, Side, TaskKind
+
+
+def column(name: str, kind: str = "INT", **known) -> Column:
+    """A required column of one value; 1,000 examples."""
+    facts = {"required": True, "size": 1, "distinct": 500, "rows": 1000, "lowest": 0.0, "highest": 900.0, "median": 7.0}
+    return Column(name=name, type=kind, **{**facts, **known})
+
+
+def flag(name: str, **known) -> Column:
+    return column(name, distinct=2, lowest=0.0, highest=1.0, median=0.0, **known)
+
+
+@pytest.mark.parametrize(
+    ("found", "kind", "why"),
+    [
+        (column("user_id"), FeatureKind.CATEGORICAL, "an id by its name"),
+        (column("itemId"), FeatureKind.CATEGORICAL, "an id by its name"),
+        (column("plays"), FeatureKind.NUMERIC, "an integer of 500 values"),
+        (column("shelf", distinct=6), FeatureKind.CATEGORICAL, "an integer of 6 values"),
+        (column("shelf", distinct=6, rows=100), FeatureKind.NUMERIC, "an integer of 6 values"),
+        (flag("familiar"), FeatureKind.NUMERIC, "0 or 1"),
+        (column("score", "FLOAT"), FeatureKind.NUMERIC, "real numbers"),
+        (column("genre", "BYTES"), FeatureKind.CATEGORICAL, "a string"),
+        (column("profile_id", size=8), FeatureKind.NUMERIC, "several numbers"),
+    ],
+)
+def test_the_kind_rests_on_type_name_and_values(found, kind, why):
+    guess = guesses.feature(found)
+    assert guess.kind is kind
+    assert guess.why.startswith(why)
+    assert (guess.embedding is None) is (kind is FeatureKind.NUMERIC)
+
+
+@pytest.mark.parametrize(
+    ("name", "side"),
+    [
+        ("user_activity", Side.USER),
+        ("bookAge", Side.ITEM),
+        ("music_profile_match", Side.CROSS),
+        ("user_item_affinity", Side.CROSS),
+        ("hour", Side.CONTEXT),
+    ],
+)
+def test_the_side_rests_on_the_name(name, side):
+    assert guesses.feature(column(name)).side is side
+
+
+def test_what_may_be_absent_gets_a_default_of_its_type():
+    assert guesses.feature(column("age", required=False, median=7.4)).default == 7
+    assert guesses.feature(column("age", "FLOAT", required=False, median=0.123456)).default == 0.1235
+    assert guesses.feature(column("genre", "BYTES", required=False)).default == "unknown"
+    assert guesses.feature(column("item_id", required=False)).default == -1
+    assert guesses.feature(column("age")).default is None
+
+
+@pytest.mark.parametrize(
+    ("found", "why"),
+    [
+        (column("history", size=None), "the number of values differs"),
+        (column("tags", "BYTES", size=3), "3 strings an example"),
+        (column("event_time", distinct=900), "a point in time"),
+        (column("request_id"), "the name of a request"),
+        (column("daytime", distinct=900), None),
+        (column("user_id"), None),
+    ],
+)
+def test_what_is_no_feature_says_why(found, why):
+    said = guesses.left_out(found)
+    assert said is None if why is None else said.startswith(why)
+
+
+def test_labels_are_flags_or_optional_numbers_with_the_name_of_an_action():
+    columns = [
+        flag("click"),
+        flag("was_borrowed"),
+        column("watch_minutes", "FLOAT", required=False),
+        column("watch_history", "FLOAT"),  # always there, and no flag
+        flag("device"),
+        flag("user_likes_jazz"),  # says something of the user
+        column("liked", "BYTES"),
+    ]
+    assert guesses.labels(columns) == ["click", "was_borrowed", "watch_minutes"]
+
+
+def test_a_task_is_binary_if_its_label_is_0_and_1_alone():
+    assert guesses.task_kind(flag("click")) is TaskKind.BINARY
+    assert guesses.task_kind(column("rating", lowest=1.0, highest=5.0, distinct=5)) is TaskKind.REGRESSION
+    assert guesses.task_kind(column("share", "FLOAT", lowest=0.0, highest=1.0)) is TaskKind.REGRESSION
+
+
+def test_the_group_is_the_column_that_names_a_request():
+    assert guesses.group([column("user_id"), column("session_id")]) == "session_id"
+    assert guesses.group([column("user_id"), flag("session")]) is None
+
+
+def test_names_are_the_same_whatever_their_spelling():
+    assert guesses.same("userId", ["user", "user_id"]) == "user_id"
+    assert guesses.same("user", ["user_id"]) is None
