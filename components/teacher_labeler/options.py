@@ -17,7 +17,7 @@ class LabelOptions:
 
     Attributes:
       batch_size: Records per call of the teacher.
-      compression_level: Of the gzipped output, 0 (stored) to 9; 1 is the fastest that compresses.
+      compression_level: Of the gzipped output, 0 (stored) to 9; 1 to 3 are ISA-L's, the others zlib's.
       max_bad_fraction: Part of a split's records that may become dead letters; above it the run fails.
     """
 

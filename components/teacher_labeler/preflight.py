@@ -47,7 +47,7 @@ def probe_kinds(shards: Sequence[Shard], surface: Surface) -> dict[str, str]:
 def _first_records(shards: Sequence[Shard]) -> tuple[str, list[bytes]]:
     for shard in shards:
         for batch in read_batches(shard.path, _PROBED_RECORDS):
-            return shard.path, list(batch.numpy())
+            return shard.path, batch
     folder = shards[0].path.rpartition("/")[0]
     raise InputError(f"{folder}: split {shards[0].split!r} is empty: its {len(shards)} files hold no record")
 

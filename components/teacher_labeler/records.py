@@ -5,30 +5,25 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import os
 import queue
 import re
 import threading
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
 import tensorflow as tf
 from tfx.dsl.io import fileio
 
 from components.teacher_labeler.columns import Fault
+from components.teacher_labeler.tfrecords import DamagedFileError, RecordWriter, read_records
 from schema.errors import InputError
 
-_READ_BUFFER = 1 << 20
 _QUEUED_BATCHES = 4
 _PLACE_IN_GRAPH = re.compile(r"\{\{.*?\}\}|\[Op:.*?\]|\[\[|\]\]")
 _NO_CAUSE = ("Graph execution error", "Detected at", "File ", "<stack traces")
 _GZIP_SUFFIX = ".gz"
-_GZIP_WINDOW = 31  # zlib's number for: with a gzip header
-_LEAST_GZIP = 18  # bytes of header and trailer
-_RECORD_OVERHEAD = 16  # of TFRecord: length, its checksum, the data's checksum
 
 
 @contextmanager
@@ -40,10 +35,10 @@ def naming_file(path: str, doing: str) -> Iterator[None]:
     """
     try:
         yield
-    except tf.errors.DataLossError as error:
+    except DamagedFileError as error:
         raise InputError(
             f"{path}: expected complete gzipped TFRecords, found a truncated or corrupted file "
-            f"({cause(error)}). Write the file again."
+            f"({error}). Write the file again."
         ) from error
     except (tf.errors.OpError, OSError) as error:
         raise InputError(f"{path}: failed {doing} ({cause(error)})") from error
@@ -57,62 +52,14 @@ def cause(error: Exception) -> str:
     return sentences[-1] if sentences else type(error).__name__
 
 
-def read_batches(path: str, batch_size: int) -> Iterator[tf.Tensor]:
-    """The records of one file, in order, as string tensors of shape [batch].
+def read_batches(path: str, batch_size: int) -> Iterator[list[bytes]]:
+    """The records of one file, in order.
 
     Raises:
       InputError: The file is truncated, corrupted or cannot be read.
     """
-    compression = "GZIP" if path.endswith(_GZIP_SUFFIX) else ""
-    records = tf.data.TFRecordDataset(path, compression_type=compression, buffer_size=_READ_BUFFER)
-    batches = iter(records.batch(batch_size).prefetch(2))
-    content = 0
-    while True:
-        with naming_file(path, "reading"):
-            batch = next(batches, None)
-        if batch is None:
-            break
-        content += int(tf.reduce_sum(tf.strings.length(batch))) + _RECORD_OVERHEAD * int(batch.shape[0])
-        yield batch
-    with naming_file(path, "reading"):
-        complete = _holds(path, content)
-    if not complete:
-        raise InputError(
-            f"{path}: expected complete gzipped TFRecords, found a file that ends in the middle. Write the file again."
-        )
-
-
-def _holds(path: str, content: int) -> bool:
-    """Whether the file's uncompressed content is complete and of `content` bytes.
-
-    TensorFlow takes many truncated gzip files for shorter ones.  A gzip file ends with the
-    length of what it holds, modulo 2^32 (RFC 1952, ISIZE), which costs nothing to compare;
-    only where that differs, as when the file is several gzip files in a row, is it decompressed.
-    """
-    with fileio.open(path, "rb") as file:
-        file.seek(0, os.SEEK_END)
-        size = file.tell()
-        if not path.endswith(_GZIP_SUFFIX):
-            return size == content
-        if size >= _LEAST_GZIP:
-            file.seek(size - 4)
-            if int.from_bytes(file.read(4), "little") == content % 2**32:
-                return True
-        file.seek(0)
-        return _gzip_content(file) == content
-
-
-def _gzip_content(file: IO[bytes]) -> int | None:
-    """Bytes in the members of a gzip file; None when one of them is damaged or the last cut short."""
-    total, member = 0, zlib.decompressobj(_GZIP_WINDOW)
-    try:
-        while chunk := member.unused_data or file.read(_READ_BUFFER):
-            if member.eof:
-                member = zlib.decompressobj(_GZIP_WINDOW)
-            total += len(member.decompress(chunk))
-    except zlib.error:
-        return None
-    return total if member.eof else None
+    with naming_file(path, "reading"), fileio.open(path, "rb") as file:
+        yield from read_records(file, path.endswith(_GZIP_SUFFIX), batch_size)
 
 
 class ShardWriter:
@@ -124,9 +71,9 @@ class ShardWriter:
 
     def __init__(self, path: str, compression_level: int) -> None:
         self._path = path
-        options = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=compression_level)
         with naming_file(path, "opening for writing"):
-            self._writer = tf.io.TFRecordWriter(path, options)
+            self._file = fileio.open(path, "wb")
+        self._writer = RecordWriter(self._file, compression_level)
         self._queue: queue.Queue[list[bytes] | None] = queue.Queue(_QUEUED_BATCHES)
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._drain, name="shard-writer", daemon=True)
@@ -153,10 +100,10 @@ class ShardWriter:
     def _drain(self) -> None:
         """Runs on the thread: writes until None comes; after an error it only empties the queue."""
         try:
-            while (records := self._queue.get()) is not None:
-                for record in records:
-                    self._writer.write(record)
-            self._writer.close()
+            with self._file:
+                while (records := self._queue.get()) is not None:
+                    self._writer.write(records)
+                self._writer.finish()
         except Exception as error:  # raised again on the caller's thread
             self._error = error
             while self._queue.get() is not None:

@@ -76,7 +76,7 @@ def label_batches(path: str, program: TeacherProgram) -> Iterator[LabelledBatch]
         running: deque[Future[LabelledBatch]] = deque()
         for raw in read_batches(path, program.plan.options.batch_size):
             running.append(pool.submit(scorer.label, raw, position))
-            position += int(raw.shape[0])
+            position += len(raw)
             if len(running) > _THREADS:
                 yield running.popleft().result()
         while running:
@@ -91,25 +91,24 @@ class _Scorer:
         self._path = path
         self._layout = soft_label_layout(program.plan)
 
-    def label(self, raw: tf.Tensor, position: int) -> LabelledBatch:
-        """Labels the records of `raw`, the first of which is at `position` of the file."""
+    def label(self, records: list[bytes], position: int) -> LabelledBatch:
+        """Labels `records`, the first of which is at `position` of the file."""
         try:
-            scores = self._program(raw)
+            scores = self._program(tf.constant(records))
         except BAD_RECORD_ERRORS as error:
-            return self._label_failed(raw, position, error)
-        return self._encode(raw.numpy(), position, scores)
+            return self._label_failed(records, position, error)
+        return self._encode(records, position, scores)
 
-    def _label_failed(self, raw: tf.Tensor, position: int, error: Exception) -> LabelledBatch:
-        records = list(raw.numpy())
+    def _label_failed(self, records: list[bytes], position: int, error: Exception) -> LabelledBatch:
         if self._program.learn_kinds(records, self._path):
-            return self.label(raw, position)
+            return self.label(records, position)
         if len(records) == 1:
             fault = self._find_fault(records[0], Reason.TEACHER_FAILED, cause(error))
             return self._nothing_labelled([(position, fault, records[0])])
         middle = len(records) // 2
-        return _joined(self.label(raw[:middle], position), self.label(raw[middle:], position + middle))
+        return _joined(self.label(records[:middle], position), self.label(records[middle:], position + middle))
 
-    def _encode(self, records: NDArray, position: int, scores: Scores) -> LabelledBatch:
+    def _encode(self, records: list[bytes], position: int, scores: Scores) -> LabelledBatch:
         if not scores.unfit.any() and np.isfinite(scores.logits).all():
             return self._append(records, scores)
         rejected: list[tuple[int, Fault, bytes]] = []
@@ -121,16 +120,16 @@ class _Scorer:
         for row in np.flatnonzero(fit & ~finite):
             rejected.append((position + int(row), self._non_finite(scores.logits[row]), records[row]))
         good = fit & finite
-        labelled = self._with_soft_labels(records[good], scores.logits[good])
+        labelled = self._with_soft_labels([records[row] for row in np.flatnonzero(good)], scores.logits[good])
         rejected.sort(key=lambda entry: entry[0])
         return LabelledBatch(labelled, scores.logits[fit], scores.labels[fit], finite[fit], scores.filled, rejected)
 
-    def _append(self, records: NDArray, scores: Scores) -> LabelledBatch:
+    def _append(self, records: list[bytes], scores: Scores) -> LabelledBatch:
         """A batch without any fault, which nearly all are."""
         labelled = self._with_soft_labels(records, scores.logits)
         return LabelledBatch(labelled, scores.logits, scores.labels, np.ones(len(records), bool), scores.filled)
 
-    def _with_soft_labels(self, records: NDArray, logits: NDArray[np.float32]) -> list[bytes]:
+    def _with_soft_labels(self, records: list[bytes], logits: NDArray[np.float32]) -> list[bytes]:
         suffixes = self._layout.encode([logits[:, task : task + 1] for task in range(logits.shape[1])])
         return list(map(operator.add, records, suffixes))
 

@@ -180,7 +180,7 @@ def test_a_shard_cut_between_two_records_is_named(tmp_path: Path, labeler: Label
         complete_to_here = file.tell()
     shard.write_bytes(shard.read_bytes()[:complete_to_here])
 
-    with pytest.raises(InputError, match=r"found a file that ends in the middle"):
+    with pytest.raises(InputError, match=r"truncated or corrupted file .*ended before the end"):
         labeler.run(examples, doubling_teacher, make_surface())
 
 
