@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO ?= runs/demo
+# Tests run in this many processes; a file stays in one, since its tests share what they made.
+JOBS ?= 2
 COMPILE := $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header
 
@@ -33,7 +35,7 @@ demo: setup ## Run the whole pipeline on the embedded world
 	$(BIN)/crosskd demo --out $(DEMO)
 
 test: setup ## Run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
 lint: setup ## Check style, types and the directions of imports
 	$(BIN)/ruff check .
