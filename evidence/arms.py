@@ -112,7 +112,7 @@ def group(candidate: Arm, shared: Arm | None = None) -> Group:
     """
     prefix = "" if candidate.name == STUDENT else f"{candidate.name}/"
     own = Arm(f"{prefix}{CONTROL}", Role.CONTROL, candidate.surface, distil=False, of=candidate.name)
-    same = shared is not None and undistilled(shared.surface) == undistilled(candidate.surface)
+    same = shared is not None and shared.surface.undistilled() == candidate.surface.undistilled()
     return Group(
         candidate=candidate,
         control=shared if same and shared is not None else own,
@@ -121,12 +121,6 @@ def group(candidate: Arm, shared: Arm | None = None) -> Group:
             for name, change in ((SHUFFLED, shuffled), (GAUSSIAN, gaussian))
         ),
     )
-
-
-def undistilled(surface: Surface) -> Surface:
-    """The surface without anything that only distillation reads: what a control is."""
-    tasks = {name: task.model_copy(update={"distil": None}) for name, task in surface.tasks.items()}
-    return surface.model_copy(update={"tasks": tasks, "non_serving_heads": {}})
 
 
 def shuffled(columns: Columns, rng: np.random.Generator) -> Columns:

@@ -12,9 +12,9 @@ import tensorflow_transform as tft
 from numpy.typing import NDArray
 
 from evidence.paths import RunPaths
-from models import inputs, training
-from models.columns import hard_label_columns, soft_label_columns
-from models.ranker import LabelStatistics
+from models import inputs
+from models.columns import hard_label_columns, soft_label_columns, training_columns
+from models.scales import LabelStatistics, label_statistics, soft_statistics
 from schema.errors import InputError
 from schema.surface import FeatureKind, Scalar, Surface, TaskKind, soft_label
 
@@ -34,7 +34,8 @@ class RunData:
       fitted: Indices of the training rows that models are fitted to.
       held_out: Indices of the rows for early stopping and tuning, the Trainer's own.
       vocabulary_sizes: Indices of each categorical feature.
-      statistics: Of the hard labels of the training split.
+      statistics: Of the hard labels of the training split by task, and of the soft labels
+        by column.
       teacher: The teacher's output on the evaluation split by task, not z-scored, for the
         tasks whose label it can be compared with.
       raw: Raw columns of the evaluation split that slices and clusters read.
@@ -55,7 +56,9 @@ class RunData:
     small_slices: int
 
 
-def load(surface: Surface, paths: RunPaths, raw_columns: Sequence[str] = ()) -> RunData:
+def load(
+    surface: Surface, paths: RunPaths, raw_columns: Sequence[str] = (), techniques: Sequence[Surface] = ()
+) -> RunData:
     """Reads a run.
 
     The evaluation split is read before Transform and sent through its graph here: slices
@@ -65,23 +68,27 @@ def load(surface: Surface, paths: RunPaths, raw_columns: Sequence[str] = ()) -> 
       surface: The surface.
       paths: The run.
       raw_columns: More raw columns of the evaluation split to keep.
+      techniques: Other configurations of the surface, whose columns are read as well.
 
     Raises:
       InputError: The run is of another surface, or lacks rows.
     """
     transform = tft.TFTransformOutput(paths.transform_graph)
     spec = transform.transformed_feature_spec()
-    hard, soft = list(hard_label_columns(surface).values()), sorted(set(soft_label_columns(surface).values()))
-    _expect_columns(paths, spec, [*surface.features, *hard, *soft])
-    names = [*surface.features, *hard, *soft]
-    columns = inputs.transformed_columns([str(Path(paths.train) / "*")], spec, names)
+    surfaces = [surface, *techniques]
+    soft = sorted({column for each in surfaces for column in soft_label_columns(each).values()})
+    features = list(dict.fromkeys(name for each in surfaces for name in each.features))
+    labels = dict.fromkeys(name for each in surfaces for name in training_columns(each, distil=True))
+    _expect_columns(paths, spec, [*features, *labels])
+    columns = inputs.transformed_columns([str(Path(paths.train) / "*")], spec, [*features, *labels])
     if not columns:
         raise InputError(f"{paths.train}: expected the transformed training split, found no examples")
     teacher_columns = _teacher_columns(surface)
     sliced = {feature for part in surface.slices.values() for feature in part.features}
     wanted = sorted(sliced | set(teacher_columns.values()) | set(raw_columns))
+    names = [*features, *hard_label_columns(surface).values(), *soft]
     evaluation, raw = _evaluation(paths, transform, names, wanted)
-    rows = np.arange(len(columns[hard[0]]))
+    rows = np.arange(len(next(iter(columns.values()))))
     held_out = rows % inputs.held_out_every(surface.training.validation_fraction) == 0
     slices, small = _slices(surface, raw)
     return RunData(
@@ -95,7 +102,7 @@ def load(surface: Surface, paths: RunPaths, raw_columns: Sequence[str] = ()) -> 
             for name, feature in surface.features.items()
             if feature.kind is FeatureKind.CATEGORICAL
         },
-        statistics=training.label_statistics(surface, columns),
+        statistics=label_statistics(surface, columns) | soft_statistics(soft, transform),
         teacher={task: raw[column] for task, column in teacher_columns.items()},
         raw=raw,
         slices=slices,

@@ -91,7 +91,8 @@ def run(plan: Plan, runs: Sequence[RunPaths], progress: Progress) -> ExperimentR
     """
     started = time.monotonic()
     check(plan, len(runs))
-    loaded = [data.load(plan.surface, paths, [plan.clusters] if plan.clusters else []) for paths in runs]
+    techniques, raw = [each.surface for each in plan.techniques], [plan.clusters] if plan.clusters else []
+    loaded = [data.load(plan.surface, paths, raw, techniques) for paths in runs]
     trained = [train(plan, each, progress) for each in loaded]
     predictions = {arm.name: [of[arm.name].predictions for of in trained] for arm in plan.arms()}
     found = analysis.analyse(plan.surface, plan.groups(), loaded, predictions, plan.confidence, plan.clusters)

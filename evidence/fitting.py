@@ -9,7 +9,7 @@ same structure, since tracing takes several times as long as training a model th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -19,9 +19,13 @@ from numpy.typing import NDArray
 from evidence.arms import Columns
 from evidence.data import RunData
 from models import inputs, training
+from models.batching import group_rows
+from models.columns import GROUP_COLUMN, training_columns
 from models.export import export_student
 from models.ranker import SERVING_PREFIX, Ranker, build
+from models.terms import head_losses
 from schema.surface import Surface
+from schema.training import EarlyStopping
 
 _PREDICT_BATCH = 16_384
 
@@ -32,12 +36,14 @@ class Fitted:
 
     Attributes:
       weights: Values of the ranker's variables, in their order.
-      hard_loss: Least hard loss on the held-out part of the training split.
+      selection_loss: What the epoch was chosen by, on the held-out part of the training split.
+      hard_loss: The hard loss there.
       task_losses: What it consists of, by task, before the tasks' weights.
       epoch: The epoch it came from, from 1.
     """
 
     weights: list[NDArray]
+    selection_loss: float
     hard_loss: float
     task_losses: dict[str, float]
     epoch: int
@@ -72,8 +78,9 @@ class Fitter:
         export_student(self._graph(surface, distil).ranker_of(fitted), surface, transform_graph, out)
 
     def _graph(self, surface: Surface, distil: bool) -> _Graph:
-        # These do not change the graph: the seed sets initial values, the rate is a variable.
-        neutral = surface.training.model_copy(update={"seed": 0, "epochs": 1, "learning_rate": 1e-3})
+        # These do not change the graph: they set initial values, a variable, and when to stop.
+        around = {"seed": 0, "epochs": 1, "learning_rate": 1e-3, "early_stopping": EarlyStopping()}
+        neutral = surface.training.model_copy(update=around)
         key = surface.model_copy(update={"training": neutral}).model_dump_json(), distil
         if key not in self._graphs:
             self._graphs[key] = _Graph(surface, self._data, distil)
@@ -87,30 +94,31 @@ class _Graph:
         self._data = data
         self._distil = distil
         self._ranker = self._build(surface)
-        terms = training.head_losses(surface, data.statistics, distil=distil)
-        self._model = training.trainable(self._ranker, surface, terms)
+        self._terms = head_losses(surface, data.statistics, distil=distil)
+        self._model = training.trainable(self._ranker, surface, self._terms)
         self._model.optimizer.build(self._model.trainable_variables)
         self._started = [variable.numpy() for variable in self._model.optimizer.variables]
         self._initial: dict[int, list[NDArray]] = {}
         self._epoch = tf.function(self._train, reduce_retracing=True)
         self._validate = tf.function(self._test, reduce_retracing=True)
         self._logits = tf.function(self._ranker.logits, reduce_retracing=True)
-        self._names = [*surface.features, *(each.column for each in terms)]
+        self._names = [*surface.features, *training_columns(surface, distil=distil)]
 
     def fit(self, surface: Surface, columns: Columns, data: RunData) -> Fitted:
         tensors = {name: tf.constant(columns[name]) for name in self._names}
         held_out = {name: tf.constant(columns[name][data.held_out]) for name in self._names}
         self._restart(surface)
         best: Fitted | None = None
-        for epoch in range(surface.training.epochs):
-            order = np.random.default_rng([surface.training.seed, epoch]).permutation(data.fitted)
+        patience = surface.training.early_stopping.patience or surface.training.epochs
+        for epoch in range(1, surface.training.epochs + 1):
+            order = self._order(surface, columns, epoch - 1)
             self._epoch(tensors, tf.constant(order), tf.constant(surface.training.batch_size, tf.int64))
-            losses = {name: float(value) for name, value in self._validate(held_out).items()}
-            if best is None or losses[training.HARD_LOSS] < best.hard_loss:
-                weights = [variable.numpy() for variable in self._variables()]
-                of_tasks = {task: losses[SERVING_PREFIX + task] for task in surface.tasks}
-                best = Fitted(weights, losses[training.HARD_LOSS], of_tasks, epoch + 1)
-        if best is None or not np.isfinite(best.hard_loss):
+            found = self._measured(surface, held_out, epoch)
+            if best is None or found.selection_loss < best.selection_loss:
+                best = replace(found, weights=[variable.numpy() for variable in self._variables()])
+            if epoch - best.epoch >= patience:
+                break
+        if best is None or not np.isfinite(best.selection_loss):
             raise RuntimeError(
                 f"training diverged: the hard loss on the held-out rows is not finite (seed {surface.training.seed})"
             )
@@ -120,6 +128,23 @@ class _Graph:
         """The ranker with these weights, until the next model is fitted."""
         _assign(self._variables(), fitted.weights)
         return self._ranker
+
+    def _order(self, surface: Surface, columns: Columns, epoch: int) -> NDArray[np.int64]:
+        rng = np.random.default_rng([surface.training.seed, epoch])
+        if surface.training.batch_by == "group":
+            return group_rows(columns[GROUP_COLUMN], self._data.fitted).shuffled(rng)
+        return rng.permutation(self._data.fitted)
+
+    def _measured(self, surface: Surface, held_out: Mapping[str, tf.Tensor], epoch: int) -> Fitted:
+        """The losses of an epoch, without weights."""
+        losses = {name: float(value) for name, value in self._validate(held_out).items()}
+        return Fitted(
+            weights=[],
+            selection_loss=training.selection_loss(self._terms, losses, surface.training.early_stopping.by),
+            hard_loss=losses[training.HARD_LOSS],
+            task_losses={task: losses[SERVING_PREFIX + task] for task in surface.tasks},
+            epoch=epoch,
+        )
 
     def predict(self, surface: Surface, fitted: Fitted, columns: Columns) -> dict[str, NDArray]:
         _assign(self._variables(), fitted.weights)
@@ -148,6 +173,8 @@ class _Graph:
             fresh = self._build(surface)
             self._initial[seed] = [variable.numpy() for variable in fresh.training.variables]
         _assign(self._variables(), self._initial[seed])
+        for log_variance in self._model.log_variances.values():
+            log_variance.assign(0.0)
         _assign(self._model.optimizer.variables, self._started)
         self._model.optimizer.learning_rate.assign(surface.training.learning_rate)
 

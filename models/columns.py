@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from schema.surface import Surface, soft_label
+from schema.surface import SOFT_LABEL_PREFIX, Surface, soft_label
 
 LABEL_PREFIX = "label/"
+GROUP_COLUMN = "group/id"
+WEIGHT_COLUMN = "weight/example"
+
+# What a column that is no feature begins with; serving has none of them.
+TRAINING_PREFIXES = (LABEL_PREFIX, SOFT_LABEL_PREFIX, GROUP_COLUMN, WEIGHT_COLUMN)
 
 
 def hard_label_column(task: str) -> str:
@@ -20,3 +25,15 @@ def hard_label_columns(surface: Surface) -> dict[str, str]:
 def soft_label_columns(surface: Surface) -> dict[str, str]:
     """Name of each distilled task or non-serving head to its soft-label column."""
     return {name: soft_label(distillation.teacher_task) for name, distillation in surface.distillations().items()}
+
+
+def training_columns(surface: Surface, *, distil: bool) -> list[str]:
+    """The columns beside the features that training reads, each once.
+
+    Group and weight are the same with and without distillation: they decide about batches
+    and hard losses, which student and control share.
+    """
+    columns = list(hard_label_columns(surface).values())
+    columns += sorted(set(soft_label_columns(surface).values())) if distil else []
+    columns += [GROUP_COLUMN] if surface.training.batch_by == "group" else []
+    return columns + ([WEIGHT_COLUMN] if surface.weight_column is not None else [])

@@ -12,9 +12,9 @@ import tensorflow as tf
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.tf_metadata import schema_utils
 
-from models.columns import LABEL_PREFIX
+from models.batching import group_rows
+from models.columns import GROUP_COLUMN, TRAINING_PREFIXES
 from schema.errors import InputError
-from schema.surface import SOFT_LABEL_PREFIX
 
 COMPRESSION = "GZIP"
 _SHUFFLE_BUFFER = 100_000
@@ -49,10 +49,19 @@ def transformed(
 
     Returns:
       Two datasets of (features, labels) dicts; labels are the columns `label/*` and
-      `teacher/*`, float32 [batch].
+      `teacher/*`, float32 [batch], and those of group and weight where `spec` has them.
+      With a group, groups are shuffled and not rows.
+
+    Raises:
+      InputError: There is a group, and the records do not fit in memory.
     """
     every = held_out_every(validation_fraction)
     if rows * _row_bytes(spec) > memory_limit:
+        if GROUP_COLUMN in spec:
+            raise InputError(
+                f"batches by group need all rows in memory: {rows:,} rows of {_row_bytes(spec)} bytes are more than "
+                f"the {memory_limit:,} bytes that may be used; expected `batch_by: rows` under training"
+            )
         return _streamed(patterns, spec, rows, batch_size, every, seed)
     columns = transformed_columns(patterns, spec, list(spec))
     held_out = np.arange(rows) % every == 0
@@ -136,11 +145,13 @@ def in_memory(
       columns: Arrays with the examples on the first axis.
       rows: Indices of the examples to use.
       batch_size: Examples per batch.
-      seed: Seed of the shuffle; None keeps the order.
+      seed: Seed of the shuffle, of groups if there is a group's column; None keeps the order.
     """
     tensors = {name: tf.constant(column) for name, column in columns.items()}
     indices = tf.data.Dataset.from_tensor_slices(rows)
-    if seed is not None:
+    if seed is not None and GROUP_COLUMN in columns:
+        indices = group_rows(columns[GROUP_COLUMN], rows).dataset(seed)
+    elif seed is not None:
         indices = indices.shuffle(len(rows), seed=seed, reshuffle_each_iteration=True)
     batches = indices.batch(batch_size).map(
         lambda chosen: split_labels({name: tf.gather(column, chosen) for name, column in tensors.items()}),
@@ -151,8 +162,8 @@ def in_memory(
 
 
 def split_labels(columns: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Separates the features from the labels, hard and soft."""
-    labels = {name: column for name, column in columns.items() if name.startswith((LABEL_PREFIX, SOFT_LABEL_PREFIX))}
+    """Separates the features from the labels, hard and soft, and what else only training reads."""
+    labels = {name: column for name, column in columns.items() if name.startswith(TRAINING_PREFIXES)}
     return {name: column for name, column in columns.items() if name not in labels}, labels
 
 

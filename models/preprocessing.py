@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models.columns import hard_label_columns, soft_label_columns
+from models.columns import GROUP_COLUMN, WEIGHT_COLUMN, hard_label_columns, soft_label_columns
 from schema.errors import InputError
 from schema.surface import Feature, FeatureKind, Scalar, Surface
 
@@ -34,7 +34,8 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
       Per numeric feature float32 [batch, size], z-scored; per categorical feature an
       index int64 [batch]; `label/<task>` float32 [batch] in the label's own unit;
       `teacher/<task>` float32 [batch], z-scored over the training split.  Absent labels
-      of either kind are NaN.
+      of either kind are NaN.  If the surface has a group, `group/id` int64 [batch], equal
+      within a group; if it has a weight column, `weight/example` float32 [batch].
     """
     surface = Surface.model_validate_json(custom_config["surface"])
     outputs = {name: _transform_feature(name, feature, inputs[name]) for name, feature in surface.features.items()}
@@ -42,7 +43,34 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
         outputs[column] = _dense_label(inputs[surface.tasks[task].label])
     for column in set(soft_label_columns(surface).values()):
         outputs[column] = _dense_label(tft.scale_to_z_score(_as_float(inputs[column])))
+    if surface.group is not None:
+        outputs[GROUP_COLUMN] = _group_id(inputs[surface.group])
+    if surface.weight_column is not None:
+        outputs[WEIGHT_COLUMN] = _example_weight(inputs[surface.weight_column])
     return outputs
+
+
+def _group_id(column: Any) -> tf.Tensor:
+    """The fingerprint of the group, 0 or more; -1 where it is absent."""
+    texts = column if column.dtype == tf.string else _as_string(column)
+    if not isinstance(texts, tf.SparseTensor):
+        return tf.strings.to_hash_bucket_fast(tf.reshape(texts, [-1]), tf.int64.max)
+    ids = tf.strings.to_hash_bucket_fast(texts.values, tf.int64.max)
+    sparse = tf.SparseTensor(texts.indices, ids, texts.dense_shape)
+    return tf.reshape(tft.sparse_tensor_to_dense_with_shape(sparse, [None, 1], default_value=-1), [-1])
+
+
+def _as_string(column: Any) -> Any:
+    if isinstance(column, tf.SparseTensor):
+        return tf.SparseTensor(column.indices, tf.strings.as_string(column.values), column.dense_shape)
+    return tf.strings.as_string(column)
+
+
+def _example_weight(column: Any) -> tf.Tensor:
+    weights = _dense_label(column)
+    weights = tf.where(tf.math.is_nan(weights), tf.ones_like(weights), weights)
+    with tf.control_dependencies([tf.debugging.assert_non_negative(weights, "a weight of an example is negative")]):
+        return tf.identity(weights)
 
 
 def _transform_feature(name: str, feature: Feature, column: Any) -> tf.Tensor:

@@ -1,31 +1,26 @@
 """The multi-task ranker: a shared trunk, a tower a task, and the heads.
 
 `build` makes the student, and without distillation the control; the reference teacher is
-the same architecture, larger.  Layers of the same name start from the same weights for
-the same seed, whatever other heads exist, so that student and control are paired.
+the same architecture, larger.
 """
 
 from __future__ import annotations
 
 import math
-import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import keras
 
-from schema.surface import Feature, FeatureKind, Model, Surface, TaskKind
+from models.layers import LayerMaker
+from models.scales import LabelStatistics
+from models.trunks import build_trunk
+from schema.distillation import Head
+from schema.surface import Feature, FeatureKind, Surface, TaskKind
 
 SERVING_PREFIX = "serving_"
 DISTILLATION_PREFIX = "distillation_"
-
-
-@dataclass(frozen=True)
-class LabelStatistics:
-    """Mean and standard deviation of a task's hard labels in the training data."""
-
-    mean: float
-    std: float
+STACKED_PREFIX = "stacked_"
 
 
 @dataclass(frozen=True)
@@ -34,7 +29,7 @@ class Ranker:
 
     Attributes:
       training: Transformed features to the raw output of every head, float [batch, 1]:
-        logits for binary tasks, z-scores for regression tasks and soft labels.
+        logits for binary tasks, z-scores for regression tasks and for soft labels of both.
       serving: The serving heads alone, by task, float [batch]: probabilities for binary
         tasks, values in the label's unit for regression tasks.
       logits: Like `serving`, with logits in place of probabilities; what a teacher serves.
@@ -60,7 +55,7 @@ def build(
       label_statistics: Of each task, for output bias and scale.
       distil: Whether to add distillation heads and non-serving heads.
     """
-    maker = _LayerMaker(surface.model, surface.training.seed)
+    maker = LayerMaker(surface.model, surface.training.seed)
     inputs = {name: _input(name, feature) for name, feature in surface.features.items()}
     encoded = [
         maker.embedding(name, vocabulary_sizes[name], feature.embedding)(inputs[name])
@@ -69,19 +64,23 @@ def build(
         for name, feature in surface.features.items()
     ]
     joined = keras.layers.Concatenate(name="features")(encoded) if len(encoded) > 1 else encoded[0]
-    trunk = maker.stack("trunk", surface.model.trunk)(joined)
+    extra = list(surface.non_serving_heads) if distil else []
+    trunk = build_trunk(surface.model, maker, joined, list(surface.tasks), extra)
+    towers = {name: maker.stack(f"tower_{name}", surface.model.tower)(each) for name, each in trunk.of.items()}
 
     heads, logits = {}, {}
     for name, task in surface.tasks.items():
-        tower = maker.stack(f"tower_{name}", surface.model.tower)(trunk)
         statistics = label_statistics[name]
-        heads[SERVING_PREFIX + name] = maker.head(SERVING_PREFIX + name, _bias(task.kind, statistics))(tower)
-        logits[name] = _in_label_unit(name, task.kind, statistics, heads[SERVING_PREFIX + name])
-        if distil and task.distil:
-            heads[DISTILLATION_PREFIX + name] = maker.head(DISTILLATION_PREFIX + name)(tower)
-    for name in surface.non_serving_heads if distil else ():
-        tower = maker.stack(f"tower_{name}", surface.model.tower)(trunk)
-        heads[DISTILLATION_PREFIX + name] = maker.head(DISTILLATION_PREFIX + name)(tower)
+        serving = maker.head(SERVING_PREFIX + name, _bias(task.kind, statistics))(towers[name])
+        if distil and task.distil and task.distil.head is not Head.SHARED:
+            soft = maker.head(DISTILLATION_PREFIX + name)(towers[name])
+            heads[DISTILLATION_PREFIX + name] = soft
+            if task.distil.head is Head.STACKED:
+                serving = _stacked(name, serving, soft)
+        heads[SERVING_PREFIX + name] = serving
+        logits[name] = _in_label_unit(name, task.kind, statistics, serving)
+    for name in extra:
+        heads[DISTILLATION_PREFIX + name] = maker.head(DISTILLATION_PREFIX + name)(towers[name])
 
     served = {name: _served(name, surface.tasks[name].kind, logit) for name, logit in logits.items()}
     return Ranker(
@@ -91,44 +90,14 @@ def build(
     )
 
 
-class _LayerMaker:
-    """Makes layers whose initial weights depend on the seed and their own name alone."""
+def _stacked(name: str, serving: keras.KerasTensor, soft: keras.KerasTensor) -> keras.KerasTensor:
+    """The serving head that also reads the distillation head's output, without teaching it.
 
-    def __init__(self, model: Model, seed: int):
-        self._model = model
-        self._seed = seed
-        self._l2 = keras.regularizers.L2(model.l2) if model.l2 else None
-
-    def _seed_of(self, name: str) -> int:
-        return zlib.crc32(f"{self._seed}/{name}".encode()) & 0x7FFFFFFF
-
-    def embedding(self, name: str, rows: int, width: int) -> keras.layers.Layer:
-        scale = 1.0 / math.sqrt(width)
-        initializer = keras.initializers.RandomUniform(-0.5 * scale, 0.5 * scale, seed=self._seed_of(name))
-        return keras.layers.Embedding(
-            rows, width, embeddings_initializer=initializer, embeddings_regularizer=self._l2, name=f"embedding_{name}"
-        )
-
-    def dense(self, name: str, units: int, activation: str | None, bias: float = 0.0) -> keras.layers.Layer:
-        return keras.layers.Dense(
-            units,
-            activation=activation,
-            kernel_initializer=keras.initializers.GlorotUniform(seed=self._seed_of(name)),
-            bias_initializer=keras.initializers.Constant(bias),
-            kernel_regularizer=self._l2,
-            name=name,
-        )
-
-    def stack(self, name: str, widths: Sequence[int]) -> keras.Sequential:
-        layers: list[keras.layers.Layer] = []
-        for index, units in enumerate(widths):
-            layers.append(self.dense(f"{name}_{index}", units, "relu"))
-            if self._model.dropout:
-                layers.append(keras.layers.Dropout(self._model.dropout, seed=self._seed_of(f"{name}_{index}/dropout")))
-        return keras.Sequential(layers, name=name)
-
-    def head(self, name: str, bias: float = 0.0) -> keras.layers.Layer:
-        return self.dense(name, 1, None, bias)
+    The added weight starts at 0, so that the student starts as its control does.
+    """
+    weight = keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros", name=STACKED_PREFIX + name)
+    read = weight(keras.ops.stop_gradient(soft))
+    return keras.layers.Add(name=f"{STACKED_PREFIX}{name}_sum")([serving, read])
 
 
 def _input(name: str, feature: Feature) -> keras.KerasTensor:

@@ -20,6 +20,8 @@ from models import inputs, training
 from models.columns import hard_label_column, hard_label_columns
 from models.export import SIGNATURE, export_teacher
 from models.ranker import Ranker, build
+from models.scales import LabelStatistics, label_statistics
+from models.terms import head_losses
 from schema.errors import InputError
 from schema.loader import SurfaceFolder, load_surface
 from schema.surface import TRAIN_SPLIT, Feature, FeatureKind, Surface
@@ -74,7 +76,7 @@ def train_teacher(
     keras.utils.set_random_seed(surface.training.seed)
     columns = _read(loaded, Path(examples) / TRAIN_SPLIT)
     encoders = {name: _encoder(name, feature, columns[name]) for name, feature in surface.features.items()}
-    statistics = training.label_statistics(surface, columns)
+    statistics = label_statistics(surface, columns)
     sizes = {name: encoder.size for name, encoder in encoders.items() if isinstance(encoder, _IdEncoder)}
     ranker = build(surface, sizes, statistics, distil=False)
     history = _fit(ranker, surface, encoders, columns, statistics, callbacks or [])
@@ -143,7 +145,7 @@ def _fit(
     surface: Surface,
     encoders: Mapping[str, keras.layers.Layer],
     columns: Mapping[str, np.ndarray],
-    statistics: Mapping[str, training.LabelStatistics],
+    statistics: Mapping[str, LabelStatistics],
     callbacks: list[keras.callbacks.Callback],
 ) -> dict[str, list[float]]:
     encoded = {name: encoder(columns[name]).numpy() for name, encoder in encoders.items()}
@@ -154,7 +156,7 @@ def _fit(
     return training.fit(
         ranker,
         surface,
-        training.head_losses(surface, statistics, distil=False),
+        head_losses(surface, statistics, distil=False),
         inputs.in_memory(encoded, rows[~held_out], batch, surface.training.seed),
         inputs.in_memory(encoded, rows[held_out], 4096, None),
         callbacks,

@@ -12,10 +12,12 @@ import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from models import inputs, training
-from models.columns import hard_label_columns, soft_label_columns
+from models.columns import hard_label_columns, soft_label_columns, training_columns
 from models.export import export_student
 from models.progress import LogEpochs
 from models.ranker import Ranker, build
+from models.scales import label_statistics, soft_statistics
+from models.terms import head_losses
 from schema.surface import FeatureKind, Surface
 
 HISTORY_FILE = "history.json"
@@ -65,13 +67,13 @@ def train(
     spec = transform.transformed_feature_spec()
     hard = list(hard_label_columns(surface).values())
     labels = inputs.transformed_columns(train_files, spec, hard)
-    statistics = training.label_statistics(surface, labels)
     distil = arm is Arm.STUDENT
+    soft = set(soft_label_columns(surface).values()) if distil else set()
+    statistics = label_statistics(surface, labels) | soft_statistics(soft, transform)
     ranker = build(surface, _vocabulary_sizes(surface, transform), statistics, distil=distil)
-    soft = sorted(set(soft_label_columns(surface).values())) if distil else []
     training_data, validation_data = inputs.transformed(
         train_files,
-        {name: spec[name] for name in [*surface.features, *hard, *soft]},
+        {name: spec[name] for name in [*surface.features, *training_columns(surface, distil=distil)]},
         rows=len(labels[hard[0]]),
         batch_size=surface.training.batch_size,
         validation_fraction=surface.training.validation_fraction,
@@ -80,7 +82,7 @@ def train(
     history = training.fit(
         ranker,
         surface,
-        training.head_losses(surface, statistics, distil=distil),
+        head_losses(surface, statistics, distil=distil),
         training_data,
         validation_data,
         callbacks=[keras.callbacks.TensorBoard(log_dir, write_graph=False), LogEpochs()],

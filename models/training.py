@@ -3,99 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from models import losses
-from models.columns import hard_label_columns, soft_label_columns
-from models.ranker import DISTILLATION_PREFIX, SERVING_PREFIX, LabelStatistics, Ranker
-from schema.errors import InputError
-from schema.surface import Surface, TaskKind
+from models.ranker import Ranker
+from models.terms import HeadLoss
+from schema.surface import Surface
 
 HARD_LOSS = "hard_loss"
 SOFT_LOSS = "soft_loss"
+SELECTION_LOSS = "val_selection_loss"
 
 # Steps that run inside one TensorFlow call: small models are bound by Python otherwise.
 _STEPS_PER_EXECUTION = 16
 
 
-@dataclass(frozen=True)
-class HeadLoss:
-    """What one head is trained on: a pure loss between a column and the head's output.
+class Trainable(keras.Model):
+    """A ranker's training model with its losses; labels travel in `y` by column name.
 
     Attributes:
-      head: Name of the head in `Ranker.training`'s outputs.
-      column: The label's column; NaN where absent.
-      weight: Weight in the total loss.
-      loss: Per-example loss of (labels, outputs), float [batch] each.
-      statistics: Labels are z-scored with it first; None to use them as they are.
-      soft: Whether the labels come from the teacher.
+      log_variances: By name of the loss, what uncertainty weights learn; empty without them.
     """
 
-    head: str
-    column: str
-    weight: float
-    loss: Any
-    statistics: LabelStatistics | None = None
-    soft: bool = False
-
-    def __call__(self, columns: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """The masked mean loss of a batch, before `weight`; a scalar."""
-        labels, present = losses.split_absent(columns[self.column])
-        if self.statistics is not None:
-            labels = (labels - self.statistics.mean) / self.statistics.std
-        return losses.masked_mean(self.loss(labels, tf.reshape(outputs[self.head], [-1])), present)
-
-
-def head_losses(surface: Surface, statistics: Mapping[str, LabelStatistics], *, distil: bool) -> list[HeadLoss]:
-    """The loss of every head of the surface's ranker."""
-    found = []
-    for name, column in hard_label_columns(surface).items():
-        task = surface.tasks[name]
-        binary = task.kind is TaskKind.BINARY
-        loss = losses.binary_cross_entropy if binary else losses.squared_error
-        scale = None if binary else statistics[name]
-        found.append(HeadLoss(SERVING_PREFIX + name, column, task.weight, loss, scale))
-    for name, column in soft_label_columns(surface).items() if distil else ():
-        weight = surface.distillations()[name].weight
-        found.append(HeadLoss(DISTILLATION_PREFIX + name, column, weight, losses.squared_error, soft=True))
-    return found
-
-
-def label_statistics(surface: Surface, columns: Mapping[str, np.ndarray]) -> dict[str, LabelStatistics]:
-    """Mean and standard deviation of each task's present hard labels.
-
-    Args:
-      surface: The surface.
-      columns: `label/<task>`, float [examples], NaN where absent.
-
-    Raises:
-      InputError: A task has no label at all in the training data.
-    """
-    found = {}
-    for task, column in hard_label_columns(surface).items():
-        values = columns[column][np.isfinite(columns[column])]
-        if not len(values):
-            raise InputError(
-                f"task {task!r}: the training split holds no label {surface.tasks[task].label!r}; "
-                "a task needs labelled examples. Check the label's column, or remove the task."
-            )
-        found[task] = LabelStatistics(float(values.mean()), float(values.std()) or 1.0)
-    return found
-
-
-class _Trainable(keras.Model):
-    """A ranker's training model with its losses; labels travel in `y` by column name."""
-
-    def __init__(self, model: keras.Model, terms: Sequence[HeadLoss]):
+    def __init__(self, model: keras.Model, terms: Sequence[HeadLoss], *, uncertainty: bool):
         super().__init__(name="trainable")
         self.model = model
         self.terms = list(terms)
-        self.means = {each.head: keras.metrics.Mean(name=each.head) for each in self.terms}
+        # They belong to training, not to the ranker, and so are never exported.
+        self.log_variances = {
+            each.name: self.add_weight(shape=(), initializer="zeros", name=f"log_variance_{each.name}")
+            for each in (self.terms if uncertainty else ())
+        }
+        self.means = {each.name: keras.metrics.Mean(name=each.name) for each in self.terms}
         self.hard_mean = keras.metrics.Mean(name=HARD_LOSS)
         self.soft_mean = keras.metrics.Mean(name=SOFT_LOSS) if any(each.soft for each in self.terms) else None
 
@@ -109,35 +51,73 @@ class _Trainable(keras.Model):
         hard, soft = tf.constant(0.0), tf.constant(0.0)
         for each in self.terms:
             value = each(y, y_pred)
-            self.means[each.head].update_state(value)
+            self.means[each.name].update_state(value)
+            if each.name in self.log_variances:
+                variance = self.log_variances[each.name].value
+                value = losses.by_uncertainty(value, variance, regression=each.regression)
+            weighted = each.weight_at(self.optimizer.iterations) * value
             if each.soft:
-                soft += each.weight * value
+                soft += weighted
             else:
-                hard += each.weight * value
+                hard += weighted
         self.hard_mean.update_state(hard)
         if self.soft_mean is not None:
             self.soft_mean.update_state(soft)
         return tf.add_n([hard, soft, *self.losses])
 
 
-def trainable(ranker: Ranker, surface: Surface, terms: Sequence[HeadLoss]) -> keras.Model:
+def trainable(ranker: Ranker, surface: Surface, terms: Sequence[HeadLoss]) -> Trainable:
     """The ranker with its losses and its optimizer: the step that every loop takes.
 
     Args:
       ranker: What to train; its weights are the model's.
-      surface: Gives the learning rate.
+      surface: Gives the learning rate, and whether loss weights are learned.
       terms: The heads' losses, from `head_losses`.
 
     Returns:
       A compiled model of (features, labels by column), with `HARD_LOSS` among its metrics.
     """
-    model = _Trainable(ranker.training, terms)
+    model = Trainable(ranker.training, terms, uncertainty=surface.training.loss_weights == "uncertainty")
     model.compile(
         optimizer=keras.optimizers.Adam(surface.training.learning_rate),
         steps_per_execution=_STEPS_PER_EXECUTION,
         jit_compile=False,
     )
     return model
+
+
+def selection_loss(terms: Sequence[HeadLoss], means: Mapping[str, float], by: Literal["relative", "sum"]) -> float:
+    """What an epoch is chosen by: a weighted sum of the hard losses of the held-out part.
+
+    `relative` divides each task's loss by the loss of its best constant: the entropy of the
+    base rate, or 1 for z-scored labels.  A plain sum is ruled by whatever task has the
+    largest loss, which is that of the fewest or noisiest labels: of a regression (about 1
+    however well it is learned) rather than of a rare event (entropy .1, and .09 is a good
+    model).  One noisy task would then pick the epoch of all; relative losses let each task
+    count by the share of its uncertainty that the model takes away.  Soft losses have no
+    part in it, so that student and control are chosen alike.
+
+    Args:
+      terms: The heads' losses.
+      means: Mean loss by name.
+      by: Whether to divide.
+    """
+    hard = [each for each in terms if not each.soft]
+    return sum(each.weight * means[each.name] / (each.constant if by == "relative" else 1.0) for each in hard)
+
+
+class _Selection(keras.callbacks.Callback):
+    """Writes the loss that early stopping watches beside the epoch's other losses."""
+
+    def __init__(self, terms: Sequence[HeadLoss], by: Literal["relative", "sum"]):
+        super().__init__()
+        self._terms = terms
+        self._by = by
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        if logs is not None:
+            means = {each.name: logs[f"val_{each.name}"] for each in self._terms}
+            logs[SELECTION_LOSS] = selection_loss(self._terms, means, self._by)
 
 
 def fit(
@@ -148,30 +128,36 @@ def fit(
     validation_data: tf.data.Dataset,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> dict[str, list[float]]:
-    """Trains in place, and keeps the weights of the epoch with the least hard validation loss.
+    """Trains in place, and keeps the weights of the epoch with the least `selection_loss`.
 
-    All epochs always run, so that student and control take the same steps.
+    All epochs run, so that student and control take the same steps, unless the surface
+    asks for patience.
 
     Args:
       ranker: What to train.
-      surface: Gives epochs and learning rate.
+      surface: Gives epochs, learning rate and early stopping.
       terms: The heads' losses, from `head_losses`.
       training_data: Batches of (features, labels by column).
       validation_data: The same, from the held-out part of the training split.
       callbacks: More Keras callbacks.
 
     Returns:
-      Per epoch: `loss`, `hard_loss`, `soft_loss`, each head's loss, and all with `val_`.
+      Per epoch: `loss`, `hard_loss`, `soft_loss`, each head's loss, all of them with `val_`
+      too, and `val_selection_loss`.
     """
     model = trainable(ranker, surface, terms)
+    stopping = surface.training.early_stopping
     keep_best = keras.callbacks.EarlyStopping(
-        monitor=f"val_{HARD_LOSS}", mode="min", patience=surface.training.epochs, restore_best_weights=True
+        monitor=SELECTION_LOSS,
+        mode="min",
+        patience=stopping.patience or surface.training.epochs,
+        restore_best_weights=True,
     )
     history = model.fit(
         training_data,
         validation_data=validation_data,
         epochs=surface.training.epochs,
-        callbacks=[keep_best, *callbacks],
+        callbacks=[_Selection(terms, stopping.by), keep_best, *callbacks],
         verbose=0,
     )
     return {name: [float(value) for value in values] for name, values in history.history.items()}

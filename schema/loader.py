@@ -21,6 +21,7 @@ from schema.adaptation import check_adaptation
 from schema.checks import expect_known, nearest
 from schema.errors import InputError
 from schema.surface import Feature, FeatureKind, Surface, TaskKind, soft_label
+from schema.techniques import check_techniques
 
 SURFACE_FILE = "surface.yaml"
 SCHEMA_FILE = "schema.pbtxt"
@@ -64,6 +65,7 @@ def load_surface(folder: str | Path) -> SurfaceFolder:
     surface = _read_surface(path / SURFACE_FILE)
     schema = read_schema(path / SCHEMA_FILE)
     _check_references(surface, path / SURFACE_FILE)
+    check_techniques(surface, path / SURFACE_FILE)
     _check_against_schema(surface, schema, path)
     return SurfaceFolder(path, surface, schema)
 
@@ -193,9 +195,20 @@ def _check_against_schema(surface: Surface, schema: schema_pb2.Schema, folder: P
     for name, part in surface.slices.items():
         for column in part.features:
             expect_known(path, f"slices.{name}.features", known, column, columns)
+    _check_columns_of_training(surface, columns, path, known)
+    check_adaptation(surface, columns, path)
+
+
+def _check_columns_of_training(
+    surface: Surface, columns: dict[str, schema_pb2.Feature], path: Path, known: str
+) -> None:
     if surface.group is not None:
         expect_known(path, "group", known, surface.group, columns)
-    check_adaptation(surface, columns, path)
+        if surface.training.batch_by == "group" and columns[surface.group].type == schema_pb2.FLOAT:
+            raise InputError(f"{path}: group: expected INT or BYTES to batch by, the schema has FLOAT")
+    if surface.weight_column is not None:
+        expect_known(path, "weight_column", known, surface.weight_column, columns)
+        _expect_number(path, "weight_column", columns[surface.weight_column])
 
 
 def _check_environments(schema: schema_pb2.Schema, path: Path) -> None:
@@ -243,7 +256,7 @@ def _check_feature_shape(path: Path, name: str, feature: Feature, column: schema
 def _expect_number(path: Path, where: str, column: schema_pb2.Feature) -> None:
     if column.type not in (schema_pb2.FLOAT, schema_pb2.INT):
         found = schema_pb2.FeatureType.Name(column.type)
-        raise InputError(f"{path}: {where}: a label is FLOAT or INT, the schema has {found} for {column.name!r}")
+        raise InputError(f"{path}: {where}: expected FLOAT or INT, the schema has {found} for {column.name!r}")
 
 
 def _expect_outside(folder: Path, column: schema_pb2.Feature, environment: str, why: str) -> None:

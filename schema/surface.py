@@ -13,14 +13,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from schema.base import Name, Scalar, Strict, TaskKind
+from schema.base import Name, Scalar, Strict, TaskKind, Weight
+from schema.distillation import Distillation, NonServingHead
 from schema.teacher import Teacher
+from schema.training import Model, Training
 
 SOFT_LABEL_PREFIX = "teacher/"
 TRAIN_SPLIT = "train"
 EVAL_SPLIT = "eval"
-
-Weight = Annotated[float, Field(ge=0)]
 
 
 class FeatureKind(StrEnum):
@@ -67,20 +67,6 @@ class Feature(Strict):
         if self.kind is FeatureKind.NUMERIC and isinstance(self.default, str):
             raise ValueError(f"a numeric feature has a number as default, found {self.default!r}")
         return self
-
-
-class Distillation(Strict):
-    """What a distillation head learns, and how.
-
-    Attributes:
-      teacher_task: The task of the teacher whose logits are the soft labels.
-      loss: `mse` compares z-scored logits (the default of arXiv:2408.14678).
-      weight: Weight of the distillation loss beside the hard losses.
-    """
-
-    teacher_task: Name = Field(alias="from")
-    loss: Literal["mse"] = "mse"
-    weight: Weight = 1.0
 
 
 class Change(Strict):
@@ -157,10 +143,6 @@ class Task(Strict):
         return self
 
 
-class NonServingHead(Distillation):
-    """A head on the trunk, with a tower of its own, that only learns soft labels."""
-
-
 class Slice(Strict):
     """A part of the evaluation data: equal values of all of these features.
 
@@ -170,41 +152,6 @@ class Slice(Strict):
     """
 
     features: dict[str, Scalar | None] = Field(min_length=1)
-
-
-class Model(Strict):
-    """The shape of the ranker: dense layers of the shared trunk and of each tower.
-
-    Attributes:
-      trunk: Units of each layer that all tasks share.
-      tower: Units of each layer of a task's own tower.
-      dropout: Part of the units that is dropped in training.
-      l2: Weight of the squared weights in the loss.
-    """
-
-    trunk: tuple[PositiveInt, ...] = (64, 32)
-    tower: tuple[PositiveInt, ...] = (16,)
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    l2: Annotated[float, Field(ge=0)] = 0.0
-
-
-class Training(Strict):
-    """How the ranker is trained.
-
-    Attributes:
-      epochs: Passes over the training part of the training split.
-      batch_size: Examples per step.
-      learning_rate: Of Adam.
-      validation_fraction: Part of the training split held out; the weights of the epoch
-        with the least hard loss on it are kept.
-      seed: Seed of initialisation and shuffling, shared by student and control.
-    """
-
-    epochs: PositiveInt = 10
-    batch_size: PositiveInt = 256
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
-    validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    seed: int = 0
 
 
 class Serving(Strict):
@@ -244,7 +191,10 @@ class Surface(Strict):
       serving: What is asked of the student beside its quality.
       group: Column that tells which examples were ranked together (a request) or depend on
         each other (a user): ranking metrics are computed per group, and confidence
-        intervals take the groups, not the examples, as independent.
+        intervals take the groups, not the examples, as independent.  Ranking losses compare
+        the rows of a group.
+      weight_column: Column with the weight of an example in every loss of training, 1 where
+        it is absent; None weighs all alike.  Evaluation does not read it.
     """
 
     name: Name
@@ -254,6 +204,7 @@ class Surface(Strict):
     non_serving_heads: dict[Name, NonServingHead] = Field(default_factory=dict)
     slices: dict[Name, Slice] = Field(default_factory=dict)
     group: str | None = None
+    weight_column: str | None = None
     model: Model = Model()
     training: Training = Training()
     serving: Serving = Serving()
@@ -262,6 +213,11 @@ class Surface(Strict):
         """All distillations, keyed by the name of the task or non-serving head."""
         of_tasks = {name: task.distil for name, task in self.tasks.items() if task.distil}
         return {**of_tasks, **self.non_serving_heads}
+
+    def undistilled(self) -> Surface:
+        """The surface without anything that only distillation reads: what a control is."""
+        tasks = {name: task.model_copy(update={"distil": None}) for name, task in self.tasks.items()}
+        return self.model_copy(update={"tasks": tasks, "non_serving_heads": {}})
 
 
 def soft_label(teacher_task: str) -> str:

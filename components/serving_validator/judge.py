@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -17,7 +19,8 @@ from schema.surface import SOFT_LABEL_PREFIX
 
 TOLERANCE = 1e-5
 # How `models.ranker` names distillation heads.
-_DISTILLATION_PREFIX = "distillation_"
+_DISTILLATION_HEAD = re.compile(r"distillation_(\w+)")
+_ONE_COLUMN = re.compile(r"float32 \[\d+, 1\]")
 _OTHER_NAMES = {"control": "the control", "last_blessed": "the last blessed model"}
 
 
@@ -28,17 +31,44 @@ def graph_checks(student: ModelGraph, control: ModelGraph, requirements: Require
     yield _check(
         "no leftovers of training",
         *(f"The student's export still holds {each}." for each in leftovers[:5]),
-        passed="The graph holds no distillation head, label or teacher input.",
+        passed=_leftovers_text(requirements),
     )
     more = student.shapes - control.shapes
+    if _are_of_stacked_heads(more, len(requirements.stacked)):
+        more = Counter()
     fewer = control.shapes - student.shapes
     differing = [f"{count} more of {shape}" for shape, count in sorted(more.items())]
     differing += [f"{count} fewer of {shape}" for shape, count in sorted(fewer.items())]
     yield _check(
         "same variables",
         *([f"The student serves other variables than the control: {', '.join(differing[:5])}."] if differing else []),
-        passed=f"The student serves as many variables of each shape as the control, {sum(student.shapes.values())}.",
+        passed=_variables_text(student, requirements),
     )
+
+
+def _leftovers_text(requirements: Requirements) -> str:
+    if not requirements.stacked:
+        return "The graph holds no distillation head, label or teacher input."
+    heads = ", ".join(requirements.stacked)
+    return f"The graph holds no label or teacher input, and no distillation head but those that are stacked ({heads})."
+
+
+def _variables_text(student: ModelGraph, requirements: Requirements) -> str:
+    count = sum(student.shapes.values())
+    if not requirements.stacked:
+        return f"The student serves as many variables of each shape as the control, {count}."
+    return f"The student serves the control's variables and those of its stacked heads, {count}."
+
+
+def _are_of_stacked_heads(more: Counter[str], heads: int) -> bool:
+    """Whether variables beyond the control's are those of `heads` stacked heads, and no others.
+
+    Each has a kernel of one column and a bias, and the serving head's weight for its output;
+    a SavedModel may hold every variable more than once.
+    """
+    biases = more["float32 [1]"]
+    columns = sum(count for shape, count in more.items() if _ONE_COLUMN.fullmatch(shape))
+    return heads > 0 and biases > 0 and biases % heads == 0 and columns == 2 * biases and more.total() == 3 * biases
 
 
 def _signature_problems(student: ModelGraph, control: ModelGraph, requirements: Requirements) -> Iterator[str]:
@@ -78,7 +108,7 @@ def _signature_text(student: ModelGraph) -> str:
 def _leftovers(student: ModelGraph, requirements: Requirements) -> Iterator[str]:
     """Names and columns that have no place in a served model."""
     for name in student.names:
-        if _DISTILLATION_PREFIX in name.lower():
+        if any(not _is_stacked(head, requirements) for head in _DISTILLATION_HEAD.findall(name.lower())):
             yield f"a distillation head ({name})"
         elif SOFT_LABEL_PREFIX in name:
             yield f"a soft label ({name})"
@@ -88,6 +118,12 @@ def _leftovers(student: ModelGraph, requirements: Requirements) -> Iterator[str]
             yield f"the input {column}, a label that does not exist when serving"
         elif column not in requirements.features:
             yield f"the input {column}, which is no feature of the surface"
+
+
+def _is_stacked(name: str, requirements: Requirements) -> bool:
+    """Whether a name that begins with a head's, and goes on as TensorFlow likes, is that of a stacked one."""
+    heads = [head for head in requirements.distilled if name.startswith(head.lower())]
+    return bool(heads) and max(heads, key=len) in requirements.stacked
 
 
 def trial_checks(trial: Trial, requirements: Requirements) -> Iterator[Check]:

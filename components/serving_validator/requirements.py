@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from schema.distillation import Head
 from schema.surface import Serving, Surface, soft_label
 
 
@@ -20,6 +21,7 @@ class Requirements(BaseModel):
       tasks: The names of the outputs.
       labels: Columns that do not exist when serving: hard labels and soft labels.
       distilled: Tasks and non-serving heads that have a distillation head in training.
+      stacked: Tasks whose serving head reads the distillation head, which then is served.
       serving: Requests, batch sizes and limits.
     """
 
@@ -31,6 +33,7 @@ class Requirements(BaseModel):
     tasks: tuple[str, ...]
     labels: tuple[str, ...]
     distilled: tuple[str, ...]
+    stacked: tuple[str, ...] = ()
     serving: Serving
 
 
@@ -44,5 +47,6 @@ def requirements_of(surface: Surface) -> Requirements:
         tasks=tuple(surface.tasks),
         labels=(*(task.label for task in surface.tasks.values()), *soft),
         distilled=tuple(surface.distillations()),
+        stacked=tuple(name for name, each in surface.distillations().items() if each.head is Head.STACKED),
         serving=surface.serving,
     )

@@ -7,7 +7,7 @@ import pytest
 
 from evidence.data import RunData
 from evidence.slates import Slates, draw_slates
-from models import training
+from models.scales import label_statistics
 from schema.surface import Surface
 from worlds.simulated import Sizes, World, draw_world
 
@@ -66,7 +66,7 @@ def draw(rng: np.random.Generator, *, rows: int = 400, evaluated: int = 1500, kn
         fitted=np.flatnonzero(~held_out),
         held_out=np.flatnonzero(held_out),
         vocabulary_sizes={"user": USERS, "item": ITEMS},
-        statistics=training.label_statistics(SURFACE, train),
+        statistics=label_statistics(SURFACE, train),
         teacher={"click": 2 * evaluation["teacher/click"], "minutes": 2 + evaluation["teacher/minutes"]},
         raw={"user": evaluation["user"]},
         slices={"odd": odd},

@@ -13,6 +13,7 @@ from evidence.tuning import SETTINGS, Setting
 from evidence.verdicts import Verdict
 from models import inputs, training
 from models.ranker import build
+from models.terms import head_losses
 from schema.errors import InputError
 from schema.surface import Surface
 from tests.evidence.conftest import SURFACE
@@ -128,7 +129,7 @@ def test_the_fitter_fits_as_the_trainer_does(knowing):
     history = training.fit(
         ranker,
         SURFACE,
-        training.head_losses(SURFACE, knowing.statistics, distil=True),
+        head_losses(SURFACE, knowing.statistics, distil=True),
         inputs.in_memory(knowing.training, knowing.fitted, SURFACE.training.batch_size, 0),
         inputs.in_memory(knowing.training, knowing.held_out, 4096, None),
     )

@@ -37,6 +37,7 @@ SURFACE = Surface.model_validate(
             "features": {"user": {"dtype": "int"}},
         },
         "non_serving_heads": {"stay": {"from": "stay"}},
+        "group": "user",
         "model": {"trunk": [8], "tower": [4], "dropout": 0.1},
         "training": {"epochs": 3, "batch_size": 32, "validation_fraction": 0.2},
     }
@@ -50,6 +51,7 @@ RAW_SPEC = {
     "age": tf.io.VarLenFeature(tf.float32),
     "clicked": tf.io.FixedLenFeature([], tf.int64),
     "minutes": tf.io.VarLenFeature(tf.float32),
+    "importance": tf.io.VarLenFeature(tf.float32),
     "teacher/click": tf.io.VarLenFeature(tf.float32),
     "teacher/stay": tf.io.VarLenFeature(tf.float32),
 }
@@ -79,6 +81,7 @@ def raw_rows() -> list[dict]:
                 "age": [float(index % 4)] if index % 2 else [],
                 "clicked": clicked,
                 "minutes": [3.0 + match] if clicked else [],
+                "importance": [float(index % 3)] if index % 2 else [],
                 "teacher/click": [10.0 + 2 * match] if index % 10 else [],
                 "teacher/stay": [-match],
             }
@@ -91,7 +94,8 @@ def transformed(tmp_path_factory: pytest.TempPathFactory) -> Transformed:
     folder = tmp_path_factory.mktemp("transform")
     rows = raw_rows()
     metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(RAW_SPEC))
-    config = {"surface": SURFACE.model_dump_json(by_alias=True)}
+    weighted = SURFACE.model_copy(update={"weight_column": "importance"})
+    config = {"surface": weighted.model_dump_json(by_alias=True)}
     with (
         beam.Pipeline(argv=["--runner=FnApiRunner"]) as pipeline,
         tft_beam.Context(temp_dir=str(folder / "tmp")),

@@ -5,6 +5,7 @@ import tensorflow_transform as tft
 
 from models import inputs
 from models.preprocessing import fill_absent
+from models.scales import soft_statistics
 from schema.errors import InputError
 from schema.surface import Feature
 from tests.models.conftest import ROWS
@@ -57,6 +58,24 @@ def test_soft_labels_are_z_scored_over_the_present_ones(columns, raw):
     values = np.array([row["teacher/click"][0] for row in raw if row["teacher/click"]])
     assert columns["teacher/click"][present] == pytest.approx((values - values.mean()) / values.std(), abs=1e-4)
     assert np.isnan(columns["teacher/click"][~present]).all()
+
+
+def test_rows_of_one_group_have_one_number_of_their_own(columns, raw):
+    users = np.array([row["user"] for row in raw])
+    numbers = [set(columns["group/id"][users == user]) for user in range(7)]
+    assert [len(each) for each in numbers] == [1] * 7
+    assert len(set.union(*numbers)) == 7
+
+
+def test_an_absent_weight_is_one(columns, raw):
+    assert columns["weight/example"].tolist() == [row["importance"][0] if row["importance"] else 1.0 for row in raw]
+
+
+def test_soft_statistics_are_those_that_transform_scaled_with(transformed, raw):
+    found = soft_statistics(["teacher/click", "teacher/stay"], tft.TFTransformOutput(transformed.graph))
+    for column, statistics in found.items():
+        values = np.array([row[column][0] for row in raw if row[column]])
+        assert (statistics.mean, statistics.std) == pytest.approx((values.mean(), values.std()), abs=1e-3)
 
 
 def test_a_feature_that_may_be_absent_needs_a_default():

@@ -3,7 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from models.ranker import LabelStatistics, build
+from models.ranker import build
+from models.scales import LabelStatistics
 from tests.models.conftest import SURFACE
 
 SIZES = {"user": 8, "genre": 3}

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models import training
-from models.ranker import LabelStatistics
+from models.scales import LabelStatistics, label_statistics
+from models.terms import HeadLoss, head_losses
 from schema.errors import InputError
 from tests.models.conftest import SURFACE
 
 STATISTICS = {"click": LabelStatistics(0.5, 0.5), "minutes": LabelStatistics(3.0, 2.0)}
 
 
-def losses_of(*, distil: bool) -> dict[str, training.HeadLoss]:
-    return {each.head: each for each in training.head_losses(SURFACE, STATISTICS, distil=distil)}
+def losses_of(*, distil: bool) -> dict[str, HeadLoss]:
+    return {each.head: each for each in head_losses(SURFACE, STATISTICS, distil=distil)}
 
 
 def test_control_has_no_soft_losses():
@@ -39,7 +39,7 @@ def test_a_distillation_loss_reads_the_teacher_column():
 
 def test_label_statistics_ignore_absent_labels():
     columns = {"label/click": np.array([1.0, 0.0, 0.0, 1.0]), "label/minutes": np.array([math.nan, 2.0, 4.0, math.nan])}
-    assert training.label_statistics(SURFACE, columns) == {
+    assert label_statistics(SURFACE, columns) == {
         "click": LabelStatistics(0.5, 0.5),
         "minutes": LabelStatistics(3.0, 1.0),
     }
@@ -48,4 +48,4 @@ def test_label_statistics_ignore_absent_labels():
 def test_a_task_without_any_label_is_an_error():
     columns = {"label/click": np.array([1.0]), "label/minutes": np.array([math.nan])}
     with pytest.raises(InputError, match=r"'minutes'.*no label"):
-        training.label_statistics(SURFACE, columns)
+        label_statistics(SURFACE, columns)

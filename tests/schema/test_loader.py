@@ -255,7 +255,7 @@ def test_a_label_that_is_text(refused: Callable[..., str]) -> None:
     schema = SCHEMA.replace('name: "discovery"\n  type: INT', 'name: "discovery"\n  type: BYTES')
     message = refused(schema=schema)
     assert message == (
-        "D/surface.yaml: tasks.discovery.label: a label is FLOAT or INT, the schema has BYTES for 'discovery'"
+        "D/surface.yaml: tasks.discovery.label: expected FLOAT or INT, the schema has BYTES for 'discovery'"
     )
 
 

@@ -1,4 +1,4 @@
-"""Losses as pure functions: per example, masked, weighted, and reduced once.
+"""How losses are masked, weighted and reduced: once, at the end.
 
 An absent label is NaN.  It is masked: it neither adds to the loss nor to the weight that
 the loss is divided by, and no gradient flows through it.
@@ -7,20 +7,6 @@ the loss is divided by, and no gradient flows through it.
 from __future__ import annotations
 
 import tensorflow as tf
-
-
-def binary_cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Cross-entropy of binary labels; both arguments and the result are float [batch]."""
-    return tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits)
-
-
-def squared_error(labels: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor:
-    """Squared error; both arguments and the result are float [batch].
-
-    On z-scored teacher logits this is the distillation loss of arXiv:2408.14678
-    (auxiliary head, section 3) and arXiv:2603.28994.
-    """
-    return tf.math.squared_difference(predictions, labels)
 
 
 def masked_mean(per_example: tf.Tensor, present: tf.Tensor, example_weights: tf.Tensor | None = None) -> tf.Tensor:

@@ -1,0 +1,63 @@
+"""Layers whose initial weights depend on the seed and on their own name alone.
+
+Student and control are paired by this: a layer of the same name starts from the same
+weights, whatever other heads exist.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Sequence
+
+import keras
+
+from schema.training import Model
+
+
+class LayerMaker:
+    """Makes the layers of one ranker."""
+
+    def __init__(self, model: Model, seed: int):
+        self._model = model
+        self._seed = seed
+        self._l2 = keras.regularizers.L2(model.l2) if model.l2 else None
+
+    def _seed_of(self, name: str) -> int:
+        return zlib.crc32(f"{self._seed}/{name}".encode()) & 0x7FFFFFFF
+
+    def embedding(self, name: str, rows: int, width: int) -> keras.layers.Layer:
+        """Embeds indices, int64 [batch], to [batch, width]."""
+        scale = 1.0 / math.sqrt(width)
+        initializer = keras.initializers.RandomUniform(-0.5 * scale, 0.5 * scale, seed=self._seed_of(name))
+        return keras.layers.Embedding(
+            rows, width, embeddings_initializer=initializer, embeddings_regularizer=self._l2, name=f"embedding_{name}"
+        )
+
+    def dense(self, name: str, units: int, activation: str | None, bias: float = 0.0) -> keras.layers.Layer:
+        """A dense layer whose bias starts at `bias`."""
+        return keras.layers.Dense(
+            units,
+            activation=activation,
+            kernel_initializer=keras.initializers.GlorotUniform(seed=self._seed_of(name)),
+            bias_initializer=keras.initializers.Constant(bias),
+            kernel_regularizer=self._l2,
+            name=name,
+        )
+
+    def stack(self, name: str, widths: Sequence[int]) -> keras.Sequential:
+        """Dense layers with ReLU, each with dropout if the surface has it."""
+        layers: list[keras.layers.Layer] = []
+        for index, units in enumerate(widths):
+            layers.append(self.dense(f"{name}_{index}", units, "relu"))
+            if self._model.dropout:
+                layers.append(keras.layers.Dropout(self._model.dropout, seed=self._seed_of(f"{name}_{index}/dropout")))
+        return keras.Sequential(layers, name=name)
+
+    def head(self, name: str, bias: float = 0.0) -> keras.layers.Layer:
+        """One number an example, [batch, 1]."""
+        return self.dense(name, 1, None, bias)
+
+    def gate(self, name: str, experts: int) -> keras.layers.Layer:
+        """Shares of experts, [batch, experts]; they sum to 1."""
+        return self.dense(name, experts, "softmax")

@@ -1,0 +1,26 @@
+"""Losses as pure functions: per example or per pair, masked, weighted, and reduced once."""
+
+from models.losses.pointwise import (
+    binary_cross_entropy,
+    squared_distance,
+    squared_error,
+    tempered_cross_entropy,
+    tempered_divergence,
+)
+from models.losses.ranking import listwise_softmax, pairwise_logistic
+from models.losses.reduction import masked_mean, split_absent
+from models.losses.weighting import by_uncertainty, scheduled
+
+__all__ = [
+    "binary_cross_entropy",
+    "by_uncertainty",
+    "listwise_softmax",
+    "masked_mean",
+    "pairwise_logistic",
+    "scheduled",
+    "split_absent",
+    "squared_distance",
+    "squared_error",
+    "tempered_cross_entropy",
+    "tempered_divergence",
+]

@@ -1,0 +1,53 @@
+"""Losses of one example at a time; all arguments and results are float [batch] unless said otherwise."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+
+def binary_cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Cross-entropy of labels, or of a teacher's probabilities, from logits."""
+    return tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits)
+
+
+def squared_error(labels: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor:
+    """Squared error.
+
+    On z-scored teacher logits this is the distillation loss of arXiv:2408.14678
+    (auxiliary head, section 3) and arXiv:2603.28994.
+    """
+    return tf.math.squared_difference(predictions, labels)
+
+
+def tempered_cross_entropy(teacher_logits: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
+    """T^2 * H(sigmoid(t / T), sigmoid(s / T)): soft targets of a binary task.
+
+    Hinton, Vinyals & Dean 2015 (arXiv:1503.02531), section 2, equation 1 for two classes.
+    T^2 keeps the gradient's size when T changes, as the section's last paragraph asks.
+
+    Args:
+      teacher_logits: On the teacher's own scale, not z-scored.
+      logits: The student's.
+      temperature: T > 0.
+    """
+    targets = tf.sigmoid(teacher_logits / temperature)
+    return temperature**2 * binary_cross_entropy(targets, logits / temperature)
+
+
+def tempered_divergence(teacher_logits: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
+    """T^2 * KL(sigmoid(t / T) || sigmoid(s / T)): 0 where the student agrees with its teacher.
+
+    `tempered_cross_entropy` less the teacher's entropy, which is constant: gradients are
+    the same.  The value differs, and so does what uncertainty weights make of it.
+    """
+    entropy = tempered_cross_entropy(teacher_logits, teacher_logits, temperature)
+    return tempered_cross_entropy(teacher_logits, logits, temperature) - entropy
+
+
+def squared_distance(targets: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor:
+    """Mean squared error over the width of a representation: [batch, size] twice to [batch].
+
+    FitNets (Romero et al. 2015, arXiv:1412.6550), equation 3, with a linear regressor and
+    the mean in place of the sum, so that the weight does not depend on the width.
+    """
+    return tf.reduce_mean(tf.math.squared_difference(predictions, targets), axis=-1)

@@ -1,0 +1,73 @@
+"""Means and standard deviations of labels, hard and soft."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from models.columns import hard_label_columns
+from schema.errors import InputError
+from schema.surface import Surface
+
+# Far enough from each other for float32, and near enough to what logits are.
+_PROBES = (-100.0, 100.0)
+
+
+@dataclass(frozen=True)
+class LabelStatistics:
+    """Mean and standard deviation of labels in the training data."""
+
+    mean: float
+    std: float
+
+
+def label_statistics(surface: Surface, columns: Mapping[str, np.ndarray]) -> dict[str, LabelStatistics]:
+    """Mean and standard deviation of each task's present hard labels.
+
+    Args:
+      surface: The surface.
+      columns: `label/<task>`, float [examples], NaN where absent.
+
+    Raises:
+      InputError: A task has no label at all in the training data.
+    """
+    found = {}
+    for task, column in hard_label_columns(surface).items():
+        values = columns[column][np.isfinite(columns[column])]
+        if not len(values):
+            raise InputError(
+                f"task {task!r}: the training split holds no label {surface.tasks[task].label!r}; "
+                "a task needs labelled examples. Check the label's column, or remove the task."
+            )
+        found[task] = LabelStatistics(float(values.mean()), float(values.std()) or 1.0)
+    return found
+
+
+def soft_statistics(columns: Iterable[str], transform: tft.TFTransformOutput) -> dict[str, LabelStatistics]:
+    """Mean and standard deviation with which Transform z-scored soft labels, by column.
+
+    Losses on probabilities need the teacher's own logits back.  They are read from
+    Transform's graph: z-scoring is affine, so what it makes of two numbers tells both.
+
+    Args:
+      columns: Soft-label columns with one number an example.
+      transform: Transform's output.
+    """
+    layer, spec = transform.transform_features_layer(), transform.raw_feature_spec()
+    found = {}
+    for column in columns:
+        raw = tf.io.parse_example([_example(column, value) for value in _PROBES], {column: spec[column]})
+        low, high = layer(raw)[column].numpy().astype(np.float64)
+        std = (_PROBES[1] - _PROBES[0]) / (high - low)
+        found[column] = LabelStatistics(float(_PROBES[0] - low * std), float(std))
+    return found
+
+
+def _example(column: str, value: float) -> bytes:
+    example = tf.train.Example()
+    example.features.feature[column].float_list.value.append(value)
+    return example.SerializeToString()

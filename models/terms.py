@@ -1,0 +1,189 @@
+"""What each head is trained on: the surface's tasks and distillations as terms of one loss."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import tensorflow as tf
+
+from models import losses
+from models.columns import GROUP_COLUMN, WEIGHT_COLUMN, hard_label_columns, soft_label_columns
+from models.ranker import DISTILLATION_PREFIX, SERVING_PREFIX
+from models.scales import LabelStatistics
+from schema.distillation import Distillation, Head, Loss, Schedule
+from schema.surface import Surface, TaskKind
+
+_TEMPERED: dict[Loss, Callable[..., Any]] = {
+    Loss.BCE: losses.tempered_cross_entropy,
+    Loss.KL: losses.tempered_divergence,
+    Loss.PAIRWISE: losses.pairwise_logistic,
+    Loss.LISTWISE: losses.listwise_softmax,
+}
+
+
+@dataclass(frozen=True)
+class Affine:
+    """x to scale * x + offset."""
+
+    scale: float
+    offset: float = 0.0
+
+    def __call__(self, values: tf.Tensor) -> tf.Tensor:
+        return self.scale * values + self.offset
+
+
+@dataclass(frozen=True)
+class HeadLoss:
+    """What one head is trained on: a pure loss between a column and the head's output.
+
+    Attributes:
+      name: Of the loss, in histories.
+      head: Name of the head in `Ranker.training`'s outputs.
+      column: The label's column; NaN where absent.
+      weight: Weight in the total loss.
+      loss: Of (labels, outputs), float [batch] each: per example, or, if it `ranks`, of
+        (labels, outputs, groups, present) and already reduced.
+      labels: Brings labels to the scale on which they are compared; None for as they are.
+      outputs: The same for the head's output.
+      soft: Whether the labels come from the teacher.
+      ranks: Whether it compares rows of a group.
+      regression: Whether it is a squared error, for uncertainty weights.
+      constant: A hard loss's value when the best constant is predicted.
+      schedule: How the weight is reached.
+    """
+
+    name: str
+    head: str
+    column: str
+    weight: float
+    loss: Callable[..., Any]
+    labels: Affine | None = None
+    outputs: Affine | None = None
+    soft: bool = False
+    ranks: bool = False
+    regression: bool = False
+    constant: float = 1.0
+    schedule: Schedule | None = None
+
+    def __call__(self, columns: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """The masked mean loss of a batch, before `weight`; a scalar."""
+        labels, present = losses.split_absent(columns[self.column])
+        if self.labels is not None:
+            labels = self.labels(labels)
+        output = tf.reshape(outputs[self.head], [-1])
+        if self.outputs is not None:
+            output = self.outputs(output)
+        weights = columns.get(WEIGHT_COLUMN)
+        if self.ranks:
+            groups = columns[GROUP_COLUMN]
+            return self.loss(labels, output, groups, present & (groups >= 0), example_weights=weights)
+        return losses.masked_mean(self.loss(labels, output), present, weights)
+
+    def weight_at(self, step: tf.Tensor) -> Any:
+        """The weight at a training step; a number, or a scalar tensor if it moves."""
+        if self.schedule is None:
+            return self.weight
+        return losses.scheduled(self.schedule.start, self.weight, self.schedule.steps, step)
+
+
+def head_losses(surface: Surface, statistics: Mapping[str, LabelStatistics], *, distil: bool) -> list[HeadLoss]:
+    """The loss of every head of the surface's ranker.
+
+    Args:
+      surface: The surface.
+      statistics: Of hard labels by task, and of soft labels by column where their loss
+        needs the teacher's scale.
+      distil: Whether the distillation losses are among them.
+    """
+    found = [_hard(surface, name, statistics[name]) for name in surface.tasks]
+    for name, distillation in surface.distillations().items() if distil else ():
+        found.append(_soft(surface, name, distillation, statistics))
+    return found
+
+
+def _hard(surface: Surface, name: str, statistics: LabelStatistics) -> HeadLoss:
+    task = surface.tasks[name]
+    binary = task.kind is TaskKind.BINARY
+    return HeadLoss(
+        name=SERVING_PREFIX + name,
+        head=SERVING_PREFIX + name,
+        column=hard_label_columns(surface)[name],
+        weight=task.weight,
+        loss=losses.binary_cross_entropy if binary else losses.squared_error,
+        labels=None if binary else _z_score(statistics),
+        regression=not binary,
+        constant=_entropy(statistics.mean) if binary else 1.0,
+    )
+
+
+def _soft(
+    surface: Surface, name: str, distillation: Distillation, statistics: Mapping[str, LabelStatistics]
+) -> HeadLoss:
+    """Compared as z-scores by `mse`, and else on the teacher's own scale, if that is a logit's.
+
+    A distillation head's output is a z-score in every case, so that it starts in the middle
+    of the teacher's logits; where logits are compared, it is brought to their scale.
+    """
+    column = soft_label_columns(surface)[name]
+    shared = distillation.head is Head.SHARED
+    scale = _teacher_scale(surface, distillation, statistics.get(column))
+    labels = scale
+    if shared and scale is not None and surface.tasks[name].kind is TaskKind.REGRESSION:
+        labels = _after(_z_score(statistics[name]), scale)
+    return HeadLoss(
+        name=DISTILLATION_PREFIX + name,
+        head=(SERVING_PREFIX if shared else DISTILLATION_PREFIX) + name,
+        column=column,
+        weight=distillation.weight,
+        loss=partial(_TEMPERED[distillation.loss], temperature=distillation.temperature)
+        if distillation.loss in _TEMPERED
+        else losses.squared_error,
+        labels=labels,
+        outputs=None if shared else scale,
+        soft=True,
+        ranks=distillation.loss.ranks,
+        regression=distillation.loss is Loss.MSE,
+        schedule=distillation.schedule,
+    )
+
+
+def needs_scale(surface: Surface, distillation: Distillation) -> bool:
+    """Whether a distillation compares on the teacher's own scale rather than as z-scores.
+
+    Ranking losses do so for logits, whose differences are log odds; a regression's value
+    has an arbitrary unit, and its z-score is taken.
+    """
+    if distillation.loss.ranks:
+        teacher = surface.teacher
+        return teacher is not None and teacher.tasks[distillation.teacher_task].kind is TaskKind.BINARY
+    return distillation.loss.tempered or distillation.head is Head.SHARED
+
+
+def _teacher_scale(surface: Surface, distillation: Distillation, statistics: LabelStatistics | None) -> Affine | None:
+    if not needs_scale(surface, distillation):
+        return None
+    if statistics is None:
+        raise ValueError(
+            f"soft labels of {distillation.teacher_task!r}: loss {distillation.loss} with head {distillation.head} "
+            "needs their mean and standard deviation; give those of models.scales.soft_statistics"
+        )
+    return Affine(statistics.std, statistics.mean)
+
+
+def _z_score(statistics: LabelStatistics) -> Affine:
+    return Affine(1 / statistics.std, -statistics.mean / statistics.std)
+
+
+def _after(outer: Affine, inner: Affine) -> Affine:
+    return Affine(outer.scale * inner.scale, outer.scale * inner.offset + outer.offset)
+
+
+def _entropy(rate: float) -> float:
+    """Cross-entropy of the base rate; 1 if there is one class only, and nothing to divide by."""
+    if not 0 < rate < 1:
+        return 1.0
+    return -rate * math.log(rate) - (1 - rate) * math.log(1 - rate)

@@ -1,0 +1,93 @@
+"""What a student learns from the teacher, and how: the techniques of ``surface.yaml``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, PositiveInt, model_validator
+
+from schema.base import Name, Strict, Weight
+
+TRUNK = "trunk"
+
+
+class Loss(StrEnum):
+    """How a student's outputs are compared with soft labels; `models.losses` has the formulas."""
+
+    MSE = "mse"
+    BCE = "bce"
+    KL = "kl"
+    PAIRWISE = "pairwise"
+    LISTWISE = "listwise"
+
+    @property
+    def tempered(self) -> bool:
+        """Whether it compares probabilities, for which the teacher's task must be binary."""
+        return self in (Loss.BCE, Loss.KL)
+
+    @property
+    def ranks(self) -> bool:
+        """Whether it compares the order of examples within a group."""
+        return self in (Loss.PAIRWISE, Loss.LISTWISE)
+
+
+class Head(StrEnum):
+    """Which head learns the soft labels.
+
+    `auxiliary` is a head of its own, which serving drops.  `shared` is the serving head
+    itself, on hard and soft labels together.  `stacked` is an auxiliary head whose output
+    the serving head reads as well, the gradient stopped between the two; it is served.
+    """
+
+    AUXILIARY = "auxiliary"
+    SHARED = "shared"
+    STACKED = "stacked"
+
+
+class Schedule(Strict):
+    """A weight that moves: a warm-up if it rises, a decay if it falls.
+
+    Attributes:
+      start: The weight of the first step.
+      steps: Training steps in which it moves linearly to the `weight` beside the schedule.
+    """
+
+    start: Weight = Field(alias="from")
+    steps: PositiveInt
+
+
+class Distillation(Strict):
+    """What a distillation head learns, and how.
+
+    Attributes:
+      teacher_task: The task of the teacher whose logits are the soft labels.
+      loss: `mse` compares z-scored logits (the default of arXiv:2408.14678).
+      head: Which head learns them.
+      temperature: Divides the logits of both sides, for all losses but `mse`.
+      weight: Weight of the distillation loss beside the hard losses.
+      schedule: How the weight is reached; None for a constant one.
+    """
+
+    teacher_task: Name = Field(alias="from")
+    loss: Loss = Loss.MSE
+    head: Head = Head.AUXILIARY
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    weight: Weight = 1.0
+    schedule: Schedule | None = None
+
+    @model_validator(mode="after")
+    def _temperature_fits_loss(self) -> Distillation:
+        if self.loss is Loss.MSE and self.temperature != 1.0:
+            raise ValueError("temperature has no meaning with loss mse; remove it, or choose another loss")
+        return self
+
+
+class NonServingHead(Distillation):
+    """A head on the trunk, with a tower of its own, that only learns soft labels."""
+
+    @model_validator(mode="after")
+    def _is_auxiliary(self) -> NonServingHead:
+        if self.head is not Head.AUXILIARY:
+            raise ValueError(f"a non-serving head has no serving head to be {self.head} with; remove the key `head`")
+        return self

@@ -1,0 +1,56 @@
+"""Checks that the techniques a surface asks for fit its tasks, its teacher and each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from schema.base import TaskKind
+from schema.distillation import Distillation, Head, Loss
+from schema.errors import InputError
+from schema.surface import Surface
+
+
+def check_techniques(surface: Surface, path: Path) -> None:
+    """Checks all distillations of a surface whose names are known to exist.
+
+    Args:
+      surface: The surface.
+      path: Its file, for messages.
+
+    Raises:
+      InputError: A loss or a head does not fit, or ranking has no groups.
+    """
+    kinds = {name: task.kind for name, task in surface.teacher.tasks.items()} if surface.teacher else {}
+    for name, distillation in surface.distillations().items():
+        where = f"tasks.{name}.distil" if name in surface.tasks else f"non_serving_heads.{name}"
+        teacher_kind = kinds[distillation.teacher_task]
+        _check_loss(f"{path}: {where}", distillation, teacher_kind)
+        if distillation.head is Head.SHARED:
+            _check_shared(f"{path}: {where}.head", distillation, surface.tasks[name].kind, teacher_kind)
+        if distillation.loss.ranks and surface.training.batch_by != "group":
+            raise InputError(
+                f"{path}: {where}.loss: {distillation.loss} compares the rows of a group, and batches of single rows "
+                "hold few groups whole; expected `batch_by: group` under training"
+            )
+    if surface.training.batch_by == "group" and surface.group is None:
+        raise InputError(
+            f"{path}: training.batch_by: expected `group:` at the top level of the file (the column of the request "
+            "or the user), found none"
+        )
+
+
+def _check_loss(where: str, distillation: Distillation, teacher_kind: TaskKind) -> None:
+    if distillation.loss.tempered and teacher_kind is not TaskKind.BINARY:
+        raise InputError(
+            f"{where}.loss: {distillation.loss} compares probabilities, and the teacher's task "
+            f"{distillation.teacher_task!r} is a {teacher_kind}; expected {Loss.MSE} or a ranking loss"
+        )
+
+
+def _check_shared(where: str, distillation: Distillation, kind: TaskKind, teacher_kind: TaskKind) -> None:
+    """Both labels meet in one output, so they must be of one kind, unless only their order counts."""
+    if not distillation.loss.ranks and kind is not teacher_kind:
+        raise InputError(
+            f"{where}: a shared head has one output for both labels, but the task is a {kind} and the teacher's a "
+            f"{teacher_kind}; expected {Head.AUXILIARY} or {Head.STACKED}"
+        )
