@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from crosskd import (
+    curve,
     demo,
     doctor,
     experiment,
@@ -59,6 +60,7 @@ app.command("summary")(summary.command)
 app.command("gate")(gate.command)
 app.command("rollback")(rollback.command)
 app.command("experiment")(experiment.command)
+app.command("curve")(curve.command)
 app.command("live")(live.command)
 app.command("demo")(demo.command)
 app.command("doctor")(doctor.command)

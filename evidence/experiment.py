@@ -151,13 +151,14 @@ def train(plan: Plan, loaded: RunData, progress: Progress) -> dict[str, Trained]
             settings,
             loaded,
             fitter,
-            _prefixed(progress, f"{loaded.name}: arm {number} of {len(arms)}, {arm.name}: "),
+            prefixed(progress, f"{loaded.name}: arm {number} of {len(arms)}, {arm.name}: "),
         )
         for number, arm in enumerate(arms, start=1)
     }
 
 
-def _prefixed(progress: Progress, prefix: str) -> Progress:
+def prefixed(progress: Progress, prefix: str) -> Progress:
+    """Tells where a line comes from."""
     return lambda text: progress(prefix + text)
 
 

@@ -53,7 +53,7 @@ class Fitter:
     """Fits models to one run's data, and keeps a graph a structure."""
 
     def __init__(self, data: RunData):
-        self._data = data
+        self.data = data
         self._graphs: dict[tuple[str, bool], _Graph] = {}
 
     def fit(self, surface: Surface, columns: Columns, *, distil: bool) -> Fitted:
@@ -67,7 +67,7 @@ class Fitter:
           columns: The training split's columns.
           distil: Whether to train distillation heads too.
         """
-        return self._graph(surface, distil).fit(surface, columns, self._data)
+        return self._graph(surface, distil).fit(surface, columns, self.data)
 
     def predict(self, surface: Surface, fitted: Fitted, columns: Columns, *, distil: bool) -> dict[str, NDArray]:
         """Logits of binary tasks and values of regression tasks, float [examples]."""
@@ -83,7 +83,7 @@ class Fitter:
         neutral = surface.training.model_copy(update=around)
         key = surface.model_copy(update={"training": neutral}).model_dump_json(), distil
         if key not in self._graphs:
-            self._graphs[key] = _Graph(surface, self._data, distil)
+            self._graphs[key] = _Graph(surface, self.data, distil)
         return self._graphs[key]
 
 

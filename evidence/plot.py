@@ -7,11 +7,19 @@ from typing import Any
 import altair as alt
 import vl_convert
 
+from evidence.curve import CurveResult
+from evidence.levels import Over
 from evidence.live import LiveResult
 from evidence.result import Difference, ExperimentResult, Finding
 from evidence.verdicts import Verdict
 
 _WIDTH = 560
+_PANEL = 260
+_AXES = {
+    Over.NOISE: "noise on the teacher's logits, in their standard deviations",
+    Over.SIZE: "width of student and control, as a factor",
+    Over.DATA: "part of the target's training rows",
+}
 # Okabe and Ito's colors, which color-blind readers tell apart.
 _COLORS = ("#0072B2", "#E69F00", "#CC79A7")
 
@@ -37,6 +45,36 @@ def lifts(result: LiveResult) -> str:
     ]
     title = f"{result.surface}: lift in percent, {result.confidence:.0%} joint intervals, {len(result.pairs)} pairs"
     return vl_convert.vegalite_to_svg(_intervals(rows, "lift, percent", title).to_json())
+
+
+def curve(result: CurveResult) -> str:
+    """Student minus control, and minus the placebo, over the levels of a curve, as one self-contained SVG."""
+    rows = [
+        {"task": f"{each.task} {each.metric.upper()}", "arm": arm, "level": f"{each.level:g}", **_span(difference)}
+        for each in result.points
+        for arm, difference in (("minus control", each.difference), ("minus shuffled", each.placebo))
+        if difference is not None
+    ]
+    base = alt.Chart(alt.Data(values=rows)).encode(
+        x=alt.X("level:O", title=_AXES[result.over], sort=None),
+        xOffset=alt.XOffset("arm:N", sort=None),
+        color=alt.Color("arm:N", scale=alt.Scale(range=list(_COLORS)), sort=None, title=None),
+    )
+    zero = alt.Chart(alt.Data(values=[{}])).mark_rule(color="#333333").encode(y=alt.datum(0))
+    interval = base.mark_rule(strokeWidth=3).encode(y=alt.Y("low:Q", title="student minus another arm"), y2="high:Q")
+    mean = base.mark_point(filled=True, size=70, opacity=1).encode(y="mean:Q")
+    panels = [
+        alt.layer(zero, interval, mean, data=alt.Data(values=[row for row in rows if row["task"] == task])).properties(
+            width=_PANEL, title=task
+        )
+        for task in dict.fromkeys(row["task"] for row in rows)
+    ]
+    title = f"{result.surface}: {result.confidence:.0%} joint intervals, {result.seeds} seeds"
+    return vl_convert.vegalite_to_svg(alt.hconcat(*panels, title=title).to_json())
+
+
+def _span(difference: Difference) -> dict[str, float]:
+    return {"mean": difference.mean, "low": difference.low, "high": difference.high}
 
 
 def _ends(metric: str, arm: str, *ends: float) -> dict[str, Any]:
@@ -75,5 +113,4 @@ def _rows(finding: Finding) -> list[dict[str, Any]]:
 
 
 def _row(name: str, difference: Difference) -> dict[str, Any]:
-    ends = {"mean": difference.mean, "low": difference.low, "high": difference.high}
-    return {"finding": name, "arm": f"minus {difference.arm}", **ends}
+    return {"finding": name, "arm": f"minus {difference.arm}", **_span(difference)}

@@ -1,0 +1,107 @@
+"""`crosskd curve`: where does distillation stop paying?"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.table import Table
+
+from crosskd.terminal import TERMINAL, seconds
+from schema.errors import InputError
+
+if TYPE_CHECKING:
+    from evidence.curve import CurveResult
+    from evidence.result import Difference
+
+RESULT_FILE = "curve.json"
+PLOT_FILE = "curve.svg"
+
+
+def command(
+    over: Annotated[Literal["noise", "size", "data"], typer.Option(help="What varies from level to level.")],
+    surface: Annotated[str, typer.Option(help="Surface folder, or the name of a surface that crosskd ships.")],
+    root: Annotated[Path, typer.Option(help="The --root of a finished `crosskd run`.")],
+    out: Annotated[Path, typer.Option(help=f"Folder for {RESULT_FILE} and {PLOT_FILE}.")],
+    levels: Annotated[
+        str | None,
+        typer.Option(
+            help="Comma-separated: noise in standard deviations of the logits, factors on the student's widths, or "
+            "parts of the training rows."
+        ),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=2, help="Paired seeds of each arm.")] = 5,
+    tuning: Annotated[int, typer.Option(min=1, help="Settings that every arm may choose from, on held-out rows.")] = 3,
+    cluster: Annotated[
+        str | None, typer.Option(help="Column whose values belong together in intervals, such as a user id.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Compare student, control and placebo as the teacher gets noisier, the student larger, or the data more."""
+    started = time.monotonic()
+    from crosskd.experiment import run_paths
+    from crosskd.run import surface_folder
+    from schema.loader import load_surface
+
+    loaded, paths = load_surface(surface_folder(surface)).surface, run_paths(root)
+    with TERMINAL.noise_to(out / "logs" / "curve.log"):
+        from evidence import curve, plot
+        from evidence.levels import LEVELS, Over
+
+        chosen = Over(over)
+        result = curve.run(
+            loaded,
+            paths,
+            chosen,
+            _numbers(levels) if levels else LEVELS[chosen],
+            seeds=seeds,
+            budget=tuning,
+            confidence=0.95,
+            clusters=cluster,
+            progress=TERMINAL.say,
+        )
+        (out / RESULT_FILE).write_text(result.model_dump_json(indent=1), encoding="utf-8")
+        (out / PLOT_FILE).write_text(plot.curve(result), encoding="utf-8")
+        TERMINAL.say(f"done in {seconds(started)}; wrote {out / RESULT_FILE} and {out / PLOT_FILE}")
+    if as_json:
+        TERMINAL.json(result.model_dump(mode="json"))
+    else:
+        print_result(result, curve.stops(result))
+
+
+def print_result(result: CurveResult, sentences: list[str]) -> None:
+    """Prints the points of all tasks, and where distillation pays."""
+    table = Table(title=f"{result.surface}: student over {result.over}", title_justify="left")
+    table.add_column("task")
+    for heading in (result.over.value, "rows", "control", "student", "to control", "to shuffled"):
+        table.add_column(heading, justify="right")
+    table.add_column("verdict")
+    for each in sorted(result.points, key=lambda point: point.task):
+        table.add_row(
+            f"{each.task} {each.metric.upper()}",
+            f"{each.level:g}",
+            f"{each.rows:,}",
+            *("-" if mean is None else f"{mean:.4f}" for mean in (each.control, each.student)),
+            _interval(each.difference),
+            _interval(each.placebo),
+            each.verdict.value if each.verdict else "undefined",
+        )
+    TERMINAL.out.print(table)
+    for line in sentences:
+        TERMINAL.out.print(f"- {line}", markup=False, highlight=False)
+
+
+def _interval(difference: Difference | None) -> str:
+    if difference is None:
+        return "undefined"
+    # A backslash: rich would read the bracket as markup.
+    return f"{difference.mean:+.4f} \\[{difference.low:+.4f}, {difference.high:+.4f}]"
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise InputError(f"--levels {text}: expected numbers with commas between, for example 0,0.5,1") from error
