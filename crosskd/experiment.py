@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from schema.surface import Surface
 
 _STYLES = {"knowledge": "bold green", "regularisation": "yellow", "none": "dim", "harm": "bold red"}
+# A comma may also be part of a value: one that is followed by a key ends it.
+_OVERRIDE = re.compile(r",(?=[\w.*]+=)")
 RESULT_FILE = "experiment.json"
 PLOT_FILE = "experiment.svg"
 
@@ -38,7 +41,8 @@ def command(
     technique: Annotated[
         list[str] | None,
         typer.Option(
-            help="NAME=FOLDER: another configuration of the surface, as a further candidate; may be repeated."
+            help="NAME=FOLDER, or NAME=KEY=VALUE,KEY=VALUE with keys of surface.yaml such as "
+            "tasks.click.distil.loss=kl: another configuration of the surface, as a further candidate; may be repeated."
         ),
     ] = None,
     references: Annotated[bool, typer.Option(help="Also train on the teacher's logits as inputs.")] = True,
@@ -57,7 +61,7 @@ def command(
     from schema.loader import load_surface
 
     loaded = load_surface(surface_folder(surface))
-    others = {name: folder.surface for name, folder in (_technique(each) for each in technique or [])}
+    others = {name: folder.surface for name, folder in (_technique(each, loaded.path) for each in technique or [])}
     with TERMINAL.noise_to(out / "logs" / "experiment.log"):
         result = _experiment(loaded, root, seeds, tuning, others, references, cluster)
         if explain:
@@ -89,13 +93,17 @@ def print_result(result: ExperimentResult) -> None:
         out.print(f"- {line}", markup=False, highlight=False)
 
 
-def _technique(text: str) -> tuple[str, SurfaceFolder]:
+def _technique(text: str, surface: Path) -> tuple[str, SurfaceFolder]:
+    """A name, and either another folder or the surface's own with some keys changed."""
     from schema.loader import load_surface
 
-    name, separator, folder = text.partition("=")
+    name, separator, rest = text.partition("=")
     if not separator or not name or "/" in name:
-        raise InputError(f"--technique {text}: expected NAME=FOLDER, for example listwise=surfaces/listwise")
-    return name, load_surface(folder)
+        raise InputError(
+            f"--technique {text}: expected NAME=FOLDER or NAME=KEY=VALUE, for example listwise=surfaces/listwise or "
+            "kl=tasks.click.distil.loss=kl"
+        )
+    return name, load_surface(surface, _OVERRIDE.split(rest)) if "=" in rest else load_surface(rest)
 
 
 def _experiment(

@@ -138,6 +138,11 @@ def check(plan: Plan, runs: int) -> None:
             raise InputError(
                 f"technique {each.name!r}: its surface has other tasks; arms are compared on the same ones"
             )
+        if (each.surface.group, each.surface.weight_column) != (plan.surface.group, plan.surface.weight_column):
+            raise InputError(
+                f"technique {each.name!r}: its surface has another `group` or `weight_column`, which Transform wrote "
+                "as the run's surface says; expected the same"
+            )
 
 
 def train(plan: Plan, loaded: RunData, progress: Progress) -> dict[str, Trained]:

@@ -7,6 +7,7 @@ that matches nothing, the nearest one that exists.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
@@ -20,6 +21,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from schema.adaptation import check_adaptation
 from schema.checks import expect_known, nearest
 from schema.errors import InputError
+from schema.overrides import override
 from schema.surface import Feature, FeatureKind, Surface, TaskKind, soft_label
 from schema.techniques import check_techniques
 
@@ -55,14 +57,18 @@ class SurfaceFolder:
         return self.path / SCHEMA_FILE
 
 
-def load_surface(folder: str | Path) -> SurfaceFolder:
+def load_surface(folder: str | Path, overrides: Sequence[str] = ()) -> SurfaceFolder:
     """Reads and checks the surface in `folder`.
+
+    Args:
+      folder: Holds ``surface.yaml`` and ``schema.pbtxt``.
+      overrides: Changes to it, each `key.path=value`; see `schema.overrides`.
 
     Raises:
       InputError: A file is missing, is not what it should be, or contradicts the other.
     """
     path = Path(folder)
-    surface = _read_surface(path / SURFACE_FILE)
+    surface = _read_surface(path / SURFACE_FILE, overrides)
     schema = read_schema(path / SCHEMA_FILE)
     _check_references(surface, path / SURFACE_FILE)
     check_techniques(surface, path / SURFACE_FILE)
@@ -95,13 +101,15 @@ def _read_text(path: Path) -> str:
         raise InputError(f"{path}: expected text in UTF-8; found: {error}") from error
 
 
-def _read_surface(path: Path) -> Surface:
+def _read_surface(path: Path, overrides: Sequence[str]) -> Surface:
     try:
         content = yaml.safe_load(_read_text(path))
     except yaml.YAMLError as error:
         raise InputError(f"{path}: not valid YAML: {error}") from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a mapping at the top level, found {type(content).__name__}")
+    for each in overrides:
+        override(content, each)
     try:
         return Surface.model_validate(content)
     except ValidationError as error:

@@ -8,6 +8,8 @@ import typer
 from typer.testing import CliRunner
 
 from crosskd import experiment
+from crosskd.experiment import _technique
+from crosskd.run import surface_folder
 from crosskd.terminal import TERMINAL
 from evidence.arms import Role
 from evidence.result import ArmReport, Difference, ExperimentResult, Finding, Mean
@@ -40,6 +42,20 @@ def test_a_technique_needs_a_name_and_a_folder(tmp_path: Path, text: str):
     error = _run("--surface", "homepage", "--root", str(tmp_path), "--out", str(tmp_path), "--technique", text)
     assert isinstance(error, InputError)
     assert "expected NAME=FOLDER" in str(error)
+
+
+def test_a_technique_may_be_a_few_keys_of_the_surface():
+    text = "ranked=tasks.*.distil.loss=listwise,group=user_id,training.batch_by=group,model.trunk=[32,16]"
+    name, loaded = _technique(text, surface_folder("homepage"))
+    assert name == "ranked"
+    assert [each.loss for each in loaded.surface.distillations().values()] == ["listwise", "listwise"]
+    assert loaded.surface.model.trunk == (32, 16)
+    assert loaded.surface.group == "user_id"
+
+
+def test_a_key_that_does_not_fit_is_refused_as_in_the_file():
+    with pytest.raises(InputError, match=r"tasks.click.distil.temprature: unknown key; did you mean 'temperature'"):
+        _technique("kl=tasks.click.distil.temprature=2", surface_folder("homepage"))
 
 
 def _difference(arm: str) -> Difference:
