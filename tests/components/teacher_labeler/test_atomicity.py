@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 from components.teacher_labeler.plan import Shard
 from components.teacher_labeler.staging import Staging
@@ -26,32 +28,43 @@ examples = standard_artifacts.Examples()
 examples.uri, examples.split_names = sys.argv[1], '["train"]'
 Labeler(Path(sys.argv[3])).run(examples, Path(sys.argv[2]), make_surface(), into=Path(sys.argv[3]), batch_size=1)
 """
+# One at a time, with time between them to be killed in.
+SLOW_RENAMES = """
+import time
+from components.teacher_labeler import staging
+from tfx.dsl.io import fileio
+
+rename, staging._RENAMES_AT_ONCE = fileio.rename, 1
+fileio.rename = lambda *paths: (rename(*paths), time.sleep(60))
+"""
 
 
 @pytest.mark.slow
-def test_killed_while_writing(tmp_path: Path, labeler: Labeler, doubling_teacher: Path) -> None:
+@pytest.mark.parametrize("slowly", [False, True], ids=["while writing", "while renaming"])
+def test_killed(tmp_path: Path, labeler: Labeler, doubling_teacher: Path, slowly: bool) -> None:
     shards = [[make_example(x=float(number)) for number in range(ROWS)], [make_example(x=1.0)]]
     examples = write_examples(tmp_path / "examples", {"train": shards})
     into = tmp_path / "run"
     arguments = [str(examples.uri), str(doubling_teacher), str(into)]
-    child = subprocess.Popen([sys.executable, "-c", CHILD, *arguments], start_new_session=True)
-    staging = into / "labelled_examples" / ".staging"
+    child = subprocess.Popen([sys.executable, "-c", SLOW_RENAMES * slowly + CHILD, *arguments], start_new_session=True)
+    output = into / "labelled_examples"
 
-    _wait_until_writing(child, staging)
+    _wait_for(child, lambda: any(output.glob("Split-train/*.gz" if slowly else ".staging/*.gz")))
     os.killpg(child.pid, signal.SIGKILL)
     child.wait()
 
-    assert not list(into.glob("labelled_examples/Split-*"))
+    assert list(output.glob(".staging/*.gz"))
     assert not list(into.glob("label_report/*"))
-    assert list(staging.glob("*.gz"))
+    for shard in output.glob("Split-train/*.gz"):  # not all of them, and none by halves
+        assert len([*tf.data.TFRecordDataset(str(shard), "GZIP")]) in (ROWS, 1)
     labelled = labeler.run(examples, doubling_teacher, make_surface(), into=into)
     assert labelled.soft_labels("click") == [2.0 * number for number in range(ROWS)] + [2.0]
-    assert [path.name for path in (into / "labelled_examples").iterdir()] == ["Split-train"]
+    assert [path.name for path in output.iterdir()] == ["Split-train"]
 
 
-def _wait_until_writing(child: subprocess.Popen[bytes], staging: Path) -> None:
+def _wait_for(child: subprocess.Popen[bytes], happened: Callable[[], bool]) -> None:
     for _ in range(6000):
-        if list(staging.glob("*.gz")):
+        if happened():
             return
         assert child.poll() is None, "the run ended before it was killed"
         time.sleep(0.02)

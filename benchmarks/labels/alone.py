@@ -1,0 +1,94 @@
+"""One run of TeacherLabeler in a process of its own: its peak memory, and Beam's worker processes.
+
+    python -m benchmarks.labels.alone REQUEST
+
+REQUEST is a `Request` as JSON; the answer is the last line on standard output.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+_MULTI_PROCESSING = "--direct_running_mode=multi_processing"
+# Both of TensorFlow's thread pools: one teacher, one thread.
+_ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to run.
+
+    Attributes:
+      teacher: Its folder.
+      examples: Folder of the examples' artifact.
+      out: Folder to write to; it is removed.
+      workers: Beam worker processes; 0 for Beam's in-memory runner.
+      cores: How many of the machine's cores this process and its workers may use; 0 for all.
+    """
+
+    teacher: str
+    examples: str
+    out: str
+    workers: int = 0
+    cores: int = 0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What it took.
+
+    Attributes:
+      rows: Examples labelled.
+      seconds: Time for the executor, loading of the teacher and starting of workers included.
+      peak_mib: Peak resident memory of this process.
+    """
+
+    rows: int
+    seconds: float
+    peak_mib: float
+
+
+def run_alone(request: Request) -> Answer:
+    """Runs `request` in a new process, with the teacher pinned to one thread if it asks for workers.
+
+    Raises:
+      RuntimeError: The process failed; the message ends with what it printed.
+    """
+    pinned: Mapping[str, str] = _ONE_THREAD if request.workers else {}
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.labels.alone", json.dumps(asdict(request))],
+        env={**os.environ, **pinned},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"a labelling process failed:\n{done.stderr[-4000:]}")
+    return Answer(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def _label(request: Request) -> Answer:
+    from benchmarks.labels.ways import run_labeler
+    from benchmarks.labels.world import examples_artifact
+
+    if request.cores:
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: request.cores])
+    arguments = (_MULTI_PROCESSING, f"--direct_num_workers={request.workers}") if request.workers else ()
+    started = time.monotonic()
+    report = run_labeler(
+        Path(request.teacher), examples_artifact(Path(request.examples)), Path(request.out), beam_arguments=arguments
+    )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return Answer(report.overall.labelled, time.monotonic() - started, peak)
+
+
+if __name__ == "__main__":
+    print(json.dumps(asdict(_label(Request(**json.loads(sys.argv[1]))))))

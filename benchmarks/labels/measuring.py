@@ -1,0 +1,93 @@
+"""Times ways in turn, so that a machine's moods meet all of them alike."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way of labelling.
+
+    Attributes:
+      run: Labels `rows` examples.
+      rows: How many.
+      start: The same over very few examples.  What that takes is taken from each measurement:
+        such a way is measured on fewer examples than the labeller, and must not pay for its
+        start more often.  None for a way that pays for its start itself.
+    """
+
+    run: Callable[[], object]
+    rows: int
+    start: Callable[[], object] | None = None
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Seconds on the clock, and of all of this process's threads."""
+
+    wall: float
+    cpu: float
+
+    def __sub__(self, other: Spent) -> Spent:
+        return Spent(self.wall - other.wall, self.cpu - other.cpu)
+
+
+Rates = dict[str, dict[str, list[float]]]
+
+
+def measure(ways: Mapping[str, Way], rounds: int, say: Callable[[str], None]) -> Rates:
+    """Examples a second, by way and clock (`wall`, `cpu`), one for each round.
+
+    Args:
+      ways: Each is run once in every round.
+      rounds: How many.
+      say: Called with a line of progress after each run.
+    """
+    starts = {name: _spent(way.start) for name, way in ways.items() if way.start}
+    rates: Rates = {name: {"wall": [], "cpu": []} for name in ways}
+    for number in range(rounds):
+        for name, way in ways.items():
+            spent = _spent(way.run) - starts.get(name, Spent(0.0, 0.0))
+            rates[name]["wall"].append(way.rows / spent.wall)
+            rates[name]["cpu"].append(way.rows / spent.cpu)
+            say(
+                f"round {number + 1} of {rounds}: {name}: {way.rows / spent.wall:,.0f} examples a second, "
+                f"{way.rows / spent.cpu:,.0f} a second of CPU"
+            )
+    return rates
+
+
+def _spent(run: Callable[[], object]) -> Spent:
+    wall, cpu = time.monotonic(), _cpu()
+    run()
+    return Spent(time.monotonic() - wall, _cpu() - cpu)
+
+
+def _cpu() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def ratio(rates: Rates, way: str, other: str, clock: str) -> dict[str, Any]:
+    """Of two ways' rates, round by round: the median, and the least and the greatest."""
+    ratios = np.divide(rates[way][clock], rates[other][clock])
+    return {
+        "median": round(float(np.median(ratios)), 3),
+        "least": round(float(ratios.min()), 3),
+        "greatest": round(float(ratios.max()), 3),
+    }
+
+
+def median_rates(rates: Rates) -> dict[str, dict[str, int]]:
+    """Examples a second, by way and clock."""
+    return {
+        name: {clock: round(float(np.median(values))) for clock, values in clocks.items()}
+        for name, clocks in rates.items()
+    }
