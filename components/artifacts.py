@@ -39,3 +39,12 @@ class ServingReport(Artifact):
     """
 
     TYPE_NAME = "ServingReport"
+
+
+class HtmlPage(Artifact):
+    """One HTML page for people, ``index.html``, that needs no other file and no network.
+
+    The type bears the name that Kubeflow Pipelines gives to pages it can show.
+    """
+
+    TYPE_NAME = "HTML"

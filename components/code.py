@@ -14,7 +14,7 @@ CODE_KEY = "code"
 
 
 def code_version(*packages: str) -> str:
-    """Fingerprint of the modules in packages, such as `components.metrics`.
+    """Fingerprint of the modules in packages, such as `components.metrics`, and of their templates.
 
     Args:
       *packages: Import paths; modules in sub-packages do not count.
@@ -24,6 +24,7 @@ def code_version(*packages: str) -> str:
     """
     digest = hashlib.sha256()
     for package in packages:
-        for path in sorted(Path(importlib.import_module(package).__path__[0]).glob("*.py")):
+        folder = Path(importlib.import_module(package).__path__[0])
+        for path in sorted([*folder.glob("*.py"), *folder.glob("templates/*")]):
             digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]

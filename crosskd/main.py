@@ -19,6 +19,7 @@ from crosskd import (
     gate,
     init,
     live,
+    report,
     rollback,
     run,
     summary,
@@ -58,6 +59,7 @@ app.command("train-teacher")(train_teacher.command)
 app.command("run")(run.command)
 app.command("summary")(summary.command)
 app.command("gate")(gate.command)
+app.command("report")(report.command)
 app.command("rollback")(rollback.command)
 app.command("experiment")(experiment.command)
 app.command("curve")(curve.command)

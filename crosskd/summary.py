@@ -47,6 +47,7 @@ class Summary(BaseModel):
     decision: Any
     push: Push
     label_report: str
+    report: str | None
     nodes: dict[str, str]
 
 
@@ -97,6 +98,7 @@ def summarize(root: Path) -> Summary:
         decision=found,
         push=_push(run),
         label_report=labels[0],
+        report=_report(run),
         nodes={name: node.state for name, node in run.nodes.items()},
     )
 
@@ -117,6 +119,8 @@ def print_summary(summary: Summary, as_json: bool) -> None:
     style = "bold green" if summary.decision.blessed else "bold red"
     out.print(summary.decision.sentence, style=style, markup=False, highlight=False)
     out.print(_push_sentence(summary.push), markup=False, highlight=False, soft_wrap=True)
+    if summary.report:
+        out.print(f"Report: {summary.report}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _teacher_metrics(labels: LabelReport) -> dict[str, float | None]:
@@ -130,6 +134,14 @@ def _push(run: Run) -> Push:
     done = properties.get("pushed") == 1
     now = done and properties.get("copied") == 1 and run.nodes["Pusher"].state == "COMPLETE"
     return Push(pushed=done, now=now, destination=properties.get("pushed_destination"))
+
+
+def _report(run: Run) -> str | None:
+    """The path of the page about a run; None where there is none."""
+    from components.evaluation_report.spec import PAGE_FILE, PAGE_KEY
+
+    page = run.output("EvaluationReport", PAGE_KEY)
+    return f"{page[0]}/{PAGE_FILE}" if page else None
 
 
 def _push_sentence(push: Push) -> str:

@@ -18,9 +18,8 @@ from models.progress import LogEpochs
 from models.ranker import Ranker, build
 from models.scales import label_statistics, soft_statistics
 from models.terms import head_losses
+from schema.losses import HISTORY_FILE
 from schema.surface import FeatureKind, Surface
-
-HISTORY_FILE = "history.json"
 
 
 class Arm(StrEnum):

@@ -11,11 +11,8 @@ import tensorflow as tf
 from models import losses
 from models.ranker import Ranker
 from models.terms import HeadLoss
+from schema.losses import HARD_LOSS, SELECTION_LOSS, SOFT_LOSS
 from schema.surface import Surface
-
-HARD_LOSS = "hard_loss"
-SOFT_LOSS = "soft_loss"
-SELECTION_LOSS = "val_selection_loss"
 
 # Steps that run inside one TensorFlow call: small models are bound by Python otherwise.
 _STEPS_PER_EXECUTION = 16

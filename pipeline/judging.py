@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.types import standard_artifacts
@@ -18,6 +20,27 @@ from schema.surface import EVAL_SPLIT
 GATE = "BlessingGate"
 
 
+@dataclass(frozen=True)
+class Judging:
+    """The nodes of this stage, and what it found.
+
+    Attributes:
+      nodes: All of them, in order.
+      decision: The gate's.
+      evaluation: The student against the last blessed model.
+      control_evaluation: The same against the control.
+      serving_report: How the student serves.
+      pushed_model: What became of it.
+    """
+
+    nodes: list[BaseNode]
+    decision: tfx.dsl.Channel
+    evaluation: tfx.dsl.Channel
+    control_evaluation: tfx.dsl.Channel
+    serving_report: tfx.dsl.Channel
+    pushed_model: tfx.dsl.Channel
+
+
 def judging(
     settings: Settings,
     *,
@@ -26,7 +49,7 @@ def judging(
     examples: tfx.dsl.Channel,
     label_report: tfx.dsl.Channel,
     last_blessed: type[tfx.dsl.experimental.ResolverStrategy] = resolvers.LastBlessedBefore,
-) -> list[BaseNode]:
+) -> Judging:
     """Evaluates and serves the student beside the last blessed model and the control, decides, and pushes.
 
     Args:
@@ -75,7 +98,14 @@ def judging(
         ),
         provenance=settings.origin.model_dump_json(),
     ).with_id("Pusher")
-    return [resolved, against_last, against_control, validator, gate, pusher]
+    return Judging(
+        nodes=[resolved, against_last, against_control, validator, gate, pusher],
+        decision=gate.outputs["decision"],
+        evaluation=against_last.outputs["evaluation"],
+        control_evaluation=against_control.outputs["evaluation"],
+        serving_report=validator.outputs["report"],
+        pushed_model=pusher.outputs["pushed_model"],
+    )
 
 
 def _evaluator(

@@ -25,6 +25,7 @@ class Labelling:
       nodes: All of them, in order.
       examples: Labelled examples.
       report: The label report.
+      statistics: Of the labelled examples.
       schema: The curated schema.
       guard: Must be done before anything reads `examples`.
     """
@@ -32,6 +33,7 @@ class Labelling:
     nodes: list[BaseNode]
     examples: tfx.dsl.Channel
     report: tfx.dsl.Channel
+    statistics: tfx.dsl.Channel
     schema: tfx.dsl.Channel
     guard: BaseNode
 
@@ -59,6 +61,7 @@ def labelling(settings: Settings) -> Labelling:
         nodes=[examples, schema, statistics, guard, teacher, labeler, label_statistics, label_guard],
         examples=labelled,
         report=labeler.outputs["label_report"],
+        statistics=label_statistics.outputs["statistics"],
         schema=schema.outputs["schema"],
         guard=label_guard,
     )

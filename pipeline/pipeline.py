@@ -7,13 +7,19 @@ from tfx.dsl.components.base.base_node import BaseNode
 
 from pipeline.judging import judging
 from pipeline.labelling import labelling
+from pipeline.reporting import reporting
 from pipeline.settings import Settings
 from pipeline.training import training
 from schema.surface import Surface
 
 
-def create_pipeline(settings: Settings) -> tfx.dsl.Pipeline:
-    """Builds the whole DAG for one surface: label, train student and control, judge, push."""
+def create_pipeline(settings: Settings, *, history: bool = True) -> tfx.dsl.Pipeline:
+    """Builds the whole DAG for one surface: label, train student and control, judge, push, report.
+
+    Args:
+      settings: What the run is bound to.
+      history: Whether the report shows earlier runs; see `pipeline.reporting`.
+    """
     labelled = labelling(settings)
     trained = training(settings, labelled)
     judged = judging(
@@ -23,7 +29,8 @@ def create_pipeline(settings: Settings) -> tfx.dsl.Pipeline:
         examples=labelled.examples,
         label_report=labelled.report,
     )
-    return assemble(settings, [*labelled.nodes, *trained.nodes, *judged])
+    report = reporting(settings, labelled, trained, judged, history=history)
+    return assemble(settings, [*labelled.nodes, *trained.nodes, *judged.nodes, *report])
 
 
 def assemble(settings: Settings, nodes: list[BaseNode]) -> tfx.dsl.Pipeline:

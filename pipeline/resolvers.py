@@ -1,4 +1,4 @@
-"""Which model a new student is compared with."""
+"""Which model a new student is compared with, and which runs came before this one."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ from tfx.dsl.components.common import resolver
 MODEL = "model"
 BLESSING = "model_blessing"
 CANDIDATE = "candidate"
+
+# What EarlierRuns resolves: this run's artifacts by key, and all there are.
+DECISIONS = "earlier_decisions"
+LABEL_REPORTS = "earlier_label_reports"
+_EARLIER_THAN = {DECISIONS: "decision", LABEL_REPORTS: "label_report"}
+MOST_EARLIER_RUNS = 60
 
 
 class LastBlessedBefore(resolver.ResolverStrategy):
@@ -46,6 +52,35 @@ class LastBlessedBefore(resolver.ResolverStrategy):
             return {MODEL: [], BLESSING: [], CANDIDATE: input_dict[CANDIDATE]}
         last = blessings[-1]
         return {MODEL: [models[_model_of(last)]], BLESSING: [last], CANDIDATE: input_dict[CANDIDATE]}
+
+
+class EarlierRuns(resolver.ResolverStrategy):
+    """Resolves what was decided and labelled before this run, oldest first.
+
+    Before means with a smaller id than this run's own artifact: when an unchanged run is
+    repeated, its artifacts come from the cache, so that the same ones are earlier, and what
+    is made of them is cached as well.
+    """
+
+    def resolve_artifacts(
+        self, store: mlmd.MetadataStore, input_dict: dict[str, list[types.Artifact]]
+    ) -> dict[str, list[types.Artifact]]:
+        """Resolves the channels `earlier_decisions` and `earlier_label_reports`.
+
+        Args:
+          store: Not used; part of the interface.
+          input_dict: All decisions and label reports, and this run's as `decision` and
+            `label_report`.
+
+        Returns:
+          The same keys; of the earlier ones the newest `MOST_EARLIER_RUNS`.
+        """
+        found = dict(input_dict)
+        for all_key, own_key in _EARLIER_THAN.items():
+            own = min((_order(each) for each in input_dict[own_key]), default=0)
+            earlier = sorted((each for each in input_dict[all_key] if _order(each) < own), key=_order)
+            found[all_key] = earlier[-MOST_EARLIER_RUNS:]
+        return found
 
 
 def _order(artifact: types.Artifact) -> int:

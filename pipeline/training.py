@@ -19,11 +19,13 @@ _CODE = ("models", "schema")
 
 @dataclass(frozen=True)
 class Training:
-    """The nodes of this stage, and the two models."""
+    """The nodes of this stage, the two models, and the losses of their trainings."""
 
     nodes: list[BaseNode]
     student: tfx.dsl.Channel
     control: tfx.dsl.Channel
+    student_run: tfx.dsl.Channel
+    control_run: tfx.dsl.Channel
 
 
 def training(settings: Settings, labelled: Labelling) -> Training:
@@ -37,7 +39,13 @@ def training(settings: Settings, labelled: Labelling) -> Training:
     )
     transform.add_upstream_node(labelled.guard)
     student, control = (_trainer(settings, arm, transform) for arm in (Arm.STUDENT, Arm.CONTROL))
-    return Training([transform, student, control], student.outputs["model"], control.outputs["model"])
+    return Training(
+        nodes=[transform, student, control],
+        student=student.outputs["model"],
+        control=control.outputs["model"],
+        student_run=student.outputs["model_run"],
+        control_run=control.outputs["model_run"],
+    )
 
 
 def _trainer(settings: Settings, arm: Arm, transform: BaseNode) -> BaseNode:

@@ -142,7 +142,7 @@ class Product:
             label_report=report.outputs["result"],
             last_blessed=last_blessed,
         )
-        return [student, control, examples, report, *judged]
+        return [student, control, examples, report, *judged.nodes]
 
     def run(self, nodes: list[BaseNode], settings: Settings | None = None, runner: Runner = Runner.BEAM) -> Outcome:
         """Runs nodes through the real runner."""

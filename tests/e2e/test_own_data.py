@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.browser import Opened, open_page
 from tests.e2e import library
 
 pytestmark = pytest.mark.slow
@@ -133,11 +134,42 @@ def test_the_gate_explains_itself(first, case):
 def test_a_second_run_uses_every_cached_node_and_pushes_nothing(first, second, case):
     nodes = second[1]["nodes"]
     executed = {node for node, state in nodes.items() if state != "CACHED"}
-    assert executed <= {"Teacher", "LastBlessed"}  # importers and resolvers are never cached
+    assert executed <= {"Teacher", "LastBlessed", "EarlierRuns"}  # importers and resolvers are never cached
     assert not second[1]["push"]["now"]
     assert second[1]["push"]["destination"] == first[1]["push"]["destination"]
     assert case.pushed() == 1
     assert second[1]["decision"] == first[1]["decision"]
+
+
+@pytest.mark.browser
+def test_the_report_shows_the_numbers_of_the_run(first, case, chromium):
+    page = Path(first[1]["report"])
+    assert crosskd("report", "--root", case.root).stdout.strip() == str(page)
+    assert page.stat().st_size < 3_000_000
+    opened = open_page(chromium, page)
+    assert (opened.complaints, opened.requests) == ([], [])
+    decision = first[1]["decision"]
+    assert opened.page.locator("#decision").inner_text() == decision["sentence"]
+    assert numbers(opened, "gates", (3, 4, 5)) == sorted(
+        (gate["bound"], *ends(gate["student"] if gate["kind"] == "absolute" else gate["difference"]))
+        for gate in decision["gates"]
+        if gate["verdict"] != "not_judged"
+    )
+    metrics = [row for row in decision["metrics"] if row["metric"] == "auc"]
+    assert numbers(opened, "slices", (2, 4, 5)) == sorted(
+        (row["examples"], row["control"]["value"], row["student"]["value"]) for row in metrics
+    )
+    assert opened.page.locator("#calibration figure").count() == len({row["task"] for row in metrics})
+
+
+def numbers(opened: Opened, table: str, columns: tuple[int, ...]) -> list[tuple[float | None, ...]]:
+    """The full numbers in some columns of a table, of the rows that have all of them."""
+    rows = [tuple(row[column][1] for column in columns) for row in opened.cells(table)]
+    return sorted(row for row in rows if None not in row)
+
+
+def ends(measurement: dict) -> tuple[float, float]:
+    return measurement["value"], measurement["lower"]
 
 
 def test_the_summary_says_the_same_as_the_run(second, case):
@@ -179,3 +211,5 @@ def test_started_again_it_goes_on_and_compares_with_the_last_blessed_model(tomor
     assert kinds["last_blessed"] == "pass"
     assert summary["push"]["now"]
     assert case.pushed() == 2
+    # The run that was cut short came to no decision.
+    assert "2 runs, 2 of them blessed" in Path(summary["report"]).read_text()

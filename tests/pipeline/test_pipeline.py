@@ -7,10 +7,10 @@ from tests.e2e import library
 
 
 @pytest.fixture(scope="module")
-def nodes(tmp_path_factory):
+def settings(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pipeline")
     surface = load_surface(library.write_surface(folder / "surface"))
-    settings = Settings(
+    return Settings(
         surface=surface.surface,
         schema_path=str(surface.schema_path),
         examples="examples",
@@ -21,6 +21,10 @@ def nodes(tmp_path_factory):
         metadata=str(folder / "metadata.sqlite"),
         beam_args=["--runner=FnApiRunner"],
     )
+
+
+@pytest.fixture(scope="module")
+def nodes(settings):
     return {node.id: node for node in create_pipeline(settings).components}
 
 
@@ -48,3 +52,14 @@ def test_student_and_control_differ_in_their_arm_alone(nodes):
 
 def test_a_new_teacher_under_the_same_path_is_another_input(nodes):
     assert nodes["TeacherLabeler"].exec_properties["teacher_fingerprint"] == "abc"
+
+
+def test_the_report_comes_last_and_knows_of_earlier_runs(nodes):
+    assert {"Pusher", "BlessingGate", "EarlierRuns", "Trainer.student"} <= upstream(nodes, "EvaluationReport")
+    assert nodes["EvaluationReport"].downstream_nodes == set()
+
+
+def test_a_backend_without_resolvers_of_our_own_gets_a_report_without_earlier_runs(settings):
+    nodes = {node.id: node for node in create_pipeline(settings, history=False).components}
+    assert "EarlierRuns" not in nodes
+    assert "earlier_decisions" not in nodes["EvaluationReport"].inputs

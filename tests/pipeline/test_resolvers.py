@@ -1,7 +1,8 @@
 import pytest
 from tfx.types import standard_artifacts
 
-from pipeline.resolvers import LastBlessedBefore
+from components.artifacts import GateDecision, LabelReport
+from pipeline.resolvers import MOST_EARLIER_RUNS, EarlierRuns, LastBlessedBefore
 
 
 def model(number: int) -> standard_artifacts.Model:
@@ -62,3 +63,41 @@ def test_models_count_in_the_order_of_their_blessings():
 @pytest.mark.parametrize("candidate", [20, 30])
 def test_being_blessed_twice_changes_nothing(candidate):
     assert resolved([blessing(1, 10), blessing(2, candidate), blessing(3, candidate)], candidate) == [10]
+
+
+def numbered(kind, *numbers):
+    artifacts = [kind() for _ in numbers]
+    for artifact, number in zip(artifacts, numbers, strict=True):
+        artifact.id = number
+    return artifacts
+
+
+def earlier(decisions, decision, reports=(1,), report=1):
+    found = EarlierRuns().resolve_artifacts(
+        None,
+        {
+            "decision": numbered(GateDecision, decision),
+            "label_report": numbered(LabelReport, report),
+            "earlier_decisions": numbered(GateDecision, *decisions),
+            "earlier_label_reports": numbered(LabelReport, *reports),
+        },
+    )
+    assert [each.id for each in found["decision"]] == [decision]
+    return [each.id for each in found["earlier_decisions"]], [each.id for each in found["earlier_label_reports"]]
+
+
+def test_runs_before_this_one_are_earlier_oldest_first():
+    assert earlier([30, 10, 20, 40], 40, reports=[5, 15], report=15) == ([10, 20, 30], [5])
+
+
+def test_a_run_that_comes_back_from_the_cache_finds_what_it_found_before():
+    assert earlier([10, 20], 20) == earlier([10, 20, 30], 20) == ([10], [])
+
+
+def test_the_first_run_finds_none():
+    assert earlier([10], 10) == ([], [])
+
+
+def test_of_very_many_runs_the_newest_are_shown():
+    decisions, _ = earlier(range(1, 200), 150)
+    assert decisions == list(range(150 - MOST_EARLIER_RUNS, 150))

@@ -1,0 +1,1 @@
+"""EvaluationReport: one HTML page about a run, for people."""

@@ -1,0 +1,106 @@
+"""EvaluationReport: the page that people decide by."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import channel_utils
+from tfx.types.channel import BaseChannel
+
+from components.artifacts import HtmlPage
+from components.code import code_version
+from components.evaluation_report.executor import Executor
+from components.evaluation_report.spec import EvaluationReportSpec
+from components.model_pusher.provenance import read_origin
+from schema.errors import InputError
+from schema.surface import Surface
+
+
+class EvaluationReport(base_component.BaseComponent):
+    """A component that writes one HTML page about a run, blessed or not.
+
+    Component `outputs` contains:
+
+     - `page`: `components.artifacts.HtmlPage`.
+
+    Example:
+      ```python
+      report = EvaluationReport(
+          decision=gate.outputs["decision"],
+          evaluation=against_last_blessed.outputs["evaluation"],
+          control_evaluation=against_control.outputs["evaluation"],
+          label_report=labeler.outputs["label_report"],
+          serving_report=validator.outputs["report"],
+          student_run=student.outputs["model_run"],
+          control_run=control.outputs["model_run"],
+          surface=surface.model_dump_json(by_alias=True),
+          origin=origin.model_dump_json(),
+      )
+      ```
+    """
+
+    SPEC_CLASS = EvaluationReportSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(
+        self,
+        decision: BaseChannel,
+        evaluation: BaseChannel,
+        control_evaluation: BaseChannel,
+        label_report: BaseChannel,
+        serving_report: BaseChannel,
+        student_run: BaseChannel,
+        control_run: BaseChannel,
+        surface: str,
+        origin: str,
+        statistics: BaseChannel | None = None,
+        pushed_model: BaseChannel | None = None,
+        earlier_decisions: BaseChannel | None = None,
+        earlier_label_reports: BaseChannel | None = None,
+    ) -> None:
+        """Constructs the component.
+
+        Args:
+          decision: Channel of `components.artifacts.GateDecision`.
+          evaluation: Channel of `standard_artifacts.ModelEvaluation`: the student against the
+            last blessed model, or alone.
+          control_evaluation: The same against the control.
+          label_report: Channel of `components.artifacts.LabelReport`.
+          serving_report: Channel of `components.artifacts.ServingReport`.
+          student_run: Channel of `standard_artifacts.ModelRun`: the student's losses.
+          control_run: The same of the control.
+          surface: A `schema.surface.Surface` as JSON.
+          origin: A `components.model_pusher.provenance.Origin` as JSON.
+          statistics: Channel of `standard_artifacts.ExampleStatistics` of the labelled
+            examples, for the distribution of hard labels.
+          pushed_model: Channel of `standard_artifacts.PushedModel`, for what became of the student.
+          earlier_decisions: Channel of `GateDecision` of earlier runs.  It must not change when
+            an unchanged run is repeated; see `pipeline.resolvers.EarlierRuns`.
+          earlier_label_reports: The same of `LabelReport`.
+
+        Raises:
+          InputError: `surface` or `origin` is not what it should be.
+        """
+        try:
+            Surface.model_validate_json(surface)
+        except ValidationError as error:
+            raise InputError(f"EvaluationReport: surface: expected a Surface as JSON: {error}") from error
+        read_origin(origin)
+        spec = EvaluationReportSpec(
+            decision=decision,
+            evaluation=evaluation,
+            control_evaluation=control_evaluation,
+            label_report=label_report,
+            serving_report=serving_report,
+            student_run=student_run,
+            control_run=control_run,
+            statistics=statistics,
+            pushed_model=pushed_model,
+            earlier_decisions=earlier_decisions,
+            earlier_label_reports=earlier_label_reports,
+            surface=surface,
+            origin=origin,
+            code=code_version("components.evaluation_report"),
+            page=channel_utils.as_channel([HtmlPage()]),
+        )
+        super().__init__(spec=spec)

@@ -1,0 +1,132 @@
+"""Reads what a run left, and writes the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any, TypeVar
+
+from absl import logging
+from tfx import types
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+from tfx.utils import io_utils
+
+from components.blessing_gate import decision as decisions
+from components.blessing_gate import evaluation as evaluations
+from components.evaluation_report import provenance, sources, spec, times
+from components.evaluation_report.charts import CONTROL, LAST_BLESSED, STUDENT
+from components.evaluation_report.contents import compose
+from components.evaluation_report.page import render
+from components.evaluation_report.sources import Sources
+from components.model_pusher.provenance import read_origin
+from components.model_pusher.spec import SENTENCE_PROPERTY
+from components.serving_validator import report as serving_report
+from components.teacher_labeler import report as label_report
+from schema.errors import InputError
+from schema.surface import Surface
+
+Artifacts = dict[str, list[types.Artifact]]
+Found = TypeVar("Found")
+
+
+class Executor(base_executor.BaseExecutor):
+    """Executor of EvaluationReport."""
+
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
+        """Writes the page.
+
+        Whatever cannot be read is left out, and the page says so: the report matters most
+        when something is wrong.
+
+        Args:
+          input_dict: As `spec.EvaluationReportSpec.INPUTS`.
+          output_dict: page.
+          exec_properties: surface and origin, as JSON.
+
+        Raises:
+          InputError: There is no decision to report.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        found = read_sources(input_dict, exec_properties)
+        path = f"{artifact_utils.get_single_uri(output_dict[spec.PAGE_KEY]).rstrip('/')}/{spec.PAGE_FILE}"
+        io_utils.write_string_file(path, render(compose(found)))
+        logging.info("The report is %s", path)
+
+
+def read_sources(input_dict: Artifacts, exec_properties: dict[str, Any]) -> Sources:
+    """Everything that the page is made of, from the component's inputs."""
+    surface = Surface.model_validate_json(exec_properties[spec.SURFACE_KEY])
+    decision = input_dict[spec.DECISION_KEY][0]
+    labels = input_dict[spec.LABEL_REPORT_KEY][0]
+    against_last, against_control = (
+        input_dict[key][0].uri for key in (spec.EVALUATION_KEY, spec.CONTROL_EVALUATION_KEY)
+    )
+    runs = {STUDENT: spec.STUDENT_RUN_KEY, CONTROL: spec.CONTROL_RUN_KEY}
+    statistics = input_dict.get(spec.STATISTICS_KEY)
+    curves = {
+        **(_readable(sources.read_curves, against_last, LAST_BLESSED) or {}),
+        **(_readable(sources.read_curves, against_control, CONTROL) or {}),
+    }
+    return Sources(
+        surface=surface,
+        decision=decisions.read(decision.uri),
+        when=_when(decision),
+        against_last=_evaluation(against_last),
+        against_control=_evaluation(against_control),
+        labels=_readable(label_report.read, labels.uri),
+        serving=_readable(serving_report.read, input_dict[spec.SERVING_REPORT_KEY][0].uri),
+        histories={model: _readable(sources.read_history, input_dict[key][0].uri) or {} for model, key in runs.items()},
+        curves=curves,
+        hard_labels=(_readable(sources.read_hard_labels, statistics[0].uri, surface) or {}) if statistics else {},
+        decisions=list(_dated([*input_dict.get(spec.EARLIER_DECISIONS_KEY, []), decision], decisions.read)),
+        label_reports=list(_dated([*input_dict.get(spec.EARLIER_LABEL_REPORTS_KEY, []), labels], label_report.read)),
+        facts=_facts(input_dict, exec_properties),
+        push=_push(input_dict),
+    )
+
+
+def _readable(read: Callable[..., Found], *arguments: Any) -> Found | None:
+    """What `read` finds; None, and a line in the log, if it cannot be read."""
+    try:
+        return read(*arguments)
+    except InputError as error:
+        logging.warning("The report goes without it: %s", error)
+        return None
+
+
+def _evaluation(uri: str) -> evaluations.Evaluation | str:
+    try:
+        return evaluations.read(uri)
+    except InputError as error:
+        return str(error)
+
+
+def _dated(artifacts: list[types.Artifact], read: Callable[[str], Found]) -> Iterator[tuple[datetime | None, Found]]:
+    """Documents that can still be read, oldest first, each with when it was written."""
+    for artifact in sorted(artifacts, key=lambda each: int(each.id)):
+        found = _readable(read, artifact.uri)
+        if found is not None:
+            yield _when(artifact), found
+
+
+def _when(artifact: types.Artifact) -> datetime | None:
+    return times.from_milliseconds(artifact.mlmd_artifact.create_time_since_epoch)
+
+
+def _push(input_dict: Artifacts) -> str:
+    """What the pusher says of the student."""
+    pushed = input_dict.get(spec.PUSHED_MODEL_KEY)
+    return str(pushed[0].get_string_custom_property(SENTENCE_PROPERTY)) if pushed else ""
+
+
+def _facts(input_dict: Artifacts, exec_properties: dict[str, Any]) -> dict[str, str]:
+    origin = read_origin(exec_properties[spec.ORIGIN_KEY]).model_dump()
+    folders = {
+        name.replace("_", " "): artifacts[0].uri for name, artifacts in input_dict.items() if len(artifacts) == 1
+    }
+    return {
+        **{name.replace("_", " "): str(value) for name, value in origin.items() if value},
+        **folders,
+        **provenance.versions(),
+    }

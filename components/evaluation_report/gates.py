@@ -1,0 +1,64 @@
+"""What was asked of the student, and what was found."""
+
+from __future__ import annotations
+
+from components.blessing_gate.decision import GateResult, Kind, Verdict
+from components.evaluation_report import cells
+from components.evaluation_report.page import Cell, Column, Section, Table
+from components.evaluation_report.sources import Sources
+
+_AGAINST = {Kind.ABSOLUTE: "\N{EN DASH}", Kind.LAST_BLESSED: "last blessed", Kind.CONTROL: "control"}
+# What failed comes first: it is what one looks for.
+_ORDER = (Verdict.FAIL, Verdict.NOT_JUDGED, Verdict.PASS)
+
+
+def section(sources: Sources) -> Section:
+    """The section on gates and checks."""
+    gates = sorted(sources.decision.gates, key=lambda gate: _ORDER.index(gate.verdict))
+    checks = sorted(sources.decision.checks, key=lambda check: _ORDER.index(check.verdict))
+    notes = () if gates else ("No task of this surface has a gate.",)
+    tables = [_gates_table(gates)] if gates else []
+    if checks:
+        tables.append(
+            Table(
+                caption="Checks on the run as a whole",
+                columns=(Column("check"), Column("verdict"), Column("found")),
+                rows=tuple((Cell(each.name), cells.verdict(each.verdict), Cell(each.sentence)) for each in checks),
+                name="checks",
+            )
+        )
+    return Section(
+        name="gates",
+        title="Gates",
+        lead="Every bound that surface.yaml sets, what was found, and why the verdict is what it is.",
+        tables=tuple(tables),
+        notes=notes,
+    )
+
+
+def _gates_table(gates: list[GateResult]) -> Table:
+    numbers = ("asked", "found", "95% interval", "examples")
+    words = ("gate", "verdict", "against")
+    return Table(
+        caption="Gates: at least the bound is asked, of the metric itself or of its change against another model",
+        columns=(*map(Column, words), *(Column(name, numeric=True) for name in numbers), Column("why")),
+        rows=tuple(_row(gate) for gate in gates),
+        sortable=True,
+        name="gates",
+    )
+
+
+def _row(gate: GateResult) -> tuple[Cell, ...]:
+    changes = gate.kind is not Kind.ABSOLUTE
+    judged = gate.difference if changes else gate.student
+    where = gate.slice_key or gate.slice
+    return (
+        Cell(f"{gate.task} {gate.metric}" + (f", {where}" if where else "")),
+        cells.verdict(gate.verdict),
+        Cell(_AGAINST[gate.kind]),
+        cells.number(gate.bound, signed=changes),
+        cells.measured(judged, signed=changes),
+        cells.interval(judged, signed=changes),
+        cells.count(gate.examples),
+        Cell(gate.reason + (" (of the interval's lower end)" if gate.judged_on == "lower_limit" else "")),
+    )

@@ -1,0 +1,138 @@
+"""How each task's metric went from run to run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import altair as alt
+
+from components.blessing_gate.decision import Decision, Measurement, MetricRow
+from components.evaluation_report import cells, charts
+from components.evaluation_report.charts import CONTROL, STUDENT
+from components.evaluation_report.page import Cell, Column, Figure, Section, Table
+from components.evaluation_report.sources import Sources, main_metric
+from components.evaluation_report.times import when_text
+
+_HEIGHT = 220
+Dated = tuple[int, datetime | None, Decision]
+
+
+def section(sources: Sources) -> Section:
+    """The section on earlier runs."""
+    decisions: list[Dated] = [(place, *each) for place, each in enumerate(sources.decisions, start=1)]
+    blessed = sum(decision.blessed for _, _, decision in decisions)
+    if len(decisions) < 2:
+        lead = "Each run's metrics beside those of the runs before it."
+        figures: tuple[Figure, ...] = ()
+        notes = ("This is the first run under this root.",)
+    else:
+        lead = f"{len(decisions)} runs, {blessed} of them blessed; the last one is this run. Hollow: not blessed."
+        figures = tuple(_figure(sources, task, decisions) for task in sources.surface.tasks)
+        notes = ("Each run is judged on its own evaluation examples, so that what moves may be the data.",)
+    return Section(
+        name="history",
+        title="Runs",
+        lead=lead,
+        models=(STUDENT, CONTROL) if figures else (),
+        figures=figures,
+        tables=(_table(sources, decisions),),
+        notes=notes,
+    )
+
+
+def _row_of(decision: Decision, task: str, metric: str) -> MetricRow | None:
+    rows = (row for row in decision.metrics if (row.task, row.metric, row.slice) == (task, metric, ""))
+    return next(rows, None)
+
+
+def _points(task: str, metric: str, decisions: list[Dated]) -> Iterator[tuple[Dated, str, Measurement]]:
+    for dated in decisions:
+        row = _row_of(dated[2], task, metric)
+        for model, found in ((STUDENT, row.student), (CONTROL, row.control)) if row else ():
+            if found is not None and found.value is not None:
+                yield dated, model, found
+
+
+def _figure(sources: Sources, task: str, decisions: list[Dated]) -> Figure:
+    metric = main_metric(sources.surface, task)
+    points = list(_points(task, metric, decisions))
+    rows = [
+        {
+            "run": place,
+            "model": model,
+            "value": found.value,
+            "lower": found.lower,
+            "upper": found.upper,
+            "blessed": decision.blessed or model == CONTROL,
+            "told": f"run {place}, {when_text(when)}, {model}: {cells.in_words(found)}",
+        }
+        for (place, when, decision), model, found in points
+    ]
+    return Figure(
+        title=task,
+        note=f"{metric.upper()} by run; bars are 95% intervals of the student.",
+        svg=_plot(rows),
+        table=Table(
+            caption=f"{metric.upper()} of {task} by run",
+            columns=(Column("run", numeric=True), Column("model"), Column(metric.upper(), numeric=True)),
+            rows=tuple(
+                (Cell(str(place), place), Cell(model), cells.measured(found)) for (place, _, _), model, found in points
+            ),
+            folded=True,
+            name=f"history-{task}",
+        ),
+    )
+
+
+def _plot(rows: list[charts.Row]) -> str:
+    base = alt.Chart(charts.data(rows))
+    runs = sorted({row["run"] for row in rows})
+    axis = alt.Axis(format="d", values=runs[:: max(1, len(runs) // 6)], grid=False)
+    x = alt.X("run:Q", title="run", axis=axis, scale=alt.Scale(zero=False, nice=False, padding=12))
+    y = alt.Y("value:Q", title=None, scale=alt.Scale(zero=False))
+    color = charts.model_color((STUDENT, CONTROL))
+    return charts.draw(
+        base.mark_rule(strokeWidth=3, opacity=0.35)
+        .transform_filter(f"datum.model === '{STUDENT}'")
+        .encode(x=x, y=alt.Y("lower:Q", title=None), y2="upper:Q", color=color),
+        base.mark_line(strokeWidth=1.5, opacity=0.8).encode(x=x, y=y, color=color),
+        base.mark_point(size=70, strokeWidth=2, ariaRoleDescription="data point").encode(
+            x=x,
+            y=y,
+            color=color,
+            fill=alt.condition("datum.blessed", color, alt.value("var(--card)")),
+            shape=charts.model_shape(),
+            description="told:N",
+        ),
+        height=_HEIGHT,
+    )
+
+
+def _table(sources: Sources, decisions: list[Dated]) -> Table:
+    metrics = [(task, main_metric(sources.surface, task)) for task in sources.surface.tasks]
+    rows = []
+    for place, when, decision in reversed(decisions):
+        found = [_row_of(decision, task, metric) for task, metric in metrics]
+        rows.append(
+            (
+                Cell(str(place), place),
+                Cell(when_text(when)),
+                Cell("blessed" if decision.blessed else "not blessed", kind="pass" if decision.blessed else "fail"),
+                *(cells.measured(row.student) if row else cells.NOTHING for row in found),
+                Cell(decision.sentence),
+            )
+        )
+    return Table(
+        caption="All runs, the newest first: the student's metrics, and why",
+        columns=(
+            Column("run", numeric=True),
+            Column("when"),
+            Column("decision"),
+            *(Column(f"{task} {metric}", numeric=True) for task, metric in metrics),
+            Column("why"),
+        ),
+        rows=tuple(rows),
+        sortable=True,
+        name="history",
+    )

@@ -1,0 +1,123 @@
+"""What the student costs a server, beside other models."""
+
+from __future__ import annotations
+
+import altair as alt
+
+from components.evaluation_report import cells, charts
+from components.evaluation_report.charts import STUDENT
+from components.evaluation_report.page import Cell, Column, Figure, Section, Table
+from components.evaluation_report.sources import Sources
+from components.serving_validator.report import Latency, ServingReport
+
+_ROW, _AXIS = 30, 52
+
+
+def section(sources: Sources) -> Section:
+    """The section on serving."""
+    report = sources.serving
+    if report is None:
+        return Section("serving", "Serving", "", notes=("There is no serving report.",))
+    others = dict.fromkeys(each.against for each in report.latencies)
+    return Section(
+        name="serving",
+        title="Serving",
+        lead=f"{report.sentence} Latencies are measured in turn in one process, as a server loads the models.",
+        figures=tuple(_figure(other, [e for e in report.latencies if e.against == other]) for other in others),
+        tables=(_latency_table(report), _cost_table(report)),
+    )
+
+
+def _figure(other: str, found: list[Latency]) -> Figure:
+    name = other.replace("_", " ")
+    worst = max(each.p99_ratio for each in found)
+    rows = [
+        {
+            "batch": _batch(each),
+            "ratio": each.p99_ratio,
+            "limit": each.limit,
+            "told": f"{_batch(each)}: {each.p99_ratio:.3f} times the {name}'s p99; at most {each.limit:g} is allowed",
+        }
+        for each in found
+    ]
+    return Figure(
+        title=f"p99 against the {name}",
+        note=f"Student / {name}: at worst {worst:.3f}. Dashed: the limit, {found[0].limit:g}.",
+        svg=_plot(rows),
+        table=Table(
+            caption=f"Ratio of the student's latency to the {name}'s",
+            columns=(Column("requests"), *(Column(each, numeric=True) for each in ("p50 ratio", "p99 ratio", "limit"))),
+            rows=tuple(
+                (
+                    Cell(_batch(each)),
+                    cells.number(each.p50_ratio, 3),
+                    cells.number(each.p99_ratio, 3),
+                    cells.number(each.limit, 2),
+                )
+                for each in found
+            ),
+            folded=True,
+            name=f"latency-{other}",
+        ),
+    )
+
+
+def _batch(each: Latency) -> str:
+    return f"{each.batch_size} at a time"
+
+
+def _plot(rows: list[charts.Row]) -> str:
+    base = alt.Chart(charts.data(rows))
+    y = charts.names("batch", rows)
+    x = alt.X("ratio:Q", title="ratio", scale=alt.Scale(zero=False))
+    limit = alt.Chart(charts.data(rows[:1])).mark_rule(color=charts.MUTED, strokeDash=[4, 3])
+    even = alt.Chart(charts.data([{"ratio": 1}])).mark_rule(color=charts.MUTED)
+    return charts.draw(
+        even.encode(x=x),
+        limit.encode(x=alt.X("limit:Q", title="ratio")),
+        base.mark_point(color=charts.color(STUDENT), ariaRoleDescription="data point").encode(
+            x=x, y=y, description="told:N"
+        ),
+        height=_ROW * len(rows) + _AXIS,
+    )
+
+
+def _latency_table(report: ServingReport) -> Table:
+    numbers = ("student p50, ms", "other p50, ms", "student p99, ms", "other p99, ms", "p99 ratio", "limit", "calls")
+    return Table(
+        caption="Latency",
+        columns=(Column("against"), Column("requests"), *(Column(name, numeric=True) for name in numbers)),
+        rows=tuple(
+            (
+                Cell(each.against.replace("_", " ")),
+                Cell(_batch(each)),
+                cells.number(each.student_p50_ms, 3),
+                cells.number(each.other_p50_ms, 3),
+                cells.number(each.student_p99_ms, 3),
+                cells.number(each.other_p99_ms, 3),
+                cells.number(each.p99_ratio, 3),
+                cells.number(each.limit, 2),
+                cells.count(each.calls),
+            )
+            for each in report.latencies
+        ),
+        name="latency",
+    )
+
+
+def _cost_table(report: ServingReport) -> Table:
+    numbers = ("size, MB", "loading, s", "first request, s")
+    return Table(
+        caption="Before the first answer",
+        columns=(Column("model"), *(Column(name, numeric=True) for name in numbers)),
+        rows=tuple(
+            (
+                Cell(model.replace("_", " ")),
+                cells.number(cost.megabytes, 2),
+                cells.NOTHING if cost.load_seconds is None else cells.number(cost.load_seconds, 3),
+                cells.NOTHING if cost.first_request_seconds is None else cells.number(cost.first_request_seconds, 3),
+            )
+            for model, cost in report.models.items()
+        ),
+        name="costs",
+    )
