@@ -38,11 +38,12 @@ def section(sources: Sources) -> Section:
 
 def _figure(sources: Sources, task: str, models: Mapping[str, Sequence[Bin]]) -> Figure:
     binary = sources.surface.tasks[task].kind is TaskKind.BINARY
-    ratio = cells.in_words(sources.student(task, "calibration"))
+    ratio = sources.student(task, "calibration")
+    sums = f"The student predicts {cells.in_words(ratio)} times what the labels add up to." if ratio else ""
     bars = " Bars are Wilson's 95% intervals of the student's bins." if binary else ""
     return Figure(
         title=task,
-        note=f"The student predicts {ratio} times what the labels add up to.{bars}",
+        note=(sums + bars).strip(),
         svg=_plot(models, binary),
         table=Table(
             caption=f"Calibration of {task}, bin by bin",

@@ -22,6 +22,7 @@ _SHAPES = ("circle", "square", "triangle-up", "diamond")
 # Names beside the rows of a plot: the page's font is not known here, so that there is room for a wide one.
 _LETTER, _LONGEST_NAME = 7.3, 20
 _NUMBER_EXTENT = 34
+_MOST_WRITTEN = 6
 
 # The width that a phone has room for; wider screens show several plots side by side.
 WIDTH = 340
@@ -56,6 +57,14 @@ def names(field: str, rows: Sequence[Row]) -> alt.Y:
     extent = longest * _LETTER + 8
     axis = alt.Axis(minExtent=extent, maxExtent=extent, labelLimit=int(extent))
     return alt.Y(f"{field}:N", title=None, sort=None, axis=axis)
+
+
+def whole(field: str, rows: Sequence[Row], title: str) -> alt.X:
+    """Encodes a field of whole numbers along the plot, with a handful of them written below."""
+    numbers = sorted({row[field] for row in rows})
+    written = numbers[:: -(-len(numbers) // _MOST_WRITTEN)] if numbers else []
+    axis = alt.Axis(format="d", values=written, grid=False)
+    return alt.X(f"{field}:Q", title=title, axis=axis, scale=alt.Scale(zero=False, nice=False, padding=10))
 
 
 def data(rows: Sequence[Row]) -> alt.Data:

@@ -87,8 +87,7 @@ def _figure(task: str, reports: list[Labelling]) -> Figure:
 
 def _plot(rows: list[charts.Row]) -> str:
     base = alt.Chart(charts.data(rows))
-    whole = alt.Axis(format="d", values=[row["labelling"] for row in rows][:: max(1, len(rows) // 6)], grid=False)
-    x = alt.X("labelling:Q", title="labelling", axis=whole, scale=alt.Scale(zero=False, nice=False, padding=10))
+    x = charts.whole("labelling", rows, "labelling")
     scale = alt.Scale(zero=False)
     return charts.draw(
         base.mark_area(opacity=0.2, color=charts.color(TEACHER)).encode(

@@ -87,9 +87,7 @@ def _figure(sources: Sources, task: str, decisions: list[Dated]) -> Figure:
 
 def _plot(rows: list[charts.Row]) -> str:
     base = alt.Chart(charts.data(rows))
-    runs = sorted({row["run"] for row in rows})
-    axis = alt.Axis(format="d", values=runs[:: max(1, len(runs) // 6)], grid=False)
-    x = alt.X("run:Q", title="run", axis=axis, scale=alt.Scale(zero=False, nice=False, padding=12))
+    x = charts.whole("run", rows, "run")
     y = alt.Y("value:Q", title=None, scale=alt.Scale(zero=False))
     color = charts.model_color((STUDENT, CONTROL))
     return charts.draw(

@@ -17,6 +17,7 @@ _ROW, _AXIS = 34, 52
 _MOST_FILLED = 20
 _SOFT, _HARD = "soft labels", "hard labels"
 # Outer and inner ends of the bars, and the middle, as the label report and TFDV name them.
+_PLACES = ("lowest", "lower", "middle", "upper", "highest")
 _SOFT_PLACES = ("0.05", "0.25", "0.5", "0.75", "0.95")
 
 
@@ -101,10 +102,10 @@ def _task_figure(sources: Sources, teacher_task: str, found: TaskReport, split: 
     if hard is not None and not binary and hard.deciles:
         rows.append(_hard_row(hard))
     elif counterpart is not None and counterpart.mean_label is not None:
-        rows.append({"labels": _HARD, "middle": counterpart.mean_label, "told": f"mean {counterpart.mean_label:.4f}"})
+        rows.append(_mean_row(counterpart.mean_label, binary))
     return Figure(
         title=teacher_task,
-        note=_task_note(task, teacher_task, binary, len(rows) > 1),
+        note=_task_note(task, rows),
         svg=_spread_plot(rows, "probability" if binary else "value"),
         table=_spread_table(teacher_task, rows),
     )
@@ -116,30 +117,35 @@ def _learner(surface: Surface, teacher_task: str) -> str:
     return names[0] if names else ""
 
 
-def _task_note(task: str, teacher_task: str, binary: bool, has_hard: bool) -> str:
+def _task_note(task: str, rows: list[charts.Row]) -> str:
     learner = f"Learned by {task}." if task else "No task learns it."
-    unit = " Logits are shown as probabilities." if binary else ""
-    if not has_hard:
-        return f"{learner}{unit} There is no hard label of it on the target."
-    sign = "the positive rate" if binary else "the hard labels"
-    return f"{learner}{unit} Beside them, {sign} of {task or teacher_task}."
+    alone = "" if len(rows) > 1 else " The target has no hard label of it."
+    return " ".join([learner, *(row["drawn"] for row in rows)]) + alone
 
 
 def _soft_row(found: TaskReport, binary: bool) -> charts.Row:
     values = [found.quantiles[place] for place in _SOFT_PLACES]
     if binary:
         values = [1 / (1 + math.exp(-value)) for value in values]
-    return _row(_SOFT, values, "5%, 25%, 50%, 75%, 95%")
+    unit = ", as probabilities" if binary else ""
+    drawn = f"Soft labels{unit}: the median, 25% to 75%, and 5% to 95%."
+    return _row(_SOFT, values, "5%, 25%, 50%, 75%, 95%", drawn)
 
 
 def _hard_row(hard: HardLabels) -> charts.Row:
-    return _row(_HARD, [hard.deciles[place] for place in (1, 3, 5, 7, 9)], "10%, 30%, 50%, 70%, 90%")
+    values = [hard.deciles[place] for place in (1, 3, 5, 7, 9)]
+    return _row(_HARD, values, "10%, 30%, 50%, 70%, 90%", "Hard labels: the median, 30% to 70%, and 10% to 90%.")
 
 
-def _row(name: str, values: list[float], places: str) -> charts.Row:
-    keys = ("lowest", "lower", "middle", "upper", "highest")
+def _row(name: str, values: list[float], places: str, drawn: str) -> charts.Row:
     told = f"{name}, at {places}: {', '.join(f'{value:.4g}' for value in values)}"
-    return {"labels": name, **dict(zip(keys, values, strict=True)), "places": places, "told": told}
+    return {"labels": name, **dict(zip(_PLACES, values, strict=True)), "places": places, "told": told, "drawn": drawn}
+
+
+def _mean_row(mean: float, binary: bool) -> charts.Row:
+    """All that is known of a hard label whose distribution is not."""
+    what = "positive rate" if binary else "mean"
+    return {"labels": _HARD, "middle": mean, "told": f"{what} {mean:.4f}", "drawn": f"Hard labels: the {what}."}
 
 
 def _spread_plot(rows: list[charts.Row], unit: str) -> str:
@@ -165,15 +171,14 @@ def _spread_plot(rows: list[charts.Row], unit: str) -> str:
 
 
 def _spread_table(teacher_task: str, rows: list[charts.Row]) -> Table:
-    keys = ("lowest", "lower", "middle", "upper", "highest")
     return Table(
         caption=f"Distribution of {teacher_task}; where there is one number, it is the mean",
-        columns=(Column("labels"), Column("at"), *(Column(name, numeric=True) for name in keys)),
+        columns=(Column("labels"), Column("at"), *(Column(name, numeric=True) for name in _PLACES)),
         rows=tuple(
             (
                 Cell(row["labels"]),
                 Cell(row.get("places", "mean")),
-                *(cells.number(row[key]) if key in row else cells.NOTHING for key in keys),
+                *(cells.number(row[key]) if key in row else cells.NOTHING for key in _PLACES),
             )
             for row in rows
         ),

@@ -89,7 +89,7 @@ def _kept(sources: Sources, name: str) -> Iterator[charts.Row]:
 
 
 def _plot(rows: list[charts.Row], kept: list[charts.Row]) -> str:
-    x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(grid=False, tickMinStep=1))
+    x = charts.whole("epoch", rows, "epoch")
     y = alt.Y("loss:Q", title=None, scale=alt.Scale(zero=False))
     models = (STUDENT, CONTROL)
     dash = alt.StrokeDash("rows:N", scale=alt.Scale(domain=[_HELD_OUT, _TRAINED], range=[[1, 0], [1, 3]]), legend=None)

@@ -1,0 +1,100 @@
+"""Takes the documentation's pictures of a report, in a real browser: `python docs/screenshots.py ROOT`.
+
+ROOT is the root of a finished `crosskd run`.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from crosskd.summary import quiet_summary
+from schema.errors import InputError
+
+PICTURES = Path(__file__).parent / "pictures"
+_COLORS = 192  # enough for a page of few colors and soft edges; a third of the size of all of them
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture: the part of the page from a section on, as tall as the window.
+
+    Attributes:
+      name: Of the file.
+      section: The section at the top; None for the top of the page.
+      dark: Whether the reader prefers dark pages.
+      width: Of the window, in CSS pixels.
+      height: Likewise.
+      scale: Device pixels per CSS pixel.
+    """
+
+    name: str
+    section: str | None = None
+    dark: bool = False
+    width: int = 1200
+    height: int = 900
+    scale: float = 1.5
+
+
+SHOTS = (
+    Shot("report-light", height=1180),
+    Shot("report-dark", dark=True, height=1180),
+    Shot("report-phone", width=390, height=844, scale=2),
+    Shot("report-phone-slices", section="slices", width=390, height=844, scale=2),
+    Shot("report-slices", section="slices", height=1010),
+    Shot("report-calibration", section="calibration", height=560),
+    Shot("report-labels", section="soft-labels", height=680),
+    Shot("report-training", section="training", dark=True, height=640),
+    Shot("report-runs", section="history", height=680),
+)
+
+
+def main(root: Path) -> None:
+    """Takes all pictures of the newest run's report under `root`."""
+    report = quiet_summary(root).report
+    if report is None:
+        raise InputError(f"{root}: the newest run has no report; give the same `crosskd run` again to make it")
+    PICTURES.mkdir(exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=os.environ.get("CROSSKD_CHROMIUM") or shutil.which("chromium")
+        )
+        for shot in SHOTS:
+            path = PICTURES / f"{shot.name}.png"
+            path.write_bytes(_small(_take(browser, Path(report), shot)))
+            print(f"{path}: {path.stat().st_size:,} bytes")
+        browser.close()
+
+
+def _take(browser: Browser, report: Path, shot: Shot) -> bytes:
+    page: Page = browser.new_page(
+        viewport={"width": shot.width, "height": shot.height},
+        color_scheme="dark" if shot.dark else "light",
+        device_scale_factor=shot.scale,
+    )
+    page.goto(report.as_uri())
+    if shot.section:
+        page.evaluate("name => document.getElementById(name).scrollIntoView()", shot.section)
+    picture = page.screenshot()
+    page.close()
+    return picture
+
+
+def _small(picture: bytes) -> bytes:
+    """The same picture with few colors."""
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    image = image.quantize(_COLORS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    out = io.BytesIO()
+    image.save(out, "PNG", optimize=True)
+    return out.getvalue()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
