@@ -85,7 +85,7 @@ class EvaluationReport(base_component.BaseComponent):
             Surface.model_validate_json(surface)
         except ValidationError as error:
             raise InputError(f"EvaluationReport: surface: expected a Surface as JSON: {error}") from error
-        read_origin(origin)
+        read_origin(origin, "EvaluationReport: origin")
         spec = EvaluationReportSpec(
             decision=decision,
             evaluation=evaluation,

@@ -9,6 +9,7 @@ from components.evaluation_report.sources import Sources
 
 _AGAINST = {Kind.ABSOLUTE: "\N{EN DASH}", Kind.LAST_BLESSED: "last blessed", Kind.CONTROL: "control"}
 # What failed comes first: it is what one looks for.
+MOST_LISTED = 500
 _ORDER = (Verdict.FAIL, Verdict.NOT_JUDGED, Verdict.PASS)
 
 
@@ -16,8 +17,10 @@ def section(sources: Sources) -> Section:
     """The section on gates and checks."""
     gates = sorted(sources.decision.gates, key=lambda gate: _ORDER.index(gate.verdict))
     checks = sorted(sources.decision.checks, key=lambda check: _ORDER.index(check.verdict))
-    notes = () if gates else ("No task of this surface has a gate.",)
-    tables = [_gates_table(gates)] if gates else []
+    notes = [] if gates else ["No task of this surface has a gate."]
+    if len(gates) > MOST_LISTED:
+        notes.append(f"These are {MOST_LISTED:,} of {len(gates):,} gates, what failed first.")
+    tables = [_gates_table(gates[:MOST_LISTED])] if gates else []
     if checks:
         tables.append(
             Table(
@@ -32,7 +35,7 @@ def section(sources: Sources) -> Section:
         title="Gates",
         lead="Every bound that surface.yaml sets, what was found, and why the verdict is what it is.",
         tables=tuple(tables),
-        notes=notes,
+        notes=tuple(notes),
     )
 
 

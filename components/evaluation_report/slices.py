@@ -10,8 +10,10 @@ from components.evaluation_report.charts import CONTROL, LAST_BLESSED, STUDENT
 from components.evaluation_report.page import Cell, Column, Figure, Section, Table
 from components.evaluation_report.sources import Sources, main_metric
 
-# More rows than this are no picture any more; the table has all of them.
+# More slices than this are no picture any more; the table has the others.
 MOST_DRAWN = 24
+# With more rows than this, the page would be too large to send around.
+MOST_LISTED = 1500
 _ROW, _AXIS = 24, 32
 _SIGNED = "datum.value === 0 ? '0' : format(datum.value, '+.3~f')"
 _NUMBERS = (
@@ -29,13 +31,14 @@ _NUMBERS = (
 def section(sources: Sources) -> Section:
     """The section on slices: a forest plot per task, and one table of everything."""
     keys = sources.slice_keys()
-    drawn = [OVERALL, *sorted(keys, key=lambda key: -_examples(sources, key))[: MOST_DRAWN - 1]]
-    drawn = [key for key in (OVERALL, *keys) if key in drawn]
+    drawn = [OVERALL, *_largest(sources, keys, MOST_DRAWN - 1)]
+    listed = [OVERALL, *_largest(sources, keys, MOST_LISTED // len(sources.surface.tasks) - 1)]
     notes = []
     if not keys:
         notes.append("The surface names no slice; `slices:` in surface.yaml adds some.")
-    if len(keys) >= MOST_DRAWN:
-        notes.append(f"The plots show the {MOST_DRAWN - 1} largest of {len(keys)} slices; the table holds all of them.")
+    for what, some in (("plots show", drawn), ("table holds", listed)):
+        if len(some) <= len(keys):
+            notes.append(f"The {what} the {len(some) - 1:,} largest of {len(keys):,} slices.")
     figures = [_figure(sources, task, drawn) for task in sources.surface.tasks]
     return Section(
         name="slices",
@@ -43,9 +46,15 @@ def section(sources: Sources) -> Section:
         lead="Student minus control, with the paired 95% interval, in each part of the evaluation split. "
         "Right of the line, the student is better.",
         figures=tuple(figure for figure in figures if figure is not None) if keys else (),
-        tables=(_table(sources, [OVERALL, *keys]),),
+        tables=(_table(sources, listed),),
         notes=tuple(notes),
     )
+
+
+def _largest(sources: Sources, keys: list[SliceKey], most: int) -> list[SliceKey]:
+    """The slices with the most examples, in the order they had."""
+    largest = set(sorted(keys, key=lambda key: -_examples(sources, key))[:most])
+    return [key for key in keys if key in largest]
 
 
 def _examples(sources: Sources, key: SliceKey) -> int:

@@ -58,8 +58,12 @@ class Provenance(BaseModel):
     restores: int | None = None
 
 
-def read_origin(content: str) -> Origin:
+def read_origin(content: str, asked_by: str = "ModelPusher: provenance") -> Origin:
     """Reads an Origin from JSON.
+
+    Args:
+      content: The JSON.
+      asked_by: The component and its argument, for messages.
 
     Raises:
       InputError: It is not one.
@@ -68,7 +72,7 @@ def read_origin(content: str) -> Origin:
         return Origin.model_validate_json(content)
     except ValidationError as error:
         raise InputError(
-            f"ModelPusher: provenance: expected a JSON object with at least `surface`, found {content[:200]!r}: {error}"
+            f"{asked_by}: expected a JSON object with at least `surface`, found {content[:200]!r}: {error}"
         ) from error
 
 

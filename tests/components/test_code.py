@@ -19,7 +19,11 @@ def test_changes_with_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     after = code_version("some_package")
     assert after != before
     (package / "more.py").write_text("")
-    assert code_version("some_package") not in {before, after}
+    larger = code_version("some_package")
+    assert larger not in {before, after}
+    (package / "templates").mkdir()
+    (package / "templates" / "page.css").write_text("")
+    assert code_version("some_package") not in {before, after, larger}
     sys.modules.pop("some_package")
 
 

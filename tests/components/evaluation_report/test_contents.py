@@ -10,6 +10,7 @@ from components.blessing_gate.decision import Measurement, Verdict
 from components.evaluation_report import calibration, cells, drift, gates, history, labels, slices, tasks, training
 from components.evaluation_report.contents import compose
 from components.evaluation_report.page import Cell, Section, Table, render
+from components.evaluation_report.sources import Sources
 from tests.components.evaluation_report import handmade
 
 
@@ -86,18 +87,29 @@ def test_new_releases_come_before_other_slices():
     assert click.note == "AUC, 5 slices with the overall one. Worse, beyond the interval: new_release=1; shelf=1."
 
 
-def test_of_many_slices_the_largest_are_drawn_and_all_are_listed():
+def of_many_slices(count: int) -> Sources:
     found = handmade.Found
-    many = {(("shelf", n),): {"click": found(0.7, 0.6, examples=100 + n)} for n in range(40)}
+    many = {(("shelf", n),): {"click": found(0.7, 0.6, examples=100 + n)} for n in range(count)}
     many |= {handmade.OVERALL: {"click": found(0.7, 0.6), "minutes": found(0.3, 0.2)}}
-    of = handmade.two_tasks()
-    control = handmade.evaluation(of, (handmade.Kind.CONTROL,), many)
-    section = slices.section(handmade.sources(against_control=control, against_last="nothing"))
+    control = handmade.evaluation(handmade.two_tasks(), (handmade.Kind.CONTROL,), many)
+    return handmade.sources(against_control=control, against_last="nothing")
+
+
+def test_of_many_slices_the_largest_are_drawn_and_all_are_listed():
+    section = slices.section(of_many_slices(40))
     drawn = [row[0] for row in texts(section.figures[0].table)]
     assert len(drawn) == slices.MOST_DRAWN
     assert set(drawn) == {"overall", *(f"shelf={n}" for n in range(17, 40))}
     assert len(section.tables[0].rows) == 2 * 41
-    assert section.notes == ("The plots show the 23 largest of 40 slices; the table holds all of them.",)
+    assert section.notes == ("The plots show the 23 largest of 40 slices.",)
+
+
+def test_however_many_slices_there_are_the_page_stays_small():
+    sources = of_many_slices(2000)
+    assert len(render(compose(sources)).encode()) < 3_000_000
+    section = slices.section(sources)
+    assert len(section.tables[0].rows) == slices.MOST_LISTED
+    assert section.notes[1] == "The table holds the 749 largest of 2,000 slices."
 
 
 def test_calibration_by_bin():

@@ -1,0 +1,164 @@
+"""What the executor reads from artifacts, and what it makes of those that are damaged."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+from tensorflow_metadata.proto.v0 import statistics_pb2
+from tensorflow_model_analysis.proto import metrics_for_slice_pb2
+from tfx.types import standard_artifacts
+
+from components.artifacts import GateDecision, HtmlPage, LabelReport, ServingReport
+from components.blessing_gate import decision as decisions
+from components.evaluation_report import spec
+from components.evaluation_report.executor import Executor, read_sources
+from components.evaluation_report.sources import Bin, HardLabels
+from components.serving_validator import report as serving_report
+from components.teacher_labeler import report as label_report
+from schema.errors import InputError
+from tests.components.evaluation_report import handmade
+
+PROPERTIES = {
+    spec.SURFACE_KEY: handmade.two_tasks().model_dump_json(by_alias=True),
+    spec.ORIGIN_KEY: json.dumps({"surface": "tiny", "teacher_fingerprint": "abc", "data_span": "7"}),
+}
+
+
+def artifact(kind, folder: Path, number: int = 1, day: int | None = None):
+    made = kind()
+    made.uri, made.id = str(folder), number
+    if day is not None:
+        made.mlmd_artifact.create_time_since_epoch = int(handmade.FIRST_DAY.replace(day=day).timestamp() * 1000)
+    folder.mkdir(exist_ok=True, parents=True)
+    return made
+
+
+def decided(folder: Path, number: int, day: int, student: float = 0.7):
+    made = artifact(GateDecision, folder, number, day)
+    decisions.write(made.uri, handmade.decision(handmade.two_tasks(), student))
+    return made
+
+
+def write_plots(folder: Path) -> None:
+    """The overall curve of candidate and baseline, and one of a slice, as TFMA writes them."""
+    with tf.io.TFRecordWriter(str(folder / "plots-00000-of-00001.tfrecord")) as writer:
+        for slice_value in (None, 3):
+            plots = metrics_for_slice_pb2.PlotsForSlice()
+            if slice_value:
+                plots.slice_key.single_slice_keys.add(column="shelf", int64_value=slice_value)
+            for model, label in (("candidate", 30.0), ("baseline", 50.0)):
+                entry = plots.plot_keys_and_values.add()
+                entry.key.model_name, entry.key.output_name = model, "click"
+                entry.value.calibration_histogram_buckets.buckets.add(
+                    num_weighted_examples={"value": 100.0},
+                    total_weighted_label={"value": label},
+                    total_weighted_refined_prediction={"value": 40.0},
+                )
+            writer.write(plots.SerializeToString())
+
+
+def write_statistics(folder: Path) -> None:
+    """Of `minutes`, the deciles 0, 1, ..., 10; of `clicked`, a mean and nothing else."""
+    statistics = statistics_pb2.DatasetFeatureStatisticsList()
+    dataset = statistics.datasets.add()
+    minutes = dataset.features.add()
+    minutes.path.step.append("minutes")
+    minutes.num_stats.common_stats.num_non_missing = 40
+    minutes.num_stats.mean = 5.0
+    histogram = minutes.num_stats.histograms.add(type=statistics_pb2.Histogram.QUANTILES)
+    for decile in range(10):
+        histogram.buckets.add(low_value=decile, high_value=decile + 1)
+    clicked = dataset.features.add()
+    clicked.path.step.append("clicked")
+    clicked.num_stats.common_stats.num_non_missing = 100
+    clicked.num_stats.mean = 0.15
+    path = folder / "Split-eval" / "FeatureStats.pb"
+    path.parent.mkdir()
+    path.write_bytes(statistics.SerializeToString())
+
+
+@pytest.fixture
+def inputs(tmp_path):
+    made = {
+        spec.DECISION_KEY: decided(tmp_path / "decision", 30, day=3),
+        spec.EVALUATION_KEY: artifact(standard_artifacts.ModelEvaluation, tmp_path / "last"),
+        spec.CONTROL_EVALUATION_KEY: artifact(standard_artifacts.ModelEvaluation, tmp_path / "control"),
+        spec.LABEL_REPORT_KEY: artifact(LabelReport, tmp_path / "labels", 5, day=3),
+        spec.SERVING_REPORT_KEY: artifact(ServingReport, tmp_path / "serving"),
+        spec.STUDENT_RUN_KEY: artifact(standard_artifacts.ModelRun, tmp_path / "student-run"),
+        spec.CONTROL_RUN_KEY: artifact(standard_artifacts.ModelRun, tmp_path / "control-run"),
+        spec.STATISTICS_KEY: artifact(standard_artifacts.ExampleStatistics, tmp_path / "statistics"),
+        spec.PUSHED_MODEL_KEY: artifact(standard_artifacts.PushedModel, tmp_path / "pushed"),
+    }
+    label_report.write(made[spec.LABEL_REPORT_KEY].uri, handmade.labels())
+    serving_report.write(made[spec.SERVING_REPORT_KEY].uri, handmade.serving())
+    (tmp_path / "student-run" / "history.json").write_text('{"hard_loss": [1, 0.5]}')
+    write_plots(tmp_path / "control")
+    write_statistics(tmp_path / "statistics")
+    made[spec.PUSHED_MODEL_KEY].set_string_custom_property("sentence", "Pushed as version 7.")
+    return {key: [each] for key, each in made.items()}
+
+
+def test_everything_is_read_from_its_artifact(inputs):
+    found = read_sources(inputs, PROPERTIES)
+    assert found.decision == handmade.decision(handmade.two_tasks())
+    assert found.when == handmade.FIRST_DAY.replace(day=3)
+    assert found.labels == handmade.labels()
+    assert found.serving == handmade.serving()
+    assert found.histories == {"student": {"hard_loss": [1.0, 0.5]}, "control": {}}
+    assert found.curves == {("student", "click"): [Bin(100, 0.4, 0.3)], ("control", "click"): [Bin(100, 0.4, 0.5)]}
+    assert found.hard_labels == {
+        "click": HardLabels(100, 0.15, ()),
+        "minutes": HardLabels(40, 5.0, tuple(map(float, range(11)))),
+    }
+    assert found.push == "Pushed as version 7."
+    assert (found.facts["teacher fingerprint"], found.facts["data span"]) == ("abc", "7")
+    assert found.facts["decision"] == inputs[spec.DECISION_KEY][0].uri
+    assert found.facts["tensorflow"] == tf.__version__
+
+
+def test_an_evaluation_that_is_missing_is_named(inputs):
+    found = read_sources(inputs, PROPERTIES)
+    assert "expected an evaluation, found no such file" in found.against_last
+
+
+def test_earlier_runs_come_in_their_order_and_those_that_are_gone_are_left_out(inputs, tmp_path):
+    gone = artifact(GateDecision, tmp_path / "gone", 15, day=2)
+    inputs[spec.EARLIER_DECISIONS_KEY] = [
+        decided(tmp_path / "second", 20, day=2, student=0.65),
+        gone,
+        decided(tmp_path / "first", 10, day=1, student=0.5),
+    ]
+    found = read_sources(inputs, PROPERTIES)
+    assert [when.day for when, _ in found.decisions] == [1, 2, 3]
+    assert [decision.blessed for _, decision in found.decisions] == [False, True, True]
+    assert [when.day for when, _ in found.label_reports] == [3]
+
+
+@pytest.mark.parametrize("content", ["{", "[1, 2]"])
+def test_a_damaged_history_is_left_out(inputs, content):
+    (Path(inputs[spec.STUDENT_RUN_KEY][0].uri) / "history.json").write_text(content)
+    assert read_sources(inputs, PROPERTIES).histories["student"] == {}
+
+
+def test_damaged_curves_are_left_out(inputs):
+    plots = Path(inputs[spec.CONTROL_EVALUATION_KEY][0].uri) / "plots-00000-of-00001.tfrecord"
+    plots.write_bytes(plots.read_bytes()[:-5])
+    assert read_sources(inputs, PROPERTIES).curves == {}
+
+
+def test_without_a_decision_there_is_no_report(inputs):
+    (Path(inputs[spec.DECISION_KEY][0].uri) / "decision.json").unlink()
+    with pytest.raises(InputError, match="expected a gate decision"):
+        read_sources(inputs, PROPERTIES)
+
+
+def test_the_page_is_written_into_its_artifact(inputs, tmp_path):
+    page = artifact(HtmlPage, tmp_path / "page")
+    Executor().Do(inputs, {spec.PAGE_KEY: [page]}, PROPERTIES)
+    html = (tmp_path / "page" / "index.html").read_text()
+    assert html.lstrip().startswith("<!doctype html>")
+    assert "Pushed as version 7." in html
