@@ -7,19 +7,14 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
-from tensorflow_metadata.proto.v0 import statistics_pb2
-from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 from tfx.types import standard_artifacts
 
 from components.artifacts import GateDecision, HtmlPage, LabelReport, ServingReport
-from components.blessing_gate import decision as decisions
 from components.evaluation_report import spec
 from components.evaluation_report.executor import Executor, read_sources
 from components.evaluation_report.sources import Bin, HardLabels
-from components.serving_validator import report as serving_report
-from components.teacher_labeler import report as label_report
 from schema.errors import InputError
-from tests.components.evaluation_report import handmade
+from tests.components.evaluation_report import folders, handmade
 
 PROPERTIES = {
     spec.SURFACE_KEY: handmade.two_tasks().model_dump_json(by_alias=True),
@@ -38,46 +33,8 @@ def artifact(kind, folder: Path, number: int = 1, day: int | None = None):
 
 def decided(folder: Path, number: int, day: int, student: float = 0.7):
     made = artifact(GateDecision, folder, number, day)
-    decisions.write(made.uri, handmade.decision(handmade.two_tasks(), student))
+    folders.write_decision(folder, student)
     return made
-
-
-def write_plots(folder: Path) -> None:
-    """The overall curve of candidate and baseline, and one of a slice, as TFMA writes them."""
-    with tf.io.TFRecordWriter(str(folder / "plots-00000-of-00001.tfrecord")) as writer:
-        for slice_value in (None, 3):
-            plots = metrics_for_slice_pb2.PlotsForSlice()
-            if slice_value:
-                plots.slice_key.single_slice_keys.add(column="shelf", int64_value=slice_value)
-            for model, label in (("candidate", 30.0), ("baseline", 50.0)):
-                entry = plots.plot_keys_and_values.add()
-                entry.key.model_name, entry.key.output_name = model, "click"
-                entry.value.calibration_histogram_buckets.buckets.add(
-                    num_weighted_examples={"value": 100.0},
-                    total_weighted_label={"value": label},
-                    total_weighted_refined_prediction={"value": 40.0},
-                )
-            writer.write(plots.SerializeToString())
-
-
-def write_statistics(folder: Path) -> None:
-    """Of `minutes`, the deciles 0, 1, ..., 10; of `clicked`, a mean and nothing else."""
-    statistics = statistics_pb2.DatasetFeatureStatisticsList()
-    dataset = statistics.datasets.add()
-    minutes = dataset.features.add()
-    minutes.path.step.append("minutes")
-    minutes.num_stats.common_stats.num_non_missing = 40
-    minutes.num_stats.mean = 5.0
-    histogram = minutes.num_stats.histograms.add(type=statistics_pb2.Histogram.QUANTILES)
-    for decile in range(10):
-        histogram.buckets.add(low_value=decile, high_value=decile + 1)
-    clicked = dataset.features.add()
-    clicked.path.step.append("clicked")
-    clicked.num_stats.common_stats.num_non_missing = 100
-    clicked.num_stats.mean = 0.15
-    path = folder / "Split-eval" / "FeatureStats.pb"
-    path.parent.mkdir()
-    path.write_bytes(statistics.SerializeToString())
 
 
 @pytest.fixture
@@ -93,11 +50,7 @@ def inputs(tmp_path):
         spec.STATISTICS_KEY: artifact(standard_artifacts.ExampleStatistics, tmp_path / "statistics"),
         spec.PUSHED_MODEL_KEY: artifact(standard_artifacts.PushedModel, tmp_path / "pushed"),
     }
-    label_report.write(made[spec.LABEL_REPORT_KEY].uri, handmade.labels())
-    serving_report.write(made[spec.SERVING_REPORT_KEY].uri, handmade.serving())
-    (tmp_path / "student-run" / "history.json").write_text('{"hard_loss": [1, 0.5]}')
-    write_plots(tmp_path / "control")
-    write_statistics(tmp_path / "statistics")
+    folders.write(tmp_path)
     made[spec.PUSHED_MODEL_KEY].set_string_custom_property("sentence", "Pushed as version 7.")
     return {key: [each] for key, each in made.items()}
 
