@@ -27,6 +27,11 @@ def soft_label_columns(surface: Surface) -> dict[str, str]:
     return {name: soft_label(distillation.teacher_task) for name, distillation in surface.distillations().items()}
 
 
+def representation_columns(surface: Surface) -> dict[str, str]:
+    """Name of each layer that learns a layer of the teacher to the column of that."""
+    return {name: soft_label(representation.source) for name, representation in surface.representations.items()}
+
+
 def training_columns(surface: Surface, *, distil: bool) -> list[str]:
     """The columns beside the features that training reads, each once.
 
@@ -34,6 +39,7 @@ def training_columns(surface: Surface, *, distil: bool) -> list[str]:
     and hard losses, which student and control share.
     """
     columns = list(hard_label_columns(surface).values())
-    columns += sorted(set(soft_label_columns(surface).values())) if distil else []
+    soft = {*soft_label_columns(surface).values(), *representation_columns(surface).values()}
+    columns += sorted(soft) if distil else []
     columns += [GROUP_COLUMN] if surface.training.batch_by == "group" else []
     return columns + ([WEIGHT_COLUMN] if surface.weight_column is not None else [])

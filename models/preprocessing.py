@@ -8,9 +8,14 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models.columns import GROUP_COLUMN, WEIGHT_COLUMN, hard_label_columns, soft_label_columns
+from models.columns import (
+    GROUP_COLUMN,
+    WEIGHT_COLUMN,
+    hard_label_columns,
+    soft_label_columns,
+)
 from schema.errors import InputError
-from schema.surface import Feature, FeatureKind, Scalar, Surface
+from schema.surface import Feature, FeatureKind, Scalar, Surface, soft_label
 
 # One index for every value that training did not see.
 OOV_BUCKETS = 1
@@ -34,7 +39,8 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
       Per numeric feature float32 [batch, size], z-scored; per categorical feature an
       index int64 [batch]; `label/<task>` float32 [batch] in the label's own unit;
       `teacher/<task>` float32 [batch], z-scored over the training split.  Absent labels
-      of either kind are NaN.  If the surface has a group, `group/id` int64 [batch], equal
+      of either kind are NaN; so are representations of the teacher, `teacher/<name>`
+      float32 [batch, size], z-scored.  If the surface has a group, `group/id` int64 [batch], equal
       within a group; if it has a weight column, `weight/example` float32 [batch].
     """
     surface = Surface.model_validate_json(custom_config["surface"])
@@ -43,11 +49,22 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
         outputs[column] = _dense_label(inputs[surface.tasks[task].label])
     for column in set(soft_label_columns(surface).values()):
         outputs[column] = _dense_label(tft.scale_to_z_score(_as_float(inputs[column])))
+    for name, representation in surface.teacher.representations.items() if surface.teacher else ():
+        column = soft_label(name)
+        outputs[column] = _dense_vector(inputs[column], representation.size)
     if surface.group is not None:
         outputs[GROUP_COLUMN] = _group_id(inputs[surface.group])
     if surface.weight_column is not None:
         outputs[WEIGHT_COLUMN] = _example_weight(inputs[surface.weight_column])
     return outputs
+
+
+def _dense_vector(column: Any, size: int) -> tf.Tensor:
+    """A representation, z-scored a dimension; analyzers leave out the NaN of absent ones."""
+    column = _as_float(column)
+    if isinstance(column, tf.SparseTensor):
+        column = tft.sparse_tensor_to_dense_with_shape(column, [None, size], default_value=_ABSENT)
+    return tft.scale_to_z_score(tf.reshape(column, [-1, size]), elementwise=True)
 
 
 def _group_id(column: Any) -> tf.Tensor:

@@ -15,12 +15,13 @@ import keras
 from models.layers import LayerMaker
 from models.scales import LabelStatistics
 from models.trunks import build_trunk
-from schema.distillation import Head
+from schema.distillation import TRUNK, Head
 from schema.surface import Feature, FeatureKind, Surface, TaskKind
 
 SERVING_PREFIX = "serving_"
 DISTILLATION_PREFIX = "distillation_"
 STACKED_PREFIX = "stacked_"
+REPRESENTATION_PREFIX = DISTILLATION_PREFIX + "representation_"
 
 
 @dataclass(frozen=True)
@@ -29,15 +30,18 @@ class Ranker:
 
     Attributes:
       training: Transformed features to the raw output of every head, float [batch, 1]:
-        logits for binary tasks, z-scores for regression tasks and for soft labels of both.
+        logits for binary tasks, z-scores for regression tasks and for soft labels of both;
+        and float [batch, size] for representations of the teacher.
       serving: The serving heads alone, by task, float [batch]: probabilities for binary
         tasks, values in the label's unit for regression tasks.
       logits: Like `serving`, with logits in place of probabilities; what a teacher serves.
+      trunk: What all tasks share, float [batch, width].
     """
 
     training: keras.Model
     serving: keras.Model
     logits: keras.Model
+    trunk: keras.Model
 
 
 def build(
@@ -81,13 +85,23 @@ def build(
         logits[name] = _in_label_unit(name, task.kind, statistics, serving)
     for name in extra:
         heads[DISTILLATION_PREFIX + name] = maker.head(DISTILLATION_PREFIX + name)(towers[name])
+    for name, size in _representations(surface).items() if distil else ():
+        learner = trunk.shared if name == TRUNK else towers[name]
+        heads[REPRESENTATION_PREFIX + name] = maker.dense(REPRESENTATION_PREFIX + name, size, None)(learner)
 
     served = {name: _served(name, surface.tasks[name].kind, logit) for name, logit in logits.items()}
     return Ranker(
         training=keras.Model(inputs, heads, name="training"),
         serving=keras.Model(inputs, served, name="serving"),
         logits=keras.Model(inputs, logits, name="logits"),
+        trunk=keras.Model(inputs, trunk.shared, name="shared"),
     )
+
+
+def _representations(surface: Surface) -> dict[str, int]:
+    """The layers of the student that learn a layer of the teacher, and its width."""
+    offered = surface.teacher.representations if surface.teacher else {}
+    return {name: offered[each.source].size for name, each in surface.representations.items()}
 
 
 def _stacked(name: str, serving: keras.KerasTensor, soft: keras.KerasTensor) -> keras.KerasTensor:

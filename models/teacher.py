@@ -22,11 +22,13 @@ from models.export import SIGNATURE, export_teacher
 from models.ranker import Ranker, build
 from models.scales import LabelStatistics, label_statistics
 from models.terms import head_losses
+from schema.distillation import TRUNK
 from schema.errors import InputError
 from schema.loader import SurfaceFolder, load_surface
 from schema.surface import TRAIN_SPLIT, Feature, FeatureKind, Surface
 
 EXAMPLES_SIGNATURE = "examples"
+REPRESENTATIONS_SIGNATURE = "representations"
 
 _DTYPES = {schema_pb2.INT: "int64", schema_pb2.FLOAT: "float32"}
 
@@ -56,9 +58,10 @@ def train_teacher(
 ) -> TeacherSummary:
     """Trains the reference teacher on the source domain and exports it.
 
-    The SavedModel has two signatures: `serving_default` over one named tensor a feature,
-    and `examples` over serialized tf.Examples.  Both return, per task, float32 [batch]:
-    a logit for binary tasks, a value in the label's unit for regression tasks.
+    The SavedModel has three signatures: `serving_default` over one named tensor a feature,
+    `examples` over serialized tf.Examples, and `representations` as the first.  They return,
+    per task, float32 [batch]: a logit for binary tasks, a value in the label's unit for
+    regression tasks; the last one also `trunk`, float32 [batch, width], what tasks share.
 
     Args:
       folder: The source's surface folder.
@@ -172,19 +175,29 @@ def _export(
 ) -> None:
     dtypes = {column.name: _DTYPES[column.type] for column in loaded.schema.feature if column.type in _DTYPES}
     raw = {name: _raw_input(name, surface.features[name], dtypes[name]) for name in encoders}
-    logits = ranker.logits({name: encoder(raw[name]) for name, encoder in encoders.items()})
+    encoded = {name: encoder(raw[name]) for name, encoder in encoders.items()}
+    logits = ranker.logits(encoded)
     model = keras.Model(raw, logits, name="teacher")
+    wider = keras.Model(raw, {**logits, TRUNK: ranker.trunk(encoded)}, name="teacher_with_trunk")
     tensors = {name: tf.TensorSpec([None, *each.shape[1:]], each.dtype, name=name) for name, each in raw.items()}
     spec = {name: _parse_spec(surface.features[name], each) for name, each in raw.items()}
 
     def on_tensors(features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         return model(features)
 
+    def with_trunk(features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        return wider(features)
+
     def on_examples(examples: tf.Tensor) -> dict[str, tf.Tensor]:
         return model(tf.io.parse_example(examples, spec))
 
     strings = [tf.TensorSpec([None], tf.string, name=EXAMPLES_SIGNATURE)]
-    export_teacher(model, {SIGNATURE: (on_tensors, [tensors]), EXAMPLES_SIGNATURE: (on_examples, strings)}, out)
+    endpoints = {
+        SIGNATURE: (on_tensors, [tensors]),
+        EXAMPLES_SIGNATURE: (on_examples, strings),
+        REPRESENTATIONS_SIGNATURE: (with_trunk, [tensors]),
+    }
+    export_teacher(wider, endpoints, out)
 
 
 def _raw_input(name: str, feature: Feature, dtype: str) -> keras.KerasTensor:

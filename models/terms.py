@@ -11,8 +11,14 @@ from typing import Any
 import tensorflow as tf
 
 from models import losses
-from models.columns import GROUP_COLUMN, WEIGHT_COLUMN, hard_label_columns, soft_label_columns
-from models.ranker import DISTILLATION_PREFIX, SERVING_PREFIX
+from models.columns import (
+    GROUP_COLUMN,
+    WEIGHT_COLUMN,
+    hard_label_columns,
+    representation_columns,
+    soft_label_columns,
+)
+from models.ranker import DISTILLATION_PREFIX, REPRESENTATION_PREFIX, SERVING_PREFIX
 from models.scales import LabelStatistics
 from schema.distillation import Distillation, Head, Loss, Schedule
 from schema.surface import Surface, TaskKind
@@ -51,6 +57,7 @@ class HeadLoss:
       outputs: The same for the head's output.
       soft: Whether the labels come from the teacher.
       ranks: Whether it compares rows of a group.
+      vector: Whether labels and output are float [batch, size], and absent if any part is.
       regression: Whether it is a squared error, for uncertainty weights.
       constant: A hard loss's value when the best constant is predicted.
       schedule: How the weight is reached.
@@ -65,6 +72,7 @@ class HeadLoss:
     outputs: Affine | None = None
     soft: bool = False
     ranks: bool = False
+    vector: bool = False
     regression: bool = False
     constant: float = 1.0
     schedule: Schedule | None = None
@@ -74,7 +82,11 @@ class HeadLoss:
         labels, present = losses.split_absent(columns[self.column])
         if self.labels is not None:
             labels = self.labels(labels)
-        output = tf.reshape(outputs[self.head], [-1])
+        output = outputs[self.head]
+        if self.vector:
+            present = tf.reduce_all(present, axis=-1)
+        else:
+            output = tf.reshape(output, [-1])
         if self.outputs is not None:
             output = self.outputs(output)
         weights = columns.get(WEIGHT_COLUMN)
@@ -100,8 +112,9 @@ def head_losses(surface: Surface, statistics: Mapping[str, LabelStatistics], *, 
       distil: Whether the distillation losses are among them.
     """
     found = [_hard(surface, name, statistics[name]) for name in surface.tasks]
-    for name, distillation in surface.distillations().items() if distil else ():
-        found.append(_soft(surface, name, distillation, statistics))
+    if distil:
+        found += [_soft(surface, name, each, statistics) for name, each in surface.distillations().items()]
+        found += [_representation(surface, name) for name in surface.representations]
     return found
 
 
@@ -148,6 +161,21 @@ def _soft(
         ranks=distillation.loss.ranks,
         regression=distillation.loss is Loss.MSE,
         schedule=distillation.schedule,
+    )
+
+
+def _representation(surface: Surface, name: str) -> HeadLoss:
+    representation = surface.representations[name]
+    return HeadLoss(
+        name=REPRESENTATION_PREFIX + name,
+        head=REPRESENTATION_PREFIX + name,
+        column=representation_columns(surface)[name],
+        weight=representation.weight,
+        loss=losses.squared_distance,
+        soft=True,
+        vector=True,
+        regression=True,
+        schedule=representation.schedule,
     )
 
 

@@ -9,6 +9,7 @@ from pydantic import Field, PositiveInt, model_validator
 
 from schema.base import Name, Strict, Weight
 
+# What a representation is learned by if not by a task's tower.
 TRUNK = "trunk"
 
 
@@ -81,6 +82,20 @@ class Distillation(Strict):
         if self.loss is Loss.MSE and self.temperature != 1.0:
             raise ValueError("temperature has no meaning with loss mse; remove it, or choose another loss")
         return self
+
+
+class Representation(Strict):
+    """A layer of the teacher that a layer of the student learns to predict, linearly.
+
+    Attributes:
+      source: The teacher's representation.
+      weight: Weight of its loss beside the hard losses.
+      schedule: How the weight is reached; None for a constant one.
+    """
+
+    source: Name = Field(alias="from")
+    weight: Weight = 1.0
+    schedule: Schedule | None = None
 
 
 class NonServingHead(Distillation):

@@ -200,11 +200,27 @@ def _check_against_schema(surface: Surface, schema: schema_pb2.Schema, folder: P
         _expect_number(path, f"teacher.tasks.{teacher_task}", columns[column])
         _expect_outside(folder, columns[column], SERVING, "a soft label does not exist when serving")
         _expect_outside(folder, columns[column], RAW, "a soft label does not exist before labelling")
+    _check_representations(surface, columns, folder)
     for name, part in surface.slices.items():
         for column in part.features:
             expect_known(path, f"slices.{name}.features", known, column, columns)
     _check_columns_of_training(surface, columns, path, known)
     check_adaptation(surface, columns, path)
+
+
+def _check_representations(surface: Surface, columns: dict[str, schema_pb2.Feature], folder: Path) -> None:
+    for name, representation in surface.teacher.representations.items() if surface.teacher else ():
+        where, column = f"teacher.representations.{name}", soft_label(name)
+        expect_known(folder / SURFACE_FILE, where, f"a feature of {folder / SCHEMA_FILE}", column, columns)
+        found = columns[column]
+        values = math.prod(dimension.size for dimension in found.shape.dim)
+        if found.type != schema_pb2.FLOAT or not found.HasField("shape") or values != representation.size:
+            raise InputError(
+                f"{folder / SCHEMA_FILE}: feature {column!r}: expected FLOAT with "
+                f"`shape {{ dim {{ size: {representation.size} }} }}`, as {where}.size says"
+            )
+        _expect_outside(folder, found, SERVING, "a representation of the teacher does not exist when serving")
+        _expect_outside(folder, found, RAW, "a representation of the teacher does not exist before labelling")
 
 
 def _check_columns_of_training(

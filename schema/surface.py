@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from schema.base import Name, Scalar, Strict, TaskKind, Weight
-from schema.distillation import Distillation, NonServingHead
+from schema.distillation import Distillation, NonServingHead, Representation
 from schema.teacher import Teacher
 from schema.training import Model, Training
 
@@ -185,6 +185,8 @@ class Surface(Strict):
       teacher: How to call the teacher; None for a surface that is not distilled (the
         source domain, on which the reference teacher is trained).
       non_serving_heads: Heads that learn soft labels and are never exported.
+      representations: Layers of the teacher that the student learns, by the layer of the
+        student that learns it: `trunk`, or a task for the output of its tower.
       slices: Parts of the evaluation data that are reported and may be gated.
       model: The shape of student and control.
       training: How student and control are trained.
@@ -202,6 +204,7 @@ class Surface(Strict):
     tasks: dict[Name, Task] = Field(min_length=1)
     teacher: Teacher | None = None
     non_serving_heads: dict[Name, NonServingHead] = Field(default_factory=dict)
+    representations: dict[Name, Representation] = Field(default_factory=dict)
     slices: dict[Name, Slice] = Field(default_factory=dict)
     group: str | None = None
     weight_column: str | None = None
@@ -217,7 +220,7 @@ class Surface(Strict):
     def undistilled(self) -> Surface:
         """The surface without anything that only distillation reads: what a control is."""
         tasks = {name: task.model_copy(update={"distil": None}) for name, task in self.tasks.items()}
-        return self.model_copy(update={"tasks": tasks, "non_serving_heads": {}})
+        return self.model_copy(update={"tasks": tasks, "non_serving_heads": {}, "representations": {}})
 
 
 def soft_label(teacher_task: str) -> str:

@@ -37,6 +37,18 @@ class TeacherTask(Strict):
     output: str | None = None
 
 
+class TeacherRepresentation(Strict):
+    """A layer of the teacher that its signature offers as an output: a vector an example.
+
+    Attributes:
+      size: Its width.
+      output: Key in the signature's outputs; by default the representation's name.
+    """
+
+    size: PositiveInt
+    output: str | None = None
+
+
 class Teacher(Strict):
     """How the teacher is called, and how target features become its features.
 
@@ -45,9 +57,11 @@ class Teacher(Strict):
       takes: `tensors` (one named tensor per feature) or `examples` (serialized).
       tasks: The teacher's tasks, by name.
       features: All of the teacher's inputs, by name (the feature adaptation).
+      representations: Layers that the signature offers, by name; labelled as tasks are.
     """
 
     signature: str = "serving_default"
     takes: Literal["tensors", "examples"] = "tensors"
     tasks: dict[Name, TeacherTask] = Field(min_length=1)
     features: dict[str, TeacherFeature] = Field(min_length=1)
+    representations: dict[Name, TeacherRepresentation] = Field(default_factory=dict)

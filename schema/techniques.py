@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from schema.base import TaskKind
-from schema.distillation import Distillation, Head, Loss
+from schema.checks import expect_known
+from schema.distillation import TRUNK, Distillation, Head, Loss
 from schema.errors import InputError
 from schema.surface import Surface
 
@@ -32,11 +33,25 @@ def check_techniques(surface: Surface, path: Path) -> None:
                 f"{path}: {where}.loss: {distillation.loss} compares the rows of a group, and batches of single rows "
                 "hold few groups whole; expected `batch_by: group` under training"
             )
+    _check_representations(surface, path)
     if surface.training.batch_by == "group" and surface.group is None:
         raise InputError(
             f"{path}: training.batch_by: expected `group:` at the top level of the file (the column of the request "
             "or the user), found none"
         )
+
+
+def _check_representations(surface: Surface, path: Path) -> None:
+    offered = surface.teacher.representations if surface.teacher else {}
+    for name, representation in surface.representations.items():
+        where = f"representations.{name}"
+        expect_known(path, where, f"`{TRUNK}` or a task", name, [TRUNK, *surface.tasks])
+        expect_known(path, f"{where}.from", "a name of teacher.representations", representation.source, offered)
+    twice = sorted(set(offered) & set(surface.teacher.tasks)) if surface.teacher else []
+    if twice:
+        raise InputError(f"{path}: teacher.representations.{twice[0]}: a task of the teacher has the same name")
+    if TRUNK in surface.tasks and surface.representations:
+        raise InputError(f"{path}: tasks.{TRUNK}: representations call the shared layers so; rename the task")
 
 
 def _check_loss(where: str, distillation: Distillation, teacher_kind: TaskKind) -> None:

@@ -42,12 +42,14 @@ class Scores:
 
     Attributes:
       logits: float32 [batch, teacher tasks].
+      vectors: The teacher's representations beside each other, float32 [batch, sum of sizes].
       labels: float32 [batch, hard labels], NaN where absent.
       unfit: Boolean [batch]: rows whose logits mean nothing.
       filled: Rows without fault in which each feature was filled, int [features].
     """
 
     logits: NDArray[np.float32]
+    vectors: NDArray[np.float32]
     labels: NDArray[np.float32]
     unfit: NDArray[np.bool_]
     filled: NDArray[np.int64]
@@ -74,15 +76,15 @@ class TeacherProgram:
           InputError: The teacher did not give one number per example.
         """
         try:
-            logits, labels, unfit, filled = self._fast(raw)
+            logits, vectors, labels, unfit, filled = self._fast(raw)
         except BAD_RECORD_ERRORS:
-            logits, labels, unfit, filled = self._tolerant(raw)
+            logits, vectors, labels, unfit, filled = self._tolerant(raw)
         if logits.shape[0] != raw.shape[0]:
             raise InputError(
                 f"{self.plan.signature.model_dir}: signature {self.plan.signature.name!r}: expected one number per "
                 f"example, found {logits.shape[0]} for {raw.shape[0]} examples"
             )
-        return Scores(logits.numpy(), labels.numpy(), unfit.numpy(), filled.numpy())
+        return Scores(logits.numpy(), vectors.numpy(), labels.numpy(), unfit.numpy(), filled.numpy())
 
     def learn_kinds(self, records: list[bytes], path: str) -> bool:
         """Takes note of columns that `records` are the first to hold.
@@ -121,7 +123,7 @@ class TeacherProgram:
                 name: tensor if specs[name].rank == 2 else tf.squeeze(tensor, axis=1)
                 for name, tensor in adapted.inputs.items()
             }
-            return (self._logits(self._signature(**inputs)), *_bookkeeping(adapted))
+            return (*self._outputs(self._signature(**inputs)), *_bookkeeping(adapted))
 
         return call
 
@@ -143,23 +145,23 @@ class TeacherProgram:
             return (adapted.inputs, *_bookkeeping(adapted))
 
         @tf.function(input_signature=[_RAW], autograph=False)
-        def infer(serialized: tf.Tensor) -> tf.Tensor:
-            return self._logits(self._signature(**{argument: serialized}))
+        def infer(serialized: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            return self._outputs(self._signature(**{argument: serialized}))
 
         def call(raw: tf.Tensor) -> tuple[tf.Tensor, ...]:
             inputs, *rest = prepare(raw)
             serialized = tf.constant(encode({name: tensor.numpy() for name, tensor in inputs.items()}))
-            return (infer(serialized), *rest)
+            return (*infer(serialized), *rest)
 
         return call
 
-    def _logits(self, outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """The outputs of all tasks, float32 [batch, tasks], in the surface's order."""
-        columns = []
-        for task in teacher_of(self.plan.surface).tasks:
-            output = outputs[self.plan.signature.outputs[task]]
-            columns.append(tf.cast(tf.reshape(output, [-1]), tf.float32))
-        return tf.stack(columns, axis=1)
+    def _outputs(self, outputs: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        """Tasks, float32 [batch, tasks], and representations, [batch, sum of sizes], in the surface's order."""
+        teacher, keys = teacher_of(self.plan.surface), self.plan.signature.outputs
+        columns = [tf.cast(tf.reshape(outputs[keys[task]], [-1]), tf.float32) for task in teacher.tasks]
+        logits = tf.stack(columns, axis=1)
+        vectors = [tf.cast(outputs[keys[name]], tf.float32) for name in teacher.representations]
+        return logits, tf.concat([logits[:, :0], *vectors], axis=1)
 
 
 def _load(model_dir: str) -> Any:

@@ -53,8 +53,11 @@ class LabelledBatch:
 
 
 def soft_label_layout(plan: LabelPlan) -> NumberLayout:
-    """The tf.Example that is appended to each record: one float for each of the teacher's tasks."""
-    return NumberLayout([NumberField(soft_label(task), "float") for task in teacher_of(plan.surface).tasks])
+    """The tf.Example that is appended to each record: one float a task of the teacher, and its representations."""
+    teacher = teacher_of(plan.surface)
+    fields = [NumberField(soft_label(task), "float") for task in teacher.tasks]
+    fields += [NumberField(soft_label(name), "float", each.size) for name, each in teacher.representations.items()]
+    return NumberLayout(fields)
 
 
 def label_batches(path: str, program: TeacherProgram) -> Iterator[LabelledBatch]:
@@ -90,6 +93,10 @@ class _Scorer:
         self._program = program
         self._path = path
         self._layout = soft_label_layout(program.plan)
+        teacher = teacher_of(program.plan.surface)
+        sizes = [1] * len(teacher.tasks) + [each.size for each in teacher.representations.values()]
+        self._names = [*teacher.tasks, *teacher.representations]
+        self._ends = np.cumsum(sizes)[:-1]
 
     def label(self, records: list[bytes], position: int) -> LabelledBatch:
         """Labels `records`, the first of which is at `position` of the file."""
@@ -109,39 +116,41 @@ class _Scorer:
         return _joined(self.label(records[:middle], position), self.label(records[middle:], position + middle))
 
     def _encode(self, records: list[bytes], position: int, scores: Scores) -> LabelledBatch:
-        if not scores.unfit.any() and np.isfinite(scores.logits).all():
-            return self._append(records, scores)
+        outputs = np.concatenate([scores.logits, scores.vectors], axis=1)
+        if not scores.unfit.any() and np.isfinite(outputs).all():
+            return self._append(records, scores, outputs)
         rejected: list[tuple[int, Fault, bytes]] = []
         for row in np.flatnonzero(scores.unfit):
             fault = self._find_fault(records[row], Reason.UNCASTABLE, "a value is out of the range of the teacher's")
             rejected.append((position + int(row), fault, records[row]))
         fit = ~scores.unfit
-        finite = np.asarray(np.isfinite(scores.logits).all(axis=1))
+        finite = np.asarray(np.isfinite(outputs).all(axis=1))
         for row in np.flatnonzero(fit & ~finite):
-            rejected.append((position + int(row), self._non_finite(scores.logits[row]), records[row]))
+            rejected.append((position + int(row), self._non_finite(outputs[row]), records[row]))
         good = fit & finite
-        labelled = self._with_soft_labels([records[row] for row in np.flatnonzero(good)], scores.logits[good])
+        labelled = self._with_soft_labels([records[row] for row in np.flatnonzero(good)], outputs[good])
         rejected.sort(key=lambda entry: entry[0])
         return LabelledBatch(labelled, scores.logits[fit], scores.labels[fit], finite[fit], scores.filled, rejected)
 
-    def _append(self, records: list[bytes], scores: Scores) -> LabelledBatch:
+    def _append(self, records: list[bytes], scores: Scores, outputs: NDArray[np.float32]) -> LabelledBatch:
         """A batch without any fault, which nearly all are."""
-        labelled = self._with_soft_labels(records, scores.logits)
+        labelled = self._with_soft_labels(records, outputs)
         return LabelledBatch(labelled, scores.logits, scores.labels, np.ones(len(records), bool), scores.filled)
 
-    def _with_soft_labels(self, records: list[bytes], logits: NDArray[np.float32]) -> list[bytes]:
-        suffixes = self._layout.encode([logits[:, task : task + 1] for task in range(logits.shape[1])])
+    def _with_soft_labels(self, records: list[bytes], outputs: NDArray[np.float32]) -> list[bytes]:
+        suffixes = self._layout.encode(np.split(outputs, self._ends, axis=1))
         return list(map(operator.add, records, suffixes))
 
     def _find_fault(self, record: bytes, otherwise: Reason, detail: str) -> Fault:
         plan = self._program.plan
         return find_fault(record, plan.surface, plan.all_kinds()) or Fault(otherwise, "", detail)
 
-    def _non_finite(self, logits: NDArray[np.float32]) -> Fault:
-        tasks = list(teacher_of(self._program.plan.surface).tasks)
-        at_fault = [task for task, logit in zip(tasks, logits, strict=True) if not np.isfinite(logit)]
-        found = ", ".join(f"{task} = {logits[tasks.index(task)]}" for task in at_fault)
-        return Fault(Reason.NON_FINITE, at_fault[0], f"the teacher's output is not finite: {found}")
+    def _non_finite(self, outputs: NDArray[np.float32]) -> Fault:
+        parts = dict(zip(self._names, np.split(outputs, self._ends), strict=True))
+        wrong = {name: values[~np.isfinite(values)] for name, values in parts.items()}
+        found = ", ".join(f"{name} = {values[0]}" for name, values in wrong.items() if len(values))
+        first = next(name for name, values in wrong.items() if len(values))
+        return Fault(Reason.NON_FINITE, first, f"the teacher's output is not finite: {found}")
 
     def _nothing_labelled(self, rejected: list[tuple[int, Fault, bytes]]) -> LabelledBatch:
         plan = self._program.plan

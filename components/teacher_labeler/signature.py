@@ -50,7 +50,7 @@ class TeacherSignature:
       name: Name of the signature.
       inputs: With `takes: tensors`, one for each feature, by name; with `takes: examples`
         the single string input.
-      outputs: Key of the signature's output, by teacher task.
+      outputs: Key of the signature's output, by teacher task and by representation.
     """
 
     model_dir: str
@@ -134,7 +134,22 @@ def _check_outputs(where: str, outputs: Mapping[str, meta_graph_pb2.TensorInfo],
             )
         _check_output(f"{where}: teacher.tasks.{task}: output {key!r}", outputs[key])
         keys[task] = key
+    for name, representation in teacher.representations.items():
+        key = representation.output or name
+        if key not in outputs:
+            raise InputError(
+                f"{where}: teacher.representations.{name}: expected an output {key!r}, found {_listed(outputs)}"
+                f"{nearest(key, outputs)} Give `output:` (the signature's name for it), or another `signature:`."
+            )
+        _check_vector(f"{where}: teacher.representations.{name}: output {key!r}", outputs[key], representation.size)
+        keys[name] = key
     return keys
+
+
+def _check_vector(where: str, info: meta_graph_pb2.TensorInfo, size: int) -> None:
+    dtype, shape = tf.as_dtype(info.dtype), tf.TensorShape(info.tensor_shape)
+    if dtype not in _OUTPUT_DTYPES or not shape.is_compatible_with([None, size]):
+        raise InputError(f"{where}: expected real numbers of shape [batch, {size}], found {dtype.name} {shape}")
 
 
 def _check_output(where: str, info: meta_graph_pb2.TensorInfo) -> None:

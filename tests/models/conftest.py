@@ -35,6 +35,7 @@ SURFACE = Surface.model_validate(
         "teacher": {
             "tasks": {"click": {"kind": "binary"}, "stay": {"kind": "binary"}},
             "features": {"user": {"dtype": "int"}},
+            "representations": {"layer": {"size": 3}},
         },
         "non_serving_heads": {"stay": {"from": "stay"}},
         "group": "user",
@@ -52,6 +53,7 @@ RAW_SPEC = {
     "clicked": tf.io.FixedLenFeature([], tf.int64),
     "minutes": tf.io.VarLenFeature(tf.float32),
     "importance": tf.io.VarLenFeature(tf.float32),
+    "teacher/layer": tf.io.VarLenFeature(tf.float32),
     "teacher/click": tf.io.VarLenFeature(tf.float32),
     "teacher/stay": tf.io.VarLenFeature(tf.float32),
 }
@@ -84,6 +86,7 @@ def raw_rows() -> list[dict]:
                 "importance": [float(index % 3)] if index % 2 else [],
                 "teacher/click": [10.0 + 2 * match] if index % 10 else [],
                 "teacher/stay": [-match],
+                "teacher/layer": [match, -match, 2.0] if index % 10 else [],
             }
         )
     return rows

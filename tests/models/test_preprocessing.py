@@ -60,6 +60,14 @@ def test_soft_labels_are_z_scored_over_the_present_ones(columns, raw):
     assert np.isnan(columns["teacher/click"][~present]).all()
 
 
+def test_representations_are_z_scored_a_dimension(columns, raw):
+    present = np.array([bool(row["teacher/layer"]) for row in raw])
+    values = np.array([row["teacher/layer"] for row in raw if row["teacher/layer"]])
+    expected = (values - values.mean(axis=0)) / np.where(values.std(axis=0) > 0, values.std(axis=0), 1)
+    np.testing.assert_allclose(columns["teacher/layer"][present], expected, atol=1e-4)
+    assert np.isnan(columns["teacher/layer"][~present]).all()
+
+
 def test_rows_of_one_group_have_one_number_of_their_own(columns, raw):
     users = np.array([row["user"] for row in raw])
     numbers = [set(columns["group/id"][users == user]) for user in range(7)]

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from models.export import SIGNATURE
-from models.teacher import EXAMPLES_SIGNATURE, train_teacher
+from models.teacher import EXAMPLES_SIGNATURE, REPRESENTATIONS_SIGNATURE, train_teacher
 from schema.errors import InputError
 
 SURFACE = """
@@ -102,6 +102,17 @@ def test_the_signature_takes_the_types_of_the_schema(teacher):
         "match": (tf.float32, [None]),
         "extra": (tf.float32, [None, 2]),
     }
+
+
+def test_a_signature_of_its_own_offers_the_trunk(teacher):
+    signatures = tf.saved_model.load(str(teacher.path)).signatures
+    batch = {"user": tf.constant([100, 7]), "match": tf.constant([0.5, -1.0]), "extra": tf.zeros([2, 2])}
+    batch = {name: tf.cast(value, tf.int64) if name == "user" else value for name, value in batch.items()}
+    plain, wider = signatures[SIGNATURE](**batch), signatures[REPRESENTATIONS_SIGNATURE](**batch)
+    assert set(wider) == {*plain, "trunk"}
+    assert wider["trunk"].shape == (2, 8)
+    assert np.all(wider["trunk"].numpy() >= 0)  # after the activation
+    np.testing.assert_allclose(wider["click"], plain["click"], rtol=1e-5)
 
 
 def test_an_existing_teacher_is_not_overwritten(teacher, source):

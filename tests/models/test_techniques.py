@@ -40,7 +40,11 @@ TECHNIQUES: dict[str, dict[str, Any]] = {
         "training": {"batch_by": "group", "loss_weights": "uncertainty"},
         "weight_column": "importance",
     },
-    "mmoe": {"click": CLICK, "model": {"trunk_kind": "mmoe", "experts": 2}},
+    "mmoe, represented": {
+        "click": CLICK,
+        "representations": {"trunk": {"from": "layer", "weight": 0.5}, "minutes": {"from": "layer"}},
+        "model": {"trunk_kind": "mmoe", "experts": 2},
+    },
     "ple, stacked": {
         "click": {**CLICK, "head": "stacked"},
         "model": {"trunk_kind": "ple", "trunk": [8, 6], "experts": 2},
@@ -64,6 +68,7 @@ def surface_of(technique: dict[str, Any]) -> Surface:
     content["non_serving_heads"]["stay"] |= technique.get("stay", {})
     content["training"] |= {"learning_rate": 0.02, "epochs": 8, **technique.get("training", {})}
     content["model"] |= technique.get("model", {})
+    content["representations"] = technique.get("representations", {})
     content["weight_column"] = technique.get("weight_column")
     return Surface.model_validate(content)
 
@@ -103,7 +108,8 @@ def trained(request, transformed, tmp_path_factory):
 
 def test_every_loss_falls(trained):
     hard = ["serving_minutes"] if is_shared(trained) else ["serving_minutes", "serving_click"]
-    for name in (*hard, "distillation_click", "distillation_stay"):
+    represented = [f"distillation_representation_{name}" for name in trained.surface.representations]
+    for name in (*hard, "distillation_click", "distillation_stay", *represented):
         assert np.all(np.isfinite(trained.history[name]))
         assert trained.history[name][-1] < trained.history[name][0]
 

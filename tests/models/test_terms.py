@@ -81,6 +81,15 @@ def test_a_shared_regression_takes_the_teachers_values_in_the_labels_unit():
     assert found.numpy() == pytest.approx(0.25)
 
 
+def test_a_representation_is_absent_where_any_part_of_it_is():
+    content = SURFACE.model_dump(mode="json", by_alias=True)
+    content["representations"] = {"trunk": {"from": "layer"}}
+    term = head_losses(Surface.model_validate(content), STATISTICS, distil=True)[-1]
+    columns = {"teacher/layer": tf.constant([[1.0, 2.0], [math.nan, 0.0], [0.0, 0.0]])}
+    outputs = {term.head: tf.constant([[0.0, 0.0], [5.0, 5.0], [1.0, -1.0]])}
+    assert term(columns, outputs).numpy() == pytest.approx(((1 + 4) / 2 + (1 + 1) / 2) / 2)
+
+
 def test_example_weights_enter_hard_and_soft_losses_once():
     weighted = {**LABELS, "weight/example": tf.constant([3.0, 5.0, 1.0])}
     assert term()(weighted, OUTPUTS).numpy() == pytest.approx((3 * 0.5**2 + 1.25**2) / 4)

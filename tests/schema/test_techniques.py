@@ -59,6 +59,19 @@ def test_what_fits_loads(load):
         ({}, {}, {"training": {"batch_by": "group"}}, r"training.batch_by: expected `group:` at the top level"),
         ({}, {}, GROUPED | {"group": "hour_sin"}, r"group: expected INT or BYTES to batch by, the schema has FLOAT"),
         ({}, {}, {"weight_column": "positon"}, r"weight_column: expected a feature of .* did you mean 'position'\?"),
+        ({}, {}, {"representations": {"trnk": {"from": "layer"}}}, r"representations.trnk: expected `trunk` or a task"),
+        (
+            {},
+            {},
+            {"representations": {"trunk": {"from": "layer"}}},
+            r"representations.trunk.from: expected a name of teacher.representations, found 'layer'",
+        ),
+        (
+            {},
+            {},
+            {"teacher": CONTENT["teacher"] | {"representations": {"layer": {"size": 4}}}},
+            r"teacher.representations.layer: expected a feature of .*, found 'teacher/layer'",
+        ),
         ({}, {}, {"model": {"trunk_kind": "moe"}}, r"model.trunk_kind: input should be .*'mmoe'.* found 'moe'"),
         (
             {},
