@@ -10,6 +10,8 @@ from schema.checks import expect_known, nearest
 from schema.errors import InputError
 from schema.surface import Surface
 
+_REMOTE = "://"
+
 
 def check_adaptation(surface: Surface, columns: dict[str, schema_pb2.Feature], path: Path) -> None:
     """Checks that every input of the teacher has a source or a default, of its size.
@@ -26,12 +28,38 @@ def check_adaptation(surface: Surface, columns: dict[str, schema_pb2.Feature], p
         where = f"teacher.features.{name}"
         if feature.source is not None:
             expect_known(path, f"{where}.from", "a feature of the target", feature.source, columns)
-        elif name not in columns and feature.default is None:
+        elif name not in columns and feature.default is None and feature.reads:
             raise InputError(
                 f"{path}: {where}: the target has no such feature; give `from:` (the target's name for it) or "
                 f"`default:` (what fills it){nearest(name, columns)}"
             )
-        if isinstance(feature.default, tuple) and len(feature.default) != feature.size:
-            raise InputError(
-                f"{path}: {where}.default: expected {feature.size} values (size), found {len(feature.default)}"
-            )
+        for key, values in (("default", feature.default), ("constant", feature.constant)):
+            if isinstance(values, tuple) and len(values) != feature.size:
+                raise InputError(f"{path}: {where}.{key}: expected {feature.size} values (size), found {len(values)}")
+
+
+def resolve_vocabularies(surface: Surface, folder: Path) -> Surface:
+    """`surface` with absolute paths of vocabularies, which are given relative to its folder.
+
+    Raises:
+      InputError: There is no such file.
+    """
+    if surface.teacher is None:
+        return surface
+    features = {
+        name: feature.model_copy(update={"vocabulary": _resolve(feature.vocabulary, name, folder)})
+        for name, feature in surface.teacher.features.items()
+    }
+    return surface.model_copy(update={"teacher": surface.teacher.model_copy(update={"features": features})})
+
+
+def _resolve(vocabulary: str | None, name: str, folder: Path) -> str | None:
+    if vocabulary is None or _REMOTE in vocabulary:  # the labeller reads any file system that TFX reads
+        return vocabulary
+    path = (folder / vocabulary).resolve()
+    if not path.is_file():
+        raise InputError(
+            f"{folder / 'surface.yaml'}: teacher.features.{name}.vocabulary: expected a file relative to the surface "
+            f"folder, found none at {path}"
+        )
+    return str(path)

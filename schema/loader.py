@@ -18,7 +18,7 @@ from google.protobuf import text_format
 from pydantic import BaseModel, ValidationError
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from schema.adaptation import check_adaptation
+from schema.adaptation import check_adaptation, resolve_vocabularies
 from schema.checks import expect_known, nearest
 from schema.errors import InputError
 from schema.overrides import override
@@ -73,7 +73,7 @@ def load_surface(folder: str | Path, overrides: Sequence[str] = ()) -> SurfaceFo
     _check_references(surface, path / SURFACE_FILE)
     check_techniques(surface, path / SURFACE_FILE)
     _check_against_schema(surface, schema, path)
-    return SurfaceFolder(path, surface, schema)
+    return SurfaceFolder(path, resolve_vocabularies(surface, path), schema)
 
 
 def read_schema(path: Path) -> schema_pb2.Schema:

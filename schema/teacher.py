@@ -4,25 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
-from schema.base import Name, Scalar, Strict, TaskKind
-
-
-class TeacherFeature(Strict):
-    """One input of the teacher, and where its values come from.
-
-    Attributes:
-      dtype: The type the teacher's signature takes.
-      source: The target's feature that it reads; by default the one of the same name.
-      size: Values per example.
-      default: What fills it where the target has no value.  None makes it required.
-    """
-
-    dtype: Literal["float", "int", "string"]
-    source: str | None = Field(default=None, alias="from")
-    size: PositiveInt = 1
-    default: Scalar | tuple[Scalar, ...] | None = None
+from schema.base import Name, Strict, TaskKind
+from schema.teacher_feature import Rate, TeacherFeature
 
 
 class TeacherTask(Strict):
@@ -58,6 +43,7 @@ class Teacher(Strict):
       tasks: The teacher's tasks, by name.
       features: All of the teacher's inputs, by name (the feature adaptation).
       representations: Layers that the signature offers, by name; labelled as tasks are.
+      max_fill_rate: Most that the mean over features of their fill rates may be in a split.
     """
 
     signature: str = "serving_default"
@@ -65,3 +51,12 @@ class Teacher(Strict):
     tasks: dict[Name, TeacherTask] = Field(min_length=1)
     features: dict[str, TeacherFeature] = Field(min_length=1)
     representations: dict[Name, TeacherRepresentation] = Field(default_factory=dict)
+    max_fill_rate: Rate | None = None
+
+    @model_validator(mode="after")
+    def _tensors_have_values(self) -> Teacher:
+        for name, feature in self.features.items():
+            key = "ragged" if feature.ragged else "drop"
+            if self.takes == "tensors" and (feature.ragged or feature.drop):
+                raise ValueError(f"features.{name}.{key}: only with `takes: examples`; a tensor needs a value")
+        return self

@@ -16,7 +16,8 @@ from google.protobuf.message import DecodeError
 from components.teacher_labeler.signature import nearest
 from schema.errors import InputError
 from schema.surface import Surface, TaskKind
-from schema.teacher import Teacher, TeacherFeature
+from schema.teacher import Teacher
+from schema.teacher_feature import TeacherFeature
 
 FLOAT, INT, STRING = "float", "int", "string"
 _KIND_OF_LIST = {"float_list": FLOAT, "int64_list": INT, "bytes_list": STRING}
@@ -88,6 +89,11 @@ def column_of(name: str, feature: TeacherFeature) -> str:
     return feature.source or name
 
 
+def readers(surface: Surface) -> dict[str, TeacherFeature]:
+    """The teacher's inputs that read a column of the target."""
+    return {name: feature for name, feature in teacher_of(surface).features.items() if feature.reads}
+
+
 def hard_labels(surface: Surface) -> tuple[HardLabel, ...]:
     """The tasks with a counterpart at the teacher, in the surface's order."""
     return tuple(
@@ -103,9 +109,8 @@ def needed_columns(surface: Surface) -> dict[str, str]:
     Returns:
       Column name to kind: `float`, `int` or `string`.
     """
-    features = teacher_of(surface).features
     columns = {label.column: FLOAT for label in hard_labels(surface)}
-    columns.update({column_of(name, feature): feature.dtype for name, feature in features.items()})
+    columns.update({column_of(name, feature): feature.dtype for name, feature in readers(surface).items()})
     return columns
 
 
@@ -134,10 +139,12 @@ def check_kinds(surface: Surface, kinds: Mapping[str, str], where: str) -> None:
     Raises:
       InputError: A cast that does not exist is needed.
     """
-    for name, feature in teacher_of(surface).features.items():
+    for name, feature in readers(surface).items():
         column = column_of(name, feature)
         found = kinds.get(column, feature.dtype)
-        if feature.dtype not in _CASTS[found]:
+        if feature.vocabulary is not None:
+            _check_key(f"{where}: feature {column!r}: teacher.features.{name}.vocabulary", found)
+        elif feature.dtype not in _CASTS[found]:
             raise InputError(
                 f"{where}: feature {column!r}: teacher.features.{name} takes {feature.dtype}, the examples hold "
                 f"{found}, and there is no cast from {found} to {feature.dtype}"
@@ -145,6 +152,11 @@ def check_kinds(surface: Surface, kinds: Mapping[str, str], where: str) -> None:
     for label in hard_labels(surface):
         if kinds.get(label.column, FLOAT) == STRING:
             raise InputError(f"{where}: label {label.column!r} of task {label.task!r}: expected numbers, found strings")
+
+
+def _check_key(where: str, found: str) -> None:
+    if found == FLOAT:
+        raise InputError(f"{where}: expected a column of ints or strings to look up, the examples hold floats")
 
 
 def find_fault(record: bytes, surface: Surface, kinds: Mapping[str, str]) -> Fault | None:
@@ -166,7 +178,7 @@ def find_fault(record: bytes, surface: Surface, kinds: Mapping[str, str]) -> Fau
 
 
 def _find_value_fault(example: tf.train.Example, surface: Surface) -> Fault | None:
-    for name, feature in teacher_of(surface).features.items():
+    for name, feature in readers(surface).items():
         fault = _find_feature_fault(example, name, feature)
         if fault:
             return fault
@@ -183,14 +195,16 @@ def _find_value_fault(example: tf.train.Example, surface: Surface) -> Fault | No
 def _find_feature_fault(example: tf.train.Example, name: str, feature: TeacherFeature) -> Fault | None:
     column = column_of(name, feature)
     values = _values(example, column)
+    if feature.variable and not values:
+        return None
     if not values and feature.default is None:
         columns = example.features.feature.keys()
         detail = f"feature {column!r} is required and absent{nearest(column, columns)}"
         return Fault(Reason.MISSING_FEATURE, column, detail)
-    if values and len(values) != feature.size:
+    if values and len(values) != feature.size and not feature.variable:
         detail = f"feature {column!r}: {len(values)} values, expected {feature.size}"
         return Fault(Reason.WRONG_SIZE, column, detail)
-    if not all(_castable(value, feature.dtype) for value in values):
+    if feature.vocabulary is None and not all(_castable(value, feature.dtype) for value in values):
         return Fault(Reason.UNCASTABLE, column, f"feature {column!r}: {values[:4]} is not {feature.dtype}")
     return None
 

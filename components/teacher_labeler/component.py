@@ -14,6 +14,7 @@ from components.teacher_labeler.adaptation import default_values
 from components.teacher_labeler.columns import teacher_of
 from components.teacher_labeler.executor import Executor
 from components.teacher_labeler.spec import TeacherLabelerSpec
+from components.teacher_labeler.vocabulary import digests
 from schema.errors import InputError
 from schema.surface import Distillation, Feature, FeatureKind, Surface, Task
 
@@ -85,6 +86,7 @@ class TeacherLabeler(base_beam_component.BaseBeamComponent):
             batch_size=batch_size,
             compression_level=compression_level,
             max_bad_fraction=float(max_bad_fraction),
+            vocabularies=digests(teacher_of(parsed).features),
             code=code_version("components.teacher_labeler"),
             labelled_examples=channel_utils.as_channel([standard_artifacts.Examples()]),
             label_report=channel_utils.as_channel([LabelReport()]),

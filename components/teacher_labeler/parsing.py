@@ -27,49 +27,81 @@ _MARKS = {
 _PLACEHOLDERS = {FLOAT: 0.0, INT: 0, STRING: "0"}  # "0" stays valid where strings are cast to numbers
 
 
+ANY_SIZE = 0
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How many values a column has in each example.
+
+    Attributes:
+      size: So many, or, of a variable column, at most so many (more are cut off); `ANY_SIZE`
+        for as many as there are.
+      variable: Whether examples may have fewer.
+    """
+
+    size: int
+    variable: bool = False
+
+
 @dataclass(frozen=True)
 class Column:
     """One parsed column.
 
     Attributes:
-      values: [batch, size]; a placeholder (zero) in rows that are not present.
-      present: Boolean [batch]: rows with exactly `size` values.
+      values: [batch, size]; a placeholder (zero) where there is none.
+      present: Boolean [batch]: rows with exactly `size` values, or any of a variable column.
       absent: Boolean [batch]: rows with none.  A row that is neither has a wrong number.
+      lengths: Int [batch], values in each row; None for a column that is not variable.
     """
 
     values: tf.Tensor
     present: tf.Tensor
     absent: tf.Tensor
+    lengths: tf.Tensor | None = None
 
 
-def parse_fixed(serialized: tf.Tensor, kinds: Mapping[str, str], sizes: Mapping[str, int]) -> dict[str, Column]:
-    """Parses a batch in which each column has `size` values or is absent.
+def parse_fixed(serialized: tf.Tensor, kinds: Mapping[str, str], shapes: Mapping[str, Shape]) -> dict[str, Column]:
+    """Parses a batch in which each column that is not variable has `size` values or is absent.
 
     Args:
       serialized: String [batch].
       kinds: Kind by column.
-      sizes: Size by column.
+      shapes: Shape by column.
 
     Raises (when the graph runs):
       tf.errors.InvalidArgumentError: A record does not parse, or a column has another kind or size.
     """
     spec = {
-        name: tf.io.FixedLenFeature([sizes[name]], _DTYPES[kind], [_MARKS[kind]] * sizes[name])
+        name: _ragged_spec(kind)
+        if shapes[name].variable
+        else tf.io.FixedLenFeature([shapes[name].size], _DTYPES[kind], [_MARKS[kind]] * shapes[name].size)
         for name, kind in kinds.items()
     }
     parsed = tf.io.parse_example(serialized, spec)
-    return {name: _marked_column(parsed[name], kind) for name, kind in kinds.items()}
+    return {
+        name: _variable_column(parsed[name], kind, shapes[name].size)
+        if shapes[name].variable
+        else _marked_column(parsed[name], kind)
+        for name, kind in kinds.items()
+    }
 
 
-def parse_ragged(serialized: tf.Tensor, kinds: Mapping[str, str], sizes: Mapping[str, int]) -> dict[str, Column]:
+def parse_ragged(serialized: tf.Tensor, kinds: Mapping[str, str], shapes: Mapping[str, Shape]) -> dict[str, Column]:
     """Parses a batch of any sizes; arguments as for `parse_fixed`.
 
     Raises (when the graph runs):
       tf.errors.InvalidArgumentError: A record does not parse, or a column has another kind.
     """
-    spec = {name: tf.io.RaggedFeature(_DTYPES[kind], row_splits_dtype=tf.int32) for name, kind in kinds.items()}
-    parsed = tf.io.parse_example(serialized, spec)
-    return {name: _ragged_column(parsed[name], kind, sizes[name]) for name, kind in kinds.items()}
+    parsed = tf.io.parse_example(serialized, {name: _ragged_spec(kind) for name, kind in kinds.items()})
+    return {
+        name: (_variable_column if shapes[name].variable else _ragged_column)(parsed[name], kind, shapes[name].size)
+        for name, kind in kinds.items()
+    }
+
+
+def _ragged_spec(kind: str) -> tf.io.RaggedFeature:
+    return tf.io.RaggedFeature(_DTYPES[kind], row_splits_dtype=tf.int32)
 
 
 def _marked_column(values: tf.Tensor, kind: str) -> Column:
@@ -92,3 +124,10 @@ def _ragged_column(values: tf.RaggedTensor, kind: str, size: int) -> Column:
     index = starts[:, tf.newaxis] + tf.range(size)
     dense = tf.gather(tf.concat([values.flat_values, placeholders], axis=0), index)
     return Column(dense, present, tf.equal(counts, 0))
+
+
+def _variable_column(values: tf.RaggedTensor, kind: str, size: int) -> Column:
+    lengths = values.row_lengths()
+    dense = values.to_tensor(_PLACEHOLDERS[kind], shape=[None, None if size == ANY_SIZE else size])
+    absent = tf.equal(lengths, 0)
+    return Column(dense, tf.logical_not(absent), absent, tf.minimum(lengths, tf.shape(dense)[1]))

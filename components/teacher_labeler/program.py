@@ -17,16 +17,18 @@ from components.teacher_labeler.columns import (
     INT,
     STRING,
     check_kinds,
+    column_of,
     needed_columns,
     observe_kinds,
+    readers,
     teacher_of,
 )
-from components.teacher_labeler.encoding import NumberField, NumberLayout, encode_strings
+from components.teacher_labeler.example_encoder import example_encoder
 from components.teacher_labeler.parsing import parse_fixed, parse_ragged
 from components.teacher_labeler.plan import LabelPlan
 from components.teacher_labeler.records import cause
+from components.teacher_labeler.vocabulary import Lookup
 from schema.errors import InputError
-from schema.teacher import TeacherFeature
 
 _EXAMPLES_DTYPES = {FLOAT: tf.float32.name, INT: tf.int64.name, STRING: tf.string.name}
 # TensorFlow quotes an unparsable record in its message; where that is not UTF-8, its Python
@@ -45,7 +47,8 @@ class Scores:
       vectors: The teacher's representations beside each other, float32 [batch, sum of sizes].
       labels: float32 [batch, hard labels], NaN where absent.
       unfit: Boolean [batch]: rows whose logits mean nothing.
-      filled: Rows without fault in which each feature was filled, int [features].
+      filled: Rows without fault in which each feature was filled, and in which it had a value
+        that is not in its vocabulary; int [features, 2].
     """
 
     logits: NDArray[np.float32]
@@ -107,18 +110,24 @@ class TeacherProgram:
 
     def _build(self) -> None:
         """Makes the two graphs, which differ in how they parse; the tolerant one is traced when first needed."""
+        kinds = self.plan.all_kinds()
+        self._lookups = {
+            name: Lookup(name, feature, kinds[column_of(name, feature)])
+            for name, feature in readers(self.plan.surface).items()
+            if feature.vocabulary
+        }
         takes_tensors = teacher_of(self.plan.surface).takes == "tensors"
         build = self._build_for_tensors if takes_tensors else self._build_for_examples
         self._fast, self._tolerant = build(self.plan, parse_fixed), build(self.plan, parse_ragged)
 
     def _build_for_tensors(self, plan: LabelPlan, parse: Parser) -> _Call:
         """Parsing, adaptation and teacher in one graph."""
-        specs, kinds = plan.signature.inputs, plan.all_kinds()
+        specs, kinds, lookups = plan.signature.inputs, plan.all_kinds(), self._lookups
         dtypes = {name: spec.dtype for name, spec in specs.items()}
 
         @tf.function(input_signature=[_RAW], autograph=False)
         def call(raw: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            adapted = adapt(raw, plan.surface, kinds, dtypes, parse)
+            adapted = adapt(raw, plan.surface, kinds, dtypes, parse, lookups)
             inputs = {
                 name: tensor if specs[name].rank == 2 else tf.squeeze(tensor, axis=1)
                 for name, tensor in adapted.inputs.items()
@@ -135,22 +144,22 @@ class TeacherProgram:
         """
         features = teacher_of(plan.surface).features
         dtypes = {name: _EXAMPLES_DTYPES[feature.dtype] for name, feature in features.items()}
-        kinds = plan.all_kinds()
+        kinds, lookups = plan.all_kinds(), self._lookups
         (argument,) = plan.signature.inputs
-        encode = _example_encoder(features)
+        encode = example_encoder(features)
 
         @tf.function(input_signature=[_RAW], autograph=False)
         def prepare(raw: tf.Tensor) -> tuple[Any, ...]:
-            adapted = adapt(raw, plan.surface, kinds, dtypes, parse)
-            return (adapted.inputs, *_bookkeeping(adapted))
+            adapted = adapt(raw, plan.surface, kinds, dtypes, parse, lookups)
+            return (adapted.inputs, adapted.lengths, *_bookkeeping(adapted))
 
         @tf.function(input_signature=[_RAW], autograph=False)
         def infer(serialized: tf.Tensor) -> tuple[tf.Tensor, ...]:
             return self._outputs(self._signature(**{argument: serialized}))
 
         def call(raw: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            inputs, *rest = prepare(raw)
-            serialized = tf.constant(encode({name: tensor.numpy() for name, tensor in inputs.items()}))
+            inputs, lengths, *rest = prepare(raw)
+            serialized = tf.constant(encode(_arrays(inputs), _arrays(lengths)))
             return (*infer(serialized), *rest)
 
         return call
@@ -174,20 +183,14 @@ def _load(model_dir: str) -> Any:
 
 
 def _bookkeeping(adapted: Adapted) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Hard labels, unfit rows, and how many of the fit rows were filled, by feature."""
-    counted = tf.logical_and(adapted.filled, tf.logical_not(adapted.unfit)[:, tf.newaxis])
-    return adapted.labels, adapted.unfit, tf.reduce_sum(tf.cast(counted, tf.int64), axis=0)
+    """Hard labels, unfit rows, and how many of the fit rows were filled or not in the vocabulary, by feature."""
+    fit = tf.logical_not(adapted.unfit)[:, tf.newaxis]
+    counts = [
+        tf.reduce_sum(tf.cast(tf.logical_and(rows, fit), tf.int64), axis=0)
+        for rows in (adapted.filled, adapted.unmapped)
+    ]
+    return adapted.labels, adapted.unfit, tf.stack(counts, axis=1)
 
 
-def _example_encoder(features: Mapping[str, TeacherFeature]) -> Callable[[Mapping[str, NDArray]], list[bytes]]:
-    numbers = [name for name, feature in features.items() if feature.dtype != STRING]
-    strings = [name for name, feature in features.items() if feature.dtype == STRING]
-    layout = NumberLayout([NumberField(name, features[name].dtype, features[name].size) for name in numbers])
-
-    def encode(inputs: Mapping[str, NDArray]) -> list[bytes]:
-        parts = [encode_strings(name, inputs[name]) for name in strings]
-        if numbers:
-            parts.append(layout.encode([inputs[name] for name in numbers]))
-        return parts[0] if len(parts) == 1 else [b"".join(pieces) for pieces in zip(*parts, strict=True)]
-
-    return encode
+def _arrays(tensors: Mapping[str, tf.Tensor]) -> dict[str, NDArray]:
+    return {name: tensor.numpy() for name, tensor in tensors.items()}

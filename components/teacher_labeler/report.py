@@ -20,13 +20,15 @@ class FeatureReport(_Part):
 
     Attributes:
       present: Examples that carried a value.
-      filled: Examples in which the default stood for it.
+      filled: Examples in which the default, the padding or the constant stood for it.
       fill_rate: filled / (present + filled).
+      unmapped: Of `present`, examples with a value that is not in the vocabulary.
     """
 
     present: int
     filled: int
     fill_rate: float | None
+    unmapped: int = 0
 
 
 class TaskReport(_Part):

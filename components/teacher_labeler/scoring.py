@@ -35,7 +35,7 @@ class LabelledBatch:
       logits: float32 [adapted, teacher tasks]: also of rows with a non-finite logit.
       labels: float32 [adapted, hard labels].
       finite: Boolean [adapted]: the rows that were labelled.
-      filled: Rows in which each feature was filled, int [features].
+      filled: Rows in which each feature was filled, and was not in its vocabulary; int [features, 2].
       rejected: Position in the file, fault and bytes of each record that was not labelled.
     """
 
@@ -157,7 +157,9 @@ class _Scorer:
         teacher = teacher_of(plan.surface)
         logits = np.empty((0, len(teacher.tasks)), np.float32)
         labels = np.empty((0, sum(task.distil is not None for task in plan.surface.tasks.values())), np.float32)
-        return LabelledBatch([], logits, labels, np.empty(0, bool), np.zeros(len(teacher.features), np.int64), rejected)
+        return LabelledBatch(
+            [], logits, labels, np.empty(0, bool), np.zeros((len(teacher.features), 2), np.int64), rejected
+        )
 
 
 def _joined(first: LabelledBatch, second: LabelledBatch) -> LabelledBatch:

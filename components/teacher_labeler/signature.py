@@ -16,7 +16,8 @@ from tfx.dsl.io import fileio
 from tfx.utils import path_utils
 
 from schema.errors import InputError
-from schema.teacher import Teacher, TeacherFeature
+from schema.teacher import Teacher
+from schema.teacher_feature import TeacherFeature
 
 _SAVED_MODEL = "saved_model.pb"
 _INIT_SIGNATURE = "__saved_model_init_op"

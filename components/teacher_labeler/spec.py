@@ -16,6 +16,7 @@ TEACHER_FINGERPRINT_KEY = "teacher_fingerprint"
 BATCH_SIZE_KEY = "batch_size"
 COMPRESSION_LEVEL_KEY = "compression_level"
 MAX_BAD_FRACTION_KEY = "max_bad_fraction"
+VOCABULARIES_KEY = "vocabularies"
 
 
 class TeacherLabelerSpec(ComponentSpec):
@@ -27,6 +28,7 @@ class TeacherLabelerSpec(ComponentSpec):
         BATCH_SIZE_KEY: ExecutionParameter(type=int),
         COMPRESSION_LEVEL_KEY: ExecutionParameter(type=int),
         MAX_BAD_FRACTION_KEY: ExecutionParameter(type=float),
+        VOCABULARIES_KEY: ExecutionParameter(type=str),
         CODE_KEY: ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012

@@ -127,7 +127,8 @@ class SplitStatistics:
     """Everything that is counted over one split, or a part of it.
 
     Attributes:
-      filled: By feature, rows in which a default was used; int [features].
+      filled: By feature, rows in which it was filled, and rows in which it had a value that is
+        not in its vocabulary; int [features, 2].
       tasks: Moments of the finite logits, by teacher task.
       agreements: By hard label.
       sample: Rows of logits, then hard labels.
@@ -153,7 +154,7 @@ class SplitStatistics:
     @staticmethod
     def empty(features: int, tasks: int, labels: int, sample_size: int) -> SplitStatistics:
         return SplitStatistics(
-            np.zeros(features, np.int64),
+            np.zeros((features, 2), np.int64),
             [Moments() for _ in range(tasks)],
             [Agreement() for _ in range(labels)],
             Sample(sample_size, tasks + labels),

@@ -45,8 +45,8 @@ def summarize(plan: LabelPlan, splits: Mapping[str, SplitStatistics], seconds: f
 def _split_report(plan: LabelPlan, statistics: SplitStatistics) -> SplitReport:
     teacher = teacher_of(plan.surface)
     features = {
-        name: _feature_report(int(filled), statistics.adapted)
-        for name, filled in zip(teacher.features, statistics.filled, strict=True)
+        name: _feature_report(int(counts[0]), int(counts[1]), statistics.adapted)
+        for name, counts in zip(teacher.features, statistics.filled, strict=True)
     }
     rates = [feature.fill_rate for feature in features.values() if feature.fill_rate is not None]
     return SplitReport(
@@ -62,8 +62,9 @@ def _split_report(plan: LabelPlan, statistics: SplitStatistics) -> SplitReport:
     )
 
 
-def _feature_report(filled: int, rows: int) -> FeatureReport:
-    return FeatureReport(present=rows - filled, filled=filled, fill_rate=filled / rows if rows else None)
+def _feature_report(filled: int, unmapped: int, rows: int) -> FeatureReport:
+    rate = filled / rows if rows else None
+    return FeatureReport(present=rows - filled, filled=filled, fill_rate=rate, unmapped=unmapped)
 
 
 def _task_report(index: int, name: str, statistics: SplitStatistics) -> TaskReport:

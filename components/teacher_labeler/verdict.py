@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.teacher_labeler.columns import Reason
+from components.teacher_labeler.columns import Reason, teacher_of
 from components.teacher_labeler.job import Finding, JobSummary
 from components.teacher_labeler.plan import LabelPlan
 from components.teacher_labeler.preflight import how_to_fill
@@ -31,8 +31,8 @@ def check_summary(summary: JobSummary, plan: LabelPlan, shards: int) -> LabelRep
       shards: How many shards there are.
 
     Raises:
-      InputError: A shard failed, a required feature is absent, a label is none, or more than
-        `max_bad_fraction` of a split's records are dead letters.
+      InputError: A shard failed, a required feature is absent, a label is none, more than
+        `max_bad_fraction` of a split's records are dead letters, or a `max_fill_rate` is exceeded.
       RuntimeError: The runner lost a shard.
     """
     if summary.failures:
@@ -56,7 +56,32 @@ def _problems(split: str, report: LabelReport, summary: JobSummary, plan: LabelP
     bad, bound = sum(counted.bad.values()), plan.options.max_bad_fraction
     if bad > bound * counted.read or not counted.labelled:
         return [_describe_bound(split, counted, findings, bound, summary.examples[split])]
-    return []
+    return _fill_problems(split, counted, plan)
+
+
+def _fill_problems(split: str, counted: SplitReport, plan: LabelPlan) -> list[str]:
+    """Which limits on fill rates do not hold."""
+    teacher = teacher_of(plan.surface)
+    limits = {name: feature.max_fill_rate for name, feature in teacher.features.items()}
+    problems = [
+        f"split {split!r}: teacher.features.{name}: {report.filled} of {report.filled + report.present} examples have "
+        f"no value for it ({report.fill_rate:.2%}), more than its max_fill_rate allows ({limits[name]:.2%}). "
+        "Check `from:` and the examples, or raise the limit."
+        for name, report in counted.features.items()
+        if _above(report.fill_rate, limits[name])
+    ]
+    if _above(counted.mean_fill_rate, teacher.max_fill_rate):
+        most = sorted(counted.features, key=lambda name: -(counted.features[name].fill_rate or 0))[:_SHOWN]
+        problems.append(
+            f"split {split!r}: the teacher's features are filled in {counted.mean_fill_rate:.2%} of the examples on "
+            f"average, more than teacher.max_fill_rate allows ({teacher.max_fill_rate:.2%}); most often "
+            f"{', '.join(most)}. Check `from:` and the examples, or raise the limit."
+        )
+    return problems
+
+
+def _above(rate: float | None, limit: float | None) -> bool:
+    return rate is not None and limit is not None and rate > limit
 
 
 def _describe_fatal(split: str, finding: Finding, counted: SplitReport, plan: LabelPlan) -> str:

@@ -62,6 +62,17 @@ def test_what_labels_do_not_depend_on_is_not_in_the_cache_key() -> None:
     assert properties[0] != properties[3]
 
 
+def test_a_vocabulary_that_changed_is_in_the_cache_key(tmp_path: Path) -> None:
+    path = tmp_path / "genres.tsv"
+    surface = make_surface(features={"x": {"dtype": "int", "vocabulary": str(path), "default": 0}})
+    properties = []
+    for content in ("1\t2\n", "1\t3\n", "1\t2\n"):
+        path.write_text(content)
+        properties.append(_construct(surface.model_dump_json(by_alias=True)).exec_properties)
+
+    assert properties[0] == properties[2] != properties[1]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -46,9 +46,7 @@ def test_vectors_are_appended_beside_the_logits(tmp_path: Path, labeler: Labeler
 
 def test_a_vector_that_is_not_finite_is_counted_as_bad(tmp_path: Path, labeler: Labeler, teacher: Path) -> None:
     examples = write_examples(tmp_path / "examples", {"train": [[make_example(x=4.0), make_example(x=5.0)]]})
-    with pytest.raises(
-        InputError, match=r"non_finite layer: 1.\n.*record 1: .*not finite: layer = inf"
-    ):
+    with pytest.raises(InputError, match=r"non_finite layer: 1.\n.*record 1: .*not finite: layer = inf"):
         labeler.run(examples, teacher, make_surface(representations=LAYERS))
 
 

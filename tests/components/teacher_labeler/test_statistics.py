@@ -77,7 +77,7 @@ def test_split_statistics_add_up() -> None:
             part.add_fault("non_finite", "click", f"record {number}")
     first.merge(second)
 
-    assert (first.read, first.labelled, first.filled.tolist()) == (7, 5, [5])
+    assert (first.read, first.labelled, first.filled.tolist()) == (7, 5, [[5, 5]])
     assert first.bad == {"non_finite": 4}
     assert first.at_fault == {("non_finite", "click"): 4}
     assert first.examples == ["record 0", "record 1", "record 0"]

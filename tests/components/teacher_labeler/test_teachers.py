@@ -54,7 +54,7 @@ def _module(model: keras.Model, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("export", [_export, _archive, _module])
-def test_keras_3_exports_of_all_kinds(tmp_path: Path, labeler: Labeler, ranker: keras.Model, export) -> None:  # type: ignore[no-untyped-def] # one of the three above
+def test_keras_3_exports_of_all_kinds(tmp_path: Path, labeler: Labeler, ranker: keras.Model, export) -> None:
     export(ranker, tmp_path / "teacher")
     records = [make_example(x=1.0, pair=[0.5, 0.25]), make_example(x=-1.0)]
     examples = write_examples(tmp_path / "examples", {"train": [records]})

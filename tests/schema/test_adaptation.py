@@ -1,0 +1,71 @@
+"""The feature adaptation as it is declared: which keys go together, and where vocabularies lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from schema.adaptation import resolve_vocabularies
+from schema.errors import InputError
+from schema.surface import Surface
+from schema.teacher import Teacher
+from schema.teacher_feature import TeacherFeature
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"constant": 1.0, "default": 0.0}, "`constant` and `default` exclude each other"),
+        ({"constant": 0.0, "from": "x"}, "`constant` and `from` exclude each other"),
+        ({"drop": True, "default": 0.0}, "`drop` and `default` exclude each other"),
+        ({"vocabulary": "v.tsv", "default": 0.0, "clip": {"max": 1}}, "`vocabulary` and `clip` exclude each other"),
+        ({"ragged": True, "pad": 0.0}, "`ragged` and `pad` exclude each other"),
+        ({"vocabulary": "v.tsv"}, "`vocabulary` needs a `default:`"),
+        ({"dtype": "string", "clip": {"max": 1}}, "`clip` is for numbers, found dtype string"),
+        ({"clip": {}}, "clip needs `min:`, `max:` or both"),
+        ({"clip": {"min": 2, "max": 1}}, "clip needs min <= max, found 2.0 > 1.0"),
+        ({"ragged": True, "size": 2}, "`ragged` takes lists of any length, found size 2"),
+        ({"max_fill_rate": 1.5}, "less than or equal to 1"),
+    ],
+)
+def test_keys_that_do_not_go_together(keys: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        TeacherFeature.model_validate({"dtype": "float", **keys})
+
+
+@pytest.mark.parametrize("key", ["drop", "ragged"])
+def test_a_tensor_needs_a_value(key: str) -> None:
+    content = {"tasks": {"click": {"kind": "binary"}}, "features": {"x": {"dtype": "float", key: True}}}
+
+    with pytest.raises(ValidationError, match=rf"features.x.{key}: only with `takes: examples`"):
+        Teacher.model_validate(content)
+    assert Teacher.model_validate({**content, "takes": "examples"}).features["x"].reads == (key == "ragged")
+
+
+def _surface(vocabulary: str) -> Surface:
+    feature = {"dtype": "int", "vocabulary": vocabulary, "default": 0}
+    return Surface.model_validate(
+        {
+            "name": "tiny",
+            "features": {"x": {"kind": "numeric"}},
+            "tasks": {"click": {"kind": "binary", "label": "clicked", "ungated": "a test"}},
+            "teacher": {"tasks": {"click": {"kind": "binary"}}, "features": {"x": feature}},
+        }
+    )
+
+
+def _resolved(vocabulary: str, folder: Path) -> str | None:
+    teacher = resolve_vocabularies(_surface(vocabulary), folder).teacher
+    return teacher.features["x"].vocabulary if teacher else None
+
+
+def test_vocabularies_lie_beside_the_surface(tmp_path: Path) -> None:
+    (tmp_path / "v.tsv").write_text("1\t2\n")
+
+    assert _resolved("v.tsv", tmp_path) == str(tmp_path / "v.tsv")
+    assert _resolved("gs://bucket/v.tsv", tmp_path) == "gs://bucket/v.tsv"
+    with pytest.raises(InputError, match=r"surface.yaml: teacher.features.x.vocabulary: expected a file relative to"):
+        _resolved("w.tsv", tmp_path)
