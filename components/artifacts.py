@@ -1,6 +1,13 @@
-"""Artifact types of this project's own components."""
+"""Artifact types of this project's own components.
+
+Their names have a namespace, because Kubeflow Pipelines takes no artifact type without one.
+"""
 
 from tfx.types.artifact import Artifact
+
+# Custom property of an artifact that stands for none: a backend whose every output is one
+# artifact has no other way to say so.  `pipeline.kubeflow` leaves such inputs out.
+ABSENT_PROPERTY = "absent"
 
 
 class LabelReport(Artifact):
@@ -9,7 +16,7 @@ class LabelReport(Artifact):
     Read it with `components.teacher_labeler.report.read`.
     """
 
-    TYPE_NAME = "LabelReport"
+    TYPE_NAME = "crosskd.LabelReport"
 
 
 class DeadLetters(Artifact):
@@ -20,7 +27,7 @@ class DeadLetters(Artifact):
     artifacts were labelled in one run, each has a numbered folder around its splits.
     """
 
-    TYPE_NAME = "DeadLetters"
+    TYPE_NAME = "crosskd.DeadLetters"
 
 
 class GateDecision(Artifact):
@@ -29,7 +36,7 @@ class GateDecision(Artifact):
     Read it with `components.blessing_gate.decision.read`.
     """
 
-    TYPE_NAME = "GateDecision"
+    TYPE_NAME = "crosskd.GateDecision"
 
 
 class ServingReport(Artifact):
@@ -38,7 +45,7 @@ class ServingReport(Artifact):
     Read it with `components.serving_validator.report.read`.
     """
 
-    TYPE_NAME = "ServingReport"
+    TYPE_NAME = "crosskd.ServingReport"
 
 
 class HtmlPage(Artifact):
@@ -47,4 +54,4 @@ class HtmlPage(Artifact):
     The type bears the name that Kubeflow Pipelines gives to pages it can show.
     """
 
-    TYPE_NAME = "HTML"
+    TYPE_NAME = "system.HTML"

@@ -11,17 +11,20 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from crosskd import compile as compile_command
 from crosskd import (
     curve,
     demo,
     doctor,
     experiment,
+    fingerprint,
     gate,
     init,
     live,
     report,
     rollback,
     run,
+    submit,
     summary,
     train_teacher,
     world,
@@ -66,3 +69,6 @@ app.command("curve")(curve.command)
 app.command("live")(live.command)
 app.command("demo")(demo.command)
 app.command("doctor")(doctor.command)
+app.command("fingerprint")(fingerprint.command)
+app.command("compile")(compile_command.command)
+app.command("submit")(submit.command)

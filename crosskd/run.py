@@ -124,11 +124,11 @@ def _settings(surface: str, examples: Path, teacher: Path, root: Path, extra: li
         serving=str(root.resolve() / "serving" / loaded.surface.name),
         metadata=str(root.resolve() / METADATA_FILE),
         beam_args=beam_args(extra),
-        code_revision=_revision(),
+        code_revision=revision(),
     )
 
 
-def _revision() -> str | None:
+def revision() -> str | None:
     """The git revision of the code that runs; None where it does not run from a checkout."""
     here = Path(__file__).parent
     git = ["git", "-C", str(here), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]

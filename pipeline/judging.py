@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
-from tfx.types import standard_artifacts
 
 from components.blessing_gate.component import BlessingGate
 from components.metrics import extractors
@@ -14,10 +13,9 @@ from components.model_pusher.component import ModelPusher
 from components.serving_validator.component import ServingValidator
 from pipeline import resolvers
 from pipeline.eval_config import Baseline, eval_config
+from pipeline.resolvers import LastBlessed
 from pipeline.settings import Settings
 from schema.surface import EVAL_SPLIT
-
-GATE = "BlessingGate"
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ def judging(
     control: tfx.dsl.Channel,
     examples: tfx.dsl.Channel,
     label_report: tfx.dsl.Channel,
-    last_blessed: type[tfx.dsl.experimental.ResolverStrategy] = resolvers.LastBlessedBefore,
+    last_blessed: LastBlessed = resolvers.from_metadata,
 ) -> Judging:
     """Evaluates and serves the student beside the last blessed model and the control, decides, and pushes.
 
@@ -58,36 +56,28 @@ def judging(
       control: The same without distillation.
       examples: Labelled examples; their evaluation split is used.
       label_report: What the teacher said of them.
-      last_blessed: Finds the model that serves today; resolves the keys of `resolvers`.
+      last_blessed: Makes the node that finds the model that serves today; see `pipeline.resolvers`.
     """
-    resolved = tfx.dsl.Resolver(
-        strategy_class=last_blessed,
-        # All models: a channel with the student's producer would be merged with `candidate`.
-        model=tfx.dsl.Channel(type=standard_artifacts.Model),
-        model_blessing=tfx.dsl.Channel(
-            type=standard_artifacts.ModelBlessing, producer_component_id=GATE, output_key="blessing"
-        ),
-        candidate=student,
-    ).with_id("LastBlessed")
-    against_last = _evaluator(settings, Baseline.LAST_BLESSED, examples, student, resolved.outputs[resolvers.MODEL])
+    resolved = last_blessed(settings, student)
+    against_last = _evaluator(settings, Baseline.LAST_BLESSED, examples, student, resolved.model)
     against_control = _evaluator(settings, Baseline.CONTROL, examples, student, control)
     validator = ServingValidator(
         model=student,
         control=control,
-        baseline_model=resolved.outputs[resolvers.MODEL],
+        baseline_model=resolved.model,
         examples=examples,
         surface=settings.surface_json,
     )
     gate = BlessingGate(
         # Through the resolver: TFX goes on when a resolver fails, as if nothing had ever been
         # blessed.  Then this channel is empty, and nothing is judged or pushed.
-        model=resolved.outputs[resolvers.CANDIDATE],
+        model=resolved.candidate,
         evaluation=against_last.outputs["evaluation"],
         control_evaluation=against_control.outputs["evaluation"],
         label_report=label_report,
         infra_blessing=validator.outputs["blessing"],
         surface=settings.surface_json,
-    ).with_id(GATE)
+    ).with_id(resolvers.GATE)
     pusher = ModelPusher(
         model=student,
         model_blessing=gate.outputs["blessing"],
@@ -99,7 +89,7 @@ def judging(
         provenance=settings.origin.model_dump_json(),
     ).with_id("Pusher")
     return Judging(
-        nodes=[resolved, against_last, against_control, validator, gate, pusher],
+        nodes=[resolved.node, against_last, against_control, validator, gate, pusher],
         decision=gate.outputs["decision"],
         evaluation=against_last.outputs["evaluation"],
         control_evaluation=against_control.outputs["evaluation"],

@@ -8,16 +8,20 @@ from tfx.dsl.components.base.base_node import BaseNode
 from pipeline.judging import judging
 from pipeline.labelling import labelling
 from pipeline.reporting import reporting
+from pipeline.resolvers import LastBlessed, from_metadata
 from pipeline.settings import Settings
 from pipeline.training import training
 from schema.surface import Surface
 
 
-def create_pipeline(settings: Settings, *, history: bool = True) -> tfx.dsl.Pipeline:
+def create_pipeline(
+    settings: Settings, *, last_blessed: LastBlessed = from_metadata, history: bool = True
+) -> tfx.dsl.Pipeline:
     """Builds the whole DAG for one surface: label, train student and control, judge, push, report.
 
     Args:
       settings: What the run is bound to.
+      last_blessed: Makes the node that finds the model that serves today; see `pipeline.resolvers`.
       history: Whether the report shows earlier runs; see `pipeline.reporting`.
     """
     labelled = labelling(settings)
@@ -28,6 +32,7 @@ def create_pipeline(settings: Settings, *, history: bool = True) -> tfx.dsl.Pipe
         control=trained.control,
         examples=labelled.examples,
         label_report=labelled.report,
+        last_blessed=last_blessed,
     )
     report = reporting(settings, labelled, trained, judged, history=history)
     return assemble(settings, [*labelled.nodes, *trained.nodes, *judged.nodes, *report])

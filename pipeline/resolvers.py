@@ -1,12 +1,24 @@
-"""Which model a new student is compared with, and which runs came before this one."""
+"""Which model a new student is compared with, who finds it, and which runs came before this one."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import ml_metadata as mlmd
 from tfx import types
+from tfx import v1 as tfx
 from tfx.components.evaluator import constants
+from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common import resolver
+from tfx.types import standard_artifacts
 
+from components.last_served import spec as last_served
+from components.last_served.component import LastServed
+from pipeline.settings import Settings
+
+GATE = "BlessingGate"
+NODE = "LastBlessed"
 MODEL = "model"
 BLESSING = "model_blessing"
 CANDIDATE = "candidate"
@@ -95,3 +107,49 @@ def _is_of(blessing: types.Artifact, models: dict[int, types.Artifact]) -> bool:
 
 def _model_of(blessing: types.Artifact) -> int:
     return int(blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY))
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """The node that finds the last blessed model.
+
+    Attributes:
+      node: The node.
+      model: The last blessed model, or nothing.
+      candidate: The model under test; nothing where the node could not find out.
+    """
+
+    node: BaseNode
+    model: tfx.dsl.Channel
+    candidate: tfx.dsl.Channel
+
+
+LastBlessed = Callable[[Settings, tfx.dsl.Channel], Resolved]
+
+
+def from_metadata(
+    settings: Settings,
+    student: tfx.dsl.Channel,
+    strategy: type[resolver.ResolverStrategy] = LastBlessedBefore,
+) -> Resolved:
+    """Asks ML Metadata: for local runners, which run resolver strategies of our own."""
+    del settings  # Part of the interface; metadata are the same for all settings of a root.
+    node = tfx.dsl.Resolver(
+        strategy_class=strategy,
+        # All models: a channel with the student's producer would be merged with `candidate`.
+        model=tfx.dsl.Channel(type=standard_artifacts.Model),
+        model_blessing=tfx.dsl.Channel(
+            type=standard_artifacts.ModelBlessing, producer_component_id=GATE, output_key="blessing"
+        ),
+        candidate=student,
+    ).with_id(NODE)
+    return Resolved(node, node.outputs[MODEL], node.outputs[CANDIDATE])
+
+
+def from_destination(settings: Settings, student: tfx.dsl.Channel) -> Resolved:
+    """Asks the push destination: for backends that run no resolver strategy of our own.
+
+    There a node that fails stops all that follow, so the candidate needs no detour.
+    """
+    node = LastServed(candidate=student, serving=settings.serving).with_id(NODE)
+    return Resolved(node, node.outputs[last_served.MODEL_KEY], student)

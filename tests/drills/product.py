@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from components.blessing_gate.decision import Decision, Kind, Verdict
 from crosskd.runs import METADATA_FILE, Run, newest_run
 from pipeline.judging import judging
 from pipeline.pipeline import assemble
-from pipeline.resolvers import LastBlessedBefore
+from pipeline.resolvers import LastBlessedBefore, from_metadata
 from pipeline.runners import Runner, beam_args, run
 from pipeline.settings import Settings
 from schema.loader import load_surface
@@ -140,7 +141,7 @@ class Product:
             control=control.outputs["result"],
             examples=examples.outputs["result"],
             label_report=report.outputs["result"],
-            last_blessed=last_blessed,
+            last_blessed=functools.partial(from_metadata, strategy=last_blessed),
         )
         return [student, control, examples, report, *judged.nodes]
 

@@ -28,7 +28,7 @@ def report(**changes):
 
 
 def test_the_page_is_of_the_type_that_kubeflow_shows():
-    assert report().outputs["page"].type_name == "HTML"
+    assert report().outputs["page"].type_name == "system.HTML"
 
 
 @pytest.mark.parametrize(

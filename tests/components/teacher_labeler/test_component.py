@@ -134,7 +134,7 @@ def _run_pipeline(root: Path, teacher: Path) -> list[Any]:
     )
     local_dag_runner.LocalDagRunner().run(pipeline)
     with metadata.Metadata(database) as store:
-        return store.store.get_artifacts_by_type("LabelReport")
+        return store.store.get_artifacts_by_type("crosskd.LabelReport")
 
 
 @pytest.mark.slow

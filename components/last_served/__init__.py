@@ -1,0 +1,1 @@
+"""LastServed: the model that serves today, for backends that cannot resolve it."""

@@ -1,0 +1,122 @@
+"""`crosskd compile`: the pipeline as Kubeflow Pipelines 2 and Vertex read it."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from crosskd.run import revision, surface_folder
+from crosskd.terminal import TERMINAL
+from schema.errors import InputError
+
+if TYPE_CHECKING:
+    from schema.surface import Surface
+
+_YAML = (".yaml", ".yml")
+
+
+def command(
+    surface: Annotated[str, typer.Option(help="Surface folder, or the name of a surface that crosskd ships.")],
+    image: Annotated[str, typer.Option(help="The containers' image, with a tag or a digest.")],
+    pipeline_root: Annotated[str, typer.Option(help="Where artifacts go: gs://, s3:// or minio://bucket/folder.")],
+    out: Annotated[Path, typer.Option(help="File to write: .yaml for Kubeflow Pipelines 2, .json for Vertex.")],
+    examples: Annotated[str | None, typer.Option(help="Default of this run parameter; may hold {SPAN}.")] = None,
+    span: Annotated[str | None, typer.Option(help="Default of this run parameter.")] = None,
+    teacher: Annotated[str | None, typer.Option(help="Default of this run parameter.")] = None,
+    serving: Annotated[str | None, typer.Option(help="Default of this run parameter.")] = None,
+    gates: Annotated[Path | None, typer.Option(help="YAML with gates by task, instead of the surface's.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Instead of the surface's.")] = None,
+    beam_args: Annotated[str | None, typer.Option(help="Arguments of Beam pipelines, in one text.")] = None,
+    policies: Annotated[Path | None, typer.Option(help="YAML with resources, retries and caching by node.")] = None,
+    volume: Annotated[list[str] | None, typer.Option(help="Mount a volume claim in all pods: claim=/path.")] = None,
+    secret: Annotated[list[str] | None, typer.Option(help="Secret as a variable: secret-name:key=VARIABLE.")] = None,
+) -> None:
+    """Compile the pipeline for Kubeflow Pipelines 2 or Vertex."""
+    if out.suffix not in (*_YAML, ".json"):
+        raise InputError(f"--out {out}: expected a name ending in .yaml (Kubeflow Pipelines) or .json (Vertex)")
+    from schema.loader import load_surface
+
+    loaded = load_surface(surface_folder(surface))
+    if loaded.surface.teacher is None:
+        raise InputError(f"{loaded.path}: the surface has no `teacher:` section, so there is nothing to distil")
+    with tempfile.TemporaryDirectory() as folder, TERMINAL.noise_to(Path(folder) / "compile.log"):
+        from pipeline.kubeflow.compiler import Request, compile_job
+        from pipeline.kubeflow.parameters import Defaults
+        from pipeline.kubeflow.platform import read_platform
+        from pipeline.kubeflow.policies import read_policies
+
+        platform = read_platform(volume or [], secret or [])
+        request = Request(
+            surface=loaded.surface,
+            schema=loaded.schema_path.read_text(),
+            image=image,
+            pipeline_root=pipeline_root,
+            defaults=Defaults(
+                examples=examples,
+                span=span,
+                teacher=teacher,
+                teacher_fingerprint=fingerprint_of(teacher) if teacher else None,
+                serving=serving,
+                seed=loaded.surface.training.seed if seed is None else seed,
+                gates=gates_of(gates, loaded.surface) if gates else "",
+                beam_args=_beam_args(beam_args),
+            ),
+            policies=read_policies(policies),
+            code_revision=revision(),
+        )
+        job = compile_job(request)
+        _write(out, job, platform.document(job))
+    tasks = len(job["pipelineSpec"]["root"]["dag"]["tasks"])
+    TERMINAL.say(f"wrote {out}: {tasks} tasks; parameters that a run must give: {', '.join(required(job)) or 'none'}")
+
+
+def fingerprint_of(teacher: str) -> str | None:
+    """The fingerprint of a teacher that can be read from here; None of one that cannot."""
+    from tfx.dsl.io import fileio
+
+    from components.teacher_labeler.fingerprint import fingerprint
+
+    if "://" in teacher or not fileio.isdir(teacher):
+        return None
+    return fingerprint(teacher)
+
+
+def gates_of(path: Path, surface: Surface) -> str:
+    """The run parameter `gates` from a file.
+
+    Raises:
+      InputError: There is no such file, or its gates do not fit the surface.
+    """
+    from pipeline.kubeflow.overrides import read_gates
+
+    if not path.is_file():
+        raise InputError(f"--gates {path}: expected a YAML file of gates by task, found no such file")
+    return read_gates(path.read_text(), surface, str(path))
+
+
+def required(job: dict[str, Any]) -> list[str]:
+    """The run parameters without a default."""
+    parameters = job["pipelineSpec"]["root"]["inputDefinitions"]["parameters"]
+    return [name for name, parameter in parameters.items() if "defaultValue" not in parameter]
+
+
+def _beam_args(given: str | None) -> str:
+    from pipeline.runners import beam_args
+
+    return " ".join(beam_args(given.split() if given else []))
+
+
+def _write(out: Path, job: dict[str, Any], platform: dict[str, Any]) -> None:
+    import yaml
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if out.suffix == ".json":
+        if not job["runtimeConfig"]["gcsOutputDirectory"].startswith("gs://"):
+            raise InputError("--pipeline-root: Vertex keeps artifacts in gs:// only; for another store write .yaml")
+        out.write_text(json.dumps(job, indent=2, sort_keys=True) + "\n")
+    else:
+        out.write_text(yaml.safe_dump_all([job["pipelineSpec"], platform], sort_keys=True, width=120))

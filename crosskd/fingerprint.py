@@ -1,0 +1,14 @@
+"""`crosskd fingerprint`: what a teacher is, as the run parameter of a compiled pipeline takes it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def command(teacher: Annotated[str, typer.Argument(help="The teacher's SavedModel: a folder, or a URI.")]) -> None:
+    """Print the fingerprint of a teacher."""
+    from components.teacher_labeler.fingerprint import fingerprint
+
+    typer.echo(fingerprint(teacher))

@@ -1,0 +1,145 @@
+"""`crosskd submit`: uploads a compiled pipeline to Kubeflow Pipelines 2, and runs it once or by a schedule."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from crosskd.terminal import TERMINAL
+from schema.errors import InputError
+
+_FIELDS_OF_CRON = 6
+
+
+def command(
+    pipeline: Annotated[Path, typer.Argument(help="The YAML that `crosskd compile` wrote.")],
+    host: Annotated[str, typer.Option(help="Address of the Kubeflow Pipelines API.")],
+    parameter: Annotated[list[str] | None, typer.Option(help="Value of a run parameter: name=value.")] = None,
+    gates: Annotated[Path | None, typer.Option(help="YAML with gates by task; checked here.")] = None,
+    surface: Annotated[str | None, typer.Option(help="The surface that --gates is checked against.")] = None,
+    experiment: Annotated[str, typer.Option(help="Experiment that the runs belong to; made if need be.")] = "crosskd",
+    namespace: Annotated[str | None, typer.Option(help="Of the experiment, where Kubeflow has many users.")] = None,
+    service_account: Annotated[str | None, typer.Option(help="Of the pods.")] = None,
+    cron: Annotated[str | None, typer.Option(help="Run by this schedule: six fields, seconds first.")] = None,
+    version: Annotated[str | None, typer.Option(help="Name of the uploaded version; by default its content's.")] = None,
+) -> None:
+    """Upload a compiled pipeline and run it."""
+    specification, content = _read(pipeline)
+    values = _values(specification, parameter or [], gates, surface)
+    if cron is not None and len(cron.split()) != _FIELDS_OF_CRON:
+        raise InputError(f"--cron: expected six fields (second minute hour day month weekday), found {cron!r}")
+    # Not beside the pipeline, which may lie on a volume that is only read.
+    with tempfile.TemporaryDirectory() as folder, TERMINAL.noise_to(Path(folder) / "submit.log"):
+        client = _connect(host, namespace)
+        name = specification["pipelineInfo"]["name"]
+        pipeline_id, version_id = _upload(client, name, version or _content_name(content), pipeline, namespace)
+        shared = {
+            "experiment_id": client.create_experiment(experiment, namespace=namespace).experiment_id,
+            "job_name": f"{name} {version or _content_name(content)}",
+            "params": values,
+            "pipeline_id": pipeline_id,
+            "version_id": version_id,
+            "service_account": service_account,
+        }
+        if cron is None:
+            started = f"run {client.run_pipeline(**shared).run_id}"
+        else:
+            made = client.create_recurring_run(cron_expression=cron, no_catchup=True, max_concurrency=1, **shared)
+            started = f"recurring run {made.recurring_run_id} ({cron})"
+    TERMINAL.say(f"{name}: version {version_id}, {started}")
+
+
+def _read(path: Path) -> tuple[dict[str, Any], bytes]:
+    import yaml
+
+    if not path.is_file():
+        raise InputError(f"{path}: expected the YAML that `crosskd compile` wrote, found no such file")
+    content = path.read_bytes()
+    try:
+        first = next(yaml.safe_load_all(content))
+    except (yaml.YAMLError, StopIteration) as error:
+        raise InputError(f"{path}: expected the YAML that `crosskd compile` wrote: {error}") from error
+    if not isinstance(first, dict) or "pipelineInfo" not in first:
+        raise InputError(f"{path}: expected a pipeline specification, found no `pipelineInfo`")
+    return first, content
+
+
+def _content_name(content: bytes) -> str:
+    """The name of a version: the same content is uploaded once."""
+    import hashlib
+
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+def _values(
+    specification: dict[str, Any], given: list[str], gates: Path | None, surface: str | None
+) -> dict[str, str | int]:
+    """Run parameters, checked against what the pipeline takes and needs."""
+    from pipeline.kubeflow.parameters import checked
+
+    known = specification["root"].get("inputDefinitions", {}).get("parameters", {})
+    values: dict[str, str | int] = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        if not equals or name not in known:
+            raise InputError(f"--parameter: expected name=value of one of {', '.join(known)}, found {each!r}")
+        values[name] = checked(name, value)
+    if gates is not None:
+        values["gates"] = _gates(gates, surface)
+    if "teacher" in values and "teacher_fingerprint" not in values:
+        values["teacher_fingerprint"] = _fingerprint(str(values["teacher"]))
+    missing = [name for name, each in known.items() if "defaultValue" not in each and name not in values]
+    if missing:
+        raise InputError(f"--parameter: the pipeline needs values of {', '.join(missing)}; give each as name=value")
+    return values
+
+
+def _gates(gates: Path, surface: str | None) -> str:
+    from crosskd.compile import gates_of
+    from crosskd.run import surface_folder
+    from schema.loader import load_surface
+
+    if surface is None:
+        raise InputError("--gates: give --surface, too: gates are checked against its tasks and slices")
+    return gates_of(gates, load_surface(surface_folder(surface)).surface)
+
+
+def _fingerprint(teacher: str) -> str:
+    from crosskd.compile import fingerprint_of
+
+    found = fingerprint_of(teacher)
+    if found is None:
+        raise InputError(
+            f"teacher {teacher}: cannot be read from here, so its fingerprint is not known; give it as "
+            "--parameter teacher_fingerprint=..., as `crosskd fingerprint` prints it where the teacher can be read"
+        )
+    return found
+
+
+def _connect(host: str, namespace: str | None) -> Any:
+    import kfp
+    from kfp_server_api.exceptions import ApiException
+    from urllib3.exceptions import HTTPError
+
+    try:
+        client = kfp.Client(host=host, namespace=namespace or "kubeflow")
+        client.list_experiments(page_size=1, namespace=namespace)
+    except (ApiException, HTTPError, TimeoutError) as error:
+        raise InputError(f"--host {host}: expected the API of Kubeflow Pipelines 2; it says: {error}") from error
+    return client
+
+
+def _upload(client: Any, name: str, version: str, path: Path, namespace: str | None) -> tuple[str, str]:
+    """The ids of pipeline and version; uploads what is not there yet."""
+    pipeline_id = client.get_pipeline_id(name)
+    if pipeline_id is None:
+        pipeline_id = client.upload_pipeline(str(path), pipeline_name=name, namespace=namespace).pipeline_id
+    versions = client.list_pipeline_versions(pipeline_id, page_size=100).pipeline_versions or []
+    for each in versions:
+        if each.display_name == version:
+            return pipeline_id, each.pipeline_version_id
+    uploaded = client.upload_pipeline_version(str(path), pipeline_version_name=version, pipeline_id=pipeline_id)
+    return pipeline_id, uploaded.pipeline_version_id

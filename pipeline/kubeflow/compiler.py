@@ -1,0 +1,136 @@
+"""Compiles the pipeline for Kubeflow Pipelines 2 and Vertex, with TFX's own runner."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, fields
+from typing import Any
+
+from tfx import v1 as tfx
+from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRunner, KubeflowV2DagRunnerConfig
+
+from pipeline.eval_config import Baseline
+from pipeline.kubeflow import specification
+from pipeline.kubeflow.overrides import Evaluates
+from pipeline.kubeflow.parameters import SPAN_PATTERN, Defaults, placeholder
+from pipeline.kubeflow.policies import Policies
+from pipeline.pipeline import create_pipeline
+from pipeline.resolvers import from_destination
+from pipeline.settings import Settings
+from schema.errors import InputError
+from schema.surface import Surface
+
+ENTRYPOINT = "pipeline.kubeflow.entrypoint"
+SCHEMES = ("gs://", "s3://", "minio://")
+
+# Registry (with a port), path, and a tag or digest: an image that can change under its name
+# would let a cached node stand in for other code.
+_IMAGE = re.compile(r"[a-z0-9][a-z0-9.-]*(:\d+)?(/[a-z0-9._-]+)*(:[\w][\w.-]{0,127}|@sha256:[0-9a-f]{64})")
+_SCHEMA_FOLDER = "/tmp/crosskd/schema"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to compile.
+
+    Attributes:
+      surface: The surface.
+      schema: Text of its TFDV schema; it travels in the specification.
+      image: The containers' image, with a tag or a digest.
+      pipeline_root: Where artifacts go: a gs://, s3:// or minio:// URI.
+      defaults: Values of run parameters.
+      policies: Of the nodes.
+      code_revision: The version control revision of the code, for provenance.
+    """
+
+    surface: Surface
+    schema: str
+    image: str
+    pipeline_root: str
+    defaults: Defaults
+    policies: Policies
+    code_revision: str | None = None
+
+
+def compile_job(request: Request) -> dict[str, Any]:
+    """Compiles to a PipelineJob: `pipelineSpec` is what Kubeflow Pipelines reads, all of it what Vertex does.
+
+    Raises:
+      InputError: The image, the pipeline root, a run parameter or a policy cannot be right.
+    """
+    _check(request)
+    defaults = request.defaults.given()
+    spanned = SPAN_PATTERN in str(defaults.get("examples", ""))
+    pipeline = create_pipeline(_settings(request), last_blessed=from_destination, history=False)
+    pipeline.pipeline_info.pipeline_name = pipeline.pipeline_info.pipeline_name.replace("_", "-")
+    request.policies.check(node.id for node in pipeline.components)
+    config = KubeflowV2DagRunnerConfig(
+        default_image=request.image,
+        default_commands=["python", "-m", ENTRYPOINT],
+        use_pipeline_spec_2_1=True,
+    )
+    job = KubeflowV2DagRunner(config).run(pipeline, parameter_values=defaults, write_out=False)
+    nodes = {
+        node.id: specification.Node(
+            component=node,
+            policy=request.policies.of(node.id),
+            evaluates=_evaluates(request.surface, node.id),
+            files=_files(request) if isinstance(node, tfx.components.ImportSchemaGen) else {},
+        )
+        for node in pipeline.components
+    }
+    specification.finish(job, nodes, defaults, cache_examples=spanned)
+    return dict(job)
+
+
+def _check(request: Request) -> None:
+    if not _IMAGE.fullmatch(request.image):
+        raise InputError(
+            f"--image: expected registry/name:tag or registry/name@sha256:digest, found {request.image!r}. Without a "
+            "tag or digest a cached node could stand in for other code."
+        )
+    if not request.pipeline_root.startswith(SCHEMES) or not request.pipeline_root.split("://")[1].strip("/"):
+        raise InputError(
+            f"--pipeline-root: expected a bucket, {' or '.join(f'{each}bucket/folder' for each in SCHEMES)}, "
+            f"found {request.pipeline_root!r}. Kubeflow's launcher carries artifacts to and from an object store."
+        )
+    if request.defaults.span is not None and SPAN_PATTERN not in (request.defaults.examples or ""):
+        raise InputError(
+            f"--span: expected {SPAN_PATTERN} in --examples, which the span takes the place of, "
+            f"found {request.defaults.examples!r}"
+        )
+
+
+def _settings(request: Request) -> Settings:
+    """Settings whose run parameters are placeholders."""
+    values = {each.name: placeholder(each.name) for each in fields(Defaults)}
+    examples = request.defaults.examples
+    if examples and SPAN_PATTERN in examples:
+        # As in the template, so that each span's folder has a name of its own in cache keys.
+        values["examples"] = examples.replace(SPAN_PATTERN, values["span"])
+    return Settings(
+        surface=request.surface,
+        schema_path=next(iter(_files(request))),
+        examples=values["examples"],
+        teacher=values["teacher"],
+        teacher_fingerprint=values["teacher_fingerprint"],
+        root=request.pipeline_root.rstrip("/"),
+        serving=values["serving"],
+        metadata=":memory:",
+        beam_args=(),
+        code_revision=request.code_revision,
+    )
+
+
+def _files(request: Request) -> dict[str, str]:
+    """The schema, under a path that changes with its content, as caches need."""
+    digest = hashlib.sha256(request.schema.encode()).hexdigest()[:16]
+    return {f"{_SCHEMA_FOLDER}/{digest}/schema.pbtxt": request.schema}
+
+
+def _evaluates(surface: Surface, node: str) -> Evaluates | None:
+    for baseline in Baseline:
+        if node == f"Evaluator.{baseline.value}":
+            return Evaluates(surface=surface, baseline=baseline)
+    return None

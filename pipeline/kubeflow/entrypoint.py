@@ -1,0 +1,172 @@
+"""The entry point of every container, on Vertex and on open-source Kubeflow Pipelines 2.
+
+TFX's own (`kubeflow_v2_run_executor`) runs on Vertex alone.  This one does the same work with
+TFX's own parts, takes the same arguments and some more, and differs where the open-source
+backend does: artifacts without a class (see `invocation`), files that a launcher carries (see
+`storage`), no driver of ExampleGen, which it therefore runs itself, and run parameters inside
+of execution properties.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from absl import app, logging
+from absl.flags import argparse_flags
+from google.protobuf import json_format
+from kfp.pipeline_spec import pipeline_spec_pb2
+from tfx.components.example_gen.base_example_gen_executor import BaseExampleGenExecutor
+from tfx.dsl.components.base import base_beam_executor, base_executor
+from tfx.dsl.io import fileio
+from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_entrypoint_utils as tfx_utils
+from tfx.orchestration.kubeflow.v2.file_based_example_gen import driver
+from tfx.orchestration.portable import outputs_utils
+from tfx.utils import import_utils
+
+from pipeline.kubeflow import invocation
+from pipeline.kubeflow.overrides import Evaluates, override
+from pipeline.kubeflow.parameters import PREFIX, resolve
+from pipeline.kubeflow.storage import Storage, storage_of
+from schema.errors import InputError
+
+
+@dataclass
+class Call:
+    """One call of a container.
+
+    Attributes:
+      executor_class: The executor.
+      message: The ExecutorInput.
+      inputs_spec: The component's input definitions.
+      classes: Import paths of artifact classes, `inputs` and `outputs` by key.
+      evaluates: For an Evaluator.
+      storage: Where its artifacts are.
+    """
+
+    executor_class: type[base_executor.BaseExecutor]
+    message: pipeline_spec_pb2.ExecutorInput
+    inputs_spec: pipeline_spec_pb2.ComponentInputsSpec
+    classes: dict[str, dict[str, str]]
+    evaluates: Evaluates | None
+    storage: Storage
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Runs one node.
+
+    Raises:
+      InputError: What the backend hands over does not fit the component, or the component says so.
+    """
+    logging.set_verbosity(logging.INFO)
+    for path, content in json.loads(arguments.files).items():
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text(content)
+    run(_read_call(arguments))
+
+
+def run(call: Call) -> None:
+    """Runs the executor, and writes what it made of its outputs."""
+    names: dict[int, str] = {}
+    message, storage = call.message, call.storage
+    invocation.give_classes(message.inputs.artifacts, call.classes["inputs"], storage)
+    invocation.give_classes(message.outputs.artifacts, call.classes["outputs"], storage)
+    run_parameters = _settle_parameters(call)
+    _drive(call)
+    inputs = invocation.parse(message.inputs.artifacts, storage, names)
+    outputs = invocation.parse(message.outputs.artifacts, storage, names)
+    exec_properties = _exec_properties(call)
+    override(exec_properties, run_parameters, call.evaluates)
+    executor = _executor(call, shlex.split(str(run_parameters.get("beam_args", ""))))
+    logging.info("%s: inputs %s, outputs %s, properties %s", call.executor_class, inputs, outputs, exec_properties)
+    executor.Do(inputs, outputs, exec_properties)
+    outputs_utils.tag_output_artifacts_with_version(outputs)
+    _write(message.outputs.output_file, invocation.result(outputs, storage, names))
+
+
+def _read_call(arguments: argparse.Namespace) -> Call:
+    message = pipeline_spec_pb2.ExecutorInput()
+    json_format.Parse(arguments.json_serialized_invocation_args, message, ignore_unknown_fields=True)
+    inputs_spec = pipeline_spec_pb2.ComponentInputsSpec()
+    json_format.Parse(arguments.json_serialized_inputs_spec_args, inputs_spec, ignore_unknown_fields=True)
+    return Call(
+        executor_class=import_utils.import_class_by_path(arguments.executor_class_path),
+        message=message,
+        inputs_spec=inputs_spec,
+        classes=json.loads(arguments.artifact_classes),
+        evaluates=Evaluates.model_validate_json(arguments.evaluates) if arguments.evaluates else None,
+        storage=storage_of(message.outputs.output_file),
+    )
+
+
+def _settle_parameters(call: Call) -> dict[str, Any]:
+    """Takes the run parameters out of the message, and puts their values where texts refer to them."""
+    values = call.message.inputs.parameter_values
+    names = [name for name in values if name.startswith(PREFIX)]
+    run_parameters: dict[str, Any] = {
+        name.removeprefix(PREFIX): json_format.MessageToDict(values.pop(name)) for name in names
+    }
+    for value in values.values():
+        if value.WhichOneof("kind") == "string_value":
+            value.string_value = resolve(value.string_value, run_parameters)
+    return run_parameters
+
+
+def _drive(call: Call) -> None:
+    """Finds out span and fingerprint of an ExampleGen's input, unless the backend has done so."""
+    output_file = call.message.outputs.output_file
+    if issubclass(call.executor_class, BaseExampleGenExecutor) and not fileio.exists(output_file):
+        driver._run_driver(call.message, call.inputs_spec)
+    if fileio.exists(output_file):
+        driven = pipeline_spec_pb2.ExecutorOutput()
+        with fileio.open(output_file, "r") as file:
+            json_format.Parse(file.read(), driven, ignore_unknown_fields=True)
+        invocation.merge(call.message, driven)
+
+
+def _exec_properties(call: Call) -> dict[str, Any]:
+    inputs = call.message.inputs
+    parsed = tfx_utils.parse_execution_properties(inputs.parameter_values, inputs.parameters, call.inputs_spec)
+    return dict(parsed)
+
+
+def _executor(call: Call, beam_args: list[str]) -> base_executor.BaseExecutor:
+    folder, _, _ = call.message.outputs.output_file.rpartition("/")
+    place = {"unique_id": folder.rpartition("/")[2], "tmp_dir": f"{folder}/.temp"}
+    if issubclass(call.executor_class, base_beam_executor.BaseBeamExecutor):
+        beam_context = base_beam_executor.BaseBeamExecutor.Context(beam_pipeline_args=[*beam_args], **place)
+        return call.executor_class(beam_context)
+    return call.executor_class(base_executor.BaseExecutor.Context(**place))
+
+
+def _write(output_file: str, message: pipeline_spec_pb2.ExecutorOutput) -> None:
+    fileio.makedirs(output_file.rpartition("/")[0])
+    with fileio.open(output_file, "w") as file:
+        file.write(json_format.MessageToJson(message))
+
+
+def parse_arguments(argv: list[str]) -> argparse.Namespace:
+    """Reads the arguments of a container.
+
+    Raises:
+      InputError: There are arguments that nobody knows.
+    """
+    parser = argparse_flags.ArgumentParser(description="Runs one node of the pipeline.")
+    parser.add_argument("--executor_class_path", required=True, help="Import path of the executor.")
+    parser.add_argument("--json_serialized_invocation_args", required=True, help="An ExecutorInput.")
+    parser.add_argument("--json_serialized_inputs_spec_args", required=True, help="The input definitions.")
+    parser.add_argument("--artifact_classes", required=True, help="Import paths of classes by key.")
+    parser.add_argument("--evaluates", default="", help="What an Evaluator's configuration comes from.")
+    parser.add_argument("--files", default="{}", help="Files to write first, by path.")
+    known, unknown = parser.parse_known_args(argv[1:])
+    if unknown:
+        raise InputError(f"the entry point does not know the arguments {unknown}")
+    return known
+
+
+if __name__ == "__main__":
+    app.run(main, flags_parser=parse_arguments)

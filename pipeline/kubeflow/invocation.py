@@ -1,0 +1,103 @@
+"""What a backend hands to a container, and what it wants back.
+
+Messages are those of `kfp.pipeline_spec`: an ExecutorInput comes in, an ExecutorOutput goes out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from google.protobuf import json_format
+from kfp.pipeline_spec import pipeline_spec_pb2
+from tfx import types
+from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_entrypoint_utils as tfx_utils
+
+from components.artifacts import ABSENT_PROPERTY
+from pipeline.kubeflow.storage import Storage
+from schema.errors import InputError
+
+Artifacts = dict[str, list[types.Artifact]]
+
+# Identities travel as JSON numbers, which hold 53 bits exactly.
+_IDENTITIES = 1 << 52
+
+
+def give_classes(artifacts: Mapping[str, Any], classes: Mapping[str, str], storage: Storage) -> None:
+    """Says of every artifact which class it is and where its files are, in place.
+
+    The component's interface is the only place that always knows the class: the driver of
+    open-source Kubeflow hands over `system.*`, an empty schema or none.  TFX takes a schema
+    title that is no title of its own for an import path.
+
+    Args:
+      artifacts: The field `artifacts` of an ExecutorInput's inputs or outputs.
+      classes: Import paths by key.
+      storage: Of this container.
+
+    Raises:
+      InputError: The backend hands over an artifact that the component does not know.
+    """
+    for key, of_key in artifacts.items():
+        if key not in classes:
+            raise InputError(f"the backend hands over {key!r}; expected one of {', '.join(classes) or 'no artifact'}")
+        for artifact in of_key.artifacts:
+            artifact.type.Clear()
+            artifact.type.schema_title = classes[key]
+            artifact.uri = storage.path(artifact.uri)
+            metadata = {name: storage.paths_in(value) for name, value in _metadata(artifact).items()}
+            artifact.metadata.Clear()
+            json_format.ParseDict(metadata, artifact.metadata)
+
+
+def parse(artifacts: Mapping[str, Any], storage: Storage, names: dict[int, str]) -> Artifacts:
+    """TFX's artifacts, without those that stand for none.
+
+    TFX makes an artifact's identity from its name, which open-source Kubeflow need not give and
+    which need not be unique, and of more bits than survive the way through metadata.  Here it
+    comes from the URI, so that two nodes that speak of a model know that it is the same.
+
+    Args:
+      artifacts: As `give_classes` left them.
+      storage: Of this container.
+      names: Gets the backend's name of each identity.
+    """
+    parsed: Artifacts = {}
+    for key, found in tfx_utils.parse_raw_artifact_dict(artifacts, {}).items():
+        for given, artifact in zip(artifacts[key].artifacts, found, strict=True):
+            artifact.id = identity(storage.uri(given.uri))
+            names[artifact.id] = given.name
+        parsed[key] = [each for each in found if not each.get_int_custom_property(ABSENT_PROPERTY)]
+    return parsed
+
+
+def identity(uri: str) -> int:
+    """A number for an artifact, the same in every container."""
+    return int(hashlib.sha256(uri.encode()).hexdigest(), 16) % _IDENTITIES
+
+
+def result(outputs: Artifacts, storage: Storage, names: Mapping[int, str]) -> pipeline_spec_pb2.ExecutorOutput:
+    """What the container says to the backend."""
+    message = pipeline_spec_pb2.ExecutorOutput()
+    for key, artifacts in tfx_utils.translate_executor_output(outputs, names).items():
+        for artifact in artifacts.artifacts:
+            artifact.uri = storage.uri(artifact.uri)
+            metadata = {name: storage.uris_in(value) for name, value in _metadata(artifact).items()}
+            artifact.metadata.Clear()
+            json_format.ParseDict(metadata, artifact.metadata)
+        message.artifacts[key].CopyFrom(artifacts)
+    return message
+
+
+def merge(executor_input: pipeline_spec_pb2.ExecutorInput, driven: pipeline_spec_pb2.ExecutorOutput) -> None:
+    """Takes over what a driver found out: parameters, and properties of outputs."""
+    for name, value in driven.parameter_values.items():
+        executor_input.inputs.parameter_values[name].CopyFrom(value)
+    for key, artifacts in driven.artifacts.items():
+        for target, source in zip(executor_input.outputs.artifacts[key].artifacts, artifacts.artifacts, strict=True):
+            target.metadata.MergeFrom(source.metadata)
+
+
+def _metadata(artifact: Any) -> dict[str, Any]:
+    return dict(json_format.MessageToDict(artifact.metadata))

@@ -1,0 +1,131 @@
+"""Run parameters: what changes from run to run without a new compilation or image.
+
+A parameter inside of a longer text travels as Kubeflow's own placeholder.  Where the backend
+has not put the value in, `pipeline.kubeflow.entrypoint` does.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+
+from schema.errors import InputError
+
+# Kubeflow's own prefix for a pipeline's parameter among a task's inputs.
+PREFIX = "pipelinechannel--"
+SPAN_PATTERN = "{SPAN}"
+
+_PLACEHOLDER = re.compile(r"\{\{\$\.inputs\.parameters\['" + PREFIX + r"(\w+)'\]\}\}")
+# Would break out of the JSON that the launcher puts the value into.
+_UNSAFE = re.compile(r"[\"\\\n\r\t]|\{\{")
+
+
+class Kind(StrEnum):
+    """Types of parameters, as the pipeline specification calls them."""
+
+    STRING = "STRING"
+    INTEGER = "NUMBER_INTEGER"
+
+
+@dataclass(frozen=True)
+class RunParameter:
+    """One run parameter: its type, and what a person is told about it."""
+
+    kind: Kind
+    description: str
+
+
+RUN_PARAMETERS: Mapping[str, RunParameter] = {
+    "examples": RunParameter(Kind.STRING, "Folder with train/ and eval/, gzipped TFRecords of tf.Example."),
+    "span": RunParameter(Kind.STRING, "What takes the place of {SPAN} in the examples' folder, such as a day."),
+    "teacher": RunParameter(Kind.STRING, "The teacher's SavedModel."),
+    "teacher_fingerprint": RunParameter(Kind.STRING, "Of the teacher's content; `crosskd submit` computes it."),
+    "serving": RunParameter(Kind.STRING, "Folder that the model server watches; versions are pushed here."),
+    "seed": RunParameter(Kind.INTEGER, "Seed of initialisation and shuffling, for student and control alike."),
+    "gates": RunParameter(Kind.STRING, "Gates by task, as JSON, that take the place of the surface's own."),
+    "beam_args": RunParameter(Kind.STRING, "Arguments of every Beam pipeline, as on a command line."),
+}
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """Values that a run has unless it gives others; None makes the parameter required."""
+
+    examples: str | None
+    span: str | None
+    teacher: str | None
+    teacher_fingerprint: str | None
+    serving: str | None
+    seed: int | None
+    gates: str | None
+    beam_args: str | None
+
+    def given(self) -> dict[str, str | int]:
+        """Those that there are, checked."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: checked(name, value) for name, value in values.items() if value is not None}
+
+
+def placeholder(name: str) -> str:
+    """The text that stands for a run parameter until the run."""
+    return f"{{{{$.inputs.parameters['{PREFIX}{name}']}}}}"
+
+
+def placeholders_in(text: str) -> set[str]:
+    """The run parameters that a text refers to."""
+    return set(_PLACEHOLDER.findall(text))
+
+
+def resolve(text: str, values: Mapping[str, str | int | float]) -> str:
+    """Puts run parameters into a text.
+
+    Raises:
+      InputError: The text refers to a parameter that has no value.
+    """
+
+    def value_of(found: re.Match[str]) -> str:
+        if found[1] not in values:
+            raise InputError(f"expected a value of run parameter {found[1]!r}, found {', '.join(values) or 'none'}")
+        value = values[found[1]]
+        return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+    return _PLACEHOLDER.sub(value_of, text)
+
+
+def checked(name: str, value: str | int) -> str | int:
+    """The value of a run parameter, in its type.
+
+    Raises:
+      InputError: There is no such parameter, or the value cannot be one of it.
+    """
+    if name not in RUN_PARAMETERS:
+        raise InputError(f"run parameter {name!r}: no such parameter; those are {', '.join(RUN_PARAMETERS)}")
+    if RUN_PARAMETERS[name].kind is Kind.INTEGER:
+        return _integer(name, value)
+    if name == "gates":
+        _check_json(str(value))
+    elif _UNSAFE.search(str(value)):
+        raise InputError(
+            f"run parameter {name!r}: expected a text without quotes, backslashes, line breaks and '{{{{', "
+            f"found {value!r}"
+        )
+    return value
+
+
+def _integer(name: str, value: str | int) -> int:
+    try:
+        return int(value)
+    except ValueError as error:
+        raise InputError(f"run parameter {name!r}: expected a whole number, found {value!r}") from error
+
+
+def _check_json(value: str) -> None:
+    try:
+        content = json.loads(value) if value else {}
+    except json.JSONDecodeError as error:
+        raise InputError(f"run parameter 'gates': expected JSON, found {value[:80]!r}: {error}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"run parameter 'gates': expected an object of tasks, found {value[:80]!r}")

@@ -1,0 +1,57 @@
+"""A real S3 API (moto's server), and the launcher's way to carry folders to and from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import boto3
+from moto.server import ThreadedMotoServer
+
+ACCESS = {"aws_access_key_id": "key", "aws_secret_access_key": "secret", "region_name": "us-east-1"}
+
+
+class ObjectStore:
+    """Buckets of objects under keys; there are no folders."""
+
+    def __init__(self, *buckets: str) -> None:
+        self._server = ThreadedMotoServer(port=0, verbose=False)
+        self._server.start()
+        host, port = self._server.get_host_and_port()
+        self.endpoint = f"http://{host}:{port}"
+        self.client: Any = boto3.client("s3", endpoint_url=self.endpoint, **ACCESS)
+        for bucket in buckets:
+            self.client.create_bucket(Bucket=bucket)
+
+    def close(self) -> None:
+        self._server.stop()
+
+    def keys(self, uri: str) -> dict[str, int]:
+        """Keys under a URI, with the sizes of their objects."""
+        bucket, prefix = _split(uri)
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        found = [each for page in pages for each in page.get("Contents", [])]
+        return {each["Key"]: each["Size"] for each in found if _is_under(each["Key"], prefix)}
+
+    def download(self, uri: str, target: Path) -> None:
+        """As `DownloadBlob`: every object becomes a file, a marker of a folder as well."""
+        bucket, prefix = _split(uri)
+        for key in self.keys(uri):
+            path = target / key.removeprefix(prefix).strip("/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.client.download_file(bucket, key, str(path))
+
+    def upload(self, source: Path, uri: str) -> None:
+        """As `UploadBlob`: files only."""
+        bucket, prefix = _split(uri)
+        for file in [each for each in source.rglob("*") if each.is_file()]:
+            self.client.upload_file(str(file), bucket, f"{prefix}/{file.relative_to(source)}")
+
+
+def _split(uri: str) -> tuple[str, str]:
+    bucket, _, key = uri.partition("://")[2].partition("/")
+    return bucket, key.rstrip("/")
+
+
+def _is_under(key: str, prefix: str) -> bool:
+    return key == prefix or key.startswith(f"{prefix}/")

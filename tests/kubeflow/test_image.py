@@ -1,0 +1,90 @@
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.kubeflow.scripts import script
+
+rehearse = script("rehearse")
+FIRST, LAST = rehearse.read_stages(rehearse.DOCKERFILE.read_text())
+
+
+def test_the_linter_finds_nothing():
+    hadolint = Path(sys.executable).parent / "hadolint"
+    linted = subprocess.run([hadolint, rehearse.DOCKERFILE], capture_output=True, text=True)
+    assert (linted.returncode, linted.stdout) == (0, "")
+
+
+def test_the_linter_can_find_something(tmp_path):
+    bad = tmp_path / "Dockerfile"
+    bad.write_text("FROM python\nRUN cd /tmp\n")
+    linted = subprocess.run([Path(sys.executable).parent / "hadolint", bad], capture_output=True, text=True)
+    assert linted.returncode == 1
+    assert "DL3006" in linted.stdout
+
+
+def test_the_image_runs_as_a_user_that_owns_nothing():
+    assert rehearse.one(LAST, "USER") == "10001:10001"
+    assert rehearse.environment_of(LAST)["HOME"] == rehearse.one(LAST, "WORKDIR") == "/tmp"
+    assert [each.rest for each in LAST if each.word == "COPY"] == ["--from=build /opt/crosskd /opt/crosskd"]
+
+
+def test_everything_is_pinned_and_compiled():
+    lines = [line for each in FIRST if each.word == "RUN" for line in each.rest.split(" && ")]
+    installs = [line for line in lines if " install " in line]
+    assert len(installs) == 3
+    assert all("--require-hashes" in each for each in installs[:2])
+    assert installs[2].endswith("--no-deps --no-build-isolation .")
+    assert all("--compile-bytecode" in each for each in installs[1:])
+
+
+def test_the_build_holds_every_package_and_nothing_else():
+    kept = {str(each) for each in rehearse.kept_files()}
+    packages = {name.partition("/")[0] for name in kept if "/" in name} - {"requirements"}
+    setup = (rehearse.PROJECT / "setup.py").read_text()
+    assert all(f'"{package}"' in setup for package in packages)
+    assert {f"{each.rest.split()[0]}" for each in FIRST if each.word == "COPY"} >= packages
+    assert "schema/homepage/surface.yaml" in kept
+    assert {
+        name for name in kept if name.startswith(("tests", "docs", "kubeflow", ".git", "requirements/dev"))
+    } == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "ignored"),
+    [
+        ("README.md", True),
+        ("requirements/base.txt", False),
+        ("requirements/dev.txt", True),
+        ("schema/radio/surface.yaml", False),
+        ("schema/__pycache__/surface.cpython-311.pyc", True),
+        ("runs/demo/teacher/saved_model.pb", True),
+    ],
+)
+def test_what_the_ignore_file_lets_through(name, ignored):
+    assert rehearse.is_ignored(name) is ignored
+
+
+def test_paths_of_the_image_lie_in_the_rehearsal_and_its_python_is_this_one(tmp_path):
+    line = rehearse.inside("python -m venv /build/tools && /build/tools/bin/pip install x", tmp_path)
+    assert line == f"{sys.executable} -m venv {tmp_path}/build/tools && {tmp_path}/build/tools/bin/pip install x"
+
+
+def test_a_build_stage_copies_and_runs(tmp_path, monkeypatch):
+    stage = rehearse.read_stages(
+        "FROM a\nWORKDIR /build\nCOPY setup.py pyproject.toml ./\nCOPY pipeline pipeline/\n"
+        "RUN cp setup.py /build/copied && ls > listed\n"
+    )[0]
+    rehearse.build(stage, tmp_path)
+    assert (tmp_path / "build/copied").read_text() == (rehearse.PROJECT / "setup.py").read_text()
+    assert (tmp_path / "build/pipeline/kubeflow/entrypoint.py").is_file()
+    assert set((tmp_path / "build/listed").read_text().split()) == {
+        "copied",
+        "listed",
+        "pipeline",
+        "pyproject.toml",
+        "setup.py",
+    }
+    shutil.rmtree(tmp_path / "build")

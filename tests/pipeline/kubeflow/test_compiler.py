@@ -1,0 +1,216 @@
+import json
+from dataclasses import replace
+
+import pytest
+import yaml
+from kfp import components
+
+from components import artifacts
+from pipeline.kubeflow.compiler import Request, compile_job
+from pipeline.kubeflow.parameters import Defaults, placeholder
+from pipeline.kubeflow.policies import Policies
+from pipeline.kubeflow.specification import kubernetes_name
+from pipeline.pipeline import create_pipeline
+from pipeline.settings import Settings
+from schema.errors import InputError
+from schema.loader import load_surface
+from tests.e2e import library
+
+DEFAULTS = Defaults(
+    examples="s3://data/library/{SPAN}",
+    span=None,
+    teacher="s3://data/teacher",
+    teacher_fingerprint="abc",
+    serving=None,
+    seed=3,
+    gates="",
+    beam_args="--runner=FnApiRunner",
+)
+POLICIES = Policies.model_validate(
+    {
+        "default": {"cpu": 1, "memory": 4, "retries": 1},
+        "nodes": {
+            "Trainer.student": {"cpu": 8, "memory": 32, "accelerator": {"type": "nvidia.com/gpu"}},
+            "Transform": {"cache": False, "retries": 0},
+        },
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def request_(tmp_path_factory) -> Request:
+    loaded = load_surface(library.write_surface(tmp_path_factory.mktemp("compiler") / "surface"))
+    return Request(
+        surface=loaded.surface,
+        schema=loaded.schema_path.read_text(),
+        image="registry.example:5000/team/crosskd:1.2",
+        pipeline_root="s3://artifacts/library",
+        defaults=DEFAULTS,
+        policies=POLICIES,
+        code_revision="f00",
+    )
+
+
+@pytest.fixture(scope="module")
+def job(request_):
+    return compile_job(request_)
+
+
+@pytest.fixture(scope="module")
+def spec(job):
+    return job["pipelineSpec"]
+
+
+def task(spec, name):
+    return spec["root"]["dag"]["tasks"][name]
+
+
+def executor(spec, name):
+    return spec["deploymentSpec"]["executors"][f"exec-{name}"]
+
+
+def argument(spec, name, option):
+    args = executor(spec, name)["container"]["args"]
+    return args[args.index(option) + 1]
+
+
+def test_the_sdk_of_kubeflow_reads_it(spec):
+    loaded = components.load_component_from_text(yaml.safe_dump(spec))
+    assert loaded.name == "crosskd-library"
+    assert spec["schemaVersion"] == "2.1.0"
+
+
+def test_every_node_of_the_pipeline_is_a_task_of_its_own(request_, spec):
+    settings = Settings(request_.surface, "s", "e", "t", "f", "root", "serving", ":memory:", ())
+    assert set(spec["root"]["dag"]["tasks"]) == {
+        kubernetes_name(node.id) for node in create_pipeline(settings, history=False).components
+    }
+
+
+@pytest.mark.parametrize(
+    ("node", "name"),
+    [
+        ("ImportExampleGen", "import-example-gen"),
+        ("Trainer.student", "trainer-student"),
+        ("Evaluator.last_blessed", "evaluator-last-blessed"),
+    ],
+)
+def test_names_are_those_that_kubernetes_takes(node, name):
+    assert kubernetes_name(node) == name
+
+
+def test_names_agree_everywhere(spec):
+    assert task(spec, "evaluator-control")["dependentTasks"] == [
+        "teacher-labeler",
+        "trainer-control",
+        "trainer-student",
+    ]
+    assert task(spec, "transform")["inputs"]["artifacts"]["schema"] == {
+        "taskOutputArtifact": {"producerTask": "import-schema-gen", "outputArtifactKey": "schema"}
+    }
+    for name, each in spec["root"]["dag"]["tasks"].items():
+        assert each["taskInfo"]["name"] == name
+        assert spec["components"][each["componentRef"]["name"]]["executorLabel"] in spec["deploymentSpec"]["executors"]
+
+
+def test_no_node_needs_a_resolver_which_open_source_kubeflow_has_not(spec):
+    kinds = {kind for each in spec["deploymentSpec"]["executors"].values() for kind in each}
+    assert kinds == {"container", "importer"}
+    assert argument(spec, "last-blessed", "--executor_class_path") == "components.last_served.executor.Executor"
+
+
+def test_the_parameters_that_are_asked_for(job, spec):
+    parameters = spec["root"]["inputDefinitions"]["parameters"]
+    given = {name: each.get("defaultValue") for name, each in parameters.items()}
+    assert given == {
+        "span": None,
+        "teacher": "s3://data/teacher",
+        "teacher_fingerprint": "abc",
+        "serving": None,
+        "seed": 3,
+        "gates": "",
+        "beam_args": "--runner=FnApiRunner",
+    }
+    assert job["runtimeConfig"]["parameterValues"] == {name: each for name, each in given.items() if each is not None}
+    assert job["runtimeConfig"]["gcsOutputDirectory"] == "s3://artifacts/library"
+
+
+def test_parameters_reach_the_tasks_that_use_them(spec):
+    def taken(name):
+        values = task(spec, name)["inputs"].get("parameters", {})
+        return {
+            key: each["componentInputParameter"] for key, each in values.items() if "componentInputParameter" in each
+        }
+
+    assert taken("trainer-control") == {"pipelinechannel--seed": "seed"}
+    assert taken("blessing-gate") == {"pipelinechannel--gates": "gates"}
+    assert taken("evaluator-control") == {"pipelinechannel--gates": "gates", "pipelinechannel--beam_args": "beam_args"}
+    assert taken("teacher-labeler")["teacher_fingerprint"] == "teacher_fingerprint"
+    assert taken("teacher") == {"artifact_uri": "teacher"}
+    assert taken("last-blessed") == {"serving": "serving"}
+    assert task(spec, "import-example-gen")["inputs"]["parameters"]["input_base"] == {
+        "runtimeValue": {"constant": f"s3://data/library/{placeholder('span')}"}
+    }
+    assert executor(spec, "teacher")["importer"]["artifactUri"] == {"runtimeParameter": "artifact_uri"}
+
+
+def test_the_entry_point_is_told_of_the_parameters_and_classes(spec):
+    inputs = json.loads(argument(spec, "trainer-student", "--json_serialized_inputs_spec_args"))
+    assert inputs["parameters"]["pipelinechannel--seed"] == {"parameterType": "NUMBER_INTEGER"}
+    classes = json.loads(argument(spec, "blessing-gate", "--artifact_classes"))
+    assert classes["outputs"]["decision"] == "components.artifacts.GateDecision"
+    assert executor(spec, "trainer-student")["container"]["command"] == ["python", "-m", "pipeline.kubeflow.entrypoint"]
+
+
+def test_the_schema_travels_with_the_specification_under_a_name_of_its_content(request_, spec):
+    ((path, content),) = json.loads(argument(spec, "import-schema-gen", "--files")).items()
+    assert content == library.SCHEMA
+    assert task(spec, "import-schema-gen")["inputs"]["parameters"]["schema_file"]["runtimeValue"]["constant"] == path
+    other = compile_job(replace(request_, schema=library.SCHEMA + "\n"))["pipelineSpec"]
+    assert path not in argument(other, "import-schema-gen", "--files")
+
+
+def test_policies(spec):
+    student = executor(spec, "trainer-student")["container"]["resources"]
+    assert (student["cpuLimit"], student["memoryLimit"]) == (8, 32)
+    assert student["accelerator"] == {"type": "nvidia.com/gpu", "count": "1"}
+    assert executor(spec, "trainer-control")["container"]["resources"]["cpuLimit"] == 1
+    assert task(spec, "trainer-control")["retryPolicy"]["maxRetryCount"] == 1
+    assert "retryPolicy" not in task(spec, "transform")
+
+
+def test_what_looks_outside_of_the_pipeline_is_never_cached(request_, spec):
+    cached = {name for name in spec["root"]["dag"]["tasks"] if task(spec, name)["cachingOptions"].get("enableCache")}
+    assert set(spec["root"]["dag"]["tasks"]) - cached == {"last-blessed", "transform"}
+    unspanned = replace(request_, defaults=replace(DEFAULTS, examples="s3://data/library"))
+    other = compile_job(unspanned)["pipelineSpec"]
+    assert not task(other, "import-example-gen")["cachingOptions"]
+    assert other["root"]["inputDefinitions"]["parameters"]["examples"]["defaultValue"] == "s3://data/library"
+    assert "span" not in other["root"]["inputDefinitions"]["parameters"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"image": "team/crosskd"}, "--image: expected registry/name:tag"),
+        ({"image": "Team/crosskd:1"}, "--image: expected registry/name:tag"),
+        ({"pipeline_root": "/data/root"}, "--pipeline-root: expected a bucket"),
+        ({"pipeline_root": "s3://"}, "--pipeline-root: expected a bucket"),
+        ({"defaults": replace(DEFAULTS, examples="/data", span="7")}, r"--span: expected \{SPAN\} in --examples"),
+        (
+            {"defaults": replace(DEFAULTS, teacher='/tea"cher')},
+            "run parameter 'teacher': expected a text without quotes",
+        ),
+        ({"defaults": replace(DEFAULTS, gates="[]")}, "expected an object of tasks"),
+        ({"policies": Policies(nodes={"Trainer": {}})}, "nodes.Trainer: no such node; did you mean 'Trainer"),
+    ],
+)
+def test_what_cannot_be_right_is_rejected_when_compiling(request_, change, message):
+    with pytest.raises(InputError, match=message):
+        compile_job(replace(request_, **change))
+
+
+def test_kubeflow_takes_the_names_of_all_artifact_types():
+    own = [each for each in vars(artifacts).values() if getattr(each, "__module__", "") == artifacts.__name__]
+    assert artifacts.GateDecision in own
+    assert all(each.TYPE_NAME in (f"crosskd.{each.__name__}", "system.HTML") for each in own)

@@ -1,0 +1,93 @@
+import pytest
+from google.protobuf import json_format
+from kfp.pipeline_spec import pipeline_spec_pb2
+from tfx.types import standard_artifacts
+
+from components.artifacts import GateDecision
+from pipeline.kubeflow.invocation import give_classes, identity, merge, parse, result
+from pipeline.kubeflow.storage import Storage
+from schema.errors import InputError
+
+CLASSES = {
+    "examples": "tfx.types.standard_artifacts.Examples",
+    "decision": "components.artifacts.GateDecision",
+    "model": "tfx.types.standard_artifacts.Model",
+}
+LAUNCHED = Storage(launched=True)
+# What drivers say of a type: open-source Kubeflow nothing, an empty schema or a generic title; Vertex the schema.
+TYPES = (
+    {},
+    {"instanceSchema": ""},
+    {"schemaTitle": "system.Dataset"},
+    {"instanceSchema": "title: tfx.Examples\ntype: object\n"},
+)
+
+
+def inputs(**artifacts):
+    content = {"artifacts": {key: {"artifacts": [artifact]} for key, artifact in artifacts.items()}}
+    return json_format.ParseDict(content, pipeline_spec_pb2.ExecutorInput.Inputs()).artifacts
+
+
+def parsed(storage=LAUNCHED, names=None, **artifacts):
+    message = inputs(**artifacts)
+    give_classes(message, CLASSES, storage)
+    return parse(message, storage, {} if names is None else names)
+
+
+@pytest.mark.parametrize("kind", TYPES, ids=str)
+def test_the_class_comes_from_the_interface_whatever_the_backend_says(kind):
+    (examples,) = parsed(examples={"uri": "s3://b/x", "type": kind, "metadata": {"split_names": '["train"]'}})[
+        "examples"
+    ]
+    assert isinstance(examples, standard_artifacts.Examples)
+    assert (examples.split_names, examples.uri) == ('["train"]', "/s3/b/x")
+
+
+def test_classes_of_our_own_are_found():
+    (decision,) = parsed(decision={"uri": "/d", "type": {"schemaTitle": "system.Artifact"}})["decision"]
+    assert isinstance(decision, GateDecision)
+
+
+def test_an_artifact_that_stands_for_none_is_left_out():
+    assert parsed(model={"uri": "s3://b/none", "metadata": {"absent": 1.0}}) == {"model": []}
+
+
+def test_an_input_that_the_component_does_not_know_is_an_error():
+    with pytest.raises(InputError, match="the backend hands over 'modle'; expected one of examples, decision, model"):
+        parsed(modle={"uri": "/x"})
+
+
+def test_an_identity_is_the_same_everywhere_and_survives_metadata():
+    names = {}
+    (model,) = parsed(names=names, model={"uri": "minio://b/model", "name": "resource/1"})["model"]
+    assert model.id == identity("minio://b/model")
+    assert names == {model.id: "resource/1"}
+    assert int(float(model.id)) == model.id < 2**52
+    assert identity("minio://b/model") != identity("minio://b/model2")
+
+
+def test_what_an_executor_sets_comes_back_in_the_next_container():
+    blessing = standard_artifacts.ModelBlessing()
+    blessing.uri = "/minio/b/blessing"
+    blessing.id = identity("minio://b/blessing")
+    blessing.set_int_custom_property("current_model_id", identity("minio://b/model"))
+    blessing.set_string_custom_property("current_model", "/minio/b/model")
+    said = result({"blessing": [blessing]}, LAUNCHED, {blessing.id: "n"}).artifacts["blessing"].artifacts[0]
+    assert (said.uri, said.name) == ("minio://b/blessing", "n")
+    assert said.metadata["current_model"] == "minio://b/model"
+    again = inputs(blessing=json_format.MessageToDict(said))
+    give_classes(again, {"blessing": "tfx.types.standard_artifacts.ModelBlessing"}, LAUNCHED)
+    (back,) = parse(again, LAUNCHED, {})["blessing"]
+    assert back.get_int_custom_property("current_model_id") == identity("minio://b/model")
+    assert back.get_string_custom_property("current_model") == "/minio/b/model"
+
+
+def test_what_a_driver_found_out_is_taken_over():
+    message = json_format.ParseDict(
+        {"outputs": {"artifacts": {"examples": {"artifacts": [{"uri": "/x"}]}}}}, pipeline_spec_pb2.ExecutorInput()
+    )
+    driven = {"parameterValues": {"span": 3}, "artifacts": {"examples": {"artifacts": [{"metadata": {"span": 3}}]}}}
+    merge(message, json_format.ParseDict(driven, pipeline_spec_pb2.ExecutorOutput()))
+    assert message.inputs.parameter_values["span"].number_value == 3
+    assert message.outputs.artifacts["examples"].artifacts[0].metadata["span"] == 3
+    assert message.outputs.artifacts["examples"].artifacts[0].uri == "/x"

@@ -1,0 +1,57 @@
+import pytest
+
+from pipeline.kubeflow.policies import Accelerator, Policy, read_policies
+from schema.errors import InputError
+
+NODES = ("TeacherLabeler", "Trainer.student", "Transform")
+
+
+def write(folder, text):
+    path = folder / "policies.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_a_node_has_the_default_and_its_exceptions(tmp_path):
+    policies = read_policies(
+        write(
+            tmp_path,
+            "default: {cpu: 4, memory: 16, retries: 1}\n"
+            "nodes:\n  TeacherLabeler: {memory: 32, accelerator: {type: nvidia.com/gpu, count: 2}, cache: false}\n",
+        )
+    )
+    policies.check(NODES)
+    assert policies.of("Transform") == Policy(cpu=4, memory=16, retries=1)
+    assert policies.of("TeacherLabeler") == Policy(
+        cpu=4, memory=32, retries=1, accelerator=Accelerator(type="nvidia.com/gpu", count=2), cache=False
+    )
+
+
+def test_without_a_file_there_are_defaults():
+    assert read_policies(None).of("Transform") == Policy(cpu=2, memory=8, retries=2, cache=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("default: {cpu: 0}", "greater than 0"),
+        ("nodes: {Transform: {ram: 3}}", "ram"),
+        ("nodes: {Transform: {retries: -1}}", "greater than or equal to 0"),
+        ("defaults: {}", "defaults"),
+        ("default: [", "not policies of nodes"),
+    ],
+)
+def test_files_that_are_no_policies(tmp_path, text, message):
+    with pytest.raises(InputError, match=message):
+        read_policies(write(tmp_path, text))
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"nowhere.yaml: expected a YAML file of policies"):
+        read_policies(tmp_path / "nowhere.yaml")
+
+
+def test_an_unknown_node_is_an_error_with_the_nearest_name(tmp_path):
+    policies = read_policies(write(tmp_path, "nodes: {Trainer.students: {cpu: 8}}"))
+    with pytest.raises(InputError, match=r"nodes.Trainer.students: no such node; did you mean 'Trainer.student'"):
+        policies.check(NODES)
