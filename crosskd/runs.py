@@ -26,11 +26,13 @@ class Node:
       state: Of its execution: `COMPLETE`, `CACHED`, `FAILED`, ...
       seconds: How long it ran.
       outputs: Output key to the artifacts' URIs and custom properties.
+      settings: What the component was given, by the keys of its spec.
     """
 
     state: str
     seconds: float
     outputs: Mapping[str, list[tuple[str, dict[str, Any]]]]
+    settings: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,15 @@ def newest_run(root: Path) -> Run:
     Raises:
       InputError: There is none.
     """
+    return newest_runs(root, 1)[0]
+
+
+def newest_runs(root: Path, count: int) -> list[Run]:
+    """Up to `count` runs under `root`, the one that started last first.
+
+    Raises:
+      InputError: There is none.
+    """
     file = root / METADATA_FILE
     if not file.is_file():
         raise InputError(
@@ -62,11 +73,15 @@ def newest_run(root: Path) -> Run:
     contexts = store.get_contexts_by_type(_RUN_CONTEXT)
     if not contexts:
         raise InputError(f"{root}: no run has started here yet. Start one with `crosskd run`.")
-    newest = max(contexts, key=lambda context: context.id)
-    executions = store.get_executions_by_context(newest.id)
+    newest = sorted(contexts, key=lambda context: context.id, reverse=True)
+    return [_run(store, context) for context in newest[:count]]
+
+
+def _run(store: MetadataStore, context: mlmd.Context) -> Run:
+    executions = store.get_executions_by_context(context.id)
     nodes = {_context_name(store, execution, _NODE_CONTEXT): _node(store, execution) for execution in executions}
     pipeline = _context_name(store, executions[0], _PIPELINE_CONTEXT) if executions else ""
-    return Run(newest.name, pipeline, {name.removeprefix(f"{pipeline}."): node for name, node in nodes.items()})
+    return Run(context.name, pipeline, {name.removeprefix(f"{pipeline}."): node for name, node in nodes.items()})
 
 
 def _open(file: Path) -> MetadataStore:
@@ -89,8 +104,8 @@ def _node(store: MetadataStore, execution: mlmd.Execution) -> Node:
         artifact = artifacts[event.artifact_id]
         outputs.setdefault(event.path.steps[0].key, []).append((artifact.uri, _properties(artifact)))
     took = (execution.last_update_time_since_epoch - execution.create_time_since_epoch) / 1000
-    return Node(mlmd.Execution.State.Name(execution.last_known_state), took, outputs)
+    return Node(mlmd.Execution.State.Name(execution.last_known_state), took, outputs, _properties(execution))
 
 
-def _properties(artifact: mlmd.Artifact) -> dict[str, Any]:
-    return {name: getattr(value, str(value.WhichOneof("value"))) for name, value in artifact.custom_properties.items()}
+def _properties(owner: mlmd.Artifact | mlmd.Execution) -> dict[str, Any]:
+    return {name: getattr(value, str(value.WhichOneof("value"))) for name, value in owner.custom_properties.items()}

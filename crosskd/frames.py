@@ -1,0 +1,130 @@
+"""What a run left, as data frames: for notebooks, and for whoever asks other questions than `crosskd summary`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from components.blessing_gate import evaluation
+from components.blessing_gate.decision import Measurement
+from components.teacher_labeler import report
+from crosskd.runs import Run
+from schema.errors import InputError
+from schema.surface import Surface
+
+OVERALL = "overall"
+# How the rows of a metric are counted; not metrics themselves.
+_COUNTS = ("labelled_examples", "positives")
+_HISTORY_FILE = "history.json"
+_VALIDATION = "val_"
+
+
+def nodes(run: Run) -> pd.DataFrame:
+    """A row a node, the slowest first: `node`, `state`, `seconds`."""
+    rows = [{"node": name, "state": node.state, "seconds": node.seconds} for name, node in run.nodes.items()]
+    return pd.DataFrame(rows).sort_values("seconds", ascending=False, ignore_index=True)
+
+
+def slices(run: Run, against: str = "control") -> pd.DataFrame:
+    """A row a slice, task and metric of the Evaluator.
+
+    Args:
+      run: A run that came as far as its evaluation.
+      against: `control` or `last_blessed`.
+
+    Returns:
+      `slice`, `task`, `metric`, `examples`, `positives`, then `student`, `baseline` and `change`
+      (student minus baseline), each followed by the ends of its 95% interval (`student_low`,
+      `student_high`, ...).  What is not defined is NaN.
+
+    Raises:
+      InputError: The run has no such evaluation.
+    """
+    read = evaluation.read(_uri(run, f"Evaluator.{against}", "evaluation"))
+    return pd.DataFrame([row for key, tasks in read.slices.items() for row in _slice_rows(key, tasks)])
+
+
+def _slice_rows(key: evaluation.SliceKey, tasks: Any) -> Iterator[dict[str, Any]]:
+    name = ", ".join(f"{feature}={value}" for feature, value in key) or OVERALL
+    for task, found in tasks.items():
+        for metric, student in found.student.items():
+            if metric not in _COUNTS:
+                yield {
+                    "slice": name,
+                    "task": task,
+                    "metric": metric,
+                    "examples": found.examples,
+                    "positives": found.positives,
+                    **_ends("student", student),
+                    **_ends("baseline", found.baseline.get(metric)),
+                    **_ends("change", found.difference.get(metric)),
+                }
+
+
+def _ends(name: str, found: Measurement | None) -> dict[str, float]:
+    ends = (None, None, None) if found is None else (found.value, found.lower, found.upper)
+    keys = (name, f"{name}_low", f"{name}_high")
+    return {key: np.nan if value is None else value for key, value in zip(keys, ends, strict=True)}
+
+
+def history(run: Run) -> pd.DataFrame:
+    """Training losses: `arm`, `epoch` (from 1), `loss` (its name), `part` (train or validation) and `value`."""
+    rows = []
+    for arm in ("student", "control"):
+        file = Path(_uri(run, f"Trainer.{arm}", "model_run")) / _HISTORY_FILE
+        for name, values in json.loads(file.read_text(encoding="utf-8")).items():
+            part = "validation" if name.startswith(_VALIDATION) else "train"
+            kept = {"arm": arm, "loss": name.removeprefix(_VALIDATION), "part": part}
+            rows += [{**kept, "epoch": epoch, "value": value} for epoch, value in enumerate(values, start=1)]
+    return pd.DataFrame(rows)
+
+
+def surface(run: Run) -> Surface:
+    """The surface as it was when the run was judged."""
+    return Surface.model_validate_json(run.nodes["BlessingGate"].settings["surface"])
+
+
+def label_report(run: Run) -> report.LabelReport:
+    """What TeacherLabeler found.
+
+    Raises:
+      InputError: The run did not get there.
+    """
+    return report.read(_uri(run, "TeacherLabeler", "label_report"))
+
+
+def labels(run: Run, split: str, columns: list[str], rows: int) -> pd.DataFrame:
+    """Number columns of the labelled examples, soft labels (`teacher/TASK`) among them; NaN where absent.
+
+    Args:
+      run: A run that labelled.
+      split: `train` or `eval`.
+      columns: Columns with one number an example.
+      rows: At most so many examples, from the start of the split.
+    """
+    folder = Path(_uri(run, "TeacherLabeler", "labelled_examples")) / f"Split-{split}"
+    files = sorted(str(file) for file in folder.glob("*.gz"))
+    records = list(tf.data.TFRecordDataset(files, compression_type="GZIP").take(rows).as_numpy_iterator())
+    examples = [tf.train.Example.FromString(record).features.feature for record in records]
+    return pd.DataFrame({column: [_number(example, column) for example in examples] for column in columns})
+
+
+def _number(example: Any, column: str) -> float:
+    if column not in example:
+        return np.nan
+    feature = example[column]
+    values = feature.float_list.value or feature.int64_list.value
+    return float(values[0]) if values else np.nan
+
+
+def _uri(run: Run, node: str, key: str) -> str:
+    found = run.output(node, key)
+    if found is None:
+        raise InputError(f"the run {run.run_id} has no {key} of {node}; it has {', '.join(sorted(run.nodes))}")
+    return found[0]

@@ -1,0 +1,66 @@
+"""Makes the pages of the notebooks from real runs: `python docs/render_notebooks.py ROOT OTHER_ROOT EXPERIMENT`.
+
+Needs the two roots of `crosskd run` and the folder of `crosskd experiment`; writes Markdown and
+SVG into docs/notebooks.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+from nbconvert import MarkdownExporter
+
+NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
+PAGES = Path(__file__).parent / "notebooks"
+_SECONDS = 600
+_NOTE = "\n\n*Executed by `docs/render_notebooks.py` on a real run; the notebook is `notebooks/{name}`.*\n"
+
+
+def main(root: str, other: str, experiment: str) -> None:
+    """Executes every notebook and writes its page."""
+    os.environ.update(CROSSKD_ROOT=root, CROSSKD_OTHER_ROOT=other, CROSSKD_EXPERIMENT=experiment)
+    shutil.rmtree(PAGES, ignore_errors=True)
+    PAGES.mkdir()
+    for file in sorted(NOTEBOOKS.glob("*.ipynb")):
+        render(execute(file), file.name)
+
+
+def execute(file: Path) -> Any:
+    """The notebook, executed from top to bottom in a fresh kernel.
+
+    Raises:
+      CellExecutionError: A cell failed.
+    """
+    notebook = nbformat.read(file, as_version=4)
+    NotebookClient(notebook, timeout=_SECONDS, resources={"metadata": {"path": str(file.parent)}}).execute()
+    return notebook
+
+
+def render(notebook: Any, name: str) -> None:
+    """Writes a page and its pictures, without what libraries print on standard error."""
+    for cell in notebook.cells:
+        cell.outputs = [each for each in cell.get("outputs", []) if each.get("name") != "stderr"]
+    stem = Path(name).stem
+    text, resources = MarkdownExporter().from_notebook_node(
+        notebook, resources={"unique_key": stem, "output_files_dir": f"{stem}_files"}
+    )
+    # Markdown would take an indented line of HTML for code; how tables look is the site's business.
+    text = re.sub(r"<style scoped>.*?</style>\n?", "", text, flags=re.S)
+    text = text.replace('<table border="1" class="dataframe">', "<table>").replace(' style="text-align: right;"', "")
+    text = re.sub(r"^ +(?=</?(?:t|div|table))", "", text, flags=re.M)
+    head, _, rest = text.strip().partition("\n")
+    (PAGES / f"{stem}.md").write_text(head + _NOTE.format(name=name) + rest + "\n", encoding="utf-8")
+    for path, content in resources.get("outputs", {}).items():
+        (PAGES / path).parent.mkdir(exist_ok=True)
+        (PAGES / path).write_bytes(content)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:4])

@@ -1,0 +1,125 @@
+"""The notebooks, executed from top to bottom on real runs; and what they draw on."""
+
+from __future__ import annotations
+
+import re
+
+import nbformat
+import numpy as np
+import pytest
+from nbclient import NotebookClient
+
+from crosskd import frames
+from crosskd.runs import newest_run, newest_runs
+from crosskd.summary import summarize
+from crosskd.terminal import Exit
+from schema.errors import InputError
+from tests.docs.pages import DOCS, ROOT, blocks
+from tests.e2e import library
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+SECONDS = 120
+# What each must have said, and how many pictures it draws.
+SAYS = {
+    "slicing": (r"run \S+ beside run \S+", 2),
+    "labels": (rf"books: {library.TRAIN_ROWS + library.EVAL_ROWS:,} of 1,800 examples labelled", 2),
+    "experiment": (r"books: 2 paired seeds, 1 settings", 2),
+}
+
+
+@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
+def test_notebooks_are_kept_without_outputs(file):
+    cells = [cell for cell in nbformat.read(file, as_version=4).cells if cell.cell_type == "code"]
+    assert cells
+    assert all(not cell.outputs and cell.execution_count is None for cell in cells)
+
+
+@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
+def test_the_page_of_a_notebook_is_small(file):
+    page = DOCS / "notebooks" / f"{file.stem}.md"
+    pictures = sorted(page.with_name(f"{file.stem}_files").glob("*"))
+    assert pictures
+    assert {each.suffix for each in pictures} == {".svg"}
+    assert page.stat().st_size + sum(each.stat().st_size for each in pictures) < 300_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
+def test_a_notebook_runs_from_top_to_bottom(file, case, monkeypatch):
+    monkeypatch.setenv("CROSSKD_ROOT", str(case.root))
+    monkeypatch.setenv("CROSSKD_EXPERIMENT", str(case.experiment))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    notebook = nbformat.read(file, as_version=4)
+    NotebookClient(notebook, timeout=SECONDS, resources={"metadata": {"path": str(file.parent)}}).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    said = "".join(output.text for output in outputs if output.get("name") == "stdout")
+    pictures = [output for output in outputs if "image/svg+xml" in output.get("data", {})]
+    assert re.search(SAYS[file.stem][0], said), said
+    assert len(pictures) == SAYS[file.stem][1]
+
+
+@pytest.mark.slow
+def test_python_blocks_of_the_tutorial_run(case):
+    found = [block for block in blocks(DOCS / "tutorial.md") if block.language == "python"]
+    names: dict = {}
+    for block in found:
+        exec(block.code.replace("runs/demo/homepage", str(case.root)), names)
+    assert set(names["worst"].task) == {"was_borrowed", "was_liked"}
+    assert names["worst"].change_high.is_monotonic_increasing
+
+
+@pytest.mark.slow
+def test_a_drafted_surface_goes_through_the_pipeline(case):
+    assert set(case.ended) <= {Exit.OK, Exit.NOT_BLESSED}
+    decision = summarize(case.root).decision
+    assert decision.surface == "books"
+    assert {(gate.task, gate.kind.value) for gate in decision.gates} == {
+        (task, kind) for task in ("was_borrowed", "was_liked") for kind in ("control", "last_blessed")
+    }
+
+
+@pytest.mark.slow
+def test_slices_are_those_of_the_decision(case):
+    run = newest_run(case.root)
+    found = frames.slices(run).set_index(["slice", "task", "metric"])
+    assert {"overall", *(f"genre={genre}" for genre in library.GENRES)} <= set(found.index.get_level_values("slice"))
+    overall = found.loc["overall", "was_borrowed", "auc"]
+    assert overall.examples == library.EVAL_ROWS
+    assert overall.change == pytest.approx(overall.student - overall.baseline, abs=1e-6)
+    assert overall.change_low <= overall.change <= overall.change_high
+    gate = next(gate for gate in summarize(case.root).decision.gates if gate.kind.value == "control")
+    assert found.loc["overall", gate.task, gate.metric].student == pytest.approx(gate.student.value)
+
+
+@pytest.mark.slow
+def test_history_has_the_epochs_of_each_run(case):
+    newest, before = newest_runs(case.root, 2)
+    for run, epochs in ((newest, 4), (before, 10)):
+        history = frames.history(run)
+        kept = history[(history.loss == "hard_loss") & (history.part == "validation")]
+        assert kept.groupby("arm").epoch.max().to_dict() == {"student": epochs, "control": epochs}
+
+
+@pytest.mark.slow
+def test_labels_are_those_in_the_examples(case):
+    run = newest_run(case.root)
+    assert frames.surface(run).name == "books"
+    found = frames.labels(run, "eval", ["match", "teacher/fun", "was_liked", "reader"], 50)
+    assert len(found) == 50
+    np.testing.assert_allclose(found["teacher/fun"], found["match"], rtol=1e-6)  # the teacher says so of `fun`
+    assert found["was_liked"].isna().any()
+    assert found["reader"].isna().all()  # a string is no number
+
+
+@pytest.mark.slow
+def test_nodes_come_with_their_time(case):
+    nodes = frames.nodes(newest_run(case.root))
+    assert nodes.seconds.is_monotonic_decreasing
+    assert set(nodes.state) <= {"COMPLETE", "CACHED"}
+    assert nodes.set_index("node").state["TeacherLabeler"] == "CACHED"  # only the training changed
+
+
+@pytest.mark.slow
+def test_what_a_run_did_not_make_is_named(case):
+    with pytest.raises(InputError, match=r"has no evaluation of Evaluator\.yesterday"):
+        frames.slices(newest_run(case.root), "yesterday")
