@@ -14,7 +14,7 @@ export PYTHONDONTWRITEBYTECODE =
 # Nothing here has a GPU; TensorFlow's start-up notes would bury the messages meant for people.
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help setup demo test lint types bench lock clean
+.PHONY: help setup demo test lint docs types bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ lint: setup ## Check style, types and the directions of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
+
+docs: setup ## Build the documentation into build/site; a broken link or an unknown page is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: demo ## Run the benchmarks on the demonstration; each writes one JSON under benchmarks/results
 	@for script in benchmarks/[a-z]*.py; do $(BIN)/python -m benchmarks.$$(basename $$script .py) || exit 1; done

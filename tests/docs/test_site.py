@@ -1,0 +1,62 @@
+"""The site builds strictly, and loads nothing from elsewhere."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import DOCS, ROOT
+
+# What a browser fetches by itself, unlike a link.
+_FETCHED = re.compile(r"<(?:script|img|iframe|source)[^>]*\ssrc=\"?(https?:)?//|<link[^>]*\shref=\"?(https?:)?//")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    mkdocs = Path(sys.executable).parent / "mkdocs"
+    command = [mkdocs, "build", "--strict", "--quiet", "--site-dir", folder]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_every_page_is_there(site):
+    pages = {file.relative_to(DOCS).with_suffix(".html").as_posix() for file in DOCS.rglob("*.md")}
+    built = {file.relative_to(site).as_posix() for file in site.rglob("*.html")}
+    assert pages | {"reference/surface.html", "reference/commands.html"} <= built
+
+
+def test_no_page_loads_anything_from_elsewhere(site):
+    for file in site.rglob("*.html"):
+        assert not _FETCHED.search(file.read_text(encoding="utf-8")), file
+
+
+def test_the_check_for_foreign_files_sees_them():
+    assert _FETCHED.search('<script defer src="https://example.org/x.js">')
+    assert _FETCHED.search('<link rel="stylesheet" href="//fonts.example.org/css">')
+    assert not _FETCHED.search('<a href="https://example.org">')
+
+
+def test_the_reference_has_every_key_and_every_command(site):
+    surface = (site / "reference" / "surface.html").read_text(encoding="utf-8")
+    for key in ("vs_last_blessed", "max_p99_ratio_vs_control", "teacher_task", "from"):
+        assert (f"<code>{key}</code>" in surface) is (key != "teacher_task")
+    commands = (site / "reference" / "commands.html").read_text(encoding="utf-8")
+    assert "crosskd world yahoo-r3" in commands
+    assert "--not-served" in commands
+
+
+def test_every_diagram_is_drawn_and_shown(site):
+    drawn = sorted((site / "diagrams").glob("*.svg"))
+    shown = (site / "concepts.html").read_text(encoding="utf-8")
+    assert len(drawn) == 6
+    for file in drawn:
+        title = ElementTree.parse(file).getroot().find("{http://www.w3.org/2000/svg}title")
+        assert title is not None and title.text
+        assert f"diagrams/{file.name}" in shown
