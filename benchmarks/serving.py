@@ -93,7 +93,7 @@ def compare(paths: dict[str, str], surface: Surface, rounds: int, calls: int) ->
     for size in surface.serving.batch_sizes:
         sizes[str(size)], ratios = _of_size(models, teacher, requests, size, rounds, calls)
         of_rounds.append(ratios)
-    middle, lower, upper = _median(np.concatenate(of_rounds))
+    middle, lower, upper = median(np.concatenate(of_rounds))
     return {
         "rounds_per_batch_size": rounds,
         "calls_per_round": calls,
@@ -104,7 +104,7 @@ def compare(paths: dict[str, str], surface: Surface, rounds: int, calls: int) ->
     }
 
 
-def _median(values: np.ndarray) -> tuple[float, float, float]:
+def median(values: np.ndarray) -> tuple[float, float, float]:
     """Median with its 95% interval, by ranks (the sign test's): no shape of the noise is assumed."""
     ordered = np.sort(values)
     half = 0.98 * np.sqrt(len(ordered))
