@@ -46,13 +46,14 @@ def command(
         ),
     ] = None,
     references: Annotated[bool, typer.Option(help="Also train on the teacher's logits as inputs.")] = True,
+    pooled: Annotated[
+        bool, typer.Option("--pooled", help="Also train on the rows of --source beside the target's, as a reference.")
+    ] = False,
     cluster: Annotated[
         str | None, typer.Option(help="Column whose values belong together in intervals, such as a user id.")
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Say in sentences what the result rests on.")] = False,
-    source: Annotated[
-        Path | None, typer.Option(help="The source domain's folder, so that --explain can tell what the teacher saw.")
-    ] = None,
+    source: Annotated[Path | None, typer.Option(help="The source domain's folder, for --explain and --pooled.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Compare the student with its control and with placebos, over seeds, and give a verdict a task."""
@@ -60,10 +61,12 @@ def command(
     from crosskd.run import surface_folder
     from schema.loader import load_surface
 
+    if pooled and source is None:
+        raise InputError("--pooled trains on the source's rows; give its folder with --source")
     loaded = load_surface(surface_folder(surface))
     others = {name: folder.surface for name, folder in (_technique(each, loaded.path) for each in technique or [])}
     with TERMINAL.noise_to(out / "logs" / "experiment.log"):
-        result = _experiment(loaded, root, seeds, tuning, others, references, cluster)
+        result = _experiment(loaded, root, seeds, tuning, others, references, source if pooled else None, cluster)
         if explain:
             result = result.model_copy(update={"explanation": _explain(loaded, root[0], source, result)})
         _write(result, out)
@@ -113,6 +116,7 @@ def _experiment(
     tuning: int,
     others: dict[str, Surface],
     references: bool,
+    pooled: Path | None,
     cluster: str | None,
 ) -> ExperimentResult:
     # Before TensorFlow is imported: a wrong path should not take ten seconds to be found.
@@ -127,6 +131,7 @@ def _experiment(
         tuning=tuning,
         techniques=tuple(technique(name, surface) for name, surface in others.items()),
         references=references,
+        pooled=pooled,
         clusters=cluster,
     )
     return run(plan, paths, TERMINAL.say)

@@ -21,6 +21,7 @@ TEACHER = "teacher"
 SHUFFLED = "shuffled"
 GAUSSIAN = "gaussian"
 LOGITS_AS_INPUTS = "logits_as_inputs"
+POOLED = "pooled"
 
 _INPUT_PREFIX = "teacher_logit_"
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from evidence import analysis, data, tuning
-from evidence.arms import CONTROL, LOGITS_AS_INPUTS, TEACHER, Arm, Group, group, logits_as_inputs, student
+from evidence import analysis, data, pooled, tuning
+from evidence.arms import CONTROL, LOGITS_AS_INPUTS, POOLED, TEACHER, Arm, Group, group, logits_as_inputs, student
 from evidence.data import RunData
 from evidence.fitting import Fitted, Fitter
 from evidence.paths import RunPaths
 from evidence.result import ArmReport, ExperimentResult
 from schema.errors import InputError
+from schema.loader import load_surface
 from schema.surface import Surface
 
 Progress = Callable[[str], None]
@@ -32,6 +34,7 @@ class Plan:
       tuning: Number of settings that every arm may choose from.
       techniques: Further candidates beside the surface's own student.
       references: Whether to train the reference that reads the teacher's logits.
+      pooled: The source domain's folder, for the reference that trains on its rows too.
       confidence: Joint confidence of the intervals that the verdicts rest on.
       clusters: Raw column whose values are taken as clusters of evaluation examples (a
         user id); None takes every example for itself.
@@ -42,6 +45,7 @@ class Plan:
     tuning: int = 3
     techniques: tuple[Arm, ...] = ()
     references: bool = True
+    pooled: Path | None = None
     confidence: float = 0.95
     clusters: str | None = None
 
@@ -92,9 +96,19 @@ def run(plan: Plan, runs: Sequence[RunPaths], progress: Progress) -> ExperimentR
     started = time.monotonic()
     check(plan, len(runs))
     techniques, raw = [each.surface for each in plan.techniques], [plan.clusters] if plan.clusters else []
+    if plan.pooled is not None:
+        raw += pooled.raw_columns(plan.surface, load_surface(plan.pooled).surface)
     loaded = [data.load(plan.surface, paths, raw, techniques) for paths in runs]
-    trained = [train(plan, each, progress) for each in loaded]
-    predictions = {arm.name: [of[arm.name].predictions for of in trained] for arm in plan.arms()}
+    arms, trained = plan.arms(), [train(plan, each, progress) for each in loaded]
+    if plan.pooled is not None:
+        pools = [
+            pooled.pool(plan.surface, each, of.transform_graph, plan.pooled)
+            for each, of in zip(loaded, runs, strict=True)
+        ]
+        arms = (*arms, pools[0].arm)
+        for each, of in zip(pools, trained, strict=True):
+            of[POOLED] = _train_pool(plan, each, progress)
+    predictions = {arm.name: [of[arm.name].predictions for of in trained] for arm in arms}
     found = analysis.analyse(plan.surface, plan.groups(), loaded, predictions, plan.confidence, plan.clusters)
     return ExperimentResult(
         surface=plan.surface.name,
@@ -105,7 +119,7 @@ def run(plan: Plan, runs: Sequence[RunPaths], progress: Progress) -> ExperimentR
         verdicts=found.verdicts,
         clusters=plan.clusters,
         tasks={name: task.kind for name, task in plan.surface.tasks.items()},
-        arms=[_report(arm, [of[arm.name] for of in trained]) for arm in plan.arms()],
+        arms=[_report(arm, [of[arm.name] for of in trained]) for arm in arms],
         means=found.means,
         findings=found.findings,
         small_slices=sum(each.small_slices for each in loaded),
@@ -127,7 +141,7 @@ def check(plan: Plan, runs: int) -> None:
     if runs < 2 and plan.seeds < 2:
         raise InputError("an interval over seeds needs two seeds or more, or several runs; give --seeds 5")
     names = [arm.name for each in plan.groups() for arm in (each.candidate, *each.placebos)]
-    names += [CONTROL, TEACHER, LOGITS_AS_INPUTS]
+    names += [CONTROL, TEACHER, LOGITS_AS_INPUTS, POOLED]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise InputError(f"two arms are called {', '.join(twice)}; give each technique a name of its own")
@@ -160,6 +174,11 @@ def train(plan: Plan, loaded: RunData, progress: Progress) -> dict[str, Trained]
         )
         for number, arm in enumerate(arms, start=1)
     }
+
+
+def _train_pool(plan: Plan, pool: pooled.Pool, progress: Progress) -> Trained:
+    told = prefixed(progress, f"{pool.data.name}: {POOLED}, {len(pool.data.fitted):,} rows: ")
+    return train_arm(pool.arm, plan.seeds, tuning.settings(plan.tuning), pool.data, Fitter(pool.data), told)
 
 
 def prefixed(progress: Progress, prefix: str) -> Progress:
