@@ -18,14 +18,16 @@ class Way:
     Attributes:
       run: Labels `rows` examples.
       rows: How many.
-      start: The same over very few examples.  What that takes is taken from each measurement:
-        such a way is measured on fewer examples than the labeller, and must not pay for its
-        start more often.  None for a way that pays for its start itself.
+      start: The same over `start_rows` examples, which are very few.  What that takes is taken
+        from each measurement: such a way is measured on fewer examples than the labeller, and
+        must not pay for its start more often.  None for a way that pays for its start itself.
+      start_rows: How many `start` labels.
     """
 
     run: Callable[[], object]
     rows: int
     start: Callable[[], object] | None = None
+    start_rows: int = 0
 
 
 @dataclass(frozen=True)
@@ -50,16 +52,16 @@ def measure(ways: Mapping[str, Way], rounds: int, say: Callable[[str], None]) ->
       rounds: How many.
       say: Called with a line of progress after each run.
     """
-    starts = {name: _spent(way.start) for name, way in ways.items() if way.start}
     rates: Rates = {name: {"wall": [], "cpu": []} for name in ways}
     for number in range(rounds):
         for name, way in ways.items():
-            spent = _spent(way.run) - starts.get(name, Spent(0.0, 0.0))
-            rates[name]["wall"].append(way.rows / spent.wall)
-            rates[name]["cpu"].append(way.rows / spent.cpu)
+            start = _spent(way.start) if way.start else Spent(0.0, 0.0)
+            spent, rows = _spent(way.run) - start, way.rows - way.start_rows
+            rates[name]["wall"].append(rows / spent.wall)
+            rates[name]["cpu"].append(rows / spent.cpu)
             say(
-                f"round {number + 1} of {rounds}: {name}: {way.rows / spent.wall:,.0f} examples a second, "
-                f"{way.rows / spent.cpu:,.0f} a second of CPU"
+                f"round {number + 1} of {rounds}: {name}: {rows / spent.wall:,.0f} examples a second, "
+                f"{rows / spent.cpu:,.0f} a second of CPU"
             )
     return rates
 

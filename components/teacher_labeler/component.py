@@ -57,6 +57,7 @@ class TeacherLabeler(base_beam_component.BaseBeamComponent):
         batch_size: int = options.DEFAULT_BATCH_SIZE,
         compression_level: int = options.DEFAULT_COMPRESSION_LEVEL,
         max_bad_fraction: float = options.DEFAULT_MAX_BAD_FRACTION,
+        key_column: str = "",
     ) -> None:
         """Constructs the component.
 
@@ -72,6 +73,9 @@ class TeacherLabeler(base_beam_component.BaseBeamComponent):
           compression_level: Of the gzipped output, 0 to 9.
           max_bad_fraction: Part of a split's records that may become dead letters; above it the
             run fails.  A shard most of whose first thousand records are bad fails at once.
+          key_column: Column that tells examples apart, one int or string in each.  If it is
+            given, only it and the soft labels are written: labels to store once and to join to
+            any number of students' examples.  By default whole examples are written.
 
         Raises:
           InputError: The surface is not one, has no teacher, or an option is out of its range.
@@ -86,6 +90,7 @@ class TeacherLabeler(base_beam_component.BaseBeamComponent):
             batch_size=batch_size,
             compression_level=compression_level,
             max_bad_fraction=float(max_bad_fraction),
+            key_column=key_column,
             vocabularies=digests(teacher_of(parsed).features),
             code=code_version("components.teacher_labeler"),
             labelled_examples=channel_utils.as_channel([standard_artifacts.Examples()]),

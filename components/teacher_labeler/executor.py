@@ -80,6 +80,7 @@ def _make_plan(teacher_uri: str, exec_properties: dict[str, Any], shards: Sequen
         exec_properties[spec.BATCH_SIZE_KEY],
         exec_properties[spec.COMPRESSION_LEVEL_KEY],
         exec_properties[spec.MAX_BAD_FRACTION_KEY],
+        exec_properties.get(spec.KEY_COLUMN_KEY) or "",
     )
     signature = read_signature(teacher_uri, teacher_of(surface))
     _check_fingerprint(teacher_uri, exec_properties[spec.TEACHER_FINGERPRINT_KEY])

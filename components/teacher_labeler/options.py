@@ -19,11 +19,14 @@ class LabelOptions:
       batch_size: Records per call of the teacher.
       compression_level: Of the gzipped output, 0 (stored) to 9; 1 to 3 are ISA-L's, the others zlib's.
       max_bad_fraction: Part of a split's records that may become dead letters; above it the run fails.
+      key_column: Column that tells examples apart; then only it and the soft labels are written.
+        Empty for whole examples.
     """
 
     batch_size: int = DEFAULT_BATCH_SIZE
     compression_level: int = DEFAULT_COMPRESSION_LEVEL
     max_bad_fraction: float = DEFAULT_MAX_BAD_FRACTION
+    key_column: str = ""
 
     def __post_init__(self) -> None:
         """Checks the ranges.

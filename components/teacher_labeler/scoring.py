@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from components.teacher_labeler.columns import Fault, Reason, find_fault, teacher_of
 from components.teacher_labeler.encoding import NumberField, NumberLayout
+from components.teacher_labeler.keys import KeyReader
 from components.teacher_labeler.plan import LabelPlan
 from components.teacher_labeler.program import BAD_RECORD_ERRORS, Scores, TeacherProgram
 from components.teacher_labeler.records import cause, read_batches
@@ -31,7 +32,7 @@ class LabelledBatch:
     """One batch, done.
 
     Attributes:
-      records: The labelled records: original bytes with the soft labels appended.
+      records: The labelled records: original bytes (or the key) with the soft labels appended.
       logits: float32 [adapted, teacher tasks]: also of rows with a non-finite logit.
       labels: float32 [adapted, hard labels].
       finite: Boolean [adapted]: the rows that were labelled.
@@ -93,6 +94,8 @@ class _Scorer:
         self._program = program
         self._path = path
         self._layout = soft_label_layout(program.plan)
+        key_column = program.plan.options.key_column
+        self._read_keys = KeyReader(key_column, path) if key_column else None
         teacher = teacher_of(program.plan.surface)
         sizes = [1] * len(teacher.tasks) + [each.size for each in teacher.representations.values()]
         self._names = [*teacher.tasks, *teacher.representations]
@@ -139,7 +142,8 @@ class _Scorer:
 
     def _with_soft_labels(self, records: list[bytes], outputs: NDArray[np.float32]) -> list[bytes]:
         suffixes = self._layout.encode(np.split(outputs, self._ends, axis=1))
-        return list(map(operator.add, records, suffixes))
+        kept = self._read_keys(records) if self._read_keys else records
+        return list(map(operator.add, kept, suffixes))
 
     def _find_fault(self, record: bytes, otherwise: Reason, detail: str) -> Fault:
         plan = self._program.plan

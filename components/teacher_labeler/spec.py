@@ -16,6 +16,7 @@ TEACHER_FINGERPRINT_KEY = "teacher_fingerprint"
 BATCH_SIZE_KEY = "batch_size"
 COMPRESSION_LEVEL_KEY = "compression_level"
 MAX_BAD_FRACTION_KEY = "max_bad_fraction"
+KEY_COLUMN_KEY = "key_column"
 VOCABULARIES_KEY = "vocabularies"
 
 
@@ -28,6 +29,7 @@ class TeacherLabelerSpec(ComponentSpec):
         BATCH_SIZE_KEY: ExecutionParameter(type=int),
         COMPRESSION_LEVEL_KEY: ExecutionParameter(type=int),
         MAX_BAD_FRACTION_KEY: ExecutionParameter(type=float),
+        KEY_COLUMN_KEY: ExecutionParameter(type=str, optional=True),
         VOCABULARIES_KEY: ExecutionParameter(type=str),
         CODE_KEY: ExecutionParameter(type=str),
     }
