@@ -1,11 +1,14 @@
 import json
+import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+import typer
 
+from crosskd.main import app
 from worlds import simulated
 
 CROSSKD = Path(sys.executable).parent / "crosskd"
@@ -41,6 +44,30 @@ def test_every_command_has_help(command):
 def test_help_does_not_import_tensorflow():
     code = "import sys, crosskd.main; sys.exit('tensorflow' in sys.modules or 'tfx' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("typed", "word", "completed"), [("crosskd wor", 1, "world"), ("crosskd run --su", 2, "--surface")]
+)
+def test_the_shell_completes_commands_and_options(typed, word, completed):
+    typing = {**os.environ, "_CROSSKD_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(word)}
+    done = subprocess.run([CROSSKD], env=typing, capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == [completed]
+
+
+def leaves(command, name=""):
+    children = getattr(command, "commands", {})
+    return (
+        {name.strip(): command}
+        if not children
+        else {path: leaf for child, each in children.items() for path, leaf in leaves(each, f"{name} {child}").items()}
+    )
+
+
+def test_every_command_speaks_json_but_those_whose_output_is_a_word_or_a_file():
+    found = leaves(typer.main.get_command(app))
+    silent = {name for name, command in found.items() if not any("--json" in each.opts for each in command.params)}
+    assert silent == {"fingerprint", "compile", "submit"}
 
 
 def test_an_unknown_option_is_bad_input():
