@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from crosskd.run import revision, surface_folder
+from crosskd.launch import revision, surface_folder
 from crosskd.terminal import TERMINAL
 from schema.errors import InputError
 

@@ -42,7 +42,7 @@ def command(
     """Compare student, control and placebo as the teacher gets noisier, the student larger, or the data more."""
     started = time.monotonic()
     from crosskd.experiment import run_paths
-    from crosskd.run import surface_folder
+    from crosskd.launch import surface_folder
     from schema.loader import load_surface
 
     loaded, paths = load_surface(surface_folder(surface)).surface, run_paths(root)

@@ -58,7 +58,7 @@ def command(
 ) -> None:
     """Compare the student with its control and with placebos, over seeds, and give a verdict a task."""
     started = time.monotonic()
-    from crosskd.run import surface_folder
+    from crosskd.launch import surface_folder
     from schema.loader import load_surface
 
     if pooled and source is None:
@@ -148,6 +148,12 @@ def run_paths(root: Path) -> RunPaths:
 
     found = newest_run(root)
     transformed = _artifact(root, found, "Transform", "transformed_examples")
+    spans = len(found.nodes["Transform"].outputs["transformed_examples"])
+    if spans > 1:
+        raise InputError(
+            f"{root}: the newest run ({found.run_id}) trained on {spans} spans. An experiment reads one folder of "
+            "training examples; give the root of a run over one span (`crosskd run --window 1`)."
+        )
     labelled = _artifact(root, found, "TeacherLabeler", "labelled_examples")
     return RunPaths(
         name=root.name,

@@ -20,6 +20,7 @@ from crosskd import (
     fingerprint,
     gate,
     init,
+    label,
     live,
     report,
     rollback,
@@ -60,6 +61,7 @@ app.command("init")(init.command)
 app.add_typer(world.app, name="world")
 app.command("train-teacher")(train_teacher.command)
 app.command("run")(run.command)
+app.command("label")(label.command)
 app.command("summary")(summary.command)
 app.command("gate")(gate.command)
 app.command("report")(report.command)

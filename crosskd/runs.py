@@ -16,6 +16,8 @@ METADATA_FILE = "metadata.sqlite"
 _RUN_CONTEXT = "pipeline_run"
 _PIPELINE_CONTEXT = "pipeline"
 _NODE_CONTEXT = "node"
+# What a component made, and what a resolver found.
+_OUTPUTS = (mlmd.Event.OUTPUT, mlmd.Event.INTERNAL_OUTPUT)
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def _context_name(store: MetadataStore, execution: mlmd.Execution, kind: str) ->
 
 
 def _node(store: MetadataStore, execution: mlmd.Execution) -> Node:
-    events = [e for e in store.get_events_by_execution_ids([execution.id]) if e.type == mlmd.Event.OUTPUT]
+    events = [e for e in store.get_events_by_execution_ids([execution.id]) if e.type in _OUTPUTS]
     artifacts = {artifact.id: artifact for artifact in store.get_artifacts_by_id([e.artifact_id for e in events])}
     outputs: dict[str, list[tuple[str, dict[str, Any]]]] = {}
     for event in events:

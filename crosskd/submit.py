@@ -99,7 +99,7 @@ def _values(
 
 def _gates(gates: Path, surface: str | None) -> str:
     from crosskd.compile import gates_of
-    from crosskd.run import surface_folder
+    from crosskd.launch import surface_folder
     from schema.loader import load_surface
 
     if surface is None:

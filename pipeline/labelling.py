@@ -11,6 +11,7 @@ from tfx.types import standard_artifacts
 from components.example_guard.component import ExampleGuard
 from components.teacher_labeler.component import TeacherLabeler
 from pipeline.settings import Settings
+from pipeline.spans import PREVIOUS, STATISTICS, previous_span
 from schema.loader import RAW, TRAINING
 from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
 
@@ -23,7 +24,7 @@ class Labelling:
 
     Attributes:
       nodes: All of them, in order.
-      examples: Labelled examples.
+      examples: Labelled examples; of the newest span, where there are spans.
       report: The label report.
       statistics: Of the labelled examples.
       schema: The curated schema.
@@ -40,9 +41,9 @@ class Labelling:
 
 def labelling(settings: Settings) -> Labelling:
     """Examples in, checked against the schema, labelled, and checked again."""
-    examples = tfx.components.ImportExampleGen(input_base=settings.examples, input_config=_splits())
+    examples = _example_gen(settings)
     schema = tfx.components.ImportSchemaGen(schema_file=settings.schema_path)
-    statistics, guard = _guarded("Raw", examples.outputs["examples"], schema.outputs["schema"], RAW)
+    statistics, guard = _guarded_raw(examples.outputs["examples"], schema.outputs["schema"])
     teacher = tfx.dsl.Importer(
         source_uri=settings.teacher,
         artifact_type=standard_artifacts.Model,
@@ -56,9 +57,9 @@ def labelling(settings: Settings) -> Labelling:
     )
     labeler.add_upstream_node(guard)
     labelled = labeler.outputs["labelled_examples"]
-    label_statistics, label_guard = _guarded("Labelled", labelled, schema.outputs["schema"], TRAINING)
+    label_statistics, *previous, label_guard = _guarded_labels(settings, labelled, schema.outputs["schema"])
     return Labelling(
-        nodes=[examples, schema, statistics, guard, teacher, labeler, label_statistics, label_guard],
+        nodes=[examples, schema, statistics, guard, teacher, labeler, label_statistics, *previous, label_guard],
         examples=labelled,
         report=labeler.outputs["label_report"],
         statistics=label_statistics.outputs["statistics"],
@@ -67,15 +68,40 @@ def labelling(settings: Settings) -> Labelling:
     )
 
 
-def _splits() -> tfx.proto.Input:
-    return tfx.proto.Input(
-        splits=[tfx.proto.Input.Split(name=name, pattern=f"{name}/*") for name in (TRAIN_SPLIT, EVAL_SPLIT)]
+def _example_gen(settings: Settings) -> tfx.components.ImportExampleGen:
+    if settings.window is None:
+        return tfx.components.ImportExampleGen(input_base=settings.examples, input_config=_splits(""))
+    # One artifact a span: TFX's cache then knows each span by itself.
+    newest = settings.window.last
+    return tfx.components.ImportExampleGen(
+        input_base=settings.examples,
+        input_config=_splits(f"{settings.window.folders.name}/"),
+        range_config=tfx.proto.RangeConfig(
+            static_range=tfx.proto.StaticRange(start_span_number=newest, end_span_number=newest)
+        ),
     )
 
 
-def _guarded(
-    name: str, examples: tfx.dsl.Channel, schema: tfx.dsl.Channel, environment: str
-) -> tuple[BaseNode, ExampleGuard]:
-    statistics = tfx.components.StatisticsGen(examples=examples).with_id(f"{name}Statistics")
-    guard = ExampleGuard(statistics=statistics.outputs["statistics"], schema=schema, environment=environment)
-    return statistics, guard.with_id(f"{name}ExampleGuard")
+def _splits(folder: str) -> tfx.proto.Input:
+    return tfx.proto.Input(
+        splits=[tfx.proto.Input.Split(name=name, pattern=f"{folder}{name}/*") for name in (TRAIN_SPLIT, EVAL_SPLIT)]
+    )
+
+
+def _guarded_raw(examples: tfx.dsl.Channel, schema: tfx.dsl.Channel) -> list[BaseNode]:
+    statistics = tfx.components.StatisticsGen(examples=examples).with_id("RawStatistics")
+    guard = ExampleGuard(statistics=statistics.outputs["statistics"], schema=schema, environment=RAW)
+    return [statistics, guard.with_id("RawExampleGuard")]
+
+
+def _guarded_labels(settings: Settings, labelled: tfx.dsl.Channel, schema: tfx.dsl.Channel) -> list[BaseNode]:
+    """Presence and range of the soft labels, and over spans their drift."""
+    statistics = tfx.components.StatisticsGen(examples=labelled).with_id("LabelledStatistics")
+    found, previous = statistics.outputs["statistics"], None
+    resolved = []
+    if settings.window is not None:
+        resolved = [previous_span(settings, statistics)]
+        # Through the resolver: if it fails, this channel is empty and nothing goes on.
+        found, previous = resolved[0].outputs[STATISTICS], resolved[0].outputs[PREVIOUS]
+    guard = ExampleGuard(statistics=found, schema=schema, environment=TRAINING, previous_statistics=previous)
+    return [statistics, *resolved, guard.with_id("LabelledExampleGuard")]

@@ -38,6 +38,11 @@ def create_pipeline(
     return assemble(settings, [*labelled.nodes, *trained.nodes, *judged.nodes, *report])
 
 
+def create_labelling(settings: Settings) -> tfx.dsl.Pipeline:
+    """Builds the labelling stage alone, for one span; a whole run finds its results in the cache."""
+    return assemble(settings, labelling(settings).nodes)
+
+
 def assemble(settings: Settings, nodes: list[BaseNode]) -> tfx.dsl.Pipeline:
     """A pipeline of these nodes, with the run's metadata, cache and Beam arguments."""
     return tfx.dsl.Pipeline(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from components.model_pusher.provenance import Origin
+from schema.spans import Window
 from schema.surface import Surface
 
 
@@ -17,7 +18,8 @@ class Settings:
       surface: The surface.
       schema_path: Its TFDV schema.  TFX's cache knows it by path, so the path must
         change with the content.
-      examples: Folder with `train/` and `eval/`, gzipped TFRecords of tf.Example.
+      examples: Folder with `train/` and `eval/`, gzipped TFRecords of tf.Example; with a
+        window, the folder that holds the spans' folders.
       teacher: The teacher's SavedModel.
       teacher_fingerprint: Of its content.
       root: Where artifacts go.
@@ -25,6 +27,8 @@ class Settings:
       metadata: The SQLite file of ML Metadata.
       beam_args: Arguments of every Beam pipeline.
       code_revision: The version control revision of the code, for provenance.
+      window: The spans to train on; the last one is labelled and evaluated.  None where
+        the examples are not divided into spans.
     """
 
     surface: Surface
@@ -37,12 +41,14 @@ class Settings:
     metadata: str
     beam_args: Sequence[str]
     code_revision: str | None = None
+    window: Window | None = None
 
     @property
     def origin(self) -> Origin:
         """What a pushed model's provenance says of the run that made it."""
         return Origin(
             surface=self.surface.name,
+            data_span=str(self.window) if self.window else None,
             teacher_fingerprint=self.teacher_fingerprint,
             git_revision=self.code_revision,
             teacher=self.teacher,

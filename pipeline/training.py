@@ -11,6 +11,7 @@ from components.code import code_version
 from models.trainer import Arm
 from pipeline.labelling import Labelling
 from pipeline.settings import Settings
+from pipeline.spans import EXAMPLES, rolling_window
 from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
 
 # The code that Transform and Trainer run by import path, which is all that TFX's cache knows.
@@ -29,9 +30,10 @@ class Training:
 
 
 def training(settings: Settings, labelled: Labelling) -> Training:
-    """Transforms the labelled examples and trains both arms on them."""
+    """Transforms the labelled examples, of all spans of the window, and trains both arms on them."""
+    window = [] if settings.window is None else [rolling_window(settings, labelled.guard)]
     transform = tfx.components.Transform(
-        examples=labelled.examples,
+        examples=window[0].outputs[EXAMPLES] if window else labelled.examples,
         schema=labelled.schema,
         preprocessing_fn="models.preprocessing.preprocessing_fn",
         custom_config={"surface": settings.surface_json, "code": code_version(*_CODE)},
@@ -40,7 +42,7 @@ def training(settings: Settings, labelled: Labelling) -> Training:
     transform.add_upstream_node(labelled.guard)
     student, control = (_trainer(settings, arm, transform) for arm in (Arm.STUDENT, Arm.CONTROL))
     return Training(
-        nodes=[transform, student, control],
+        nodes=[*window, transform, student, control],
         student=student.outputs["model"],
         control=control.outputs["model"],
         student_run=student.outputs["model_run"],

@@ -15,10 +15,11 @@ from components.example_guard.spec import ExampleGuardSpec
 
 
 class ExampleGuard(base_component.BaseComponent):
-    """A strict ExampleValidator: it fails when a split is empty or has anomalies.
+    """A strict ExampleValidator: it fails when a split is empty, has anomalies, or drifted.
 
-    TFX's own writes anomalies down and succeeds, and validates every feature in every
-    environment, so that soft labels would be missing before labelling.
+    TFX's own writes anomalies down and succeeds; it validates every feature in every
+    environment, so that soft labels would be missing before labelling; and it compares with
+    no earlier span.
 
     Component `outputs` contains:
 
@@ -42,6 +43,7 @@ class ExampleGuard(base_component.BaseComponent):
         statistics: BaseChannel,
         schema: BaseChannel,
         environment: str,
+        previous_statistics: BaseChannel | None = None,
         exclude_splits: Sequence[str] = (),
     ) -> None:
         """Constructs the component.
@@ -51,11 +53,15 @@ class ExampleGuard(base_component.BaseComponent):
           schema: Channel of `standard_artifacts.Schema`.
           environment: The schema's environment that the examples come from; a feature that
             is `not_in_environment` need not be there.
+          previous_statistics: Channel of `standard_artifacts.ExampleStatistics`, of what the schema's
+            `drift_comparator`s compare with, split by split.  Without it, or where the channel is
+            empty, drift is not judged.
           exclude_splits: Splits that are not validated.
         """
         spec = ExampleGuardSpec(
             statistics=statistics,
             schema=schema,
+            previous_statistics=previous_statistics,
             environment=environment,
             code=code_version("components.example_guard"),
             exclude_splits=json_utils.dumps(list(exclude_splits)),

@@ -10,13 +10,25 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 from tfx import types
 from tfx.components.example_validator import executor, labels
+from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.proto.orchestration import execution_result_pb2
-from tfx.types import standard_component_specs
+from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import writer_utils
 
-from components.example_guard.spec import ENVIRONMENT_KEY
+from components.example_guard.spec import ENVIRONMENT_KEY, PREVIOUS_STATISTICS_KEY
 from schema.errors import InputError
 
+_DRIFTS = (
+    anomalies_pb2.AnomalyInfo.COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH,
+    anomalies_pb2.AnomalyInfo.COMPARATOR_L_INFTY_HIGH,
+    anomalies_pb2.AnomalyInfo.COMPARATOR_NORMALIZED_ABSOLUTE_DIFFERENCE_HIGH,
+)
+_MEND = "Mend the examples; or, if they are right, schema.pbtxt in the surface folder."
+_MEND_DRIFT = (
+    "`previous` is the last span before this one. What drifted changed between the two: the teacher, for a soft label, "
+    "or what it reads. If the change is meant, raise the feature's `drift_comparator` in schema.pbtxt for as long as "
+    "this span is in the window."
+)
 _SHOWN = 15  # problems in a message: it must fit on one screen
 
 
@@ -32,7 +44,7 @@ class Executor(executor.Executor):
         """Validates as ExampleValidator does, then raises if anything was found.
 
         Args:
-          input_dict: statistics and schema.
+          input_dict: statistics and schema; previous_statistics, if there are any.
           output_dict: anomalies; written before anything is raised.  (TFX's launcher removes
             the outputs of a node that failed, hence the message holds all there is to know.)
           exec_properties: environment, exclude_splits.
@@ -41,13 +53,17 @@ class Executor(executor.Executor):
           ExampleValidator's output.
 
         Raises:
-          InputError: A split is empty, or its statistics contradict the schema.
+          InputError: A split is empty, its statistics contradict the schema, or they drifted
+            from the previous ones.
         """
         self._environment = exec_properties[ENVIRONMENT_KEY]
+        self._previous = input_dict.get(PREVIOUS_STATISTICS_KEY) or []
         self._problems: list[str] = []
+        self._drifted = False
         output = super().Do(input_dict, output_dict, exec_properties)
         if self._problems:
-            raise InputError(_message(self._problems, self._environment))
+            remedies = [_MEND, *([_MEND_DRIFT] if self._drifted else [])]
+            raise InputError(_message(self._problems, self._environment, remedies))
         return output
 
     def _Validate(self, inputs: dict[str, Any], outputs: dict[str, Any]) -> anomalies_pb2.Anomalies:
@@ -55,11 +71,21 @@ class Executor(executor.Executor):
         statistics = inputs[standard_component_specs.STATISTICS_KEY]
         schema = inputs[standard_component_specs.SCHEMA_KEY]
         folder = Path(outputs[labels.SCHEMA_DIFF_PATH])
-        anomalies = tfdv.validate_statistics(statistics, schema, environment=self._environment)
-        writer_utils.write_anomalies(str(folder / executor.DEFAULT_FILE_NAME), anomalies)
         split = folder.name.removeprefix("Split-")
+        anomalies = tfdv.validate_statistics(
+            statistics, schema, environment=self._environment, previous_statistics=self._previous_of(split)
+        )
+        writer_utils.write_anomalies(str(folder / executor.DEFAULT_FILE_NAME), anomalies)
+        self._drifted |= any(_drifted(info) for info in anomalies.anomaly_info.values())
         self._problems.extend(f"split {split}: {problem}" for problem in problems_of(statistics, anomalies))
         return anomalies
+
+    def _previous_of(self, split: str) -> statistics_pb2.DatasetFeatureStatisticsList | None:
+        """The statistics of the span before; None where it had no such split."""
+        for artifact in self._previous:
+            if split in artifact_utils.decode_split_names(artifact.split_names):
+                return stats_artifact_utils.load_statistics(artifact, split).proto()
+        return None
 
 
 def problems_of(
@@ -80,12 +106,16 @@ def problems_of(
         yield from _described(f"feature {name!r}", anomalies.anomaly_info[name])
 
 
+def _drifted(info: anomalies_pb2.AnomalyInfo) -> bool:
+    return any(reason.type in _DRIFTS for reason in info.reason)
+
+
 def _described(subject: str, info: anomalies_pb2.AnomalyInfo) -> Iterator[str]:
     for reason in info.reason or [info]:
         yield f"{subject}: {reason.short_description}: {reason.description.strip()}"
 
 
-def _message(problems: list[str], environment: str) -> str:
+def _message(problems: list[str], environment: str, remedies: list[str]) -> str:
     shown = [f"  {problem}" for problem in problems[:_SHOWN]]
     if len(problems) > _SHOWN:
         shown.append(f"  ... and {len(problems) - _SHOWN} more")
@@ -93,6 +123,6 @@ def _message(problems: list[str], environment: str) -> str:
         [
             f"The examples do not fit their schema (environment {environment}):",
             *shown,
-            "Mend the examples; or, if they are right, schema.pbtxt in the surface folder.",
+            *remedies,
         ]
     )

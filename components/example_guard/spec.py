@@ -1,18 +1,23 @@
 """The string keys of ExampleGuard: they live here and nowhere else."""
 
-from tfx.types import standard_component_specs
-from tfx.types.component_spec import ExecutionParameter
+from tfx.types import standard_artifacts, standard_component_specs
+from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
 from components.code import CODE_KEY
 
 ENVIRONMENT_KEY = "environment"
+PREVIOUS_STATISTICS_KEY = "previous_statistics"
 
 
 class ExampleGuardSpec(standard_component_specs.ExampleValidatorSpec):
-    """ExampleValidator's inputs, outputs and properties, and the environment."""
+    """ExampleValidator's inputs, outputs and properties, the environment and the statistics of the span before."""
 
     PARAMETERS = {  # noqa: RUF012 - ComponentSpec reads plain class attributes
         **standard_component_specs.ExampleValidatorSpec.PARAMETERS,
         ENVIRONMENT_KEY: ExecutionParameter(type=str),
         CODE_KEY: ExecutionParameter(type=str),
+    }
+    INPUTS = {  # noqa: RUF012 - as above
+        **standard_component_specs.ExampleValidatorSpec.INPUTS,
+        PREVIOUS_STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics, optional=True),
     }

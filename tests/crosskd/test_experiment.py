@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from crosskd import experiment
 from crosskd.experiment import _technique
-from crosskd.run import surface_folder
+from crosskd.launch import surface_folder
 from crosskd.terminal import TERMINAL
 from evidence.arms import Role
 from evidence.result import ArmReport, Difference, ExperimentResult, Finding, Mean

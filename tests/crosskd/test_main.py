@@ -26,6 +26,7 @@ def crosskd(*arguments: object) -> subprocess.CompletedProcess:
         ["world", "simulated"],
         ["train-teacher"],
         ["run"],
+        ["label"],
         ["summary"],
         ["gate"],
         ["rollback"],

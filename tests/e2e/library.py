@@ -67,6 +67,7 @@ feature {
 feature {
   name: "teacher/loan" type: FLOAT presence { min_fraction: 1 } value_count { min: 1 max: 1 }
   float_domain { min: -50 max: 50 } not_in_environment: "RAW" not_in_environment: "SERVING"
+  drift_comparator { jensen_shannon_divergence { threshold: 0.1 } }
 }
 feature {
   name: "teacher/fun" type: FLOAT presence { min_fraction: 1 } value_count { min: 1 max: 1 }
@@ -85,12 +86,27 @@ def write_surface(folder: Path, *, surface: str = SURFACE, schema: str = SCHEMA)
     return folder
 
 
-def write_examples(folder: Path, *, seed: int = 0, without: str | None = None) -> Path:
-    """Writes train/ (two files) and eval/; `without` leaves a column out everywhere."""
+def write_examples(
+    folder: Path,
+    *,
+    seed: int = 0,
+    without: str | None = None,
+    sizes: tuple[int, int] = (TRAIN_ROWS, EVAL_ROWS),
+    shift: float = 0.0,
+) -> Path:
+    """Writes train/ (two files) and eval/.
+
+    Args:
+      folder: Where to.
+      seed: Of everything drawn.
+      without: A column that is left out everywhere.
+      sizes: Rows of the two splits.
+      shift: How much better the books match than usual.
+    """
     rng = np.random.default_rng(seed)
-    for split, rows in (("train", TRAIN_ROWS), ("eval", EVAL_ROWS)):
+    for split, rows in zip(("train", "eval"), sizes, strict=True):
         (folder / split).mkdir(parents=True)
-        examples = list(_examples(rng, rows, without))
+        examples = list(_examples(rng, rows, without, shift))
         for part in range(2):
             with tf.io.TFRecordWriter(str(folder / split / f"part-{part}.gz"), options="GZIP") as writer:
                 for each in examples[part::2]:
@@ -98,9 +114,9 @@ def write_examples(folder: Path, *, seed: int = 0, without: str | None = None) -
     return folder
 
 
-def _examples(rng: np.random.Generator, rows: int, without: str | None) -> Iterator[tf.train.Example]:
+def _examples(rng: np.random.Generator, rows: int, without: str | None, shift: float) -> Iterator[tf.train.Example]:
     for _ in range(rows):
-        match = rng.normal()
+        match = rng.normal() + shift
         borrowed = rng.random() < _sigmoid(2 * match - 0.5)
         columns: dict[str, bytes | int | float] = {
             "reader": f"reader-{rng.integers(20)}".encode(),

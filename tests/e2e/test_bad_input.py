@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from crosskd import run as run_command
+from crosskd.launch import only_run_in
 from crosskd.terminal import Exit
 from schema.errors import InputError
 from tests.e2e import library
@@ -78,7 +79,7 @@ def test_a_source_domain_is_no_target(case):
 
 
 def test_two_runs_in_one_root(case):
-    with run_command._only_run_in(case.root):
+    with only_run_in(case.root):
         assert "another run uses this root" in case.refusal()
 
 

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
-from pipeline.pipeline import create_pipeline
+from pipeline.pipeline import create_labelling, create_pipeline
 from pipeline.settings import Settings
 from schema.loader import load_surface
+from schema.spans import SpanFolders, Window
 from tests.e2e import library
 
 
@@ -63,3 +66,23 @@ def test_a_backend_without_resolvers_of_our_own_gets_a_report_without_earlier_ru
     nodes = {node.id: node for node in create_pipeline(settings, history=False).components}
     assert "EarlierRuns" not in nodes
     assert "earlier_decisions" not in nodes["EvaluationReport"].inputs
+
+
+def test_over_spans_the_window_is_trained_on_and_the_newest_span_is_judged(settings, tmp_path):
+    window = Window(SpanFolders(tmp_path, "span-{SPAN}"), 3, 5)
+    nodes = {node.id: node for node in create_pipeline(replace(settings, window=window)).components}
+    assert upstream(nodes, "Transform") == {"Window", "ImportSchemaGen", "LabelledExampleGuard"}
+    assert upstream(nodes, "Window") == {"LabelledExampleGuard"}
+    assert "TeacherLabeler" in upstream(nodes, "Evaluator.control")
+    assert upstream(nodes, "LabelledExampleGuard") == {"PreviousSpan", "ImportSchemaGen"}
+    generator = nodes["ImportExampleGen"].exec_properties
+    assert '"start_span_number": 5' in generator["range_config"]
+    assert '"pattern": "span-{SPAN}/train/*"' in generator["input_config"]
+
+
+def test_labelling_alone_is_the_same_nodes(settings, tmp_path):
+    window = Window(SpanFolders(tmp_path, "span-{SPAN}"), 3, 5)
+    whole = [node.id for node in create_pipeline(replace(settings, window=window)).components]
+    alone = [node.id for node in create_labelling(replace(settings, window=window)).components]
+    assert set(alone) == set(whole[: len(alone)])
+    assert alone[-1] == "LabelledExampleGuard"

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx.components.example_validator.executor import DEFAULT_FILE_NAME
@@ -23,28 +24,41 @@ feature { name: "position" type: INT presence { min_fraction: 1 } shape {} int_d
 feature { name: "price" type: FLOAT value_count { min: 1 max: 1 } }
 feature {
   name: "teacher/click" type: FLOAT presence { min_fraction: 1 } value_count { min: 1 max: 1 }
-  not_in_environment: "RAW"
+  not_in_environment: "RAW" drift_comparator { jensen_shannon_divergence { threshold: 0.1 } }
 }
 """
 GOOD = [{"position": 1, "price": 2.0}, {"position": 7, "price": None}]
 
 
-def guard(tmp_path: Path, splits: Mapping[str, Sequence[Mapping[str, Any]]], environment: str = "RAW") -> Path:
-    """Runs StatisticsGen and ExampleGuard on the rows; returns the anomalies' folder."""
+def statistics_of(
+    folder: Path, splits: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> standard_artifacts.ExampleStatistics:
+    """Runs StatisticsGen on the rows."""
     examples = standard_artifacts.Examples()
     for split, rows in splits.items():
-        examples = write_examples(tmp_path / "examples", rows, split)
+        examples = write_examples(folder / "examples", rows, split)
     examples.split_names = artifact_utils.encode_split_names(sorted(splits))
-    statistics, schema = standard_artifacts.ExampleStatistics(), standard_artifacts.Schema()
-    anomalies = standard_artifacts.ExampleAnomalies()
-    for artifact, name in ((statistics, "statistics"), (schema, "schema"), (anomalies, "anomalies")):
+    statistics = standard_artifacts.ExampleStatistics()
+    statistics.uri = str(folder / "statistics")
+    context = BaseBeamExecutor.Context(beam_pipeline_args=BEAM_ARGS, tmp_dir=str(folder / "tmp"))
+    StatisticsGen(context).Do({"examples": [examples]}, {"statistics": [statistics]}, {"exclude_splits": "[]"})
+    return statistics
+
+
+def guard(
+    tmp_path: Path,
+    splits: Mapping[str, Sequence[Mapping[str, Any]]],
+    environment: str = "RAW",
+    previous: Sequence[standard_artifacts.ExampleStatistics] = (),
+) -> Path:
+    """Runs StatisticsGen and ExampleGuard on the rows; returns the anomalies' folder."""
+    schema, anomalies = standard_artifacts.Schema(), standard_artifacts.ExampleAnomalies()
+    for artifact, name in ((schema, "schema"), (anomalies, "anomalies")):
         artifact.uri = str(tmp_path / name)
     (tmp_path / "schema").mkdir()
     (tmp_path / "schema" / "schema.pbtxt").write_text(SCHEMA)
-    context = BaseBeamExecutor.Context(beam_pipeline_args=BEAM_ARGS, tmp_dir=str(tmp_path / "tmp"))
-    StatisticsGen(context).Do({"examples": [examples]}, {"statistics": [statistics]}, {"exclude_splits": "[]"})
     Executor().Do(
-        {"statistics": [statistics], "schema": [schema]},
+        {"statistics": [statistics_of(tmp_path, splits)], "schema": [schema], "previous_statistics": list(previous)},
         {"anomalies": [anomalies]},
         {"exclude_splits": "[]", "environment": environment},
     )
@@ -97,6 +111,47 @@ def test_the_message_fits_on_a_screen(tmp_path: Path) -> None:
     assert lines[1].startswith("  split train: feature 'column_00': New column")
     assert lines[-2] == "  ... and 25 more"
     assert len(lines) == 18
+
+
+def soft(logits: Sequence[float]) -> list[dict[str, Any]]:
+    return [{"position": 1, "price": None, "teacher/click": logit} for logit in logits]
+
+
+@pytest.fixture(scope="module")
+def yesterday(tmp_path_factory: pytest.TempPathFactory) -> standard_artifacts.ExampleStatistics:
+    logits = np.random.default_rng(0).normal(size=1000)
+    return statistics_of(tmp_path_factory.mktemp("yesterday"), {"train": soft(logits), "eval": soft(logits[:500])})
+
+
+def test_soft_labels_that_drifted_since_the_last_span(
+    tmp_path: Path, yesterday: standard_artifacts.ExampleStatistics
+) -> None:
+    logits = np.random.default_rng(1).normal(size=1000)
+    with pytest.raises(InputError) as error:
+        guard(tmp_path, {"train": soft(logits + 2), "eval": soft(logits)}, "TRAINING", [yesterday])
+    lines = str(error.value).splitlines()
+    assert lines[1].startswith("  split train: feature 'teacher/click': High approximate Jensen-Shannon divergence ")
+    assert "above the threshold 0.1" in lines[1]
+    assert "raise the feature's `drift_comparator` in schema.pbtxt" in lines[-1]
+    assert len(lines) == 4
+    (reason,) = anomalies_in(tmp_path / "anomalies", "train").anomaly_info["teacher/click"].reason
+    assert reason.type == anomalies_pb2.AnomalyInfo.COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH
+
+
+@pytest.mark.parametrize("first", [False, True], ids=["same-as-before", "first-span"])
+def test_soft_labels_that_did_not_drift_or_have_nothing_to_be_compared_with(
+    tmp_path: Path, yesterday: standard_artifacts.ExampleStatistics, first: bool
+) -> None:
+    logits = np.random.default_rng(1).normal(size=1000) + (2 if first else 0)
+    folder = guard(tmp_path, {"train": soft(logits)}, "TRAINING", [] if first else [yesterday])
+    assert not anomalies_in(folder, "train").anomaly_info
+
+
+def test_a_split_that_the_last_span_did_not_have_is_not_compared(
+    tmp_path: Path, yesterday: standard_artifacts.ExampleStatistics
+) -> None:
+    folder = guard(tmp_path, {"unlabelled": soft([9.0, 9.5, 10.0])}, "TRAINING", [yesterday])
+    assert not anomalies_in(folder, "unlabelled").anomaly_info
 
 
 def test_component_hands_the_environment_to_its_executor() -> None:

@@ -1,0 +1,171 @@
+"""What commands that run a pipeline have in common: checks, settings, the lock, the run itself."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from crosskd.terminal import TERMINAL, Exit
+from schema.errors import InputError
+
+if TYPE_CHECKING:
+    from pipeline.settings import Settings
+    from schema.spans import Window
+
+_SAVED_MODEL = "saved_model.pb"
+
+
+class RunnerName(StrEnum):
+    """Which local runner orchestrates; the same names as `pipeline.runners.Runner`."""
+
+    BEAM = "beam"
+    LOCAL = "local"
+
+
+def surface_folder(name: str) -> Path:
+    """The folder of a surface: a path, or the name of one that crosskd ships."""
+    path = Path(name)
+    if path.exists() or path.parent != Path():
+        return path
+    import schema
+
+    shipped = Path(schema.__path__[0]) / name
+    if not shipped.is_dir():
+        names = sorted(each.parent.name for each in shipped.parent.glob("*/surface.yaml"))
+        raise InputError(f"--surface {name}: no such folder, and no shipped surface; those are {', '.join(names)}")
+    return shipped
+
+
+def check_surface_and_teacher(surface: str, teacher: Path) -> None:
+    """What can be known to be wrong with them before TFX is imported."""
+    from schema.loader import load_surface
+
+    loaded = load_surface(surface_folder(surface))
+    if loaded.surface.teacher is None:
+        raise InputError(
+            f"{loaded.path}: the surface has no `teacher:` section, so there is nothing to distil. "
+            "A source domain is trained with `crosskd train-teacher`."
+        )
+    if not any((teacher / folder / _SAVED_MODEL).is_file() for folder in ("", "Format-Serving")):
+        raise InputError(f"{teacher}: expected the folder of a SavedModel ({_SAVED_MODEL} in it), found none")
+
+
+def choose_window(examples: Path, span: str | None, length: int | None) -> Window | None:
+    """The spans asked for; None where the examples are one folder.
+
+    Raises:
+      InputError: There are no such spans, or spans are asked for and there are none.
+    """
+    from schema.spans import choose, span_folders
+
+    folders = span_folders(examples)
+    if folders is not None:
+        return choose(folders, span, length)
+    if span is not None or length is not None:
+        raise InputError(
+            f"{examples}: --span and --window are for examples in spans: a folder that holds span-1/, span-2/ and so "
+            "on, or a path with {SPAN} or {YYYY}-{MM}-{DD} in it"
+        )
+    return None
+
+
+@contextmanager
+def only_run_in(root: Path) -> Iterator[None]:
+    """Keeps every other run out of `root` for the time being.
+
+    Raises:
+      InputError: Another run is in it.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(f"{root}: another run uses this root; wait for it, or choose another --root") from error
+        yield
+
+
+def make_settings(
+    surface: str, examples: Path, teacher: Path, root: Path, extra: list[str], window: Window | None = None
+) -> Settings:
+    """Binds a run to its folders.
+
+    Args:
+      surface: Surface folder, or the name of a shipped surface.
+      examples: Folder of examples; not looked at where there is a window.
+      teacher: The teacher's SavedModel.
+      root: Folder for everything that the run makes.
+      extra: Beam arguments.
+      window: The spans.
+    """
+    from components.teacher_labeler.fingerprint import fingerprint
+    from crosskd.runs import METADATA_FILE
+    from pipeline.runners import beam_args
+    from pipeline.settings import Settings
+    from schema.loader import load_surface
+
+    loaded = load_surface(surface_folder(surface))
+    return Settings(
+        surface=loaded.surface,
+        schema_path=str(_keep_schema(loaded.schema_path, root.resolve())),
+        examples=str((examples if window is None else window.folders.base).resolve()),
+        teacher=str(teacher.resolve()),
+        teacher_fingerprint=fingerprint(str(teacher.resolve())),
+        root=str(root.resolve() / "artifacts"),
+        serving=str(root.resolve() / "serving" / loaded.surface.name),
+        metadata=str(root.resolve() / METADATA_FILE),
+        beam_args=beam_args(extra),
+        code_revision=revision(),
+        window=window,
+    )
+
+
+def execute(pipeline: Any, runner: RunnerName, log: Path) -> None:
+    """Runs a TFX pipeline and shows its progress.
+
+    Raises:
+      InputError: A node found something that the user can mend.
+      typer.Exit: A node failed otherwise; what is known was said.
+    """
+    from crosskd.failures import input_error, last_line
+    from crosskd.progress import follow
+    from pipeline.runners import Runner
+    from pipeline.runners import run as run_with
+
+    with follow(TERMINAL, len(pipeline.components)) as progress:
+        try:
+            run_with(pipeline, Runner(runner.value))
+        except Exception as error:
+            known = input_error(error)
+            where = f"{progress.current or 'the pipeline'} failed; nothing was pushed."
+            if known is not None:
+                raise InputError(f"{where}\n{known}") from error
+            TERMINAL.complain(f"{where}\n{last_line(error)}\nThe whole story is in {log}")
+            raise typer.Exit(Exit.FAILED) from error
+
+
+def revision() -> str | None:
+    """The git revision of the code that runs; None where it does not run from a checkout."""
+    here = Path(__file__).parent
+    git = ["git", "-C", str(here), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    if not (here.parent / ".git").exists() or shutil.which("git") is None:
+        return None
+    return subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip() or None
+
+
+def _keep_schema(path: Path, root: Path) -> Path:
+    """Copies the schema to a path that changes with its content, as TFX's cache needs."""
+    content = path.read_bytes()
+    kept = root / "schema" / hashlib.sha256(content).hexdigest()[:16] / path.name
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_bytes(content)
+    return kept
