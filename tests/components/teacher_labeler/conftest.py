@@ -145,8 +145,9 @@ def soft_label_of(record: bytes, task: str) -> float:
 class Labeler:
     """Runs the real executor, each run into its own folder unless `into` is given."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, beam_args: Sequence[str] = BEAM_ARGS) -> None:
         self.root = root
+        self.beam_args = beam_args
         self._runs = 0
 
     def run(
@@ -176,7 +177,7 @@ class Labeler:
             spec.MAX_BAD_FRACTION_KEY: options.DEFAULT_MAX_BAD_FRACTION,
             **exec_properties,
         }
-        context = BaseBeamExecutor.Context(beam_pipeline_args=list(BEAM_ARGS), tmp_dir=str(root / "tmp"))
+        context = BaseBeamExecutor.Context(beam_pipeline_args=list(self.beam_args), tmp_dir=str(root / "tmp"))
         Executor(context).Do(inputs, outputs, properties)
         return Labelled(
             outputs[spec.LABELLED_EXAMPLES_KEY],

@@ -1,0 +1,61 @@
+"""The components' own Beam jobs on Beam's engines; Flink has a folder of its own, `tests/flink`."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+from tfx.components.statistics_gen import stats_artifact_utils
+from tfx.components.statistics_gen.executor import Executor as StatisticsGen
+from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
+from tfx.types import standard_artifacts
+
+from pipeline.runners import beam_args
+from tests.components.teacher_labeler import conftest as tiny
+
+THREADS = ["--direct_running_mode=multi_threading", "--direct_num_workers=2"]
+PROCESSES = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
+SHARDS = [[tiny.make_example(x=float(10 * shard + row), clicked=row % 2) for row in range(10)] for shard in range(4)]
+
+
+def test_worker_processes_need_another_runner_and_threads_do_not():
+    assert beam_args(PROCESSES)[0] == "--runner=pipeline.workers.ProcessRunner"
+    assert beam_args(["--direct_running_mode", "multi_processing"])[0] == "--runner=pipeline.workers.ProcessRunner"
+    assert beam_args(THREADS)[0] == "--runner=FnApiRunner"
+    assert beam_args(["--runner=FlinkRunner", *PROCESSES]) == ["--runner=FlinkRunner", *PROCESSES]
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("teacher")
+    return tiny.save_teacher(folder, lambda module, x: {"click": module.scale * x}, {"x": tiny.floats()})
+
+
+def labelled(folder: Path, teacher: Path, engine: list[str]) -> dict[str, bytes]:
+    """The files that the labeller leaves, by name, as they are once unpacked."""
+    examples = tiny.write_examples(folder / "examples", {"train": SHARDS})
+    done = tiny.Labeler(folder / "runs", beam_args(engine)).run(examples, teacher, tiny.make_surface())
+    assert done.report.overall.labelled == 40
+    files = sorted((Path(done.examples[0].uri) / "Split-train").iterdir())
+    return {file.name: gzip.decompress(file.read_bytes()) for file in files}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", [THREADS, PROCESSES], ids=["threads", "processes"])
+def test_the_labeller_gives_the_same_records_on_every_engine(engine, teacher, tmp_path):
+    in_memory = labelled(tmp_path / "memory", teacher, [])
+    assert len(in_memory) == len(SHARDS)
+    assert labelled(tmp_path / "engine", teacher, engine) == in_memory
+
+
+@pytest.mark.slow
+def test_statistics_are_computed_in_worker_processes(tmp_path):
+    """Without ProcessRunner they fail: a worker cannot import TFDV before TFX."""
+    examples = tiny.write_examples(tmp_path / "examples", {"train": SHARDS})
+    statistics = standard_artifacts.ExampleStatistics()
+    statistics.uri = str(tmp_path / "statistics")
+    context = BaseBeamExecutor.Context(beam_pipeline_args=beam_args(PROCESSES), tmp_dir=str(tmp_path / "tmp"))
+    StatisticsGen(context).Do({"examples": [examples]}, {"statistics": [statistics]}, {"exclude_splits": "[]"})
+    found = stats_artifact_utils.load_statistics(statistics, "train").proto()
+    assert found.datasets[0].num_examples == 40
