@@ -14,10 +14,10 @@ export PYTHONDONTWRITEBYTECODE =
 # Nothing here has a GPU; TensorFlow's start-up notes would bury the messages meant for people.
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help setup demo test lint docs types bench lock clean
+.PHONY: help setup demo test test-flink lint docs types bench lock clean
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 setup: $(STAMP) ## Install everything into .venv (idempotent)
 
@@ -36,6 +36,10 @@ demo: setup ## Run the whole pipeline on the embedded world
 
 test: setup ## Run all tests
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
+
+test-flink: setup ## Label on a Flink cluster that loses a task manager (Java 17, Maven)
+	tests/flink/fetch.sh
+	$(BIN)/python -m pytest -m flink tests/flink
 
 lint: setup ## Check style, types and the directions of imports
 	$(BIN)/ruff check .

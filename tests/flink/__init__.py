@@ -1,0 +1,1 @@
+"""The labeller on a real Flink cluster; `make test-flink` runs it."""
