@@ -20,6 +20,7 @@ from crosskd import (
     fingerprint,
     gate,
     init,
+    join_teachers,
     label,
     live,
     report,
@@ -72,5 +73,6 @@ app.command("live")(live.command)
 app.command("demo")(demo.command)
 app.command("doctor")(doctor.command)
 app.command("fingerprint")(fingerprint.command)
+app.command("join-teachers")(join_teachers.command)
 app.command("compile")(compile_command.command)
 app.command("submit")(submit.command)

@@ -34,6 +34,7 @@ def crosskd(*arguments: object) -> subprocess.CompletedProcess:
         ["demo"],
         ["doctor"],
         ["init"],
+        ["join-teachers"],
     ],
 )
 def test_every_command_has_help(command):

@@ -1,0 +1,27 @@
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from crosskd.main import app
+from crosskd.terminal import Exit
+from tests.components.teacher_labeler.conftest import floats, save_teacher
+
+
+def test_joins_what_is_named(tmp_path: Path) -> None:
+    teacher = save_teacher(tmp_path / "a", lambda module, x: {"click": module.scale * x}, {"x": floats()})
+
+    done = CliRunner().invoke(
+        app,
+        ["join-teachers", f"--teacher=a={teacher}", f"--teacher=b={teacher}", f"--out={tmp_path / 'both'}"],
+    )
+
+    assert done.exit_code == Exit.OK
+    assert (tmp_path / "both" / "saved_model.pb").exists()
+
+
+@pytest.mark.parametrize("text", ["folder", "a b=folder", "=folder", "a="])
+def test_a_teacher_has_a_name_and_a_folder(tmp_path: Path, text: str) -> None:
+    done = CliRunner().invoke(app, ["join-teachers", f"--teacher={text}", f"--out={tmp_path / 'both'}"])
+
+    assert done.exit_code == Exit.BAD_INPUT
