@@ -22,10 +22,11 @@ def command(
     started = time.monotonic()
     world, teacher = out / "world", out / "teacher"
     if not world.exists():
-        from worlds import simulated
-
         TERMINAL.say("1. the world: two products with the same people")
-        simulated.write(world, size="small", seed=0, progress=TERMINAL.say)
+        with TERMINAL.noise_to(out / "world.log"):
+            from worlds import simulated
+
+            simulated.write(world, size="small", seed=0, progress=TERMINAL.say)
     if not teacher.exists():
         TERMINAL.say("2. the teacher: trained on video, the data-rich product")
         train_teacher.train(world / "video", world / "video", teacher)

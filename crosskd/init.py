@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,6 +31,7 @@ class Drafted(BaseModel):
       guesses: Lines of surface.yaml that rest on a guess.
       loads: Whether `crosskd run` takes it as it is.
       gap: What must be filled in first, as the loader says it; None if nothing.
+      next: The command that runs the surface, for a shell.
     """
 
     folder: str
@@ -40,6 +42,7 @@ class Drafted(BaseModel):
     guesses: int
     loads: bool
     gap: str | None
+    next: str
 
 
 def command(
@@ -109,7 +112,7 @@ def draft_folder(
         teacher=draft_teacher(teacher, signature, features, named) if teacher else None,
     )
     files.write(draft, out)
-    return _drafted(draft, out, teacher)
+    return _drafted(draft, out, teacher, examples)
 
 
 def _expect_columns(option: str, names: list[str], sample: Sample) -> None:
@@ -118,7 +121,7 @@ def _expect_columns(option: str, names: list[str], sample: Sample) -> None:
             raise InputError(f"{option} {name}: no such column; the examples have {', '.join(sorted(sample.columns))}")
 
 
-def _drafted(draft: Draft, out: Path, teacher: Path | None) -> Drafted:
+def _drafted(draft: Draft, out: Path, teacher: Path | None, examples: Path) -> Drafted:
     from components.teacher_labeler.signature import read_signature
     from crosskd.draft.files import JSON_SCHEMA_FILE, task_name
     from schema.loader import SCHEMA_FILE, SURFACE_FILE, load_surface
@@ -142,6 +145,10 @@ def _drafted(draft: Draft, out: Path, teacher: Path | None) -> Drafted:
         guesses=(out / SURFACE_FILE).read_text(encoding="utf-8").count("# guess:"),
         loads=gap is None,
         gap=gap,
+        next=shlex.join(
+            ["crosskd", "run", "--surface", str(out), "--examples", str(examples), "--teacher"]
+            + [str(teacher or "TEACHER"), "--root", f"runs/{out.name}"]
+        ),
     )
 
 
@@ -151,7 +158,8 @@ def _print(drafted: Drafted) -> None:
         f"  {len(drafted.features)} features, tasks: {', '.join(drafted.tasks) or 'none found'}",
         *(f"  left out: {name}: {why}" for name, why in drafted.left_out.items()),
         f"  {drafted.guesses} lines rest on a guess: look for `# guess:` in surface.yaml",
-        "it loads as it is; next: `crosskd run`" if drafted.loads else f"before `crosskd run`: {drafted.gap}",
+        "it loads as it is; when you have read it:" if drafted.loads else f"to be filled in: {drafted.gap}; then:",
+        f"  {drafted.next}",
     ]
     for line in lines:
         TERMINAL.out.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -35,10 +36,13 @@ def simulated(
     as_json: AsJson = False,
 ) -> None:
     """Write the embedded two-surface world: video (source), homepage and radio (targets)."""
-    from worlds import simulated
 
-    started = time.monotonic()
-    _report(started, simulated.write(out, size=size.value, seed=seed, progress=TERMINAL.say), as_json)
+    def write() -> list[Path]:
+        from worlds import simulated
+
+        return simulated.write(out, size=size.value, seed=seed, progress=TERMINAL.say)
+
+    _report(out, write, as_json)
 
 
 @app.command("ciao")
@@ -49,10 +53,13 @@ def ciao(
     as_json: AsJson = False,
 ) -> None:
     """Write one category of the Ciao ratings as target, all others as source."""
-    from worlds import ciao
 
-    started = time.monotonic()
-    _report(started, ciao.write(ratings, target, out), as_json)
+    def write() -> list[Path]:
+        from worlds import ciao
+
+        return ciao.write(ratings, target, out)
+
+    _report(out, write, as_json)
 
 
 @app.command("coat")
@@ -64,10 +71,13 @@ def coat(
     as_json: AsJson = False,
 ) -> None:
     """Write the Coat ratings: self-chosen ones as source, randomly shown ones as target."""
-    from worlds import two_exposures
 
-    started = time.monotonic()
-    _report(started, two_exposures.write_coat(data, rows=rows, seed=seed, out=out), as_json)
+    def write() -> list[Path]:
+        from worlds import two_exposures
+
+        return two_exposures.write_coat(data, rows=rows, seed=seed, out=out)
+
+    _report(out, write, as_json)
 
 
 @app.command("yahoo-r3")
@@ -80,15 +90,22 @@ def yahoo_r3(
     as_json: AsJson = False,
 ) -> None:
     """Write Yahoo! R3, or any set of its two-file form, as source and target."""
-    from worlds import two_exposures
 
+    def write() -> list[Path]:
+        from worlds import two_exposures
+
+        return two_exposures.write_yahoo_r3(chosen, shown, rows=rows, seed=seed, out=out)
+
+    _report(out, write, as_json)
+
+
+def _report(out: Path, write: Callable[[], list[Path]], as_json: bool) -> None:
+    """Writes, and says what; what libraries print on the way goes into a log beside `out`."""
     started = time.monotonic()
-    _report(started, two_exposures.write_yahoo_r3(chosen, shown, rows=rows, seed=seed, out=out), as_json)
-
-
-def _report(started: float, folders: list[Path], as_json: bool) -> None:
-    for folder in folders:
-        TERMINAL.say(f"wrote {folder}")
-    TERMINAL.say(f"done in {seconds(started)}")
+    with TERMINAL.noise_to(out.parent / f"{out.name}.log"):
+        folders = write()
+        for folder in folders:
+            TERMINAL.say(f"wrote {folder}")
+        TERMINAL.say(f"done in {seconds(started)}")
     if as_json:
         TERMINAL.json({folder.name: str(folder) for folder in folders})

@@ -33,6 +33,7 @@ def test_a_draft_says_what_it_found_and_what_is_open(data, tmp_path):
     assert drafted.features == ["book", "genre", "match", "pages", "reader"]
     assert not drafted.loads
     assert "no task learns from the teacher yet" in drafted.gap
+    assert f"--surface {tmp_path / 'books'} --examples {data / 'examples'} --teacher" in drafted.next
     surface = load_surface(tmp_path / "books").surface
     assert surface.name == "books"
     assert surface.teacher.signature == "rank"
