@@ -111,7 +111,7 @@ def prepare(surface: Surface, root: Path) -> tuple[dict[str, Epoch], int]:
     labels = inputs.transformed_columns(patterns, spec, hard)
     rows = len(labels[hard[0]])
 
-    def data(distil: bool, **limit: int) -> tf.data.Dataset:
+    def data(distil: bool, memory_limit: int = inputs.MEMORY_LIMIT) -> tf.data.Dataset:
         names = [*surface.features, *training_columns(surface, distil=distil)]
         return inputs.transformed(
             patterns,
@@ -120,7 +120,7 @@ def prepare(surface: Surface, root: Path) -> tuple[dict[str, Epoch], int]:
             batch_size=surface.training.batch_size,
             validation_fraction=surface.training.validation_fraction,
             seed=surface.training.seed,
-            **limit,
+            memory_limit=memory_limit,
         )[0]
 
     def way(batches: tf.data.Dataset, distil: bool) -> Epoch:

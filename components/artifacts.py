@@ -55,3 +55,12 @@ class HtmlPage(Artifact):
     """
 
     TYPE_NAME = "system.HTML"
+
+
+class CandidateReport(Artifact):
+    """Which pairs were made, and which not: one file, ``report.json``.
+
+    Read it with `components.candidate_sampler.report.read`.
+    """
+
+    TYPE_NAME = "CandidateReport"

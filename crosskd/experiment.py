@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from crosskd.terminal import TERMINAL, seconds
+from schema.candidates import UNLABELLED_SPLIT
 from schema.errors import InputError
 from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
 
@@ -155,11 +156,14 @@ def run_paths(root: Path) -> RunPaths:
             "training examples; give the root of a run over one span (`crosskd run --window 1`)."
         )
     labelled = _artifact(root, found, "TeacherLabeler", "labelled_examples")
+    unlabelled = Path(transformed) / f"Split-{UNLABELLED_SPLIT}"
     return RunPaths(
         name=root.name,
         transform_graph=_artifact(root, found, "Transform", "transform_graph"),
         train=f"{transformed}/Split-{TRAIN_SPLIT}",
         labelled_eval=f"{labelled}/Split-{EVAL_SPLIT}",
+        unlabelled=str(unlabelled) if unlabelled.is_dir() else None,
+        teacher=_artifact(root, found, "Teacher", "result"),
     )
 
 

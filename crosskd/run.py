@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from crosskd.candidates import with_candidates
 from crosskd.label import label_spans
 from crosskd.launch import (
     RunnerName,
@@ -35,6 +36,13 @@ def command(
         str | None, typer.Option(help="Newest span: `latest` (the default) or a span; or all spans, A:B.")
     ] = None,
     window: Annotated[int | None, typer.Option(min=1, help="Spans to train on, the newest included; 1.")] = None,
+    candidates: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of candidates, gzipped TFRecords of tf.Example without labels, that the pairs of "
+            "`unlabelled:` are read from; without it they are put together from the examples."
+        ),
+    ] = None,
     runner: Annotated[RunnerName, typer.Option(help="Orchestrator.")] = RunnerName.BEAM,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
     beam_args: Annotated[list[str] | None, typer.Argument(help="Arguments for Beam, after `--`.")] = None,
@@ -49,6 +57,7 @@ def command(
             runner,
             span=span,
             length=window,
+            candidates=candidates,
             as_json=as_json,
             beam_args=beam_args or [],
         )
@@ -64,6 +73,7 @@ def run(
     *,
     span: str | None = None,
     length: int | None = None,
+    candidates: Path | None = None,
     as_json: bool = False,
     beam_args: list[str] | None = None,
 ) -> Exit:
@@ -77,6 +87,7 @@ def run(
       runner: Orchestrator.
       span: As `schema.spans.choose` takes it, like `length`.
       length: Spans in the window.
+      candidates: Folder of candidates that unlabelled pairs are read from.
       as_json: Print the summary as JSON.
       beam_args: Arguments for Beam.
 
@@ -99,6 +110,7 @@ def run(
         from pipeline.pipeline import create_pipeline
 
         settings = make_settings(surface, examples, teacher, root, beam_args or [], window)
+        settings = with_candidates(settings, candidates)
         label_spans(settings, window.spans[:-1] if window else [], runner, log)
         execute(create_pipeline(settings), runner, log)
         TERMINAL.say(f"finished in {seconds(started)}")

@@ -10,6 +10,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from schema.errors import InputError
 from schema.surface import SOFT_LABEL_PREFIX, Feature, FeatureKind, Surface
 
 Columns = Mapping[str, NDArray]
@@ -63,7 +64,25 @@ class Arm:
 
     def columns(self, columns: Columns, seed: int) -> Columns:
         """The columns that this arm sees under a seed."""
-        return self.change(columns, np.random.default_rng([seed, zlib.crc32(self.name.encode())]))
+        return self._changed(columns, seed, self.name)
+
+    def unlabelled(self, columns: Columns | None, seed: int) -> Columns | None:
+        """The columns of pairs never shown that it sees under a seed; None if it is not trained on any.
+
+        Raises:
+          InputError: It is, and there are none.
+        """
+        if not self.distil or self.surface.unlabelled is None:
+            return None
+        if columns is None:
+            raise InputError(
+                f"arm {self.name!r} asks for unlabelled pairs, and the run made none; give `crosskd run` a surface "
+                "with an `unlabelled:` section first"
+            )
+        return self._changed(columns, seed, f"{self.name}/unlabelled")
+
+    def _changed(self, columns: Columns, seed: int, draws: str) -> Columns:
+        return self.change(columns, np.random.default_rng([seed, zlib.crc32(draws.encode())]))
 
 
 @dataclass(frozen=True)

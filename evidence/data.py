@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +12,11 @@ import tensorflow_transform as tft
 from numpy.typing import NDArray
 
 from evidence.paths import RunPaths
-from models import inputs
+from models import inputs, vocabulary
 from models.columns import hard_label_columns, soft_label_columns, training_columns
 from models.scales import LabelStatistics, label_statistics, soft_statistics
 from schema.errors import InputError
-from schema.surface import FeatureKind, Scalar, Surface, TaskKind, soft_label
+from schema.surface import Scalar, Surface, TaskKind, soft_label
 
 _READ_BATCH = 4096
 # A slice with fewer examples has intervals too wide to read.
@@ -41,6 +41,9 @@ class RunData:
       raw: Raw columns of the evaluation split that slices and clusters read.
       slices: Which evaluation rows are in each slice, bool [examples].
       small_slices: How many slices were left out for having fewer than 50 examples.
+      unlabelled: Transformed columns of the pairs never shown; None if the run made none.
+      vocabularies: Known values of each categorical feature, by index.
+      teacher_model: The teacher's SavedModel, if it is known.
     """
 
     name: str
@@ -54,6 +57,9 @@ class RunData:
     raw: dict[str, NDArray]
     slices: dict[str, NDArray[np.bool_]]
     small_slices: int
+    unlabelled: dict[str, NDArray] | None = None
+    vocabularies: dict[str, list[bytes]] = field(default_factory=dict)
+    teacher_model: str | None = None
 
 
 def load(
@@ -94,20 +100,25 @@ def load(
     return RunData(
         name=paths.name,
         training=columns,
+        unlabelled=_unlabelled(paths, spec, names),
         evaluation=evaluation,
         fitted=rows[~held_out],
         held_out=rows[held_out],
-        vocabulary_sizes={
-            name: transform.num_buckets_for_transformed_feature(name)
-            for name, feature in surface.features.items()
-            if feature.kind is FeatureKind.CATEGORICAL
-        },
+        vocabulary_sizes=vocabulary.sizes(surface, transform),
+        vocabularies=vocabulary.known_values(surface, transform),
+        teacher_model=paths.teacher,
         statistics=label_statistics(surface, columns) | soft_statistics(soft, transform),
         teacher={task: raw[column] for task, column in teacher_columns.items()},
         raw=raw,
         slices=slices,
         small_slices=small,
     )
+
+
+def _unlabelled(paths: RunPaths, spec: Mapping[str, object], names: Sequence[str]) -> dict[str, NDArray] | None:
+    if paths.unlabelled is None:
+        return None
+    return inputs.transformed_columns([str(Path(paths.unlabelled) / "*")], spec, names)
 
 
 def _expect_columns(paths: RunPaths, spec: Mapping[str, object], names: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evidence import analysis, data, pooled, tuning
-from evidence.arms import CONTROL, LOGITS_AS_INPUTS, POOLED, TEACHER, Arm, Group, group, logits_as_inputs, student
+from evidence.arms import CONTROL, LOGITS_AS_INPUTS, POOLED, TEACHER, Arm, Group, Role, group, logits_as_inputs, student
 from evidence.data import RunData
 from evidence.fitting import Fitted, Fitter
 from evidence.paths import RunPaths
@@ -206,9 +206,16 @@ def train_arm(
     for seed in range(seeds):
         seed_started = time.monotonic()
         keras.utils.set_random_seed(seed)
-        columns = arm.columns(loaded.training, seed)
+        columns, unlabelled = arm.columns(loaded.training, seed), arm.unlabelled(loaded.unlabelled, seed)
         for setting in settings:
-            fitted[setting.name].append(fitter.fit(setting.seeded(arm.surface, seed), columns, distil=arm.distil))
+            found = fitter.fit(
+                setting.seeded(arm.surface, seed),
+                columns,
+                distil=arm.distil,
+                unlabelled=unlabelled,
+                placebo=arm.role is Role.PLACEBO,
+            )
+            fitted[setting.name].append(found)
         progress(f"seed {seed + 1} of {seeds}, {time.monotonic() - seed_started:.1f} s")
     tasks = list(arm.surface.tasks)
     held_out = {
@@ -220,8 +227,8 @@ def train_arm(
     predictions: list[dict[str, NDArray]] = [{} for _ in range(seeds)]
     for setting in dict.fromkeys(chosen.values()):
         for seed, model in enumerate(fitted[setting.name]):
-            found = fitter.predict(setting.seeded(arm.surface, seed), model, evaluation, distil=arm.distil)
-            predictions[seed] |= {task: found[task] for task in tasks if chosen[task] == setting}
+            made = fitter.predict(setting.seeded(arm.surface, seed), model, evaluation, distil=arm.distil)
+            predictions[seed] |= {task: made[task] for task in tasks if chosen[task] == setting}
     return Trained(
         predictions=predictions,
         chosen={task: setting.name for task, setting in chosen.items()},

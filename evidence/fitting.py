@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 
 from evidence.arms import Columns
 from evidence.data import RunData
-from models import inputs, training
+from models import inputs, training, warm_start
 from models.batching import group_rows
 from models.columns import GROUP_COLUMN, training_columns
 from models.export import export_student
 from models.ranker import SERVING_PREFIX, Ranker, build
 from models.terms import head_losses
+from schema.errors import InputError
 from schema.surface import Surface
 from schema.training import EarlyStopping
 
@@ -55,8 +56,17 @@ class Fitter:
     def __init__(self, data: RunData):
         self.data = data
         self._graphs: dict[tuple[str, bool], _Graph] = {}
+        self._offered: dict[str, dict[str, warm_start.Embeddings]] = {}
 
-    def fit(self, surface: Surface, columns: Columns, *, distil: bool) -> Fitted:
+    def fit(
+        self,
+        surface: Surface,
+        columns: Columns,
+        *,
+        distil: bool,
+        unlabelled: Columns | None = None,
+        placebo: bool = False,
+    ) -> Fitted:
         """Trains one model; its seed is the surface's.
 
         Models of the same seed see the same batches in the same order, and start from the
@@ -66,8 +76,11 @@ class Fitter:
           surface: What to train, and how.
           columns: The training split's columns.
           distil: Whether to train distillation heads too.
+          unlabelled: The same columns of pairs never shown, to train on beside.
+          placebo: Whether a warm start deals the teacher's vectors out at random.
         """
-        return self._graph(surface, distil).fit(surface, columns, self.data)
+        start = self._warm_start(surface, placebo) if distil else {}
+        return self._graph(surface, distil).fit(surface, columns, unlabelled, start)
 
     def predict(self, surface: Surface, fitted: Fitted, columns: Columns, *, distil: bool) -> dict[str, NDArray]:
         """Logits of binary tasks and values of regression tasks, float [examples]."""
@@ -76,6 +89,17 @@ class Fitter:
     def export(self, surface: Surface, fitted: Fitted, transform_graph: str, out: str, *, distil: bool) -> None:
         """Writes a trained model as the Trainer does: the serving heads alone."""
         export_student(self._graph(surface, distil).ranker_of(fitted), surface, transform_graph, out)
+
+    def _warm_start(self, surface: Surface, placebo: bool) -> dict[str, warm_start.Embeddings]:
+        if not surface.warm_start:
+            return {}
+        if self.data.teacher_model is None:
+            raise InputError(f"{self.data.name}: a warm start reads the teacher's model, and the run names none")
+        key = str(surface.warm_start)
+        if key not in self._offered:
+            self._offered[key] = warm_start.read(surface, self.data.teacher_model)
+        rng = np.random.default_rng(surface.training.seed)
+        return {name: each.shuffled(rng) if placebo else each for name, each in self._offered[key].items()}
 
     def _graph(self, surface: Surface, distil: bool) -> _Graph:
         # These do not change the graph: they set initial values, a variable, and when to stop.
@@ -104,15 +128,31 @@ class _Graph:
         self._logits = tf.function(self._ranker.logits, reduce_retracing=True)
         self._names = [*surface.features, *training_columns(surface, distil=distil)]
 
-    def fit(self, surface: Surface, columns: Columns, data: RunData) -> Fitted:
-        tensors = {name: tf.constant(columns[name]) for name in self._names}
-        held_out = {name: tf.constant(columns[name][data.held_out]) for name in self._names}
+    def fit(
+        self,
+        surface: Surface,
+        columns: Columns,
+        unlabelled: Columns | None,
+        start: Mapping[str, warm_start.Embeddings],
+    ) -> Fitted:
+        data, labelled = self._data, {name: columns[name] for name in self._names}
+        rows = len(next(iter(labelled.values())))
+        every = labelled if unlabelled is None else inputs.stacked(labelled, unlabelled)
+        tensors = {name: tf.constant(column) for name, column in every.items()}
+        held_out = {name: tf.constant(column[data.held_out]) for name, column in labelled.items()}
         self._restart(surface)
+        if start:
+            warm_start.apply(self._ranker, surface, start, data.vocabularies)
+        pool = np.arange(rows, len(next(iter(every.values()))))
+        per_row = surface.unlabelled.per_row if surface.unlabelled and len(pool) else 0
         best: Fitted | None = None
         patience = surface.training.early_stopping.patience or surface.training.epochs
         for epoch in range(1, surface.training.epochs + 1):
             order = self._order(surface, columns, epoch - 1)
-            self._epoch(tensors, tf.constant(order), tf.constant(surface.training.batch_size, tf.int64))
+            # Draws of their own, so that the labelled rows are those of an arm without unlabelled ones.
+            draws = np.random.default_rng([surface.training.seed, epoch - 1, 1])
+            extra = draws.choice(pool, per_row * len(order)) if per_row else pool
+            self._epoch(tensors, *map(tf.constant, (order, extra)), *_int64(surface.training.batch_size, per_row))
             found = self._measured(surface, held_out, epoch)
             if best is None or found.selection_loss < best.selection_loss:
                 best = replace(found, weights=[variable.numpy() for variable in self._variables()])
@@ -156,10 +196,13 @@ class _Graph:
         ]
         return {task: np.concatenate([part[task].numpy() for part in parts]) for task in surface.tasks}
 
-    def _train(self, tensors: Mapping[str, tf.Tensor], order: tf.Tensor, batch: tf.Tensor) -> None:
+    def _train(
+        self, tensors: Mapping[str, tf.Tensor], order: tf.Tensor, extra: tf.Tensor, batch: tf.Tensor, per_row: tf.Tensor
+    ) -> None:
         count = tf.size(order, tf.int64)
         for step in tf.range((count + batch - 1) // batch):
-            rows = order[step * batch : tf.minimum((step + 1) * batch, count)]
+            start, end = step * batch, tf.minimum((step + 1) * batch, count)
+            rows = tf.concat([order[start:end], extra[per_row * start : per_row * end]], axis=0)
             self._model.train_step(inputs.split_labels({name: tf.gather(each, rows) for name, each in tensors.items()}))
 
     def _test(self, tensors: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -184,6 +227,10 @@ class _Graph:
     def _build(self, surface: Surface) -> Ranker:
         sizes = self._data.vocabulary_sizes
         return build(surface, sizes, self._data.statistics, distil=self._distil)
+
+
+def _int64(*numbers: int) -> list[tf.Tensor]:
+    return [tf.constant(number, tf.int64) for number in numbers]
 
 
 def _assign(variables: list[keras.Variable], values: list[NDArray]) -> None:

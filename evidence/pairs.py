@@ -55,7 +55,15 @@ def train_pairs(
 
 
 def _fit(fitter: Fitter, arm: Arm, setting: tuning.Setting, seeds: int, loaded: data.RunData) -> Sequence[Fitted]:
-    return [fitter.fit(setting.seeded(arm.surface, seed), loaded.training, distil=arm.distil) for seed in range(seeds)]
+    return [
+        fitter.fit(
+            setting.seeded(arm.surface, seed),
+            loaded.training,
+            distil=arm.distil,
+            unlabelled=arm.unlabelled(loaded.unlabelled, seed),
+        )
+        for seed in range(seeds)
+    ]
 
 
 def _folder(out: Path, seed: int, name: str) -> Path:

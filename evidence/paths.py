@@ -14,9 +14,13 @@ class RunPaths:
       transform_graph: Transform's `transform_graph` artifact.
       train: Folder of the transformed training split.
       labelled_eval: Folder of the labelled evaluation split, as it was before Transform.
+      unlabelled: Folder of the transformed split of pairs never shown; None if the run made none.
+      teacher: The teacher's SavedModel, which warm starts read; None if it is not known.
     """
 
     name: str
     transform_graph: str
     train: str
     labelled_eval: str
+    unlabelled: str | None = None
+    teacher: str | None = None

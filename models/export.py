@@ -20,6 +20,9 @@ from schema.surface import Surface
 SIGNATURE = "serving_default"
 EXAMPLES_INPUT = "examples"
 
+# By the signature's name: the function, and the specifications of its arguments.
+Endpoints = dict[str, tuple[Callable[..., dict[str, tf.Tensor]], list]]
+
 _TABLES = ("created_variables", "resources", "trackable_objects", "initializers", "assets")
 
 
@@ -50,7 +53,7 @@ def export_student(ranker: Ranker, surface: Surface, transform_dir: str, out: st
 
 def export_teacher(
     model: keras.Model,
-    endpoints: dict[str, tuple[Callable[..., dict[str, tf.Tensor]], list]],
+    endpoints: Endpoints,
     out: str,
 ) -> None:
     """Writes a model whose signatures need nothing of Transform; see `models.teacher`."""
@@ -73,7 +76,7 @@ def _tables_of(transform: saved_transform_io_v2.SavedModelLoader) -> tf.Module:
 def _write(
     model: keras.Model,
     tables: tf.Module | None,
-    endpoints: dict[str, tuple[Callable[..., dict[str, tf.Tensor]], list]],
+    endpoints: Endpoints,
     out: str,
 ) -> None:
     archive = keras.export.ExportArchive()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,22 @@ from schema.errors import InputError
 COMPRESSION = "GZIP"
 _SHUFFLE_BUFFER = 100_000
 _READ_BATCH = 4096
-_MEMORY_LIMIT = 4 * 2**30
+MEMORY_LIMIT = 4 * 2**30
+
+
+@dataclass(frozen=True)
+class Unlabelled:
+    """Unlabelled examples to train on beside the labelled ones.
+
+    Attributes:
+      patterns: File patterns of gzipped TFRecords.
+      rows: Number of records.
+      per_row: How many are drawn for each labelled example of a batch.
+    """
+
+    patterns: Sequence[str]
+    rows: int
+    per_row: int
 
 
 def transformed(
@@ -30,13 +46,16 @@ def transformed(
     batch_size: int,
     validation_fraction: float,
     seed: int,
-    memory_limit: int = _MEMORY_LIMIT,
+    unlabelled: Unlabelled | None = None,
+    memory_limit: int = MEMORY_LIMIT,
 ) -> tuple[tf.data.Dataset, tf.data.Dataset]:
     """Training and validation batches from Transform's output.
 
     Every k-th record is held out (k = 1 / validation_fraction), the same ones in every
     arm.  The order of the rest depends on `seed` and the epoch alone.  Records are read
     once and kept in memory if they fit, and else read and parsed again in every epoch.
+
+    Unlabelled examples come after a batch's labelled ones, which are the same as without.
 
     Args:
       patterns: File patterns of gzipped TFRecords.
@@ -45,6 +64,7 @@ def transformed(
       batch_size: Examples per batch.
       validation_fraction: Part of the records that is held out.
       seed: Seed of the shuffle.
+      unlabelled: More examples for the training batches.
       memory_limit: Bytes that may be kept in memory.
 
     Returns:
@@ -56,33 +76,65 @@ def transformed(
       InputError: There is a group, and the records do not fit in memory.
     """
     every = held_out_every(validation_fraction)
-    if rows * _row_bytes(spec) > memory_limit:
+    total = rows + (unlabelled.rows if unlabelled else 0)
+    if total * _row_bytes(spec) > memory_limit:
         if GROUP_COLUMN in spec:
             raise InputError(
-                f"batches by group need all rows in memory: {rows:,} rows of {_row_bytes(spec)} bytes are more than "
+                f"batches by group need all rows in memory: {total:,} rows of {_row_bytes(spec)} bytes are more than "
                 f"the {memory_limit:,} bytes that may be used; expected `batch_by: rows` under training"
             )
-        return _streamed(patterns, spec, rows, batch_size, every, seed)
+        return _streamed(patterns, spec, rows, batch_size, every, seed, unlabelled)
     columns = transformed_columns(patterns, spec, list(spec))
     held_out = np.arange(rows) % every == 0
+    fitted, per_row = np.flatnonzero(~held_out), 0
+    if unlabelled:
+        columns = stacked(columns, transformed_columns(unlabelled.patterns, spec, list(spec)))
+        per_row = unlabelled.per_row
     return (
-        in_memory(columns, np.flatnonzero(~held_out), batch_size, seed),
+        in_memory(columns, fitted, batch_size, seed, unlabelled=np.arange(rows, total), per_row=per_row),
         in_memory(columns, np.flatnonzero(held_out), _READ_BATCH, None),
     )
 
 
 def _streamed(
-    patterns: Sequence[str], spec: Mapping[str, Any], rows: int, batch_size: int, every: int, seed: int
+    patterns: Sequence[str],
+    spec: Mapping[str, Any],
+    rows: int,
+    batch_size: int,
+    every: int,
+    seed: int,
+    unlabelled: Unlabelled | None,
 ) -> tuple[tf.data.Dataset, tf.data.Dataset]:
     held_out = math.ceil(rows / every)
     records = _records(patterns)
     training = records.enumerate().filter(lambda index, _: index % every != 0).map(lambda _, record: record)
-    training = training.shuffle(_SHUFFLE_BUFFER, seed=seed, reshuffle_each_iteration=True).batch(batch_size)
+    training = _shuffled(training, seed).batch(batch_size)
+    if unlabelled:
+        more = _shuffled(_records(unlabelled.patterns), seed).repeat().batch(batch_size * unlabelled.per_row)
+        per_row = unlabelled.per_row
+        training = tf.data.Dataset.zip((training, more)).map(
+            lambda batch, extra: tf.concat([batch, extra[: per_row * tf.size(batch)]], axis=0)
+        )
     validation = records.shard(every, 0).batch(_READ_BATCH)
     return (
         _parsed(training, spec, math.ceil((rows - held_out) / batch_size)),
         _parsed(validation, spec, math.ceil(held_out / _READ_BATCH)),
     )
+
+
+def _shuffled(records: tf.data.Dataset, seed: int) -> tf.data.Dataset:
+    return records.shuffle(_SHUFFLE_BUFFER, seed=seed, reshuffle_each_iteration=True)
+
+
+def count(patterns: Sequence[str]) -> int:
+    """Number of records in gzipped TFRecords."""
+    sizes = _records(patterns).batch(_READ_BATCH).map(lambda batch: tf.size(batch, tf.int64))
+    return int(sizes.reduce(tf.constant(0, tf.int64), lambda total, size: total + size))
+
+
+def stacked(columns: Mapping[str, np.ndarray], more: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The rows of `columns`, then the rows of `more`, of the same columns."""
+    return {name: np.concatenate([column, more[name]]) for name, column in columns.items()}
 
 
 def _row_bytes(spec: Mapping[str, Any]) -> int:
@@ -137,7 +189,13 @@ def raw_columns(folder: Path, schema: schema_pb2.Schema, names: Sequence[str]) -
 
 
 def in_memory(
-    columns: Mapping[str, np.ndarray], rows: np.ndarray, batch_size: int, seed: int | None
+    columns: Mapping[str, np.ndarray],
+    rows: np.ndarray,
+    batch_size: int,
+    seed: int | None,
+    *,
+    unlabelled: np.ndarray | None = None,
+    per_row: int = 0,
 ) -> tf.data.Dataset:
     """Batches of (features, labels) gathered from columns held in memory.
 
@@ -146,6 +204,9 @@ def in_memory(
       rows: Indices of the examples to use.
       batch_size: Examples per batch.
       seed: Seed of the shuffle, of groups if there is a group's column; None keeps the order.
+      unlabelled: Indices of further examples, of which each batch draws some at random,
+        with replacement, after its own.
+      per_row: How many for each of a batch's own; 0 draws none.
     """
     tensors = {name: tf.constant(column) for name, column in columns.items()}
     indices = tf.data.Dataset.from_tensor_slices(rows)
@@ -153,12 +214,25 @@ def in_memory(
         indices = group_rows(columns[GROUP_COLUMN], rows).dataset(seed)
     elif seed is not None:
         indices = indices.shuffle(len(rows), seed=seed, reshuffle_each_iteration=True)
-    batches = indices.batch(batch_size).map(
+    chosen = indices.batch(batch_size)
+    if unlabelled is not None and per_row:
+        draws = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
+        pool = tf.constant(unlabelled)
+        chosen = tf.data.Dataset.zip((chosen, draws)).map(
+            lambda own, draw: tf.concat([own, _drawn(pool, per_row * tf.size(own), draw)], axis=0)
+        )
+    batches = chosen.map(
         lambda chosen: split_labels({name: tf.gather(column, chosen) for name, column in tensors.items()}),
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=True,
     )
     return batches.prefetch(tf.data.AUTOTUNE)
+
+
+def _drawn(rows: tf.Tensor, count: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """`count` of `rows` at random, with replacement."""
+    places = tf.random.stateless_uniform([count], tf.stack([seed, 0]), maxval=tf.size(rows), dtype=tf.int32)
+    return tf.gather(rows, places)
 
 
 def split_labels(columns: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

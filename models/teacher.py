@@ -18,10 +18,11 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from models import inputs, training
 from models.columns import hard_label_column, hard_label_columns
-from models.export import SIGNATURE, export_teacher
+from models.export import SIGNATURE, Endpoints, export_teacher
 from models.ranker import Ranker, build
 from models.scales import LabelStatistics, label_statistics
 from models.terms import head_losses
+from schema.candidates import EMBEDDINGS_SIGNATURE, ids_output, vectors_output
 from schema.distillation import TRUNK
 from schema.errors import InputError
 from schema.loader import SurfaceFolder, load_surface
@@ -62,6 +63,9 @@ def train_teacher(
     `examples` over serialized tf.Examples, and `representations` as the first.  They return,
     per task, float32 [batch]: a logit for binary tasks, a value in the label's unit for
     regression tasks; the last one also `trunk`, float32 [batch, width], what tasks share.
+    If there are categorical features, a fourth one, `embeddings`, takes nothing and returns
+    for each its known ids, int64 [ids], and their embeddings, float32 [ids, width], so that
+    students can start from them.
 
     Args:
       folder: The source's surface folder.
@@ -123,8 +127,13 @@ class _IdEncoder(keras.layers.Layer):
         self._ids.assign(ids)
         self.size = len(ids) + _OOV
 
+    @property
+    def ids(self) -> tf.Tensor:
+        """The known ids in the order of their indices, int64 [ids]."""
+        return tf.convert_to_tensor(self._ids)
+
     def call(self, values: tf.Tensor) -> tf.Tensor:
-        ids = tf.convert_to_tensor(self._ids)
+        ids = self.ids
         values = tf.cast(values, tf.int64)
         place = tf.minimum(tf.searchsorted(ids, values, out_type=tf.int64), self.size - _OOV - 1)
         return tf.where(tf.gather(ids, place) == values, place + _OOV, tf.zeros_like(place))
@@ -192,12 +201,23 @@ def _export(
         return model(tf.io.parse_example(examples, spec))
 
     strings = [tf.TensorSpec([None], tf.string, name=EXAMPLES_SIGNATURE)]
-    endpoints = {
+    endpoints: Endpoints = {
         SIGNATURE: (on_tensors, [tensors]),
         EXAMPLES_SIGNATURE: (on_examples, strings),
         REPRESENTATIONS_SIGNATURE: (with_trunk, [tensors]),
     }
+    id_encoders = {name: encoder for name, encoder in encoders.items() if isinstance(encoder, _IdEncoder)}
+    if id_encoders:
+        endpoints[EMBEDDINGS_SIGNATURE] = (lambda: _embeddings(ranker, id_encoders), [])
     export_teacher(wider, endpoints, out)
+
+
+def _embeddings(ranker: Ranker, encoders: Mapping[str, _IdEncoder]) -> dict[str, tf.Tensor]:
+    found: dict[str, tf.Tensor] = {}
+    for name, encoder in encoders.items():
+        table = tf.convert_to_tensor(ranker.logits.get_layer(f"embedding_{name}").embeddings)
+        found |= {ids_output(name): encoder.ids, vectors_output(name): table[_OOV:]}
+    return found
 
 
 def _raw_input(name: str, feature: Feature, dtype: str) -> keras.KerasTensor:

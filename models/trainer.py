@@ -11,15 +11,18 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from models import inputs, training
+from models import inputs, training, warm_start
 from models.columns import hard_label_columns, soft_label_columns, training_columns
 from models.export import export_student
 from models.progress import LogEpochs
 from models.ranker import Ranker, build
 from models.scales import label_statistics, soft_statistics
 from models.terms import head_losses
+from models.vocabulary import known_values, sizes
+from schema.candidates import UNLABELLED_SPLIT
+from schema.errors import InputError
 from schema.losses import HISTORY_FILE
-from schema.surface import FeatureKind, Surface
+from schema.surface import Surface
 
 
 class Arm(StrEnum):
@@ -34,19 +37,30 @@ def run_fn(fn_args: FnArgs) -> None:
 
     Args:
       fn_args: TFX's arguments; `custom_config` holds `surface` (JSON of a
-        `schema.surface.Surface`) and `arm` (an `Arm`).
+        `schema.surface.Surface`) and `arm` (an `Arm`); `base_model` is the teacher if the
+        surface has a warm start; `train_files` may have patterns of the split `unlabelled`.
     """
     config = fn_args.custom_config or {}
     surface = Surface.model_validate_json(config["surface"])
     ranker, history = train(
-        surface, Arm(config["arm"]), fn_args.transform_output, fn_args.train_files, fn_args.model_run_dir
+        surface,
+        Arm(config["arm"]),
+        fn_args.transform_output,
+        fn_args.train_files,
+        fn_args.model_run_dir,
+        fn_args.base_model,
     )
     export_student(ranker, surface, fn_args.transform_output, fn_args.serving_model_dir)
     _write_history(history, fn_args.model_run_dir)
 
 
 def train(
-    surface: Surface, arm: Arm, transform_dir: str, train_files: list[str], log_dir: str
+    surface: Surface,
+    arm: Arm,
+    transform_dir: str,
+    train_files: list[str],
+    log_dir: str,
+    teacher: str | None = None,
 ) -> tuple[Ranker, dict[str, list[float]]]:
     """Trains one arm.
 
@@ -54,29 +68,40 @@ def train(
       surface: The surface.
       arm: Student or control; everything else is equal between the two.
       transform_dir: Transform's output (the `transform_graph` artifact).
-      train_files: File patterns of the transformed training split.
+      train_files: File patterns of the transformed training split, and of the split
+        `unlabelled`, which the control does not read.
       log_dir: Where TensorBoard's event files go.
+      teacher: The teacher's SavedModel, for a student with a warm start.
 
     Returns:
       The trained ranker, and the history of its losses per epoch.
+
+    Raises:
+      InputError: The surface asks for unlabelled pairs or a warm start, and there are no
+        such files or no teacher; or the teacher offers no such embeddings.
     """
     # Before the data are set up, too: tf.data derives the order of shuffling from it.
     keras.utils.set_random_seed(surface.training.seed)
     transform = tft.TFTransformOutput(transform_dir)
     spec = transform.transformed_feature_spec()
     hard = list(hard_label_columns(surface).values())
-    labels = inputs.transformed_columns(train_files, spec, hard)
+    labelled, unlabelled = _by_split(train_files)
+    labels = inputs.transformed_columns(labelled, spec, hard)
     distil = arm is Arm.STUDENT
     soft = set(soft_label_columns(surface).values()) if distil else set()
     statistics = label_statistics(surface, labels) | soft_statistics(soft, transform)
-    ranker = build(surface, _vocabulary_sizes(surface, transform), statistics, distil=distil)
+    ranker = build(surface, sizes(surface, transform), statistics, distil=distil)
+    if distil and surface.warm_start:
+        embeddings = warm_start.read(surface, _expect_teacher(teacher))
+        warm_start.apply(ranker, surface, embeddings, known_values(surface, transform))
     training_data, validation_data = inputs.transformed(
-        train_files,
+        labelled,
         {name: spec[name] for name in [*surface.features, *training_columns(surface, distil=distil)]},
         rows=len(labels[hard[0]]),
         batch_size=surface.training.batch_size,
         validation_fraction=surface.training.validation_fraction,
         seed=surface.training.seed,
+        unlabelled=_mixed_in(surface, unlabelled) if distil else None,
     )
     history = training.fit(
         ranker,
@@ -89,12 +114,28 @@ def train(
     return ranker, history
 
 
-def _vocabulary_sizes(surface: Surface, transform: tft.TFTransformOutput) -> dict[str, int]:
-    return {
-        name: transform.num_buckets_for_transformed_feature(name)
-        for name, feature in surface.features.items()
-        if feature.kind is FeatureKind.CATEGORICAL
-    }
+def _by_split(patterns: list[str]) -> tuple[list[str], list[str]]:
+    """The patterns of labelled and of unlabelled files; TFX hands them over as one list."""
+    folder = f"Split-{UNLABELLED_SPLIT}"
+    unlabelled = [each for each in patterns if folder in PurePosixPath(each).parts]
+    return [each for each in patterns if each not in unlabelled], unlabelled
+
+
+def _mixed_in(surface: Surface, patterns: list[str]) -> inputs.Unlabelled | None:
+    if surface.unlabelled is None:
+        return None
+    if not patterns:
+        raise InputError(
+            f"surface {surface.name!r} has an `unlabelled:` section; expected files of the split {UNLABELLED_SPLIT!r}, "
+            "which CandidateSampler makes, among the Trainer's training files, found none"
+        )
+    return inputs.Unlabelled(patterns, inputs.count(patterns), surface.unlabelled.per_row)
+
+
+def _expect_teacher(teacher: str | None) -> str:
+    if teacher is None:
+        raise InputError("a warm start needs the teacher: give the Trainer its SavedModel as `base_model`")
+    return teacher
 
 
 def _write_history(history: dict[str, list[float]], folder: str) -> None:

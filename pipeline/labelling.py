@@ -10,12 +10,17 @@ from tfx.types import standard_artifacts
 
 from components.example_guard.component import ExampleGuard
 from components.teacher_labeler.component import TeacherLabeler
+from pipeline.candidates import sampler
 from pipeline.settings import Settings
 from pipeline.spans import PREVIOUS, STATISTICS, previous_span
+from schema.candidates import UNLABELLED_SPLIT
 from schema.loader import RAW, TRAINING
 from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
 
 TEACHER_FINGERPRINT = "fingerprint"
+
+# Pairs never shown have no label and need not have every column: the schema is of what was shown.
+_UNSHOWN = (UNLABELLED_SPLIT,)
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,7 @@ class Labelling:
     Attributes:
       nodes: All of them, in order.
       examples: Labelled examples; of the newest span, where there are spans.
+      teacher: The teacher's model.
       report: The label report.
       statistics: Of the labelled examples.
       schema: The curated schema.
@@ -33,6 +39,7 @@ class Labelling:
 
     nodes: list[BaseNode]
     examples: tfx.dsl.Channel
+    teacher: tfx.dsl.Channel
     report: tfx.dsl.Channel
     statistics: tfx.dsl.Channel
     schema: tfx.dsl.Channel
@@ -49,18 +56,21 @@ def labelling(settings: Settings) -> Labelling:
         artifact_type=standard_artifacts.Model,
         custom_properties={TEACHER_FINGERPRINT: settings.teacher_fingerprint},
     ).with_id("Teacher")
+    pairs = sampler(settings, examples.outputs["examples"], schema.outputs["schema"])
     labeler = TeacherLabeler(
-        examples=examples.outputs["examples"],
+        examples=pairs.outputs["extended_examples"] if pairs else examples.outputs["examples"],
         teacher=teacher.outputs["result"],
         surface=settings.surface_json,
         teacher_fingerprint=settings.teacher_fingerprint,
     )
-    labeler.add_upstream_node(guard)
+    (pairs or labeler).add_upstream_node(guard)
     labelled = labeler.outputs["labelled_examples"]
     label_statistics, *previous, label_guard = _guarded_labels(settings, labelled, schema.outputs["schema"])
+    made = [pairs] if pairs else []
     return Labelling(
-        nodes=[examples, schema, statistics, guard, teacher, labeler, label_statistics, *previous, label_guard],
+        nodes=[examples, schema, statistics, guard, *made, teacher, labeler, label_statistics, *previous, label_guard],
         examples=labelled,
+        teacher=teacher.outputs["result"],
         report=labeler.outputs["label_report"],
         statistics=label_statistics.outputs["statistics"],
         schema=schema.outputs["schema"],
@@ -96,12 +106,19 @@ def _guarded_raw(examples: tfx.dsl.Channel, schema: tfx.dsl.Channel) -> list[Bas
 
 def _guarded_labels(settings: Settings, labelled: tfx.dsl.Channel, schema: tfx.dsl.Channel) -> list[BaseNode]:
     """Presence and range of the soft labels, and over spans their drift."""
-    statistics = tfx.components.StatisticsGen(examples=labelled).with_id("LabelledStatistics")
+    statistics = tfx.components.StatisticsGen(examples=labelled, exclude_splits=[*_UNSHOWN])
+    statistics = statistics.with_id("LabelledStatistics")
     found, previous = statistics.outputs["statistics"], None
     resolved = []
     if settings.window is not None:
         resolved = [previous_span(settings, statistics)]
         # Through the resolver: if it fails, this channel is empty and nothing goes on.
         found, previous = resolved[0].outputs[STATISTICS], resolved[0].outputs[PREVIOUS]
-    guard = ExampleGuard(statistics=found, schema=schema, environment=TRAINING, previous_statistics=previous)
+    guard = ExampleGuard(
+        statistics=found,
+        schema=schema,
+        environment=TRAINING,
+        exclude_splits=_UNSHOWN,
+        previous_statistics=previous,
+    )
     return [statistics, *resolved, guard.with_id("LabelledExampleGuard")]

@@ -26,6 +26,9 @@ class Settings:
       serving: Where a blessed student is pushed, one numbered folder a version.
       metadata: The SQLite file of ML Metadata.
       beam_args: Arguments of every Beam pipeline.
+      candidates: Folder of candidates, gzipped TFRecords of tf.Example, that the unlabelled
+        pairs are read from; None puts them together from the examples.
+      candidates_fingerprint: Of its content.
       code_revision: The version control revision of the code, for provenance.
       window: The spans to train on; the last one is labelled and evaluated.  None where
         the examples are not divided into spans.
@@ -40,6 +43,8 @@ class Settings:
     serving: str
     metadata: str
     beam_args: Sequence[str]
+    candidates: str | None = None
+    candidates_fingerprint: str | None = None
     code_revision: str | None = None
     window: Window | None = None
 

@@ -12,6 +12,7 @@ from models.trainer import Arm
 from pipeline.labelling import Labelling
 from pipeline.settings import Settings
 from pipeline.spans import EXAMPLES, rolling_window
+from schema.candidates import UNLABELLED_SPLIT
 from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
 
 # The code that Transform and Trainer run by import path, which is all that TFX's cache knows.
@@ -40,7 +41,7 @@ def training(settings: Settings, labelled: Labelling) -> Training:
         disable_statistics=True,
     )
     transform.add_upstream_node(labelled.guard)
-    student, control = (_trainer(settings, arm, transform) for arm in (Arm.STUDENT, Arm.CONTROL))
+    student, control = (_trainer(settings, arm, transform, labelled.teacher) for arm in (Arm.STUDENT, Arm.CONTROL))
     return Training(
         nodes=[*window, transform, student, control],
         student=student.outputs["model"],
@@ -50,12 +51,20 @@ def training(settings: Settings, labelled: Labelling) -> Training:
     )
 
 
-def _trainer(settings: Settings, arm: Arm, transform: BaseNode) -> BaseNode:
+def _trainer(settings: Settings, arm: Arm, transform: BaseNode, teacher: tfx.dsl.Channel) -> BaseNode:
+    student = arm is Arm.STUDENT
+    config = {"surface": settings.surface_json, "arm": arm.value, "code": code_version(*_CODE)}
+    warm = student and bool(settings.surface.warm_start)
+    if warm:
+        # TFX's cache knows the teacher by its path; this is for one that changed under it.
+        config["teacher_fingerprint"] = settings.teacher_fingerprint
+    unshown = [UNLABELLED_SPLIT] if student and settings.surface.unlabelled else []
     return tfx.components.Trainer(
         run_fn="models.trainer.run_fn",
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
-        train_args=tfx.proto.TrainArgs(splits=[TRAIN_SPLIT]),
+        base_model=teacher if warm else None,
+        train_args=tfx.proto.TrainArgs(splits=[TRAIN_SPLIT, *unshown]),
         eval_args=tfx.proto.EvalArgs(splits=[EVAL_SPLIT]),
-        custom_config={"surface": settings.surface_json, "arm": arm.value, "code": code_version(*_CODE)},
+        custom_config=config,
     ).with_id(f"Trainer.{arm.value}")

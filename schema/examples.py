@@ -32,6 +32,19 @@ def check_examples(folder: str | Path) -> dict[str, int]:
     return {split: _count_split(path / split) for split in (TRAIN_SPLIT, EVAL_SPLIT)}
 
 
+def check_candidates(folder: str | Path) -> int:
+    """Reads the framing of every record of a folder of candidates.
+
+    Returns:
+      The number of records.
+
+    Raises:
+      InputError: The folder has no files or no records, or a file is not a whole gzipped
+        TFRecord.
+    """
+    return _count_split(Path(folder))
+
+
 def _count_split(folder: Path) -> int:
     files = sorted(folder.glob(PATTERN))
     if not files:

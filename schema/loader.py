@@ -22,6 +22,7 @@ from schema.adaptation import check_adaptation, resolve_vocabularies
 from schema.checks import expect_known, nearest
 from schema.errors import InputError
 from schema.overrides import override
+from schema.pairs import check_pairs
 from schema.surface import Feature, FeatureKind, Surface, TaskKind, soft_label
 from schema.techniques import check_techniques
 
@@ -206,6 +207,7 @@ def _check_against_schema(surface: Surface, schema: schema_pb2.Schema, folder: P
             expect_known(path, f"slices.{name}.features", known, column, columns)
     _check_columns_of_training(surface, columns, path, known)
     check_adaptation(surface, columns, path)
+    check_pairs(surface, columns, path)
 
 
 def _check_representations(surface: Surface, columns: dict[str, schema_pb2.Feature], folder: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from schema.base import Name, Scalar, Strict, TaskKind, Weight
+from schema.candidates import Unlabelled, WarmStart
 from schema.distillation import Distillation, NonServingHead, Representation
 from schema.teacher import Teacher
 from schema.training import Model, Training
@@ -190,6 +191,8 @@ class Surface(Strict):
       slices: Parts of the evaluation data that are reported and may be gated.
       model: The shape of student and control.
       training: How student and control are trained.
+      unlabelled: Pairs never shown that the teacher labels too; None makes none.
+      warm_start: Ids whose first embeddings are the teacher's, by feature.
       serving: What is asked of the student beside its quality.
       group: Column that tells which examples were ranked together (a request) or depend on
         each other (a user): ranking metrics are computed per group, and confidence
@@ -210,6 +213,8 @@ class Surface(Strict):
     weight_column: str | None = None
     model: Model = Model()
     training: Training = Training()
+    unlabelled: Unlabelled | None = None
+    warm_start: dict[str, WarmStart] = Field(default_factory=dict)
     serving: Serving = Serving()
 
     def distillations(self) -> dict[str, Distillation]:
@@ -220,7 +225,8 @@ class Surface(Strict):
     def undistilled(self) -> Surface:
         """The surface without anything that only distillation reads: what a control is."""
         tasks = {name: task.model_copy(update={"distil": None}) for name, task in self.tasks.items()}
-        return self.model_copy(update={"tasks": tasks, "non_serving_heads": {}, "representations": {}})
+        only: dict[str, object] = {"non_serving_heads": {}, "representations": {}, "unlabelled": None, "warm_start": {}}
+        return self.model_copy(update={"tasks": tasks, **only})
 
 
 def soft_label(teacher_task: str) -> str:

@@ -64,6 +64,7 @@ def target_surface(
     teacher: Mapping[str, Any],
     shape: Shape,
     slices: Mapping[str, Any] | None = None,
+    unlabelled: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What the target's ``surface.yaml`` says; `own_task` is the one that is not distilled."""
     content = {
@@ -78,6 +79,8 @@ def target_surface(
     }
     if slices:
         content["slices"] = dict(slices)
+    if unlabelled:
+        content["unlabelled"] = dict(unlabelled)
     return content | {"model": dict(shape.model), "training": dict(shape.training)}
 
 

@@ -45,7 +45,8 @@ def schema_text(content: Mapping[str, Any], splits: Mapping[str, Columns]) -> st
     labels = {task.label: task.kind for task in surface.tasks.values()}
     for name, column in next(iter(splits.values())).items():
         required = all(columns[name].present is None for columns in splits.values())
-        feature = _add_column(message, name, column, required)
+        # A pair never shown has no label: what every example has may be absent from such a pair.
+        feature = _add_column(message, name, column, required, shaped=not (surface.unlabelled and name in labels))
         if name not in surface.features:
             feature.not_in_environment.append(SERVING)
         if labels.get(name) is TaskKind.BINARY:
@@ -76,14 +77,17 @@ def teacher_section(
     return {"tasks": {name: {"kind": surface.tasks[name].kind.value} for name in tasks}, "features": features}
 
 
-def _add_column(message: schema_pb2.Schema, name: str, column: Column, required: bool) -> schema_pb2.Feature:
+def _add_column(
+    message: schema_pb2.Schema, name: str, column: Column, required: bool, shaped: bool
+) -> schema_pb2.Feature:
     feature = message.feature.add(name=name, type=_SCHEMA_TYPES[column.kind])
     feature.presence.min_count = 1
-    if not required:
+    if required:
+        feature.presence.min_fraction = 1.0
+    if not (required and shaped):
         # Without a shape: Transform reads the column as sparse, where a value may be absent.
         feature.value_count.min = feature.value_count.max = column.size
         return feature
-    feature.presence.min_fraction = 1.0
     feature.shape.SetInParent()
     if column.values.ndim > 1:
         feature.shape.dim.add(size=column.size)

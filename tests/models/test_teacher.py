@@ -124,3 +124,12 @@ def test_a_split_without_files_is_an_error(source, tmp_path):
     (tmp_path / "train").mkdir()
     with pytest.raises(InputError, match=r"train.*expected gzipped TFRecords"):
         train_teacher(source, tmp_path, tmp_path / "out")
+
+
+def test_it_offers_its_embeddings_for_students_to_start_from(teacher):
+    loaded = tf.saved_model.load(str(teacher.path))
+    found = loaded.signatures["embeddings"]()
+    assert found["user_ids"].numpy().tolist() == [100, 110, 120, 130, 140]
+    tables = [each.numpy() for each in loaded.variables if tuple(each.shape) == (6, 4)]
+    assert any(np.array_equal(found["user_vectors"], table[1:]) for table in tables)
+    assert np.ptp(found["user_vectors"], axis=0).min() > 0

@@ -1,9 +1,13 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from models.export import EXAMPLES_INPUT, SIGNATURE, export_student
 from models.trainer import Arm, train
+from schema.candidates import Unlabelled, WarmStart
+from schema.errors import InputError
 from tests.models.conftest import SURFACE
 
 
@@ -82,3 +86,65 @@ def test_the_export_knows_nothing_of_labels_or_the_teacher(student):
 def test_a_request_without_a_required_feature_is_an_error(student):
     with pytest.raises(tf.errors.InvalidArgumentError, match="content"):
         served(student[2], [tf.train.Example().SerializeToString()])
+
+
+@pytest.fixture(scope="module")
+def unlabelled_files(transformed, tmp_path_factory):
+    """The training examples without hard labels, as the split of pairs never shown."""
+    folder = tmp_path_factory.mktemp("transformed") / "Split-unlabelled"
+    folder.mkdir()
+    files = [str(path) for path in sorted(Path(transformed.train_files[0]).parent.glob("train*.gz"))]
+    with tf.io.TFRecordWriter(str(folder / "part.gz"), "GZIP") as writer:
+        for record in tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator():
+            example = tf.train.Example.FromString(record)
+            for label in ("label/click", "label/minutes"):
+                example.features.feature[label].float_list.value[:] = [np.nan]
+            writer.write(example.SerializeToString())
+    return [str(folder / "*")]
+
+
+class Offering(tf.Module):
+    """A teacher that offers embeddings of users 0 to 5, all far apart in one direction."""
+
+    @tf.function(input_signature=[])
+    def embeddings(self):
+        ids = tf.range(6, dtype=tf.int64)
+        return {"user_ids": ids, "user_vectors": tf.cast(ids, tf.float32)[:, None] * tf.constant([[3.0, 4.0]])}
+
+
+@pytest.fixture(scope="module")
+def offering(tmp_path_factory):
+    folder, module = str(tmp_path_factory.mktemp("offering")), Offering()
+    tf.saved_model.save(module, folder, signatures={"embeddings": module.embeddings})
+    return folder
+
+
+EXTENDED = SURFACE.model_copy(update={"unlabelled": Unlabelled(per_row=2), "warm_start": {"user": WarmStart()}})
+
+
+def test_a_student_with_everything_trains_and_the_control_is_what_it_was(
+    transformed, unlabelled_files, offering, tmp_path
+):
+    files = [*transformed.train_files, *unlabelled_files]
+    student, history = train(EXTENDED, Arm.STUDENT, transformed.graph, files, str(tmp_path / "a"), offering)
+    assert history["soft_loss"][-1] < history["soft_loss"][0]
+    table = student.training.get_layer("embedding_user").get_weights()[0]
+    assert np.isfinite(table).all()
+    control, of_control = train(EXTENDED, Arm.CONTROL, transformed.graph, files, str(tmp_path / "b"))
+    plain, of_plain = train(SURFACE, Arm.CONTROL, transformed.graph, transformed.train_files, str(tmp_path / "c"))
+    np.testing.assert_allclose(of_control["hard_loss"], of_plain["hard_loss"], atol=1e-5)
+    for one, other in zip(control.serving.get_weights(), plain.serving.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("surface", "message"),
+    [
+        (EXTENDED.model_copy(update={"warm_start": {}}), "files of the split 'unlabelled'"),
+        (EXTENDED.model_copy(update={"unlabelled": None}), "a warm start needs the teacher"),
+    ],
+    ids=["pairs", "teacher"],
+)
+def test_what_the_trainer_was_not_given_is_an_error(surface, message, transformed, tmp_path):
+    with pytest.raises(InputError, match=message):
+        train(surface, Arm.STUDENT, transformed.graph, transformed.train_files, str(tmp_path))

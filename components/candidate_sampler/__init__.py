@@ -1,0 +1,1 @@
+"""CandidateSampler: adds pairs of a user and an item that were never shown."""

@@ -1,0 +1,84 @@
+"""CandidateSampler: adds a split of pairs that were never shown to examples."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.types import channel_utils, standard_artifacts
+from tfx.types.channel import BaseChannel
+
+from components.artifacts import CandidateReport
+from components.candidate_sampler.executor import Executor
+from components.candidate_sampler.spec import CandidateSamplerSpec
+from components.code import code_version
+from schema.errors import InputError
+from schema.pairs import pair_plan
+from schema.surface import Surface
+
+
+class CandidateSampler(base_beam_component.BaseBeamComponent):
+    """A Beam component that makes unlabelled examples: a user and an item never shown together.
+
+    They are put together from the training examples, or read from logs of candidates.  No
+    pair of the training or of the evaluation split is among them, and none has a label.
+
+    Component `outputs` contains:
+
+     - `extended_examples`: `standard_artifacts.Examples`: the input's splits, the very same
+       files where the file system has hard links, and the split `unlabelled`.  Several input
+       artifacts give as many output artifacts.
+     - `candidate_report`: `components.artifacts.CandidateReport`.
+
+    Example:
+      ```python
+      sampler = CandidateSampler(
+          examples=example_gen.outputs["examples"],
+          schema=schema_gen.outputs["schema"],
+          surface=surface.model_dump_json(by_alias=True),
+      )
+      ```
+    """
+
+    SPEC_CLASS = CandidateSamplerSpec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
+
+    def __init__(
+        self,
+        examples: BaseChannel,
+        schema: BaseChannel,
+        surface: str,
+        candidates: str | None = None,
+        candidates_fingerprint: str | None = None,
+    ) -> None:
+        """Constructs the component.
+
+        Args:
+          examples: Channel of `standard_artifacts.Examples`: gzipped TFRecords of tf.Example,
+            with the splits `train` and `eval`.
+          schema: Channel of `standard_artifacts.Schema` of the examples.
+          surface: A `schema.surface.Surface` as JSON, with an `unlabelled:` section.
+          candidates: Folder of gzipped TFRecords of candidates to read, instead of putting
+            pairs together.
+          candidates_fingerprint: Digest of that folder's content; part of the cache key.
+
+        Raises:
+          InputError: The surface is none, or does not say what identifies users and items.
+        """
+        try:
+            parsed = Surface.model_validate_json(surface)
+        except ValidationError as error:
+            raise InputError(f"CandidateSampler: surface: expected a Surface as JSON: {error}") from error
+        if (candidates is None) != (candidates_fingerprint is None):
+            raise InputError("CandidateSampler: candidates and candidates_fingerprint need each other")
+        spec = CandidateSamplerSpec(
+            examples=examples,
+            schema=schema,
+            # Only what pairs depend on: another gate or learning rate must not draw them anew.
+            plan=pair_plan(parsed).model_dump_json(),
+            candidates=candidates,
+            candidates_fingerprint=candidates_fingerprint,
+            code=code_version("components.candidate_sampler"),
+            extended_examples=channel_utils.as_channel([standard_artifacts.Examples()]),
+            candidate_report=channel_utils.as_channel([CandidateReport()]),
+        )
+        super().__init__(spec=spec)

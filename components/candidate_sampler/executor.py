@@ -1,0 +1,79 @@
+"""Executor of CandidateSampler."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from absl import logging
+from tfx.dsl.components.base import base_beam_executor
+from tfx.dsl.io import fileio
+from tfx.types import Artifact, artifact_utils
+from tfx.utils import io_utils
+
+from components.candidate_sampler import files, report, spec
+from components.candidate_sampler.job import Summary, run_job
+from components.candidate_sampler.report import CandidateReport
+from schema.candidates import UNLABELLED_SPLIT
+from schema.errors import InputError
+from schema.pairs import PairPlan
+
+_SUMMARY_FILE = ".summary.json"
+
+Artifacts = dict[str, list[Artifact]]
+
+
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """Adds pairs that were never shown to examples."""
+
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
+        """Writes the split `unlabelled` beside the splits of every input artifact.
+
+        Args:
+          input_dict:
+            - examples: One or more Examples artifacts with the splits `train` and `eval`.
+            - schema: Their TFDV schema.
+          output_dict:
+            - extended_examples: Examples; becomes one artifact for each of the input.
+            - candidate_report: CandidateReport.
+          exec_properties: The keys of `CandidateSamplerSpec.PARAMETERS`.
+
+        Raises:
+          InputError: The examples or the candidates cannot be used, or no pair is left.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        plan = PairPlan.model_validate_json(exec_properties[spec.PLAN_KEY])
+        logs = exec_properties.get(spec.CANDIDATES_KEY)
+        examples = input_dict[spec.EXAMPLES_KEY]
+        schema_uri = artifact_utils.get_single_uri(input_dict[spec.SCHEMA_KEY])
+        schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema_uri))
+        extended = artifact_utils.get_single_instance(output_dict[spec.EXTENDED_EXAMPLES_KEY])
+        report_uri = artifact_utils.get_single_uri(output_dict[spec.REPORT_KEY])
+
+        outputs = [extended] if len(examples) == 1 else artifact_utils.replicate_artifacts(extended, len(examples))
+        files.describe(outputs, examples)
+        sources = files.list_sources(examples)
+        shards = files.shards_of_logs(logs, outputs) if logs else files.shards_of_examples(examples, outputs)
+        files.pass_through(examples, outputs)
+        fileio.makedirs(report_uri)
+        summary = f"{report_uri}/{_SUMMARY_FILE}"
+        run_job(self._make_beam_pipeline(), plan, schema, sources, shards, logs, summary)
+        found = _checked(summary)
+        report.write(report_uri, found)
+        output_dict[spec.EXTENDED_EXAMPLES_KEY] = outputs
+        logging.info("Kept %d of %d pairs as the split %s.", found.kept, found.drawn, UNLABELLED_SPLIT)
+
+
+def _checked(path: str) -> CandidateReport:
+    with fileio.open(path, "r") as file:
+        summary = Summary.model_validate_json(file.read())
+    fileio.remove(path)
+    found = summary.report
+    if summary.failures or found is None:
+        raise InputError("\n".join(summary.failures))
+    if not found.kept:
+        raise InputError(
+            f"unlabelled: none of {found.drawn} pairs from {found.source} can be used: {found.shown} are in the "
+            f"training split, {found.evaluated} in the evaluation split, {found.labelled} have a label. Leave "
+            "`unlabelled:` out of surface.yaml if everything was shown to everyone."
+        )
+    return found

@@ -1,0 +1,113 @@
+"""The files of examples that come in, those that go out, and splits that pass through."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tfx.components.util import examples_utils
+from tfx.dsl.io import fileio
+from tfx.types import Artifact, artifact_utils
+
+from components.candidate_sampler.catalogue import Source
+from components.candidate_sampler.drawing import Shard
+from schema.candidates import UNLABELLED_SPLIT
+from schema.errors import InputError
+from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
+
+PATTERN = "*.gz"
+_FILE_FORMAT = "tfrecords_gzip"
+_SPAN_PROPERTIES = ("span", "version")
+_SHARD_NAME = "unlabelled-{number:05d}-of-{total:05d}.gz"
+
+
+def list_sources(inputs: Sequence[Artifact]) -> list[Source]:
+    """The files of the training and the evaluation split of all artifacts.
+
+    Raises:
+      InputError: An artifact is of another format, or lacks one of the two.
+    """
+    found: list[Source] = []
+    for artifact in inputs:
+        if examples_utils.get_file_format(artifact) != _FILE_FORMAT:
+            raise InputError(f"{artifact.uri}: expected examples in gzipped TFRecords ({_FILE_FORMAT})")
+        for split in (TRAIN_SPLIT, EVAL_SPLIT):
+            found.extend(Source(split, path, len(found) + at) for at, path in enumerate(_split(artifact, split)))
+    return found
+
+
+def shards_of_examples(inputs: Sequence[Artifact], outputs: Sequence[Artifact]) -> list[Shard]:
+    """One output file for each file of the training split."""
+    shards: list[Shard] = []
+    for source, output in zip(inputs, outputs, strict=True):
+        shards.extend(_shards(_split(source, TRAIN_SPLIT), output, len(shards)))
+    return shards
+
+
+def shards_of_logs(folder: str, outputs: Sequence[Artifact]) -> list[Shard]:
+    """One output file for each file of candidates, dealt out to the artifacts in turn.
+
+    Raises:
+      InputError: There are fewer files than artifacts.
+    """
+    paths = sorted(str(path) for path in fileio.glob(f"{folder.rstrip('/')}/{PATTERN}"))
+    if len(paths) < len(outputs):
+        raise InputError(
+            f"{folder}: expected gzipped TFRecords of tf.Example ({PATTERN}), at least one for each of the "
+            f"{len(outputs)} artifacts of examples; found {len(paths)}"
+        )
+    shards: list[Shard] = []
+    for number, output in enumerate(outputs):
+        shards.extend(_shards(paths[number :: len(outputs)], output, len(shards)))
+    return shards
+
+
+def _shards(paths: Sequence[str], output: Artifact, first: int) -> Iterator[Shard]:
+    folder = artifact_utils.get_split_uri([output], UNLABELLED_SPLIT)
+    for number, path in enumerate(paths):
+        yield Shard(path, f"{folder}/{_SHARD_NAME.format(number=number, total=len(paths))}", first + number)
+
+
+def describe(outputs: Sequence[Artifact], inputs: Sequence[Artifact]) -> None:
+    """Gives each output its input's splits and one more, its span and version, and the formats."""
+    for output, source in zip(outputs, inputs, strict=True):
+        splits = artifact_utils.decode_split_names(source.split_names)
+        output.split_names = artifact_utils.encode_split_names([*splits, UNLABELLED_SPLIT])
+        for name in _SPAN_PROPERTIES:
+            if source.has_property(name):
+                setattr(output, name, getattr(source, name))
+            if source.has_custom_property(name):
+                output.set_int_custom_property(name, source.get_int_custom_property(name))
+        examples_utils.set_payload_format(output, examples_utils.get_payload_format(source))
+        examples_utils.set_file_format(output, _FILE_FORMAT)
+
+
+def pass_through(inputs: Sequence[Artifact], outputs: Sequence[Artifact]) -> None:
+    """Every split as it is: the same files by hard links, or copies where there are none."""
+    for source, output in zip(inputs, outputs, strict=True):
+        for split in artifact_utils.decode_split_names(source.split_names):
+            folder = artifact_utils.get_split_uri([output], split)
+            fileio.makedirs(folder)
+            for path in _split(source, split):
+                _link(path, f"{folder}/{path.rpartition('/')[2]}")
+
+
+def _split(artifact: Artifact, split: str) -> list[str]:
+    if split not in artifact_utils.decode_split_names(artifact.split_names):
+        raise InputError(f"{artifact.uri}: expected a split {split!r}, found {artifact.split_names}")
+    paths = sorted(str(path) for path in fileio.glob(f"{artifact_utils.get_split_uri([artifact], split)}/*"))
+    if not paths:
+        raise InputError(f"{artifact.uri}: split {split!r} is empty: expected gzipped TFRecords, found no file")
+    return paths
+
+
+def _link(source: str, target: str) -> None:
+    if not Path(source).is_file():  # an object store has no links
+        fileio.copy(source, target, overwrite=True)
+        return
+    Path(target).unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without links
+        fileio.copy(source, target, overwrite=True)

@@ -1,0 +1,187 @@
+"""Whether pairs can be put together from a surface's examples, and from which columns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import PositiveInt
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from schema.base import Strict
+from schema.candidates import Columns, Cross, NewRelease, Unlabelled
+from schema.checks import expect_known
+from schema.errors import InputError
+from schema.surface import FeatureKind, Side, Surface
+
+
+class PairPlan(Strict):
+    """What it takes to make pairs: everything a surface says of it, and nothing else.
+
+    Attributes:
+      user: Columns that identify a user.
+      item: Columns that identify an item.
+      user_side: Columns that a pair takes from the user's example, the context's among them.
+      item_side: Columns that a pair takes from the item's example.
+      cross: Columns that are made for a pair.
+      labels: Columns that no pair has.
+      per_row, weights, new_release, seed: As in `schema.candidates.Unlabelled`.
+    """
+
+    user: Columns
+    item: Columns
+    user_side: Columns
+    item_side: Columns
+    cross: dict[str, Cross]
+    labels: Columns
+    per_row: PositiveInt
+    weights: str
+    new_release: NewRelease | None
+    seed: int
+
+
+def pair_plan(surface: Surface) -> PairPlan:
+    """The plan of a surface with an `unlabelled:` section.
+
+    Raises:
+      InputError: It has none, or it is not clear what identifies users and items.
+    """
+    asked = surface.unlabelled
+    if asked is None:
+        raise InputError(f"surface {surface.name!r} has no `unlabelled:` section: there are no pairs to make")
+    sides = _sides(surface, asked)
+    return PairPlan(
+        user=asked.user or _identity(surface, Side.USER),
+        item=asked.item or _identity(surface, Side.ITEM),
+        user_side=tuple(name for name, side in sides.items() if side in (Side.USER, Side.CONTEXT)),
+        item_side=tuple(name for name, side in sides.items() if side == Side.ITEM),
+        cross=asked.cross,
+        labels=tuple(dict.fromkeys(task.label for task in surface.tasks.values())),
+        per_row=asked.per_row,
+        weights=asked.weights,
+        new_release=asked.new_release,
+        seed=asked.seed,
+    )
+
+
+def check_pairs(surface: Surface, columns: dict[str, schema_pb2.Feature], path: Path) -> None:
+    """Checks the sections `unlabelled` and `warm_start` against the rest and the TFDV schema.
+
+    Args:
+      surface: The surface.
+      columns: The features of its TFDV schema, by name.
+      path: Its ``surface.yaml``, for the messages.
+
+    Raises:
+      InputError: Pairs could not be made, labelled or transformed; or a warm start is of no id.
+    """
+    _check_warm_start(surface, path)
+    if surface.unlabelled is None:
+        return
+    if not surface.distillations():
+        raise InputError(f"{path}: unlabelled: pairs are trained on soft labels, and this surface distils nothing")
+    try:
+        plan = pair_plan(surface)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    _check_columns(surface, plan, columns, path)
+    _check_cross(surface, plan, columns, path)
+    _check_teacher(surface, plan, columns, path)
+    for label in plan.labels:
+        if columns[label].HasField("shape"):
+            raise InputError(
+                f"{path}: unlabelled: a pair has no label, and the schema gives {label!r} a `shape`, which says that "
+                "every example has it; write `value_count { min: 1 max: 1 }` there instead (`presence { min_fraction: "
+                "1 }` may stay: it holds for what arrives)"
+            )
+
+
+def _sides(surface: Surface, asked: Unlabelled) -> dict[str, str]:
+    features = {name: str(feature.side) for name, feature in surface.features.items() if feature.side != Side.CROSS}
+    # A pair's group is its user's, or the request that its context comes from; so is its weight.
+    of_rows = {name: str(Side.CONTEXT) for name in (surface.group, surface.weight_column) if name is not None}
+    return {**of_rows, **features, **asked.columns}
+
+
+def _identity(surface: Surface, side: Side) -> Columns:
+    found = [
+        name
+        for name, feature in surface.features.items()
+        if feature.side == side and feature.kind is FeatureKind.CATEGORICAL
+    ]
+    if len(found) != 1:
+        raise InputError(
+            f"unlabelled.{side}: expected the columns that identify one {side}, since the surface has "
+            f"{len(found) or 'no'} categorical feature{'' if len(found) == 1 else 's'} with `side: {side}`"
+            + (f" ({', '.join(found)})" if found else "")
+            + f"; give `{side}: [column]`"
+        )
+    return tuple(found)
+
+
+def _check_columns(surface: Surface, plan: PairPlan, columns: dict[str, schema_pb2.Feature], path: Path) -> None:
+    known = "a column of the schema"
+    asked = surface.unlabelled.columns if surface.unlabelled else ()
+    for name in asked:
+        expect_known(path, "unlabelled.columns", known, name, columns)
+        if name in surface.features:
+            raise InputError(f"{path}: unlabelled.columns.{name}: it is a feature, whose side stands there")
+    for where in ("user", "item"):
+        for name in getattr(plan, where):
+            expect_known(path, f"unlabelled.{where}", known, name, columns)
+            if columns[name].type == schema_pb2.FLOAT or not columns[name].HasField("shape"):
+                raise InputError(
+                    f"{path}: unlabelled.{where}: expected an id that every example has (INT or BYTES, with a `shape` "
+                    f"in the schema), found {name!r}"
+                )
+    if plan.new_release is not None:
+        expect_known(path, "unlabelled.new_release.column", known, plan.new_release.column, columns)
+
+
+def _check_cross(surface: Surface, plan: PairPlan, columns: dict[str, schema_pb2.Feature], path: Path) -> None:
+    crosses = [name for name, feature in surface.features.items() if feature.side == Side.CROSS]
+    for name, cross in plan.cross.items():
+        where = f"unlabelled.cross.{name}"
+        expect_known(path, where, "a feature with `side: cross`", name, crosses)
+        if cross.dot is not None:
+            _check_dot(cross.dot, where, plan, columns, path)
+            if surface.features[name].size != 1 or columns[name].type != schema_pb2.FLOAT:
+                raise InputError(f"{path}: {where}: a scalar product is one FLOAT, which {name!r} is not in the schema")
+    for name in crosses:
+        if name not in plan.cross and columns[name].HasField("shape"):
+            raise InputError(
+                f"{path}: unlabelled: a pair has no {name!r} (side: cross) unless `cross:` says how it is made. Give "
+                f"`cross: {{{name}: {{dot: [...]}}}}` or `{{value: ...}}`; or give the feature a `default:` and its "
+                "column a `value_count` in place of its `shape` in the schema"
+            )
+
+
+def _check_dot(
+    dot: tuple[str, str], where: str, plan: PairPlan, columns: dict[str, schema_pb2.Feature], path: Path
+) -> None:
+    of_sides = (("the user's or the context's", plan.user_side), ("the item's", plan.item_side))
+    for name, (whose, side) in zip(dot, of_sides, strict=True):
+        expect_known(path, f"{where}.dot", f"a column of {whose}", name, side)
+        if columns[name].type != schema_pb2.FLOAT or not columns[name].HasField("shape"):
+            raise InputError(f"{path}: {where}.dot: expected FLOAT with a `shape` in the schema, found {name!r}")
+    sizes = [[dimension.size for dimension in columns[name].shape.dim] for name in dot]
+    if sizes[0] != sizes[1]:
+        raise InputError(f"{path}: {where}.dot: expected two columns of one size, found {sizes[0]} and {sizes[1]}")
+
+
+def _check_teacher(surface: Surface, plan: PairPlan, columns: dict[str, schema_pb2.Feature], path: Path) -> None:
+    there = {*plan.user_side, *plan.item_side, *plan.cross}
+    for name, feature in (surface.teacher.features if surface.teacher else {}).items():
+        source = feature.source or name
+        if source in columns and source not in there and feature.default is None:
+            raise InputError(
+                f"{path}: unlabelled: the teacher needs {source!r}, and a pair has it only if it is known whose it is: "
+                f"give `columns: {{{source}: user}}` (or item, or context), or `default:` to teacher.features.{name}"
+            )
+
+
+def _check_warm_start(surface: Surface, path: Path) -> None:
+    ids = [name for name, feature in surface.features.items() if feature.kind is FeatureKind.CATEGORICAL]
+    for name in surface.warm_start:
+        expect_known(path, "warm_start", "a categorical feature", name, ids)
+    if surface.warm_start and surface.teacher is None:
+        raise InputError(f"{path}: warm_start: there is no teacher to start from, the `teacher:` section is absent")

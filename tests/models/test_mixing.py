@@ -1,0 +1,109 @@
+"""Unlabelled rows in training batches: beside the labelled ones, and without any hard gradient."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models import inputs
+from models.terms import head_losses
+from tests.models.conftest import SURFACE
+
+LABELLED, UNLABELLED, BATCH, PER_ROW = 23, 40, 4, 3
+SPEC = {
+    "x": tf.io.FixedLenFeature([2], tf.float32),
+    "label/y": tf.io.FixedLenFeature([], tf.float32),
+    "teacher/t": tf.io.FixedLenFeature([], tf.float32),
+}
+
+
+def write(path, rows, label):
+    with tf.io.TFRecordWriter(str(path), options="GZIP") as writer:
+        for row in rows:
+            features = tf.train.Features()
+            features.feature["x"].float_list.value.extend([row, -row])
+            features.feature["label/y"].float_list.value.append(label(row))
+            features.feature["teacher/t"].float_list.value.append(row / 10)
+            writer.write(tf.train.Example(features=features).SerializeToString())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("records")
+    write(folder / "labelled.gz", range(LABELLED), lambda row: row * 10)
+    write(folder / "unlabelled.gz", range(1000, 1000 + UNLABELLED), lambda _: np.nan)
+    return folder
+
+
+def batches(folder, memory_limit, unlabelled):
+    return inputs.transformed(
+        [str(folder / "labelled.gz")],
+        SPEC,
+        rows=LABELLED,
+        batch_size=BATCH,
+        validation_fraction=0.25,
+        seed=3,
+        unlabelled=unlabelled,
+        memory_limit=memory_limit,
+    )
+
+
+def rows_of(batch):
+    return batch[0]["x"][:, 0].astype(int).tolist()
+
+
+@pytest.mark.parametrize("memory_limit", [0, 2**30], ids=["streamed", "in_memory"])
+def test_a_batch_is_the_control_s_and_then_so_many_unlabelled_rows_for_each(folder, memory_limit):
+    pool = inputs.Unlabelled([str(folder / "unlabelled.gz")], UNLABELLED, PER_ROW)
+    tf.random.set_seed(1)
+    control, held_out = batches(folder, memory_limit, None)
+    tf.random.set_seed(1)
+    student, same = batches(folder, memory_limit, pool)
+    extra = []
+    for _ in range(2):  # two epochs
+        plain, mixed = list(control.as_numpy_iterator()), list(student.as_numpy_iterator())
+        assert [rows_of(each) for each in plain] == [
+            rows_of(each)[: len(rows_of(other))] for each, other in zip(mixed, plain, strict=True)
+        ]
+        for each, other in zip(mixed, plain, strict=True):
+            more = rows_of(each)[len(rows_of(other)) :]
+            assert len(more) == PER_ROW * len(rows_of(other))
+            extra.append(more)
+            assert np.isnan(each[1]["label/y"][len(rows_of(other)) :]).all()
+            np.testing.assert_allclose(each[1]["teacher/t"], each[0]["x"][:, 0] / 10, rtol=1e-6)
+    drawn = {row for each in extra for row in each}
+    assert drawn <= set(range(1000, 1000 + UNLABELLED))
+    assert len(drawn) > UNLABELLED / 2
+    assert extra[: len(extra) // 2] != extra[len(extra) // 2 :]  # other ones in every epoch
+    for one, other in zip(held_out.as_numpy_iterator(), same.as_numpy_iterator(), strict=True):
+        assert rows_of(one) == rows_of(other)
+
+
+def test_records_are_counted(folder):
+    assert inputs.count([str(folder / "labelled.gz"), str(folder / "unl*.gz")]) == LABELLED + UNLABELLED
+
+
+def test_an_unlabelled_row_moves_the_distillation_head_and_no_other():
+    """Two labelled rows and two unlabelled: the hard mean is over two, the soft mean over four."""
+    statistics = {"click": None, "minutes": None}
+    terms = {each.head: each for each in head_losses(only_click(), statistics, distil=True)}
+    labels = {
+        "label/click": tf.constant([1.0, 0.0, np.nan, np.nan]),
+        "teacher/click": tf.constant([0.5, -0.5, 2.0, -1.0]),
+    }
+    outputs = {
+        "serving_click": tf.Variable([[0.0], [0.0], [3.0], [-3.0]]),
+        "distillation_click": tf.Variable([[0.0], [0.0], [1.0], [1.0]]),
+    }
+    with tf.GradientTape() as tape:
+        hard = terms["serving_click"](labels, outputs)
+        soft = terms["distillation_click"](labels, outputs)
+        total = hard + soft
+    assert hard.numpy() == pytest.approx(np.log(2))
+    assert soft.numpy() == pytest.approx((0.25 + 0.25 + 1.0 + 4.0) / 4)
+    of_serving, of_distillation = tape.gradient(total, list(outputs.values()))
+    np.testing.assert_allclose(of_serving[:, 0], [-0.25, 0.25, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(of_distillation[:, 0], np.array([-0.5, 0.5, -1.0, 2.0]) * 2 / 4, atol=1e-6)
+
+
+def only_click():
+    return SURFACE.model_copy(update={"tasks": {"click": SURFACE.tasks["click"]}, "non_serving_heads": {}})
