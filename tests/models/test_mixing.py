@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from models import inputs
+from models.scales import LabelStatistics
 from models.terms import head_losses
 from tests.models.conftest import SURFACE
 
@@ -84,7 +85,7 @@ def test_records_are_counted(folder):
 
 def test_an_unlabelled_row_moves_the_distillation_head_and_no_other():
     """Two labelled rows and two unlabelled: the hard mean is over two, the soft mean over four."""
-    statistics = {"click": None, "minutes": None}
+    statistics = {"click": LabelStatistics(0.5, 0.5)}
     terms = {each.head: each for each in head_losses(only_click(), statistics, distil=True)}
     labels = {
         "label/click": tf.constant([1.0, 0.0, np.nan, np.nan]),
