@@ -63,4 +63,4 @@ class CandidateReport(Artifact):
     Read it with `components.candidate_sampler.report.read`.
     """
 
-    TYPE_NAME = "CandidateReport"
+    TYPE_NAME = "crosskd.CandidateReport"
