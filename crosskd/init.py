@@ -146,8 +146,10 @@ def _drafted(draft: Draft, out: Path, teacher: Path | None, examples: Path) -> D
         loads=gap is None,
         gap=gap,
         next=shlex.join(
-            ["crosskd", "run", "--surface", str(out), "--examples", str(examples), "--teacher"]
-            + [str(teacher or "TEACHER"), "--root", f"runs/{out.name}"]
+            [
+                *("crosskd", "run", "--surface", str(out), "--examples", str(examples)),
+                *("--teacher", str(teacher or "TEACHER"), "--root", f"runs/{out.name}"),
+            ]
         ),
     )
 

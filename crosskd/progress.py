@@ -33,22 +33,19 @@ class _Labelling:
 
     def __init__(self) -> None:
         self._examples = 0
-        self._in_first = 0
-        self._first = self._last = 0.0
+        self._first: float | None = None
+        self._last = 0.0
 
-    def add(self, examples: int) -> None:
-        self._last = time.monotonic()
-        if not self._first:
-            self._first, self._in_first = self._last, examples
+    def add(self, examples: int, since: float) -> None:
+        """Counts examples that were begun at `since` and are done now."""
         self._examples += examples
+        self._first = since if self._first is None else min(since, self._first)
+        self._last = time.monotonic()
 
     def __str__(self) -> str:
-        """The rate leaves out the first record: when its examples were begun is not known."""
-        if not self._examples:
+        if self._first is None:
             return ""
-        passed = self._last - self._first
-        rate = f", {(self._examples - self._in_first) / passed:,.0f}/s" if passed else ""
-        return f"{self._examples:,} examples{rate}"
+        return f"{self._examples:,} examples, {self._examples / max(self._last - self._first, 1e-9):,.0f}/s"
 
 
 class _Running:
@@ -66,7 +63,7 @@ class _Running:
     def read(self, record: logging.LogRecord) -> None:
         """Takes from a log record what it says of labelling and of training."""
         if (labelled := getattr(record, _LABELLED, None)) is not None:
-            self.labelling.add(labelled)
+            self.labelling.add(*labelled)
         if (epoch := getattr(record, _EPOCH, None)) is not None:
             self.epoch = _epoch(*epoch)
 

@@ -15,13 +15,14 @@ _SECONDS = 0.5
 class Labelled:
     """Logs the examples labelled since it last did, every half second and at the end of a shard.
 
-    Each record bears the number as its attribute `examples_labelled`, so that a listener in the
-    same process adds up what several threads do.  Beam workers in other processes log it there.
+    Each record bears, as its attribute `examples_labelled`, their number and when they were begun
+    (of `time.monotonic`), so that a listener in the same process adds up what several threads do.
+    Beam workers in other processes log it there.
     """
 
     def __init__(self) -> None:
         self._count = 0
-        self._said = time.monotonic()
+        self._since = time.monotonic()
 
     def __enter__(self) -> Labelled:
         return self
@@ -32,9 +33,10 @@ class Labelled:
     def add(self, examples: int) -> None:
         """Counts `examples` more."""
         self._count += examples
-        if time.monotonic() - self._said >= _SECONDS:
+        if time.monotonic() - self._since >= _SECONDS:
             self._say()
 
     def _say(self) -> None:
-        logging.info("labelled %d more examples", self._count, extra={EXAMPLES_LABELLED: self._count})
-        self._count, self._said = 0, time.monotonic()
+        extra = {EXAMPLES_LABELLED: (self._count, self._since)}
+        logging.info("labelled %d more examples", self._count, extra=extra)
+        self._count, self._since = 0, time.monotonic()

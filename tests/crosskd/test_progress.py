@@ -2,6 +2,7 @@ import io
 import logging
 import re
 import sys
+import time
 
 import pytest
 from absl import flags
@@ -58,14 +59,14 @@ def test_logging_is_left_as_it_was(terminal):
 
 
 def test_labelling_is_counted_over_threads_with_its_speed(terminal, monkeypatch):
-    now = iter([10.0, 12.0, 14.0])
+    now = iter([10.0, 13.0, 14.0])
     monkeypatch.setattr("crosskd.progress.time.monotonic", lambda: next(now, 15.0))
     with follow(terminal, 1):
         absl_logging.info("node TeacherLabeler is running.")  # at 10
-        for examples in (500, 3000):  # at 12 and 14: 3,000 in 2 seconds; when the first began is not known
-            absl_logging.info("labelled %d more examples", examples, extra={"examples_labelled": examples})
+        for examples, since in ((1000, 12.5), (3000, 12.0)):  # two shards, done at 13 and 14, the first begun at 12
+            absl_logging.info("labelled %d more examples", examples, extra={"examples_labelled": (examples, since)})
         absl_logging.info("node TeacherLabeler is finished.")
-    assert lines(terminal) == ["   1/1 TeacherLabeler                5.0 s  3,500 examples, 1,500/s"]
+    assert lines(terminal) == ["   1/1 TeacherLabeler                5.0 s  4,000 examples, 2,000/s"]
 
 
 def test_an_epoch_is_shown_with_its_losses(terminal):
@@ -81,10 +82,12 @@ def test_on_a_terminal_the_running_node_shows_how_far_it_is(terminal):
     terminal.err = Console(file=io.StringIO(), width=100, force_terminal=True)
     with follow(terminal, 1) as progress:
         absl_logging.info("node TeacherLabeler is running.")
-        absl_logging.info("labelled", extra={"examples_labelled": 4000})
+        absl_logging.info("labelled", extra={"examples_labelled": (4000, time.monotonic() - 2)})
         progress._live.refresh()
         absl_logging.info("node TeacherLabeler is finished.")
-    assert re.search(r"\[1/1\] TeacherLabeler\s+0\.\d s\s+4,000 examples", terminal.err.file.getvalue())
+    assert re.search(
+        r"\[1/1\] TeacherLabeler\s+0\.\d s\s+4,000 examples, (1,9|2,0)\d\d/s", terminal.err.file.getvalue()
+    )
 
 
 def test_on_a_terminal_the_noise_of_libraries_still_goes_elsewhere(terminal, capsys):

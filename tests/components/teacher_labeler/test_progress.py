@@ -14,7 +14,7 @@ def clock(monkeypatch) -> list[float]:
     return now
 
 
-def said(caplog) -> list[int]:
+def said(caplog) -> list[tuple[int, float]]:
     return [getattr(record, progress.EXAMPLES_LABELLED) for record in caplog.records]
 
 
@@ -24,6 +24,6 @@ def test_it_speaks_every_half_second_and_at_the_end_and_loses_none(clock, caplog
         assert said(caplog) == []
         clock[0] += 0.6
         labelled.add(5)
-        assert said(caplog) == [15]
+        assert said(caplog) == [(15, 100.0)]
         labelled.add(7)
-    assert said(caplog) == [15, 7]
+    assert said(caplog) == [(15, 100.0), (7, 100.6)]
