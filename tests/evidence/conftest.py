@@ -1,4 +1,4 @@
-"""A target small enough to train on hundreds of times, and a teacher that knows it or does not."""
+"""A target small enough to train on hundreds of times, and a teacher that knows it or knows another."""
 
 from __future__ import annotations
 
@@ -37,15 +37,20 @@ SURFACE = Surface.model_validate(
 
 
 def draw(rng: np.random.Generator, *, rows: int = 400, evaluated: int = 1500, knows: bool = True) -> RunData:
-    """Rows of users and items of which some are liked better; a teacher that knows which, or gives noise."""
+    """Rows of users and items of which some are liked better, and a teacher.
+
+    It knows which; or it was trained on other users and items, and what it says of these is
+    as sure and as consistent, and says nothing.
+    """
     of_users, of_items = rng.normal(size=USERS), rng.normal(size=ITEMS)
+    others_users, others_items = rng.normal(size=USERS), rng.normal(size=ITEMS)
 
     def columns(count: int) -> dict[str, np.ndarray]:
         users, items = rng.integers(USERS, size=count), rng.integers(ITEMS, size=count)
         taste = of_users[users] + of_items[items]
         clicked = rng.random(count) < 1 / (1 + np.exp(0.5 - taste))
         minutes = np.where(clicked, 2 + taste + 0.5 * rng.normal(size=count), np.nan)
-        known = taste if knows else rng.normal(size=count)
+        known = taste if knows else others_users[users] + others_items[items]
         return {
             "user": users,
             "item": items,
@@ -81,8 +86,8 @@ def knowing() -> RunData:
 
 
 @pytest.fixture(scope="session")
-def ignorant() -> RunData:
-    """A run whose teacher knows nothing of the target."""
+def disjoint() -> RunData:
+    """A run whose teacher knows none of the target's users and items."""
     return draw(np.random.default_rng(0), knows=False)
 
 

@@ -60,9 +60,9 @@ def test_a_knowing_teacher_gives_knowledge(knowing):
     assert sliced[0].examples == int((knowing.raw["user"] % 2 == 1).sum())
 
 
-def test_an_ignorant_teacher_gives_no_knowledge(ignorant):
-    found = _analyse(Plan(SURFACE, seeds=4, tuning=1, references=False), ignorant)
-    assert set(_verdicts(found).values()) <= {Verdict.NONE, Verdict.HARM}
+def test_a_teacher_of_other_users_and_items_gives_nothing(disjoint):
+    found = _analyse(Plan(SURFACE, seeds=4, tuning=1, references=False), disjoint)
+    assert _verdicts(found) == {"click": Verdict.NONE, "minutes": Verdict.NONE}
 
 
 @pytest.mark.slow
