@@ -68,6 +68,7 @@ def run_labeler(
     teacher: Path, examples: Artifact, out: Path, takes: str = "tensors", beam_arguments: tuple[str, ...] = ()
 ) -> report.LabelReport:
     """TeacherLabeler through its executor, as a pipeline runs it."""
+    _clear(out)
     surface = make_surface(takes)
     inputs = {spec.EXAMPLES_KEY: [examples], spec.TEACHER_KEY: [_artifact(standard_artifacts.Model(), teacher)]}
     outputs = {
@@ -83,13 +84,12 @@ def run_labeler(
         spec.MAX_BAD_FRACTION_KEY: options.DEFAULT_MAX_BAD_FRACTION,
     }
     TeacherLabeler(_context(out, beam_arguments)).Do(inputs, outputs, properties)
-    found = report.read(str(out / "report"))
-    shutil.rmtree(out)
-    return found
+    return report.read(str(out / "report"))
 
 
 def run_usual_graph(teacher: Path, examples: Artifact, out: Path) -> None:
     """What one would write with Beam's own sources and sinks, and tfx-bsl's coders."""
+    _clear(out)
     with beam.Pipeline(argv=beam_args([])) as pipeline:
         _ = (
             pipeline
@@ -98,7 +98,6 @@ def run_usual_graph(teacher: Path, examples: Artifact, out: Path) -> None:
             | beam.ParDo(_InferBatch(find_saved_model(str(teacher))))
             | beam.io.WriteToTFRecord(str(out / "labelled"), file_name_suffix=".gz")
         )
-    shutil.rmtree(out)
 
 
 class _InferBatch(beam.DoFn):
@@ -131,6 +130,7 @@ def _tensor(batch: pa.RecordBatch, name: str, each: tf.TensorSpec) -> tf.Tensor:
 
 def run_bulk_inferrer(teacher: Path, examples: Artifact, out: Path) -> None:
     """TFX's BulkInferrer through its executor; it adds the outputs as columns of the examples."""
+    _clear(out)
     columns = [{"output_key": task, "output_column": soft_label(task)} for task in TASKS]
     properties = {
         "model_spec": json.dumps({"model_signature_name": [EXAMPLES_SIGNATURE], "tag": ["serve"]}),
@@ -146,11 +146,15 @@ def run_bulk_inferrer(teacher: Path, examples: Artifact, out: Path) -> None:
     outputs = {"output_examples": [_artifact(standard_artifacts.Examples(), out / "examples")]}
     inputs = {"examples": [examples], "model": [_artifact(standard_artifacts.Model(), teacher)]}
     BulkInferrer(_context(out)).Do(inputs, outputs, properties)
-    shutil.rmtree(out)
+
+
+def _clear(out: Path) -> None:
+    """What an earlier round wrote."""
+    shutil.rmtree(out, ignore_errors=True)
 
 
 def _context(out: Path, beam_arguments: tuple[str, ...] = ()) -> Any:
-    return BaseBeamExecutor.Context(beam_pipeline_args=[*beam_args([]), *beam_arguments], tmp_dir=str(out / "tmp"))
+    return BaseBeamExecutor.Context(beam_pipeline_args=[*beam_args(list(beam_arguments))], tmp_dir=str(out / "tmp"))
 
 
 def _files(examples: Artifact) -> list[str]:
