@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,7 +47,7 @@ def label_statistics(surface: Surface, columns: Mapping[str, np.ndarray]) -> dic
     return found
 
 
-def soft_statistics(columns: Iterable[str], transform: tft.TFTransformOutput) -> dict[str, LabelStatistics]:
+def soft_statistics(columns: Collection[str], transform: tft.TFTransformOutput) -> dict[str, LabelStatistics]:
     """Mean and standard deviation with which Transform z-scored soft labels, by column.
 
     Losses on probabilities need the teacher's own logits back.  They are read from
@@ -57,6 +57,8 @@ def soft_statistics(columns: Iterable[str], transform: tft.TFTransformOutput) ->
       columns: Soft-label columns with one number an example.
       transform: Transform's output.
     """
+    if not columns:
+        return {}
     layer, spec = transform.transform_features_layer(), transform.raw_feature_spec()
     found = {}
     for column in columns:

@@ -191,6 +191,12 @@ def needs_scale(surface: Surface, distillation: Distillation) -> bool:
     return distillation.loss.tempered or distillation.head is Head.SHARED
 
 
+def scaled_columns(surface: Surface) -> list[str]:
+    """The soft-label columns whose mean and standard deviation some distillation needs."""
+    columns = soft_label_columns(surface)
+    return sorted({columns[name] for name, each in surface.distillations().items() if needs_scale(surface, each)})
+
+
 def _teacher_scale(surface: Surface, distillation: Distillation, statistics: LabelStatistics | None) -> Affine | None:
     if not needs_scale(surface, distillation):
         return None

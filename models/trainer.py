@@ -12,12 +12,12 @@ import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from models import inputs, training, warm_start
-from models.columns import hard_label_columns, soft_label_columns, training_columns
+from models.columns import hard_label_columns, training_columns
 from models.export import export_student
 from models.progress import LogEpochs
 from models.ranker import Ranker, build
 from models.scales import label_statistics, soft_statistics
-from models.terms import head_losses
+from models.terms import head_losses, scaled_columns
 from models.vocabulary import known_values, sizes
 from schema.candidates import UNLABELLED_SPLIT
 from schema.errors import InputError
@@ -88,8 +88,9 @@ def train(
     labelled, unlabelled = _by_split(train_files)
     labels = inputs.transformed_columns(labelled, spec, hard)
     distil = arm is Arm.STUDENT
-    soft = set(soft_label_columns(surface).values()) if distil else set()
-    statistics = label_statistics(surface, labels) | soft_statistics(soft, transform)
+    statistics = label_statistics(surface, labels)
+    if distil:
+        statistics |= soft_statistics(scaled_columns(surface), transform)
     ranker = build(surface, sizes(surface, transform), statistics, distil=distil)
     if distil and surface.warm_start:
         embeddings = warm_start.read(surface, _expect_teacher(teacher))

@@ -40,7 +40,8 @@ def served(path, requests):
 
 def test_history_holds_hard_and_soft_losses_of_every_epoch(student):
     history = student[1]
-    for name in ("loss", "hard_loss", "soft_loss", "val_hard_loss", "distillation_stay", "serving_click"):
+    sums = ("loss", "hard_loss", "soft_loss", "val_hard_loss", "val_selection_loss")
+    for name in (*sums, "distillation_stay", "serving_click"):
         assert len(history[name]) == SURFACE.training.epochs
     assert history["soft_loss"][-1] < history["soft_loss"][0]
 
