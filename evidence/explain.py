@@ -84,12 +84,21 @@ class IdFacts:
 
 @dataclass(frozen=True)
 class Facts:
-    """All that the sentences are made of; `source_rows` is None if the source was not given."""
+    """All that the sentences are made of.
+
+    Attributes:
+      target_rows: Training rows of the target.
+      source_rows: Of the source; None if it was not given.
+      labels: What the label report says.
+      ids: What is known of each id feature.
+      pairs: Whether the student also learns from pairs never shown.
+    """
 
     target_rows: int
     source_rows: int | None
     labels: Labels
     ids: Sequence[IdFacts] = field(default_factory=tuple)
+    pairs: bool = False
 
 
 def gather(
@@ -142,6 +151,7 @@ def gather(
             )
             for name in ids
         ],
+        pairs=surface.unlabelled is not None,
     )
 
 
@@ -167,6 +177,7 @@ def sentences(facts: Facts, result: ExperimentResult) -> list[str]:
         *_sizes(facts),
         *(line for each in facts.ids for line in _id(each)),
         *_no_ids(facts),
+        *_pairs(facts),
         *_adaptation(facts.labels),
         *_quality(facts.labels, result),
         *_placebos(result),
@@ -228,6 +239,19 @@ def _no_ids(facts: Facts) -> list[str]:
     if facts.ids:
         return []
     return ["The student reads no user or item id; in trials students without id embeddings gained nothing."]
+
+
+def _pairs(facts: Facts) -> list[str]:
+    """Advice only where the teacher can have an opinion of pairs that were never shown."""
+    strangers = [
+        each for each in facts.ids if each.known_to_teacher is not None and each.known_to_teacher < _LITTLE_OVERLAP
+    ]
+    if facts.pairs or strangers or not any(each.read_by_teacher for each in facts.ids):
+        return []
+    return [
+        "The student learns from the rows of the target alone. In trials nothing helped as much as what the teacher "
+        "says of pairs of users and items that were never shown: give surface.yaml an `unlabelled:` section."
+    ]
 
 
 def _adaptation(labels: Labels) -> list[str]:
