@@ -57,6 +57,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    # Click cuts descriptions to 80 columns however wide the window is.
+    context_settings={"max_content_width": 120},
 )
 app.command("init")(init.command)
 app.add_typer(world.app, name="world")

@@ -102,7 +102,9 @@ def yahoo_r3(
 def _report(out: Path, write: Callable[[], list[Path]], as_json: bool) -> None:
     """Writes, and says what; what libraries print on the way goes into a log beside `out`."""
     started = time.monotonic()
-    with TERMINAL.noise_to(out.parent / f"{out.name}.log"):
+    log = out.parent / f"{out.name}.log"
+    with TERMINAL.noise_to(log):
+        TERMINAL.say(f"writing {out} (log: {log})")
         folders = write()
         for folder in folders:
             TERMINAL.say(f"wrote {folder}")

@@ -121,7 +121,7 @@ def commands_page() -> str:
 def _commands(command: Any, name: str) -> Iterator[str]:
     children = getattr(command, "commands", {})
     if not children:
-        context = command.make_context(name, [], resilient_parsing=True)
+        context = command.make_context(name, [], resilient_parsing=True, terminal_width=100)
         yield f"\n## {name}\n\n```text\n{command.get_help(context)}\n```\n"
     for child, each in children.items():
         yield from _commands(each, f"{name} {child}")

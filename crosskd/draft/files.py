@@ -37,8 +37,8 @@ _FEATURES = """
 features:
 """
 _TASKS = """
-# What is predicted and served.  The gates below only say "not worse than without distillation, nor
-# clearly worse than the model that was blessed last": add `at_least`, the least that is of use.
+# What is predicted and served.  The gates below only say "not clearly worse than without distillation,
+# nor than the model that was blessed last": add `at_least`, the least that is of use.
 tasks:
 """
 _NO_TASK = """\
@@ -47,7 +47,7 @@ _NO_TASK = """\
     kind: binary # or regression
     label: LABEL_COLUMN
     gates:
-      - {metric: auc, vs_last_blessed: {at_least: -0.01}, vs_control: {at_least: 0.0}}
+      - {metric: auc, vs_last_blessed: {at_least: -0.01}, vs_control: {at_least: -0.01}}
 """
 _TEACHER = """
 # How the teacher is called, and what becomes its inputs: a column of the same name, `from:` another
@@ -145,7 +145,7 @@ def _features(draft: Draft) -> Iterator[str]:
 def _task(draft: Draft, label: str, kind: TaskKind) -> str:
     name = task_name(label)
     metric = "auc" if kind is TaskKind.BINARY else "r2"
-    gate = {"metric": metric, "vs_last_blessed": {"at_least": -0.01}, "vs_control": {"at_least": 0.0}}
+    gate = {"metric": metric, "vs_last_blessed": {"at_least": -0.01}, "vs_control": {"at_least": -0.01}}
     distil = _distil(name, draft.teacher.tasks) if draft.teacher else ""
     return f"  {name}:\n    kind: {kind}\n    label: {_key(label)}\n{distil}    gates:\n      - {_flow(gate)}\n"
 

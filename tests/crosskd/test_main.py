@@ -104,7 +104,7 @@ def test_a_world_prints_where_it_is_as_json(tmp_path):
     folders = json.loads(done.stdout)
     assert set(folders) == {"source", "target"}
     assert all((Path(folder) / "surface.yaml").is_file() for folder in folders.values())
-    assert [line.split()[0] for line in done.stderr.splitlines()] == ["wrote", "wrote", "done"]  # and no noise
+    assert [line.split()[0] for line in done.stderr.splitlines()] == ["writing", "wrote", "wrote", "done"]  # no noise
 
 
 def test_train_teacher_prints_json(tmp_path):
