@@ -36,6 +36,8 @@ _FEW = 2_000
 _USUAL_SHARE, _BULK_SHARE = 16, 32  # of the examples; both ways are so much slower
 _WORKER_TEACHER = "20M"
 _SMALL_MEMORY_SHARE = 10
+_LEAST_BY_TEACHER = 40_000
+_AT_FULL_SIZE = 5e6  # parameters; larger teachers get fewer examples
 _DAY = 24 * 60 * 60
 _EXAMPLES_A_DAY = 10**9
 
@@ -183,15 +185,19 @@ def _median_ratio(rates: list[float], others: list[float]) -> float:
 
 
 def _by_teacher(folder: Path, size: str, most: int, rounds: int) -> dict[str, Any]:
-    """What a teacher of this size costs: on the clock of all cores, and in CPU time."""
+    """What a teacher of this size costs, its loading and Beam's start taken off."""
     teacher, parameters = _teacher(folder, size)
-    rows = max(_FEW, int(most * min(1.0, 5e6 / parameters)))
-    artifact = _examples(folder, rows)
+    rows = max(_LEAST_BY_TEACHER, int(most * min(1.0, _AT_FULL_SIZE / parameters)))
+    many, few = _examples(folder, rows), _examples(folder, _FEW)
     out = folder / "out"
     rates = measure(
         {
-            "limit": Way(lambda: ways.reach_the_limit(teacher, artifact), rows),
-            "labeler": Way(lambda: ways.run_labeler(teacher, artifact, out), rows),
+            "limit": Way(
+                lambda: ways.reach_the_limit(teacher, many), rows, lambda: ways.reach_the_limit(teacher, few), _FEW
+            ),
+            "labeler": Way(
+                lambda: ways.run_labeler(teacher, many, out), rows, lambda: ways.run_labeler(teacher, few, out), _FEW
+            ),
         },
         rounds,
         lambda line: TERMINAL.say(f"teacher {size}: {line}"),

@@ -61,6 +61,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             run_job(self._make_beam_pipeline(), plan, shards, staging.marker, staging.summary)
             summary = staging.read_summary()
             label_report = check_summary(summary, plan, len(shards))
+            _check_fingerprint(teacher, plan.teacher_fingerprint)  # it may have changed while it labelled
             staging.commit(summary.files)
         describe_outputs(outputs, examples, plan.teacher_fingerprint)
         output_dict[spec.LABELLED_EXAMPLES_KEY] = outputs

@@ -25,6 +25,7 @@ from components.teacher_labeler.records import cause, read_batches
 from schema.surface import soft_label
 
 _THREADS = 2  # one batch is encoded in Python while the other is in the graph
+_BATCHES_AHEAD = 4  # so that both have work while a finished batch is counted and the next is read
 
 
 @dataclass
@@ -81,7 +82,7 @@ def label_batches(path: str, program: TeacherProgram) -> Iterator[LabelledBatch]
         for raw in read_batches(path, program.plan.options.batch_size):
             running.append(pool.submit(scorer.label, raw, position))
             position += len(raw)
-            if len(running) > _THREADS:
+            if len(running) > _BATCHES_AHEAD:
                 yield running.popleft().result()
         while running:
             yield running.popleft().result()

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
+from components.teacher_labeler import executor
+from components.teacher_labeler.job import run_job
 from schema.errors import InputError
 from tests.components.teacher_labeler.conftest import (
     Labeler,
@@ -132,6 +134,24 @@ def test_a_teacher_that_changed_under_its_path(tmp_path: Path, labeler: Labeler,
 
     with pytest.raises(InputError, match=r"not the one this run was set up with: expected fingerprint 'of-yesterday'"):
         labeler.run(examples, teacher, make_surface(), teacher_fingerprint="of-yesterday")
+
+
+def test_a_teacher_that_changes_while_it_labels(
+    tmp_path: Path, labeler: Labeler, doubling_teacher: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teacher = tmp_path / "teacher"
+    shutil.copytree(doubling_teacher, teacher)
+    examples = write_examples(tmp_path / "examples", {"train": [GOOD]})
+
+    def run_and_export(*arguments: Any) -> None:
+        run_job(*arguments)
+        (teacher / "variables" / "variables.index").write_bytes(b"of tomorrow")
+
+    monkeypatch.setattr(executor, "run_job", run_and_export)
+
+    with pytest.raises(InputError, match=r"the teacher is not the one this run was set up with"):
+        labeler.run(examples, teacher, make_surface())
+    assert_nothing_published(labeler)
 
 
 # The examples cannot be read.
