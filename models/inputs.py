@@ -107,8 +107,10 @@ def _streamed(
 ) -> tuple[tf.data.Dataset, tf.data.Dataset]:
     held_out = math.ceil(rows / every)
     records = _records(patterns)
-    training = records.enumerate().filter(lambda index, _: index % every != 0).map(lambda _, record: record)
-    training = _shuffled(training, seed).batch(batch_size)
+    # In blocks: a call into a function for every single record takes longer than the training step.
+    blocks = records.batch(every * _READ_BATCH)
+    kept = blocks.map(lambda block: tf.boolean_mask(block, tf.range(tf.size(block)) % every != 0))
+    training = _shuffled(kept.unbatch(), seed).batch(batch_size)
     if unlabelled:
         more = _shuffled(_records(unlabelled.patterns), seed).repeat().batch(batch_size * unlabelled.per_row)
         per_row = unlabelled.per_row
