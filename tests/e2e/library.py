@@ -75,6 +75,18 @@ feature {
 }
 """
 
+# With these, the pipeline also makes pairs that were never shown: a reader and a book.
+PAIRS = """
+unlabelled:
+  per_row: 1
+  item: [book]
+  cross: {match: {value: 0.0}}
+"""
+SCHEMA_WITH_PAIRS = SCHEMA.replace(
+    'name: "was_borrowed" type: INT presence { min_fraction: 1 } shape {}',
+    'name: "was_borrowed" type: INT presence { min_fraction: 1 } value_count { min: 1 max: 1 }',
+)
+
 TRAIN_ROWS, EVAL_ROWS = 1200, 600
 GENRES = ("crime", "poetry", "travel")
 

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from components.candidate_sampler import report
+from crosskd.runs import newest_run
 from tests.browser import Opened, open_page
 from tests.e2e import library
 
@@ -28,7 +30,8 @@ class Case:
 
     def __init__(self, folder: Path):
         self.root = folder / "root"
-        self.surface = library.write_surface(folder / "surface")
+        text = library.SURFACE + library.PAIRS
+        self.surface = library.write_surface(folder / "surface", surface=text, schema=library.SCHEMA_WITH_PAIRS)
         self.examples = library.write_examples(folder / "examples")
         self.teacher = library.write_teacher(folder / "teacher")
 
@@ -70,6 +73,20 @@ def test_the_student_is_blessed_and_pushed(first, case):
     assert summary["push"]["now"]
     assert pushed.parent == case.root.resolve() / "serving" / "library"
     assert (pushed / "saved_model.pb").is_file()
+
+
+def test_pairs_never_shown_were_made_labelled_and_transformed(first, case):
+    assert first[1]["nodes"]["CandidateSampler"] == "COMPLETE"
+    run = newest_run(case.root)
+    sampled = report.read(run.output("CandidateSampler", "candidate_report")[0])
+    assert 0 < sampled.kept == library.TRAIN_ROWS - sampled.given_up
+    transformed = Path(run.output("Transform", "transformed_examples")[0])
+    files = [str(path) for path in (transformed / "Split-unlabelled").glob("*.gz")]
+    rows = [tf.train.Example.FromString(each) for each in tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator()]
+    assert len(rows) == sampled.kept
+    for row in rows:
+        assert np.isnan(row.features.feature["label/borrowed"].float_list.value[0])
+        assert np.isfinite(row.features.feature["teacher/loan"].float_list.value[0])
 
 
 def test_every_gate_was_judged_or_says_why_not(first):
