@@ -12,7 +12,11 @@ import typer
 from pydantic import BaseModel
 
 from crosskd.launch import (
+    BeamArguments,
     RunnerName,
+    RunnerOption,
+    SurfaceOption,
+    TeacherOption,
     check_surface_and_teacher,
     choose_window,
     execute,
@@ -47,17 +51,17 @@ class Labelled(BaseModel):
 
 
 def command(
-    surface: Annotated[str, typer.Option(help="Surface folder, or the name of a surface that crosskd ships.")],
+    surface: SurfaceOption,
     examples: Annotated[
         Path,
         typer.Option(help="Folder with one folder a span (span-1, ...), or a path with {SPAN} or {YYYY}-{MM}-{DD}."),
     ],
-    teacher: Annotated[Path, typer.Option(help="The teacher's SavedModel.")],
+    teacher: TeacherOption,
     root: Annotated[Path, typer.Option(help="The --root of the runs that will train on the labels.")],
     span: Annotated[str | None, typer.Option(help="`latest` (the default), a span, or spans A:B.")] = None,
-    runner: Annotated[RunnerName, typer.Option(help="Orchestrator.")] = RunnerName.BEAM,
+    runner: RunnerOption = RunnerName.BEAM,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was labelled as JSON.")] = False,
-    beam_args: Annotated[list[str] | None, typer.Argument(help="Arguments for Beam, after `--`.")] = None,
+    beam_args: BeamArguments = None,
 ) -> None:
     """Label spans, and train nothing: for days before the first run, or to spread the work."""
     label(surface, examples, teacher, root, runner, span=span, as_json=as_json, beam_args=beam_args or [])

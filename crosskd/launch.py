@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -29,6 +29,12 @@ class RunnerName(StrEnum):
 
     BEAM = "beam"
     LOCAL = "local"
+
+
+SurfaceOption = Annotated[str, typer.Option(help="Surface folder, or the name of a surface that crosskd ships.")]
+TeacherOption = Annotated[Path, typer.Option(help="The teacher's SavedModel.")]
+RunnerOption = Annotated[RunnerName, typer.Option(help="Orchestrator.")]
+BeamArguments = Annotated[list[str] | None, typer.Argument(help="Arguments for Beam, after `--`.")]
 
 
 def surface_folder(name: str) -> Path:

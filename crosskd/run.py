@@ -11,7 +11,11 @@ import typer
 from crosskd.candidates import with_candidates
 from crosskd.label import label_spans
 from crosskd.launch import (
+    BeamArguments,
     RunnerName,
+    RunnerOption,
+    SurfaceOption,
+    TeacherOption,
     check_surface_and_teacher,
     choose_window,
     execute,
@@ -22,7 +26,7 @@ from crosskd.terminal import TERMINAL, Exit, seconds
 
 
 def command(
-    surface: Annotated[str, typer.Option(help="Surface folder, or the name of a surface that crosskd ships.")],
+    surface: SurfaceOption,
     examples: Annotated[
         Path,
         typer.Option(
@@ -30,7 +34,7 @@ def command(
             "(span-1, span-2, ...); or a path with {SPAN} or {YYYY}-{MM}-{DD} in it."
         ),
     ],
-    teacher: Annotated[Path, typer.Option(help="The teacher's SavedModel.")],
+    teacher: TeacherOption,
     root: Annotated[Path, typer.Option(help="Folder for artifacts, metadata, logs and pushed models.")],
     span: Annotated[
         str | None, typer.Option(help="Newest span: `latest` (the default) or a span; or all spans, A:B.")
@@ -43,9 +47,9 @@ def command(
             "`unlabelled:` are read from; without it they are put together from the examples."
         ),
     ] = None,
-    runner: Annotated[RunnerName, typer.Option(help="Orchestrator.")] = RunnerName.BEAM,
+    runner: RunnerOption = RunnerName.BEAM,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
-    beam_args: Annotated[list[str] | None, typer.Argument(help="Arguments for Beam, after `--`.")] = None,
+    beam_args: BeamArguments = None,
 ) -> None:
     """Run the pipeline: label, train student and control, evaluate, gate, push."""
     raise typer.Exit(

@@ -22,6 +22,7 @@ from schema.surface import TaskKind, soft_label
 JSON_SCHEMA_FILE = "surface.schema.json"
 # A finite logit beyond odds of e^50 is a broken teacher; a regression's unit is not known here.
 _SOFT_LABEL_RANGE = (-50.0, 50.0)
+_MOST_DRIFT = 0.1  # Jensen-Shannon divergence from the span before, where the examples come in spans
 
 _HEAD = """\
 # yaml-language-server: $schema={schema_file}
@@ -199,6 +200,7 @@ def _add_soft_label(schema: schema_pb2.Schema, task: str) -> None:
     feature.value_count.min = feature.value_count.max = 1
     feature.float_domain.min, feature.float_domain.max = _SOFT_LABEL_RANGE
     feature.float_domain.disallow_nan = feature.float_domain.disallow_inf = True
+    feature.drift_comparator.jensen_shannon_divergence.threshold = _MOST_DRIFT
 
 
 def _flow(content: Mapping[str, Any]) -> str:

@@ -7,9 +7,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from crosskd import experiment
+from crosskd import experiment, runs
 from crosskd.experiment import _technique
 from crosskd.launch import surface_folder
+from crosskd.runs import Node, Run
 from crosskd.terminal import TERMINAL
 from evidence.arms import Role
 from evidence.result import ArmReport, Difference, ExperimentResult, Finding, Mean
@@ -29,6 +30,13 @@ def test_a_root_without_a_run_is_named(tmp_path: Path):
     error = _run("--surface", "homepage", "--root", str(tmp_path / "none"), "--out", str(tmp_path / "out"))
     assert isinstance(error, InputError)
     assert f"{tmp_path / 'none'}: expected the root of a run" in str(error)
+
+
+def test_a_run_over_several_spans_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    made = Node("COMPLETE", 1.0, {"transformed_examples": [(str(tmp_path), {}), (str(tmp_path), {})]}, settings={})
+    monkeypatch.setattr(runs, "newest_run", lambda root: Run("monday", "crosskd-tiny", {"Transform": made}))
+    with pytest.raises(InputError, match=r"\(monday\) trained on 2 spans"):
+        experiment.run_paths(tmp_path)
 
 
 def test_an_unknown_surface_is_named(tmp_path: Path):

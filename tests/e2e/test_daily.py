@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -31,8 +32,11 @@ class Product:
         self.teacher = library.write_teacher(folder / "teacher")
         self.root = folder / "root"
 
-    def log(self, day: int, **changed: float) -> None:
-        library.write_examples(self.folder / "logs" / f"span-{day}", seed=day, sizes=(TRAIN, EVAL), **changed)
+    def log(self, day: int, *, again: bool = False, shift: float = 0.0) -> None:
+        folder = self.folder / "logs" / f"span-{day}"
+        if again:
+            shutil.rmtree(folder)
+        library.write_examples(folder, seed=100 * again + day, sizes=(TRAIN, EVAL), shift=shift)
 
     def label(self, span: str = "latest") -> list[Labelled]:
         return label_command.label(self.surface, self.folder / "logs", self.teacher, self.root, span=span)
@@ -97,6 +101,11 @@ def test_an_unchanged_day_is_all_cache(seventh, product):
     executed = {name for name, node in again.nodes.items() if node.state != "CACHED"}
     assert executed <= {"Teacher", "LastBlessed", "Window", "PreviousSpan", "EarlierRuns"}
     assert len(product.labelled()) == DAYS
+
+
+def test_a_day_that_was_written_again_is_labelled_again_alone(seventh, product):
+    product.log(2, again=True)
+    assert [(each.span, each.now) for each in product.label("1:2")] == [("1", False), ("2", True)]
 
 
 def test_soft_labels_that_drift_from_the_day_before_block_the_push(seventh, product):
