@@ -15,7 +15,6 @@ from components.evaluation_report.sources import Bin, Sources
 from schema.surface import TaskKind
 
 _HEIGHT = 300
-_NORMAL_975 = 1.959964
 
 
 def section(sources: Sources) -> Section:
@@ -60,7 +59,7 @@ def _figure(sources: Sources, task: str, models: Mapping[str, Sequence[Bin]]) ->
 
 def wilson(rate: float, count: float) -> tuple[float, float]:
     """The 95% interval of a rate of `count` trials (Wilson 1927)."""
-    z = _NORMAL_975
+    z = cells.NORMAL_975
     middle = (rate + z * z / (2 * count)) / (1 + z * z / count)
     half = z * math.sqrt(rate * (1 - rate) / count + z * z / (4 * count * count)) / (1 + z * z / count)
     return middle - half, middle + half

@@ -5,6 +5,8 @@ from __future__ import annotations
 from components.blessing_gate.decision import Measurement, Verdict
 from components.evaluation_report.page import Cell
 
+# A normal variable stays below it with a probability of 97.5%: half of a 95% interval, in standard errors.
+NORMAL_975 = 1.959964
 NOTHING = Cell("\N{EN DASH}")
 _VERDICTS = {Verdict.PASS: "pass", Verdict.FAIL: "fail", Verdict.NOT_JUDGED: "not judged"}
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import altair as alt
 
 from components.blessing_gate.decision import Kind, Measurement
 from components.evaluation_report import cells, charts
+from components.evaluation_report.cells import NORMAL_975
 from components.evaluation_report.charts import CONTROL, LAST_BLESSED, MODELS, STUDENT, TEACHER
 from components.evaluation_report.page import Cell, Column, Figure, Section, Table
 from components.evaluation_report.sources import Sources, main_metric
@@ -29,19 +32,32 @@ def section(sources: Sources) -> Section:
 
 
 def _measured(sources: Sources, task: str) -> dict[str, Measurement]:
-    """By model, in the order of the legend; the teacher's has no interval."""
+    """By model, in the order of the legend."""
     found = sources.measured(task)
-    teacher = teacher_value(sources, task)
+    teacher = teacher_measured(sources, task)
     if teacher is not None:
-        found[TEACHER] = Measurement(value=teacher)
+        found[TEACHER] = teacher
     return {model: found[model] for model in (STUDENT, CONTROL, LAST_BLESSED, TEACHER) if model in found}
 
 
-def teacher_value(sources: Sources, task: str) -> float | None:
-    """The teacher's own metric on a task's hard labels, as the label report has it."""
+def teacher_measured(sources: Sources, task: str) -> Measurement | None:
+    """The teacher's own metric on a task's hard labels, as the label report has it; of R2, without an interval."""
     split = sources.labels.splits.get(EVAL_SPLIT) if sources.labels else None
     found = split.counterparts.get(task) if split else None
-    return found.value if found and found.metric == main_metric(sources.surface, task) else None
+    if found is None or found.value is None or found.metric != main_metric(sources.surface, task):
+        return None
+    positives = round((found.mean_label or 0.0) * found.rows)
+    if found.metric != "auc" or not 0 < positives < found.rows:
+        return Measurement(value=found.value)
+    half = NORMAL_975 * auc_error(found.value, positives, found.rows - positives)
+    return Measurement(value=found.value, lower=found.value - half, upper=found.value + half)
+
+
+def auc_error(auc: float, positives: int, negatives: int) -> float:
+    """The standard error of an AUC that follows from the counts alone (Hanley and McNeil 1982, equation 2)."""
+    of_positives = (positives - 1) * (auc / (2 - auc) - auc**2)
+    of_negatives = (negatives - 1) * (2 * auc**2 / (1 + auc) - auc**2)
+    return math.sqrt((auc * (1 - auc) + of_positives + of_negatives) / (positives * negatives))
 
 
 def _figure(sources: Sources, task: str, found: dict[str, Measurement]) -> Figure:
@@ -128,7 +144,10 @@ def _notes(sources: Sources, found: dict[str, dict[str, Measurement]]) -> tuple[
     if any(_bound(sources, task) is not None for task in found):
         notes.append("The dashed line is the gate's bound.")
     if any(TEACHER in rows for rows in found.values()):
-        notes.append("The teacher is run as it is; the label report gives its metric without an interval.")
+        notes.append(
+            "The teacher is run as it is. The interval of its AUC follows from the counts of positives and negatives "
+            "(Hanley and McNeil, 1982); its R2 has none."
+        )
     evaluations = {"the last blessed model": sources.against_last, "the control": sources.against_control}
     for what, evaluation in evaluations.items():
         if isinstance(evaluation, str):

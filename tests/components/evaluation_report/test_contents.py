@@ -49,13 +49,19 @@ def test_a_task_shows_every_model_with_its_interval():
         ["student", "0.7000", "[0.6900, 0.7100]", "", ""],
         ["control", "0.6877", "[0.6777, 0.6977]", "+0.0123", "[+0.0023, +0.0223]"],
         ["last blessed", "0.6877", "[0.6777, 0.6977]", "+0.0123", "[+0.0023, +0.0223]"],
-        ["teacher", "0.6550", "", "", ""],
+        # A standard error of .0258 follows from 150 positives and 850 negatives.
+        ["teacher", "0.6550", "[0.6045, 0.7055]", "", ""],
     ]
     (click, minutes) = section.figures
     assert click.note.startswith("AUC of 1,000 labelled examples, 100 of them positive.")
     assert "student: 0.7000 [0.6900, 0.7100]" in click.svg
     assert "at least 0.6 is asked" in click.svg
     assert [row[0] for row in texts(minutes.table)] == ["student", "control", "last blessed"]
+
+
+def test_the_error_of_an_auc_by_hand():
+    # The example of Hanley and McNeil (1982): 51 abnormal and 58 normal cases, an area of .893.
+    assert tasks.auc_error(0.893, 51, 58) == pytest.approx(0.0325, abs=5e-5)
 
 
 def test_an_evaluation_that_cannot_be_read_is_said_to_be_missing():
