@@ -28,9 +28,16 @@ _MOST_WRITTEN = 6
 WIDTH = 340
 ROW = 30
 
-INK, MUTED, FAINT, ACCENT = "var(--ink)", "var(--muted)", "var(--line)", "var(--accent)"
+INK, MUTED, FAINT = "var(--ink)", "var(--muted)", "var(--line)"
 _SVG = "http://www.w3.org/2000/svg"
 ElementTree.register_namespace("", _SVG)
+
+# The word by which plots mark what somebody wrote a description for; attributes that hold coordinates;
+# and those that the page sets.
+_TOLD = "data point"
+_SHAPED = frozenset({"d", "transform", "x2", "y2"})
+_LONG_NUMBER = re.compile(r"(\d+\.\d{2})\d+")
+_PAGE_SETS = frozenset({"role", "class", "font-family", "width", "height", "version", "pointer-events"})
 
 Row = dict[str, Any]
 
@@ -124,7 +131,7 @@ def _plain(drawn: str) -> str:
             if child.get("display") == "none":
                 parent.remove(child)
     for element in root.iter():
-        label = element.get("aria-label") if element.get("aria-roledescription") in _TOLD else None
+        label = element.get("aria-label") if element.get("aria-roledescription") == _TOLD else None
         for name in [name for name in element.attrib if name.startswith("aria-") or name in _PAGE_SETS]:
             del element.attrib[name]
         for name in _SHAPED & element.attrib.keys():
@@ -134,10 +141,3 @@ def _plain(drawn: str) -> str:
     root.set("aria-hidden", "true")
     root.set("focusable", "false")
     return ElementTree.tostring(root, encoding="unicode")
-
-
-# Vega's words for marks that somebody wrote a description for.
-_TOLD = frozenset({"data point"})
-_SHAPED = frozenset({"d", "transform", "x2", "y2"})
-_LONG_NUMBER = re.compile(r"(\d+\.\d{2})\d+")
-_PAGE_SETS = frozenset({"role", "class", "font-family", "width", "height", "version", "pointer-events"})
