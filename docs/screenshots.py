@@ -19,19 +19,21 @@ from crosskd.summary import quiet_summary
 from schema.errors import InputError
 
 PICTURES = Path(__file__).parent / "pictures"
+_MARGIN = 20
+_EDGES = "name => document.getElementById(name).getBoundingClientRect().toJSON()"
 _COLORS = 192  # enough for a page of few colors and soft edges; a third of the size of all of them
 
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture: the part of the page from a section on, as tall as the window.
+    """One picture: the window at the top of the page, or one section of it.
 
     Attributes:
       name: Of the file.
-      section: The section at the top; None for the top of the page.
+      section: The section; None for the window.
       dark: Whether the reader prefers dark pages.
       width: Of the window, in CSS pixels.
-      height: Likewise.
+      height: Of the window; also the most of a section that is shown.
       scale: Device pixels per CSS pixel.
     """
 
@@ -48,11 +50,12 @@ SHOTS = (
     Shot("report-dark", dark=True, height=1180),
     Shot("report-phone", width=390, height=844, scale=2),
     Shot("report-phone-slices", section="slices", width=390, height=844, scale=2),
-    Shot("report-slices", section="slices", height=1010),
-    Shot("report-calibration", section="calibration", height=560),
-    Shot("report-labels", section="soft-labels", height=680),
-    Shot("report-training", section="training", dark=True, height=640),
-    Shot("report-runs", section="history", height=680),
+    Shot("report-slices", section="slices", height=1100),
+    Shot("report-calibration", section="calibration"),
+    Shot("report-labels", section="soft-labels"),
+    Shot("report-drift", section="drift"),
+    Shot("report-training", section="training", dark=True),
+    Shot("report-runs", section="history"),
 )
 
 
@@ -80,9 +83,14 @@ def _take(browser: Browser, report: Path, shot: Shot) -> bytes:
         device_scale_factor=shot.scale,
     )
     page.goto(report.as_uri())
-    if shot.section:
-        page.evaluate("name => document.getElementById(name).scrollIntoView()", shot.section)
-    picture = page.screenshot()
+    if shot.section is None:
+        picture = page.screenshot()
+    else:
+        edges = page.evaluate(_EDGES, shot.section)
+        height = min(edges["height"] + 2 * _MARGIN, shot.height)
+        picture = page.screenshot(
+            full_page=True, clip={"x": 0, "y": edges["y"] - _MARGIN, "width": shot.width, "height": height}
+        )
     page.close()
     return picture
 

@@ -98,7 +98,7 @@ def _plot(rows: list[charts.Row]) -> str:
         base.mark_point(size=70, strokeWidth=2, ariaRoleDescription="data point").encode(
             x=x,
             y=y,
-            color=color,
+            stroke=alt.Stroke("model:N", scale=color["scale"], legend=None),
             fill=alt.condition("datum.blessed", color, alt.value("var(--card)")),
             shape=charts.model_shape(),
             description="told:N",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import pytest
 
@@ -182,6 +183,10 @@ def test_every_run_is_in_the_history_the_newest_first():
     ]
     assert section.lead.startswith("3 runs, 2 of them blessed")
     assert "run 2, 2026-03-02 04:30 UTC, student: 0.5900" in section.figures[0].svg
+    mark = r'fill="([^"]*)" stroke="([^"]*)"[^>]*><title>run (\d), [^<]* student:'
+    marks = re.findall(mark, section.figures[0].svg)
+    full, hollow = "var(--student)", "var(--card)"
+    assert marks == [(full, full, "1"), (hollow, full, "2"), (full, full, "3")]
     assert history.section(handmade.sources(runs=1)).figures == ()
 
 
