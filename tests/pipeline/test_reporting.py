@@ -58,12 +58,24 @@ class Days:
         }
         found = {name: importer.outputs["result"] for name, importer in importers.items()}
         judged = Judging([], found["decision"], found["last"], found["control"], found["serving"], found["pushed"])
-        report = reporting(
-            self.settings,
-            Labelling([], found["labels"], found["labels"], found["statistics"], found["labels"], importers["labels"]),
-            Training([], found["labels"], found["labels"], found["student-run"], found["control-run"]),
-            judged,
+        model = found["student-run"]  # the report reads none; it only needs a channel
+        labelled = Labelling(
+            nodes=[],
+            examples=model,
+            teacher=model,
+            report=found["labels"],
+            statistics=found["statistics"],
+            schema=model,
+            guard=importers["labels"],
         )
+        trained = Training(
+            nodes=[],
+            student=model,
+            control=model,
+            student_run=found["student-run"],
+            control_run=found["control-run"],
+        )
+        report = reporting(self.settings, labelled, trained, judged)
         run(assemble(self.settings, [*importers.values(), *report]), Runner.LOCAL)
         return newest_run(self.root)
 
