@@ -55,11 +55,20 @@ def render(notebook: Any, name: str) -> None:
     text = re.sub(r"<style scoped>.*?</style>\n?", "", text, flags=re.S)
     text = text.replace('<table border="1" class="dataframe">', "<table>").replace(' style="text-align: right;"', "")
     text = re.sub(r"^ +(?=</?(?:t|div|table))", "", text, flags=re.M)
+    text = _name_charts(text)
     head, _, rest = text.strip().partition("\n")
     (PAGES / f"{stem}.md").write_text(head + _NOTE.format(name=name) + rest + "\n", encoding="utf-8")
     for path, content in resources.get("outputs", {}).items():
         (PAGES / path).parent.mkdir(exist_ok=True)
         (PAGES / path).write_bytes(content)
+
+
+def _name_charts(text: str) -> str:
+    """Gives each picture the heading above it as alternative text."""
+    sections = re.split(r"(?m)^(?=#+ )", text)
+    return "".join(
+        each.replace("![svg]", f"![chart: {each.splitlines()[0].lstrip('# ')}]") for each in sections if each
+    )
 
 
 if __name__ == "__main__":

@@ -14,6 +14,9 @@ from crosskd.main import app
 from crosskd.terminal import Exit
 from tests.e2e import library
 
+# How fast it serves is measured elsewhere.
+_SERVING = "serving: {requests: 32, batch_sizes: [1], rounds: 3, calls: 20}"
+
 
 @dataclass(frozen=True)
 class Case:
@@ -33,9 +36,10 @@ def case(tmp_path_factory) -> Case:
     surface, root, experiment = folder / "books", folder / "root", folder / "experiment"
     draft_folder(examples, surface, teacher, None, None, [], 10_000)
     _change(surface, "    # distil: {from: fun}", "    distil: {from: loan_logit}")
-    _change(surface, "slices: {}", "slices: {genre: {features: {genre: null}}}")
-    ended = [run_command.run(str(surface), examples, teacher, root)]
+    _change(surface, "slices: {}", f"slices: {{genre: {{features: {{genre: null}}}}}}\n{_SERVING}")
     _change(surface, "epochs: 10", "epochs: 4")
+    ended = [run_command.run(str(surface), examples, teacher, root)]
+    _change(surface, "epochs: 4", "epochs: 3")
     ended.append(run_command.run(str(surface), examples, teacher, root))
     options = {"surface": surface, "root": root, "out": experiment, "seeds": 2, "tuning": 1}
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]

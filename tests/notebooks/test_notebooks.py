@@ -94,7 +94,7 @@ def test_slices_are_those_of_the_decision(case):
 @pytest.mark.slow
 def test_history_has_the_epochs_of_each_run(case):
     newest, before = newest_runs(case.root, 2)
-    for run, epochs in ((newest, 4), (before, 10)):
+    for run, epochs in ((newest, 3), (before, 4)):
         history = frames.history(run)
         kept = history[(history.loss == "hard_loss") & (history.part == "validation")]
         assert kept.groupby("arm").epoch.max().to_dict() == {"student": epochs, "control": epochs}
