@@ -41,9 +41,9 @@ def main(out: Path, command: Sequence[str]) -> int:
         lines = _lines(screen)
         for name, sought in list(missing.items()):
             if sought.search(Text.from_ansi(lines[-1]).plain):
-                draw(lines, out / f"{name}.svg", " ".join(command))
+                draw(lines, out / f"terminal-{name}.svg", " ".join(command))
                 del missing[name]
-    draw(_lines(screen), out / f"{END}.svg", " ".join(command))
+    draw(_lines(screen), out / f"terminal-{END}.svg", " ".join(command))
     if missing:
         print(f"never seen: {', '.join(missing)}", file=sys.stderr)
     return process.wait()
