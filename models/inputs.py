@@ -13,8 +13,9 @@ import tensorflow as tf
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.tf_metadata import schema_utils
 
-from models.batching import group_rows
+from models.batching import group_rows, shuffled_batches
 from models.columns import GROUP_COLUMN, TRAINING_PREFIXES
+from models.packing import Packed
 from schema.errors import InputError
 
 COMPRESSION = "GZIP"
@@ -210,13 +211,13 @@ def in_memory(
         with replacement, after its own.
       per_row: How many for each of a batch's own; 0 draws none.
     """
-    tensors = {name: tf.constant(column) for name, column in columns.items()}
-    indices = tf.data.Dataset.from_tensor_slices(rows)
-    if seed is not None and GROUP_COLUMN in columns:
-        indices = group_rows(columns[GROUP_COLUMN], rows).dataset(seed)
-    elif seed is not None:
-        indices = indices.shuffle(len(rows), seed=seed, reshuffle_each_iteration=True)
-    chosen = indices.batch(batch_size)
+    packed = Packed(columns)
+    if seed is None:
+        chosen = tf.data.Dataset.from_tensor_slices(rows).batch(batch_size)
+    elif GROUP_COLUMN in columns:
+        chosen = group_rows(columns[GROUP_COLUMN], rows).batches(batch_size, seed)
+    else:
+        chosen = shuffled_batches(rows, batch_size, seed)
     if unlabelled is not None and per_row:
         draws = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
         pool = tf.constant(unlabelled)
@@ -224,7 +225,7 @@ def in_memory(
             lambda own, draw: tf.concat([own, _drawn(pool, per_row * tf.size(own), draw)], axis=0)
         )
     batches = chosen.map(
-        lambda chosen: split_labels({name: tf.gather(column, chosen) for name, column in tensors.items()}),
+        lambda chosen: split_labels(packed.gather(chosen)),
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=True,
     )
