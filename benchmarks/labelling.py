@@ -35,6 +35,9 @@ from crosskd.terminal import TERMINAL, seconds
 _FEW = 2_000
 _USUAL_SHARE, _BULK_SHARE = 16, 32  # of the examples; both ways are so much slower
 _WORKER_TEACHER = "20M"
+_WORKER_SHARDS, _WORKER_ROUNDS = 32, 2
+# How many worker processes, and on how many cores (0: on all).
+_WORKERS = {"one": (1, 0), "two": (2, 0), "one_on_one_core": (1, 1)}
 _SMALL_MEMORY_SHARE = 10
 _LEAST_BY_TEACHER = 40_000
 _AT_FULL_SIZE = 5e6  # parameters; larger teachers get fewer examples
@@ -44,7 +47,7 @@ _EXAMPLES_A_DAY = 10**9
 
 def main(
     examples: Annotated[int, typer.Option(min=10_000, help="Examples that the labeller and the limit run over.")] = (
-        800_000
+        600_000
     ),
     rounds: Annotated[int, typer.Option(min=1, help="Rounds in which all ways take turns.")] = 3,
     memory_examples: Annotated[
@@ -52,7 +55,7 @@ def main(
     ] = 2_000_000,
     worker_examples: Annotated[
         int, typer.Option(help="Examples for one and two worker processes; 0 to leave them out.")
-    ] = 200_000,
+    ] = 400_000,
     teachers: Annotated[
         list[str] | None, typer.Option(help=f"Sizes of teachers to compare: {', '.join(world.TEACHERS)}.")
     ] = None,
@@ -69,7 +72,7 @@ def main(
         if not only_teachers:
             figures |= _ways(folder, examples, rounds)
             figures |= _memory(folder, memory_examples) if memory_examples else {}
-            figures |= _workers(folder, worker_examples, rounds) if worker_examples else {}
+            figures |= _workers(folder, worker_examples, min(rounds, _WORKER_ROUNDS)) if worker_examples else {}
         if teachers:
             figures["by_teacher"] = {name: _by_teacher(folder, name, examples, rounds) for name in teachers}
     finally:
@@ -83,9 +86,8 @@ def main(
 def _ways(folder: Path, rows: int, rounds: int) -> dict[str, Any]:
     """All four ways, and the labeller with a signature of serialized examples."""
     teacher, parameters = _teacher(folder, world.DEFAULT_TEACHER)
-    many, some, fewer, few = (
-        _examples(folder, count) for count in (rows, rows // _USUAL_SHARE, rows // _BULK_SHARE, _FEW)
-    )
+    usual_rows, bulk_rows = _FEW + rows // _USUAL_SHARE, _FEW + rows // _BULK_SHARE
+    many, some, fewer, few = (_examples(folder, count) for count in (rows, usual_rows, bulk_rows, _FEW))
     out = folder / "out"
     # What happens once in a process, such as TensorFlow's own start, is nobody's.
     ways.reach_the_limit(teacher, few)
@@ -99,13 +101,13 @@ def _ways(folder: Path, rows: int, rounds: int) -> dict[str, Any]:
             "labeler_takes_examples": Way(lambda: ways.run_labeler(teacher, many, out, "examples"), rows),
             "usual_graph": Way(
                 lambda: ways.run_usual_graph(teacher, some, out),
-                rows // _USUAL_SHARE,
+                usual_rows,
                 lambda: ways.run_usual_graph(teacher, few, out),
                 _FEW,
             ),
             "bulk_inferrer": Way(
                 lambda: ways.run_bulk_inferrer(teacher, fewer, out),
-                rows // _BULK_SHARE,
+                bulk_rows,
                 lambda: ways.run_bulk_inferrer(teacher, few, out),
                 _FEW,
             ),
@@ -155,19 +157,14 @@ def _memory(folder: Path, rows: int) -> dict[str, Any]:
 
 
 def _workers(folder: Path, rows: int, rounds: int) -> dict[str, Any]:
-    """Beam's worker processes, the teacher pinned to one thread in each; starting them is taken off."""
+    """Beam's worker processes, the teacher pinned to one thread in each, once they are at work."""
     teacher, parameters = _teacher(folder, _WORKER_TEACHER)
-    many, few = _examples(folder, rows), _examples(folder, _FEW)
-    kinds = {"one": (1, 0), "two": (2, 0), "one_on_one_core": (1, 1)}
-
-    def took(artifact: Artifact, workers: int, cores: int) -> float:
-        out = str(folder / "workers")
-        return run_alone(Request(str(teacher), artifact.uri, out, workers, cores)).seconds
-
-    rates: dict[str, list[float]] = {kind: [] for kind in kinds}
+    artifact = world.write_examples(folder / "examples-for-workers", rows, _WORKER_SHARDS)
+    rates: dict[str, list[float]] = {kind: [] for kind in _WORKERS}
     for number in range(rounds):
-        for kind, (workers, cores) in kinds.items():
-            rates[kind].append((rows - _FEW) / (took(many, workers, cores) - took(few, workers, cores)))
+        for kind, (workers, cores) in _WORKERS.items():
+            request = Request(str(teacher), artifact.uri, str(folder / "workers"), workers, cores)
+            rates[kind].append(run_alone(request).steady_rate(workers))
             TERMINAL.say(f"round {number + 1} of {rounds}: workers: {kind}: {rates[kind][-1]:,.0f} examples a second")
     return {
         "workers": {
@@ -190,6 +187,8 @@ def _by_teacher(folder: Path, size: str, most: int, rounds: int) -> dict[str, An
     rows = max(_LEAST_BY_TEACHER, int(most * min(1.0, _AT_FULL_SIZE / parameters)))
     many, few = _examples(folder, rows), _examples(folder, _FEW)
     out = folder / "out"
+    ways.reach_the_limit(teacher, few)
+    ways.run_labeler(teacher, few, out)
     rates = measure(
         {
             "limit": Way(

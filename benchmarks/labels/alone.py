@@ -29,7 +29,7 @@ class Request:
     Attributes:
       teacher: Its folder.
       examples: Folder of the examples' artifact.
-      out: Folder to write to; it is removed.
+      out: Folder to write to.
       workers: Beam worker processes; 0 for Beam's in-memory runner.
       cores: How many of the machine's cores this process and its workers may use; 0 for all.
     """
@@ -49,11 +49,23 @@ class Answer:
       rows: Examples labelled.
       seconds: Time for the executor, loading of the teacher and starting of workers included.
       peak_mib: Peak resident memory of this process.
+      finished: When each shard was complete, in seconds of the system's clock, ascending.
     """
 
     rows: int
     seconds: float
     peak_mib: float
+    finished: list[float]
+
+    def steady_rate(self, workers: int) -> float:
+        """Examples a second while all workers were at work: neither their start nor the last ones' end counts.
+
+        With `w` workers, from the w-th shard that was complete to the w-th last.  Shards are of
+        one size.
+        """
+        first, last = workers - 1, len(self.finished) - workers
+        rows = (last - first) * self.rows / len(self.finished)
+        return rows / (self.finished[last] - self.finished[first])
 
 
 def run_alone(request: Request) -> Answer:
@@ -87,7 +99,9 @@ def _label(request: Request) -> Answer:
         Path(request.teacher), examples_artifact(Path(request.examples)), Path(request.out), beam_arguments=arguments
     )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return Answer(report.overall.labelled, time.monotonic() - started, peak)
+    took = time.monotonic() - started
+    finished = sorted(shard.stat().st_mtime for shard in Path(request.out).glob("examples/Split-*/*.gz"))
+    return Answer(report.overall.labelled, took, peak, finished)
 
 
 if __name__ == "__main__":
