@@ -114,7 +114,7 @@ def make_settings(
       window: The spans.
     """
     from components.teacher_labeler.fingerprint import fingerprint
-    from crosskd.runs import METADATA_FILE
+    from crosskd.runs import metadata_for
     from pipeline.runners import beam_args
     from pipeline.settings import Settings
     from schema.loader import load_surface
@@ -128,7 +128,7 @@ def make_settings(
         teacher_fingerprint=fingerprint(str(teacher.resolve())),
         root=str(root.resolve() / "artifacts"),
         serving=str(root.resolve() / "serving" / loaded.surface.name),
-        metadata=str(root.resolve() / METADATA_FILE),
+        metadata=metadata_for(root.resolve()),
         beam_args=beam_args(extra),
         code_revision=revision(),
         window=window,

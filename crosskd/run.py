@@ -49,9 +49,14 @@ def command(
     ] = None,
     runner: RunnerOption = RunnerName.BEAM,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    metadata: Annotated[str | None, typer.Option(help="Database that keeps metadata: its URL.")] = None,
     beam_args: BeamArguments = None,
 ) -> None:
     """Run the pipeline: label, train student and control, evaluate, gate, push."""
+    if metadata is not None:
+        from crosskd.runs import remember_server
+
+        remember_server(root, metadata)
     raise typer.Exit(
         run(
             surface,

@@ -10,9 +10,12 @@ from typing import Any
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+from pipeline.metadata import checked_url, connection
 from schema.errors import InputError
 
 METADATA_FILE = "metadata.sqlite"
+# Names the database server, for a root whose metadata a server keeps.
+METADATA_URL_FILE = "metadata.url"
 _RUN_CONTEXT = "pipeline_run"
 _PIPELINE_CONTEXT = "pipeline"
 _NODE_CONTEXT = "node"
@@ -66,12 +69,7 @@ def newest_runs(root: Path, count: int) -> list[Run]:
     Raises:
       InputError: There is none.
     """
-    file = root / METADATA_FILE
-    if not file.is_file():
-        raise InputError(
-            f"{root}: expected the root of a run (with {METADATA_FILE} in it). Start one with `crosskd run`."
-        )
-    store = _open(file)
+    store = MetadataStore(connection(metadata_of(root), read_only=True))
     contexts = store.get_contexts_by_type(_RUN_CONTEXT)
     if not contexts:
         raise InputError(f"{root}: no run has started here yet. Start one with `crosskd run`.")
@@ -86,11 +84,41 @@ def _run(store: MetadataStore, context: mlmd.Context) -> Run:
     return Run(context.name, pipeline, {name.removeprefix(f"{pipeline}."): node for name, node in nodes.items()})
 
 
-def _open(file: Path) -> MetadataStore:
-    config = mlmd.ConnectionConfig()
-    config.sqlite.filename_uri = str(file)
-    config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READONLY
-    return MetadataStore(config)
+def remember_server(root: Path, url: str) -> None:
+    """Has a server keep the metadata of a root, which remembers it for all commands.
+
+    Args:
+      root: The root.
+      url: The server's; see `pipeline.metadata`.
+
+    Raises:
+      InputError: It is no URL of a database, or the root has metadata in a file.
+    """
+    checked_url(url)
+    if (root / METADATA_FILE).is_file():
+        raise InputError(f"--metadata: {root} keeps its metadata in {METADATA_FILE} already; choose another --root")
+    root.mkdir(parents=True, exist_ok=True)
+    (root / METADATA_URL_FILE).write_text(f"{url}\n")
+
+
+def metadata_for(root: Path) -> str:
+    """Where a run keeps its metadata: with the server that the root remembers, or in a file."""
+    return metadata_of(root) if (root / METADATA_URL_FILE).is_file() else str(root / METADATA_FILE)
+
+
+def metadata_of(root: Path) -> str:
+    """Where the metadata of a root are: a file in it, or the server that it names.
+
+    Raises:
+      InputError: There are none.
+    """
+    if (root / METADATA_URL_FILE).is_file():
+        return (root / METADATA_URL_FILE).read_text().strip()
+    if not (root / METADATA_FILE).is_file():
+        raise InputError(
+            f"{root}: expected the root of a run (with {METADATA_FILE} in it). Start one with `crosskd run`."
+        )
+    return str(root / METADATA_FILE)
 
 
 def _context_name(store: MetadataStore, execution: mlmd.Execution, kind: str) -> str:

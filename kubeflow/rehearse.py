@@ -155,9 +155,8 @@ def _with_python(part: str) -> str:
 
 def _clean() -> dict[str, str]:
     """The variables of a fresh container, and how to reach the package registry."""
-    registry = {
-        name: value for name, value in os.environ.items() if name.startswith(("PIP_", "UV_")) or "PROXY" in name
-    }
+    kept = ("PIP_", "UV_", "SSL_CERT", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
+    registry = {name: value for name, value in os.environ.items() if name.startswith(kept)}
     return {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/root", "LANG": "C.UTF-8", **registry}
 
 

@@ -7,6 +7,7 @@ from tfx.dsl.components.base.base_node import BaseNode
 
 from pipeline.judging import judging
 from pipeline.labelling import labelling
+from pipeline.metadata import connection
 from pipeline.reporting import reporting
 from pipeline.resolvers import LastBlessed, from_metadata
 from pipeline.settings import Settings
@@ -50,7 +51,7 @@ def assemble(settings: Settings, nodes: list[BaseNode]) -> tfx.dsl.Pipeline:
         pipeline_root=settings.root,
         components=nodes,
         enable_cache=True,
-        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(settings.metadata),
+        metadata_connection_config=connection(settings.metadata),
         beam_pipeline_args=list(settings.beam_args),
     )
 

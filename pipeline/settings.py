@@ -24,7 +24,7 @@ class Settings:
       teacher_fingerprint: Of its content.
       root: Where artifacts go.
       serving: Where a blessed student is pushed, one numbered folder a version.
-      metadata: The SQLite file of ML Metadata.
+      metadata: The SQLite file of ML Metadata, or the URL of a database server; see `pipeline.metadata`.
       beam_args: Arguments of every Beam pipeline.
       candidates: Folder of candidates, gzipped TFRecords of tf.Example, that the unlabelled
         pairs are read from; None puts them together from the examples.

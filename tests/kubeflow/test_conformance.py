@@ -11,6 +11,7 @@ import tensorflow as tf
 import yaml
 
 from components.blessing_gate import decision as decisions
+from components.blessing_gate import evaluation
 from components.blessing_gate.decision import Decision
 from components.teacher_labeler.fingerprint import fingerprint
 from crosskd.runs import newest_run
@@ -187,6 +188,22 @@ def test_a_command_by_itself_does_what_the_forked_one_does(world, vertex, tmp_pa
         vertex.artifact("import-schema-gen", "schema") / "schema.pbtxt"
     ).read_text()
     assert (tmp_path / "output.json").is_file()
+
+
+def test_the_next_candidate_is_compared_with_what_serves(world, open_source, containers, store):
+    """The control stands for the next day's student; the student of this run is what serves."""
+    parameters = serving_at(world, "open_source")
+    again = OpenSource(world.pipeline, world.folder / "again", parameters, containers, store)
+    again.artifacts = dict(open_source.artifacts)
+    again.artifacts["trainer-student", "model"] = open_source.artifacts["trainer-control", "model"]
+    for name in ("last-blessed", "evaluator-last-blessed"):
+        again.run_task(again._task(name))
+    serving = pushed(Path(parameters["serving"]))
+    assert again.artifacts["last-blessed", "model"]["metadata"]["served_version"] == int(serving.name)
+    found = evaluation.read(str(again.artifact("evaluator-last-blessed", "evaluation")))
+    assert found.has_baseline
+    first = evaluation.read(str(open_source.artifact("evaluator-last-blessed", "evaluation")))
+    assert not first.has_baseline
 
 
 @pytest.mark.parametrize("kind", GENERIC_TYPES, ids=str)

@@ -1,0 +1,73 @@
+"""Where ML Metadata are kept: a file, or a database server that a team shares."""
+
+from __future__ import annotations
+
+import os
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+from schema.errors import InputError
+
+# Not in the URL, which would stand in process lists and shell histories.
+PASSWORD_VARIABLE = "CROSSKD_METADATA_PASSWORD"
+_PORTS = {"mysql": 3306, "postgresql": 5432}
+
+
+def is_server(metadata: str) -> bool:
+    """Whether metadata are kept by a database server, not in a file."""
+    return "://" in metadata
+
+
+def connection(metadata: str, *, read_only: bool = False) -> mlmd.ConnectionConfig:
+    """How to reach the metadata.
+
+    Args:
+      metadata: The path of an SQLite file, or `mysql://user@host:port/database`, or the same with
+        `postgresql`.  The password comes from CROSSKD_METADATA_PASSWORD.
+      read_only: For a file, whether it is only read.
+
+    Raises:
+      InputError: It is neither.
+    """
+    config = mlmd.ConnectionConfig()
+    if not is_server(metadata):
+        config.sqlite.filename_uri = metadata
+        mode = mlmd.SqliteMetadataSourceConfig
+        config.sqlite.connection_mode = mode.READONLY if read_only else mode.READWRITE_OPENCREATE
+        return config
+    url = checked_url(metadata)
+    password, database, port = os.environ.get(PASSWORD_VARIABLE, ""), url.path.strip("/"), url.port
+    if url.scheme == "mysql":
+        config.mysql.host, config.mysql.port = str(url.hostname), port or _PORTS["mysql"]
+        config.mysql.user, config.mysql.password, config.mysql.database = (
+            unquote(url.username or ""),
+            password,
+            database,
+        )
+    else:
+        config.postgresql.host, config.postgresql.port = str(url.hostname), str(port or _PORTS["postgresql"])
+        config.postgresql.user, config.postgresql.password = unquote(url.username or ""), password
+        config.postgresql.dbname = database
+    return config
+
+
+def checked_url(metadata: str) -> SplitResult:
+    """The parts of a database's URL.
+
+    Raises:
+      InputError: It is not one, or holds a password.
+    """
+    url = urlsplit(metadata)
+    if url.password is not None:
+        raise InputError(f"--metadata: expected no password in the URL; give it in the variable {PASSWORD_VARIABLE}")
+    try:
+        complete = url.scheme in _PORTS and url.hostname and url.username and url.path.strip("/") and url.port != 0
+    except ValueError:
+        complete = False
+    if not complete:
+        raise InputError(
+            f"--metadata: expected mysql://user@host:port/database or postgresql://user@host:port/database, "
+            f"found {metadata!r}"
+        )
+    return url
