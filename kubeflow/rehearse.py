@@ -4,9 +4,10 @@ COPY and RUN of the build stage are executed in a folder of their own, with the 
 inside of it.  Then the environment is made read-only and the entry point is started in it by
 the image's user, in the image's variables.  It prints the size of what the last stage copies.
 
-It needs Python 3.11, the package registry and, to become the image's user, root.
+It needs the package registry, root to become the image's user, and a Python 3.11 that this user
+can read, in place of the image's.
 
-    python kubeflow/rehearse.py --into /tmp/image
+    python kubeflow/rehearse.py --into /tmp/image --python /usr/bin/python3.11
 """
 
 from __future__ import annotations
@@ -61,8 +62,8 @@ def one(stage: list[Instruction], word: str) -> str:
     return found
 
 
-def build(stage: list[Instruction], root: Path) -> None:
-    """Executes a build stage under `root`."""
+def build(stage: list[Instruction], root: Path, python: str) -> None:
+    """Executes a build stage under `root`, with `python` for the image's."""
     work = root / one(stage, "WORKDIR").lstrip("/")
     work.mkdir(parents=True)
     kept = set(kept_files())
@@ -73,7 +74,7 @@ def build(stage: list[Instruction], root: Path) -> None:
                 _copy(source, work / target, is_folder=target.endswith("/"), kept=kept)
         elif each.word == "RUN":
             print(f"RUN {each.rest}", flush=True)
-            subprocess.run(["/bin/sh", "-ec", inside(each.rest, root)], cwd=work, env=_clean(), check=True)
+            subprocess.run(["/bin/sh", "-ec", inside(each.rest, root, python)], cwd=work, env=_clean(), check=True)
 
 
 def kept_files() -> Iterator[Path]:
@@ -104,11 +105,12 @@ def is_ignored(name: str) -> bool:
     return ignored
 
 
-def inside(line: str, root: Path) -> str:
-    """A shell line with the image's paths under `root`, and this Python for the image's."""
+def inside(line: str, root: Path, python: str = "python") -> str:
+    """A shell line with the image's paths under `root`, and `python` for the image's."""
     for path in _INSIDE:
         line = line.replace(path, str(root / path.lstrip("/")))
-    return " && ".join(_with_python(part) for part in line.split(" && "))
+    parts = [part.strip() for part in line.split("&&")]
+    return " && ".join(python + part.removeprefix("python") if part.startswith("python ") else part for part in parts)
 
 
 def start(stage: list[Instruction], root: Path, arguments: list[str]) -> subprocess.CompletedProcess[str]:
@@ -149,10 +151,6 @@ def _copy(source: str, target: Path, *, is_folder: bool, kept: set[Path]) -> Non
         shutil.copyfile(PROJECT / file, to)
 
 
-def _with_python(part: str) -> str:
-    return f"{shlex.quote(sys.executable)}{part.removeprefix('python')}" if part.startswith("python ") else part
-
-
 def _clean() -> dict[str, str]:
     """The variables of a fresh container, and how to reach the package registry."""
     kept = ("PIP_", "UV_", "SSL_CERT", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
@@ -164,9 +162,11 @@ def main() -> None:
     """Builds, starts and measures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--into", type=Path, required=True, help="An empty folder for the image's files.")
-    root = parser.parse_args().into.resolve()
+    parser.add_argument("--python", default=sys.executable, help="A Python 3.11 for the image's.")
+    arguments = parser.parse_args()
+    root = arguments.into.resolve()
     first, last = read_stages(DOCKERFILE.read_text())
-    build(first, root)
+    build(first, root, arguments.python)
     image = root / "opt/crosskd"
     subprocess.run(["chmod", "-R", "a-w,a+rX", str(image)], check=True)
     started = start(last, root, ["--help"])

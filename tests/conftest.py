@@ -1,4 +1,4 @@
-"""What all tests share: a browser, for those that look at pages."""
+"""What all tests share: a browser, for those that look at pages, and what is left out where it cannot run."""
 
 from __future__ import annotations
 
@@ -7,31 +7,37 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests import databases
 from tests.browser import VARIABLE, executable
 
-_LEFT_OUT = pytest.StashKey[int]()
+_LEFT_OUT = pytest.StashKey[list[str]]()
+
+
+def _needs() -> dict[str, str]:
+    """Markers whose tests cannot run here, and what a person can do about it."""
+    needs = {}
+    if executable() is None:
+        needs["browser"] = f"Chromium: install it (Debian: apt-get install chromium), or set {VARIABLE} to its path"
+    if packages := databases.missing():
+        needs["databases"] = f"database servers (Debian: apt-get install --no-install-recommends {' '.join(packages)})"
+    return needs
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out the tests that need a browser where there is none."""
-    if executable() is not None:
-        return
-    needing = [item for item in items if item.get_closest_marker("browser")]
-    if needing:
-        config.hook.pytest_deselected(items=needing)
-        config.stash[_LEFT_OUT] = len(needing)
-        items[:] = [item for item in items if item not in needing]
+    """Leaves out the tests that need what this machine has not."""
+    config.stash[_LEFT_OUT] = []
+    for marker, need in _needs().items():
+        needing = [item for item in items if item.get_closest_marker(marker)]
+        if needing:
+            config.hook.pytest_deselected(items=needing)
+            config.stash[_LEFT_OUT].append(f"{len(needing)} tests were left out: they need {need}.")
+            items[:] = [item for item in items if item not in needing]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Says so."""
-    left_out = config.stash.get(_LEFT_OUT, 0)
-    if left_out:
-        terminalreporter.write_line(
-            f"{left_out} tests of pages were left out: they need Chromium. Install it (Debian: apt-get install "
-            f"chromium), or set {VARIABLE} to its path.",
-            yellow=True,
-        )
+    for line in config.stash.get(_LEFT_OUT, []):
+        terminalreporter.write_line(line, yellow=True)
 
 
 @pytest.fixture(scope="session")

@@ -67,9 +67,11 @@ def test_what_the_ignore_file_lets_through(name, ignored):
     assert rehearse.is_ignored(name) is ignored
 
 
-def test_paths_of_the_image_lie_in_the_rehearsal_and_its_python_is_this_one(tmp_path):
-    line = rehearse.inside("python -m venv /build/tools && /build/tools/bin/pip install x", tmp_path)
-    assert line == f"{sys.executable} -m venv {tmp_path}/build/tools && {tmp_path}/build/tools/bin/pip install x"
+def test_paths_of_the_image_lie_in_the_rehearsal_and_its_python_is_the_given_one(tmp_path):
+    line = rehearse.inside(
+        "python -m venv /build/tools && /build/tools/bin/pip install x", tmp_path, "/usr/bin/python3.11"
+    )
+    assert line == f"/usr/bin/python3.11 -m venv {tmp_path}/build/tools && {tmp_path}/build/tools/bin/pip install x"
 
 
 def test_a_build_stage_copies_and_runs(tmp_path, monkeypatch):
@@ -77,7 +79,7 @@ def test_a_build_stage_copies_and_runs(tmp_path, monkeypatch):
         "FROM a\nWORKDIR /build\nCOPY setup.py pyproject.toml ./\nCOPY pipeline pipeline/\n"
         "RUN cp setup.py /build/copied && ls > listed\n"
     )[0]
-    rehearse.build(stage, tmp_path)
+    rehearse.build(stage, tmp_path, sys.executable)
     assert (tmp_path / "build/copied").read_text() == (rehearse.PROJECT / "setup.py").read_text()
     assert (tmp_path / "build/pipeline/kubeflow/entrypoint.py").is_file()
     assert set((tmp_path / "build/listed").read_text().split()) == {
