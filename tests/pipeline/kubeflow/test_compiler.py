@@ -179,6 +179,18 @@ def test_policies(spec):
     assert "retryPolicy" not in task(spec, "transform")
 
 
+def test_the_optional_nodes_compile_as_well(request_, tmp_path):
+    folder = library.write_surface(
+        tmp_path / "surface", surface=library.SURFACE + library.PAIRS, schema=library.SCHEMA_WITH_PAIRS
+    )
+    other = compile_job(replace(request_, surface=load_surface(folder).surface))["pipelineSpec"]
+    assert task(other, "teacher-labeler")["inputs"]["artifacts"]["examples"]["taskOutputArtifact"] == {
+        "producerTask": "candidate-sampler",
+        "outputArtifactKey": "extended_examples",
+    }
+    assert "pipelinechannel--beam_args" in task(other, "candidate-sampler")["inputs"]["parameters"]
+
+
 def test_what_looks_outside_of_the_pipeline_is_never_cached(request_, spec):
     cached = {name for name in spec["root"]["dag"]["tasks"] if task(spec, name)["cachingOptions"].get("enableCache")}
     assert set(spec["root"]["dag"]["tasks"]) - cached == {"last-blessed", "transform"}
