@@ -1,10 +1,14 @@
 import math
 
+import keras
 import numpy as np
 import pytest
 
+from models import trunks
+from models.layers import LayerMaker
 from models.ranker import build
 from models.scales import LabelStatistics
+from schema.surface import Surface
 from tests.models.conftest import SURFACE
 
 SIZES = {"user": 8, "genre": 3}
@@ -44,6 +48,32 @@ def test_student_and_control_start_from_the_same_weights(student, control):
     before = control.serving(BATCH)
     for task, value in student.serving(BATCH).items():
         np.testing.assert_array_equal(value, before[task])
+
+
+@pytest.mark.parametrize("head", ["auxiliary", "stacked"])
+@pytest.mark.parametrize("kind", ["mmoe", "ple"])
+def test_what_serves_is_the_control_s_whatever_the_trunk(kind, head):
+    """Gates and experts too: a non-serving head must not change what a task gets."""
+    content = SURFACE.model_dump(mode="json", by_alias=True)
+    content["model"] |= {"trunk_kind": kind, "trunk": [8, 6], "experts": 3, "task_experts": 2}
+    content["tasks"]["click"]["distil"]["head"] = head
+    surface = Surface.model_validate(content)
+    control, student = (build(surface, SIZES, STATISTICS, distil=distil) for distil in (False, True))
+    before = control.serving(BATCH)
+    for task, value in student.serving(BATCH).items():
+        np.testing.assert_array_equal(value, before[task])
+    stacked = 4 + 1 + 1 if head == "stacked" else 0  # the head's kernel and bias, and the weight of its output
+    assert student.serving.count_params() == control.serving.count_params() + stacked
+
+
+def test_experts_of_a_mixture_are_shared_out():
+    """A gate's shares sum to 1: experts that all say the same are not changed by mixing."""
+    maker = LayerMaker(SURFACE.model, seed=0)
+    selector, experts = keras.Input((5,)), keras.Input((3, 4))
+    mixed = keras.Model([selector, experts], trunks._mixture(maker, "gate", selector, experts))
+    same = np.broadcast_to(np.arange(4, dtype=np.float32), (2, 3, 4))
+    found = mixed([np.random.default_rng(0).normal(size=(2, 5)), same])
+    np.testing.assert_allclose(found, same[:, 0], rtol=1e-5)
 
 
 def test_another_seed_gives_other_weights(student):
