@@ -5,14 +5,12 @@ ROOT is the root of a finished `crosskd run`.
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from crosskd.summary import quiet_summary
@@ -21,7 +19,6 @@ from schema.errors import InputError
 PICTURES = Path(__file__).parent / "pictures"
 _MARGIN = 20
 _EDGES = "name => document.getElementById(name).getBoundingClientRect().toJSON()"
-_COLORS = 192  # enough for a page of few colors and soft edges; a third of the size of all of them
 
 
 @dataclass(frozen=True)
@@ -71,7 +68,7 @@ def main(root: Path) -> None:
         )
         for shot in SHOTS:
             path = PICTURES / f"{shot.name}.png"
-            path.write_bytes(_small(_take(browser, Path(report), shot)))
+            path.write_bytes(_take(browser, Path(report), shot))
             print(f"{path}: {path.stat().st_size:,} bytes")
         browser.close()
 
@@ -93,15 +90,6 @@ def _take(browser: Browser, report: Path, shot: Shot) -> bytes:
         )
     page.close()
     return picture
-
-
-def _small(picture: bytes) -> bytes:
-    """The same picture with few colors."""
-    image = Image.open(io.BytesIO(picture)).convert("RGB")
-    image = image.quantize(_COLORS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    out = io.BytesIO()
-    image.save(out, "PNG", optimize=True)
-    return out.getvalue()
 
 
 if __name__ == "__main__":
