@@ -153,5 +153,5 @@ def _notes(sources: Sources, found: dict[str, dict[str, Measurement]]) -> tuple[
         if isinstance(evaluation, str):
             notes.append(f"There is no evaluation against {what}: {evaluation}")
     if sources.decision.first_run:
-        notes.append("This is the first run: there is no blessed model yet to compare with.")
+        notes.append("There is no blessed model yet to compare with.")
     return tuple(notes)
