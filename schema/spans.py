@@ -143,7 +143,8 @@ def choose(folders: SpanFolders, span: str | None, length: int | None) -> Window
 def _check_whole(window: Window, available: list[int]) -> None:
     if not window.spans:
         raise InputError(f"--span {window}: the first span comes after the last one")
-    titles = [window.folders.title(span) for span in window.spans if span not in set(available)]
+    there = set(available)
+    titles = [window.folders.title(span) for span in window.spans if span not in there]
     if titles:
         listed = ", ".join(titles[:_SHOWN]) + (f" and {len(titles) - _SHOWN} more" if len(titles) > _SHOWN else "")
         raise InputError(
