@@ -20,6 +20,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 PREFIX = ["python", "-m"]
+SECONDS = 1200
 # What the containers of a pipeline import before they do anything.
 LIBRARIES = (
     "tensorflow_model_analysis",
@@ -54,7 +55,7 @@ class Containers:
             assert self._server.stdin is not None
             self._server.stdin.write(json.dumps(request) + "\n")
             self._server.stdin.flush()
-        return done.result(timeout=600)
+        return done.result(timeout=SECONDS)
 
     def close(self) -> None:
         assert self._server.stdin is not None

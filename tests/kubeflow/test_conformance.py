@@ -25,7 +25,9 @@ from tests.kubeflow.backend import GENERIC_TYPES, Backend, OpenSource, TaskFaile
 from tests.kubeflow.containers import Containers
 from tests.kubeflow.object_store import ObjectStore
 
-pytestmark = pytest.mark.slow
+SECONDS = 1200
+# The first test of each backend runs the whole pipeline, and on a busy machine that takes its time.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2 * SECONDS)]
 
 TFX_ENTRY_POINT = "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"
 TFX_OPTIONS = ("--executor_class_path", "--json_serialized_invocation_args", "--json_serialized_inputs_spec_args")
@@ -86,7 +88,9 @@ def local(world) -> Path:
     options = {"surface": "surface", "examples": "examples/1", "teacher": "teacher", "root": "local"}
     words = [word for name, place in options.items() for word in (f"--{name}", str(world.folder / place))]
     crosskd = "from crosskd.main import app; app()"
-    done = subprocess.run([sys.executable, "-c", crosskd, "run", *words], capture_output=True, text=True, timeout=600)
+    done = subprocess.run(
+        [sys.executable, "-c", crosskd, "run", *words], capture_output=True, text=True, timeout=SECONDS
+    )
     assert done.returncode == 0, done.stderr
     return root
 
