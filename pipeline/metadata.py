@@ -11,7 +11,7 @@ from schema.errors import InputError
 
 # Not in the URL, which would stand in process lists and shell histories.
 PASSWORD_VARIABLE = "CROSSKD_METADATA_PASSWORD"
-_PORTS = {"mysql": 3306, "postgresql": 5432}
+_PORT = 3306
 
 
 def is_server(metadata: str) -> bool:
@@ -23,8 +23,8 @@ def connection(metadata: str, *, read_only: bool = False) -> mlmd.ConnectionConf
     """How to reach the metadata.
 
     Args:
-      metadata: The path of an SQLite file, or `mysql://user@host:port/database`, or the same with
-        `postgresql`.  The password comes from CROSSKD_METADATA_PASSWORD.
+      metadata: The path of an SQLite file, or `mysql://user@host:port/database` for MySQL and
+        MariaDB.  The password comes from CROSSKD_METADATA_PASSWORD.
       read_only: For a file, whether it is only read.
 
     Raises:
@@ -37,18 +37,9 @@ def connection(metadata: str, *, read_only: bool = False) -> mlmd.ConnectionConf
         config.sqlite.connection_mode = mode.READONLY if read_only else mode.READWRITE_OPENCREATE
         return config
     url = checked_url(metadata)
-    password, database, port = os.environ.get(PASSWORD_VARIABLE, ""), url.path.strip("/"), url.port
-    if url.scheme == "mysql":
-        config.mysql.host, config.mysql.port = str(url.hostname), port or _PORTS["mysql"]
-        config.mysql.user, config.mysql.password, config.mysql.database = (
-            unquote(url.username or ""),
-            password,
-            database,
-        )
-    else:
-        config.postgresql.host, config.postgresql.port = str(url.hostname), str(port or _PORTS["postgresql"])
-        config.postgresql.user, config.postgresql.password = unquote(url.username or ""), password
-        config.postgresql.dbname = database
+    config.mysql.host, config.mysql.port = str(url.hostname), url.port or _PORT
+    config.mysql.user, config.mysql.database = unquote(url.username or ""), url.path.strip("/")
+    config.mysql.password = os.environ.get(PASSWORD_VARIABLE, "")
     return config
 
 
@@ -61,13 +52,15 @@ def checked_url(metadata: str) -> SplitResult:
     url = urlsplit(metadata)
     if url.password is not None:
         raise InputError(f"--metadata: expected no password in the URL; give it in the variable {PASSWORD_VARIABLE}")
+    if url.scheme.startswith("postgres"):
+        raise InputError(
+            "--metadata: ML Metadata 1.17 cannot keep a text with a backslash in PostgreSQL, and the pipeline's "
+            "configuration has such texts; expected mysql://user@host:port/database (MySQL or MariaDB)"
+        )
     try:
-        complete = url.scheme in _PORTS and url.hostname and url.username and url.path.strip("/") and url.port != 0
+        complete = url.scheme == "mysql" and url.hostname and url.username and url.path.strip("/") and url.port != 0
     except ValueError:
         complete = False
     if not complete:
-        raise InputError(
-            f"--metadata: expected mysql://user@host:port/database or postgresql://user@host:port/database, "
-            f"found {metadata!r}"
-        )
+        raise InputError(f"--metadata: expected mysql://user@host:port/database, found {metadata!r}")
     return url

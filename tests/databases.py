@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+
 PASSWORD = "secret"
 USER = DATABASE = "crosskd"
 _SECONDS = 60
@@ -44,8 +46,8 @@ def mariadb() -> Iterator[str]:
 
 
 @contextmanager
-def postgresql() -> Iterator[str]:
-    """A PostgreSQL server with an empty database; its URL."""
+def postgresql() -> Iterator[mlmd.ConnectionConfig]:
+    """A PostgreSQL server with an empty database; how ML Metadata reaches it."""
     account, programs = _account("postgres"), _POSTGRESQL[-1].parent
     with _folder(account) as folder:
         password = folder / "password"
@@ -60,7 +62,8 @@ def postgresql() -> Iterator[str]:
             _wait_for([f"{programs}/pg_isready", "-h", "127.0.0.1", "-p", str(port)], account)
             create = [f"{programs}/createdb", "-h", "127.0.0.1", "-p", str(port), "-U", USER, DATABASE]
             _run(create, account, PGPASSWORD=PASSWORD)
-            yield f"postgresql://{USER}@127.0.0.1:{port}/{DATABASE}"
+            reached = {"host": "127.0.0.1", "port": str(port), "user": USER, "password": PASSWORD, "dbname": DATABASE}
+            yield mlmd.ConnectionConfig(postgresql=mlmd.PostgreSQLDatabaseConfig(**reached))
 
 
 def _account(name: str) -> str | None:

@@ -27,21 +27,16 @@ def test_a_url_is_a_server_and_the_password_is_not_in_it():
         "secret",
         "metadata",
     )
-    postgresql = connection("postgresql://cross%40kd@db.example/metadata").postgresql
-    assert (postgresql.host, postgresql.port, postgresql.user, postgresql.password, postgresql.dbname) == (
-        "db.example",
-        "5432",
-        "cross@kd",
-        "secret",
-        "metadata",
-    )
+    assert connection("mysql://cross%40kd@db.example/metadata").mysql.user == "cross@kd"
+    assert connection("mysql://cross%40kd@db.example/metadata").mysql.port == 3306
 
 
 @pytest.mark.parametrize(
     ("url", "message"),
     [
         ("mysql://a:b@host/metadata", "expected no password in the URL"),
-        ("oracle://a@host/metadata", "expected mysql://user@host:port/database or postgresql://"),
+        ("oracle://a@host/metadata", "expected mysql://user@host:port/database, found"),
+        ("postgresql://a@host/metadata", "cannot keep a text with a backslash in PostgreSQL"),
         ("mysql://host/metadata", "found 'mysql://host/metadata'"),
         ("mysql://a@host", "found 'mysql://a@host'"),
         ("mysql://a@host:port/metadata", "found 'mysql://a@host:port/metadata'"),
