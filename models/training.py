@@ -18,6 +18,28 @@ from schema.surface import Surface
 _STEPS_PER_EXECUTION = 16
 
 
+class _Means(keras.metrics.Metric):
+    """Running means of several losses in one vector: a step updates it once, not once a loss.
+
+    A step of a small model is bound by the number of TensorFlow's operations, and a student
+    has more losses than its control.
+    """
+
+    def __init__(self, names: Sequence[str]):
+        super().__init__(name="means")
+        self._names = tuple(names)
+        self._totals = self.add_variable((len(self._names),), initializer="zeros", name="totals")
+        self._steps = self.add_variable((), initializer="zeros", name="steps")
+
+    def update_state(self, values: Sequence[tf.Tensor]) -> None:
+        self._totals.assign_add(tf.stack(values))
+        self._steps.assign_add(1.0)
+
+    def result(self) -> dict[str, tf.Tensor]:
+        means = tf.math.divide_no_nan(self._totals.value, self._steps.value)
+        return dict(zip(self._names, tf.unstack(means), strict=True))
+
+
 class Trainable(keras.Model):
     """A ranker's training model with its losses; labels travel in `y` by column name.
 
@@ -34,9 +56,8 @@ class Trainable(keras.Model):
             each.name: self.add_weight(shape=(), initializer="zeros", name=f"log_variance_{each.name}")
             for each in (self.terms if uncertainty else ())
         }
-        self.means = {each.name: keras.metrics.Mean(name=each.name) for each in self.terms}
-        self.hard_mean = keras.metrics.Mean(name=HARD_LOSS)
-        self.soft_mean = keras.metrics.Mean(name=SOFT_LOSS) if any(each.soft for each in self.terms) else None
+        totals = [HARD_LOSS, SOFT_LOSS] if any(each.soft for each in self.terms) else [HARD_LOSS]
+        self.means = _Means([*(each.name for each in self.terms), *totals])
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> Mapping[str, tf.Tensor]:
         return self.model(inputs, training=training)
@@ -45,22 +66,20 @@ class Trainable(keras.Model):
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> tf.Tensor:
         """Total loss; updates the running mean of each head's loss on the way."""
-        hard, soft = tf.constant(0.0), tf.constant(0.0)
-        for each in self.terms:
-            value = each(y, y_pred)
-            self.means[each.name].update_state(value)
-            if each.name in self.log_variances:
-                variance = self.log_variances[each.name].value
-                value = losses.by_uncertainty(value, variance, regression=each.regression)
-            weighted = each.weight_at(self.optimizer.iterations) * value
-            if each.soft:
-                soft += weighted
-            else:
-                hard += weighted
-        self.hard_mean.update_state(hard)
-        if self.soft_mean is not None:
-            self.soft_mean.update_state(soft)
-        return tf.add_n([hard, soft, *self.losses])
+        values = [each(y, y_pred) for each in self.terms]
+        weighted = [self._weighted(each, value) for each, value in zip(self.terms, values, strict=True)]
+        totals = [
+            tf.add_n([value for each, value in zip(self.terms, weighted, strict=True) if each.soft is soft])
+            for soft in sorted({each.soft for each in self.terms})
+        ]
+        self.means.update_state([*values, *totals])
+        return tf.add_n([*totals, *self.losses])
+
+    def _weighted(self, term: HeadLoss, value: tf.Tensor) -> tf.Tensor:
+        if term.name in self.log_variances:
+            variance = self.log_variances[term.name].value
+            value = losses.by_uncertainty(value, variance, regression=term.regression)
+        return term.weight_at(self.optimizer.iterations) * value
 
 
 def trainable(ranker: Ranker, surface: Surface, terms: Sequence[HeadLoss]) -> Trainable:

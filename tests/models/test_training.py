@@ -1,11 +1,13 @@
 import math
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from models.scales import LabelStatistics, label_statistics
 from models.terms import HeadLoss, head_losses
+from models.training import Trainable
 from schema.errors import InputError
 from tests.models.conftest import SURFACE
 
@@ -49,3 +51,34 @@ def test_a_task_without_any_label_is_an_error():
     columns = {"label/click": np.array([1.0]), "label/minutes": np.array([math.nan])}
     with pytest.raises(InputError, match=r"'minutes'.*no label"):
         label_statistics(SURFACE, columns)
+
+
+def test_reported_losses_are_means_over_batches():
+    """All heads answer 0; batches of one row, so that each batch counts the same by hand."""
+    terms = list(losses_of(distil=True).values())
+    feature = keras.Input((1,), name="x")
+    zero = keras.layers.Dense(1, kernel_initializer="zeros")
+    heads = keras.Model({"x": feature}, {each.head: zero(feature) for each in terms})
+    model = Trainable(heads, terms, uncertainty=False)
+    model.compile(optimizer="adam")
+    labels = {
+        "label/click": tf.constant([1.0, 0.0]),
+        "label/minutes": tf.constant([5.0, 3.0]),
+        "teacher/click": tf.constant([2.0, math.nan]),
+        "teacher/stay": tf.constant([1.0, 3.0]),
+    }
+    batches = tf.data.Dataset.from_tensor_slices(({"x": tf.zeros([2, 1])}, labels)).batch(1)
+    found = model.evaluate(batches, verbose=0, return_dict=True)
+    weights = {each.name: each.weight for each in terms}
+    expected = {
+        "serving_click": math.log(2),
+        "serving_minutes": (1 + 0) / 2,
+        "distillation_click": (4 + 0) / 2,
+        "distillation_stay": (1 + 9) / 2,
+    }
+    assert {name: found[name] for name in expected} == pytest.approx(expected)
+    hard = sum(weights[name] * expected[name] for name in ("serving_click", "serving_minutes"))
+    soft = sum(weights[name] * expected[name] for name in ("distillation_click", "distillation_stay"))
+    assert found["hard_loss"] == pytest.approx(hard)
+    assert found["soft_loss"] == pytest.approx(soft)
+    assert found["loss"] == pytest.approx(hard + soft)
