@@ -34,6 +34,7 @@ def command(
     policies: Annotated[Path | None, typer.Option(help="YAML with resources, retries and caching by node.")] = None,
     volume: Annotated[list[str] | None, typer.Option(help="Mount a volume claim in all pods: claim=/path.")] = None,
     secret: Annotated[list[str] | None, typer.Option(help="Secret as a variable: secret-name:key=VARIABLE.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
 ) -> None:
     """Compile the pipeline for Kubeflow Pipelines 2 or Vertex."""
     if out.suffix not in (*_YAML, ".json"):
@@ -70,8 +71,10 @@ def command(
         )
         job = compile_job(request)
         _write(out, job, platform.document(job))
-    tasks = len(job["pipelineSpec"]["root"]["dag"]["tasks"])
-    TERMINAL.say(f"wrote {out}: {tasks} tasks; parameters that a run must give: {', '.join(required(job)) or 'none'}")
+    tasks, needed = len(job["pipelineSpec"]["root"]["dag"]["tasks"]), required(job)
+    TERMINAL.say(f"wrote {out}: {tasks} tasks; parameters that a run must give: {', '.join(needed) or 'none'}")
+    if as_json:
+        TERMINAL.json({"out": str(out), "tasks": tasks, "required_parameters": list(needed)})
 
 
 def fingerprint_of(teacher: str) -> str | None:

@@ -15,12 +15,15 @@ def command(
     teacher: Annotated[list[str], typer.Option(help="NAME=FOLDER of a SavedModel; twice or more.")],
     out: Annotated[Path, typer.Option(help="Where the joined SavedModel goes.")],
     signature: Annotated[str, typer.Option(help="The signature of each to call.")] = "serving_default",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the names of inputs and outputs as JSON.")] = False,
 ) -> None:
     """Join teachers into one SavedModel, whose inputs and outputs are called NAME__INPUT and NAME__OUTPUT."""
     from components.teacher_labeler.joining import join_teachers
 
     names = join_teachers(dict(_split(each) for each in teacher), str(out), signature)
     TERMINAL.say(f"joined into {out}\ninputs: {', '.join(names['inputs'])}\noutputs: {', '.join(names['outputs'])}")
+    if as_json:
+        TERMINAL.json({name: list(of) for name, of in names.items()})
 
 
 def _split(text: str) -> tuple[str, str]:

@@ -25,6 +25,7 @@ def command(
     service_account: Annotated[str | None, typer.Option(help="Of the pods.")] = None,
     cron: Annotated[str | None, typer.Option(help="Run by this schedule: six fields, seconds first.")] = None,
     version: Annotated[str | None, typer.Option(help="Name of the uploaded version; by default its content's.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the ids as JSON.")] = False,
 ) -> None:
     """Upload a compiled pipeline and run it."""
     specification, content = _read(pipeline)
@@ -45,11 +46,15 @@ def command(
             "service_account": service_account,
         }
         if cron is None:
-            started = f"run {client.run_pipeline(**shared).run_id}"
+            run_id = client.run_pipeline(**shared).run_id
+            started, ids = f"run {run_id}", {"run_id": run_id}
         else:
             made = client.create_recurring_run(cron_expression=cron, no_catchup=True, max_concurrency=1, **shared)
             started = f"recurring run {made.recurring_run_id} ({cron})"
+            ids = {"recurring_run_id": made.recurring_run_id}
     TERMINAL.say(f"{name}: version {version_id}, {started}")
+    if as_json:
+        TERMINAL.json({"pipeline_id": pipeline_id, "version_id": version_id, **ids})
 
 
 def _read(path: Path) -> tuple[dict[str, Any], bytes]:

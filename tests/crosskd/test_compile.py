@@ -50,6 +50,17 @@ def test_the_yaml_holds_the_pipeline_and_what_its_pods_need(folder, crosskd_comp
     assert list(out.parent.iterdir()) == [out]
 
 
+def test_what_was_written_as_json(crosskd_compile, tmp_path):
+    out = tmp_path / "job.json"
+    said = crosskd_compile("--out", str(out), "--serving", "gs://bucket/serving", "--json")
+    job = json.loads(out.read_text())
+    assert json.loads(said[said.index("{") :]) == {
+        "out": str(out),
+        "tasks": len(job["pipelineSpec"]["root"]["dag"]["tasks"]),
+        "required_parameters": ["examples", "teacher", "teacher_fingerprint"],
+    }
+
+
 def test_json_is_the_job_that_vertex_takes(crosskd_compile, tmp_path):
     crosskd_compile("--out", str(tmp_path / "job.json"), "--serving", "gs://bucket/serving", "--seed", "5")
     job = json.loads((tmp_path / "job.json").read_text())

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,11 @@ def test_joins_what_is_named(tmp_path: Path) -> None:
 
     done = CliRunner().invoke(
         app,
-        ["join-teachers", f"--teacher=a={teacher}", f"--teacher=b={teacher}", f"--out={tmp_path / 'both'}"],
+        ["join-teachers", f"--teacher=a={teacher}", f"--teacher=b={teacher}", f"--out={tmp_path / 'both'}", "--json"],
     )
 
     assert done.exit_code == Exit.OK
+    assert json.loads(done.stdout) == {"inputs": ["a__x", "b__x"], "outputs": ["a__click", "b__click"]}
     assert (tmp_path / "both" / "saved_model.pb").exists()
 
 

@@ -1,9 +1,12 @@
+import json
+
 import pytest
 import yaml
 from typer.testing import CliRunner
 
 from components.teacher_labeler.fingerprint import fingerprint
 from crosskd.main import app
+from tests.crosskd.test_main import crosskd
 from tests.kubeflow.api_server import ApiServer
 
 SPECIFICATION = {
@@ -57,6 +60,15 @@ def test_a_pipeline_is_uploaded_and_run_with_its_parameters(server, submit, pipe
     }
     assert (run["experiment_id"], run["service_account"]) == ("experiment-1", "crosskd")
     assert "run run-1" in said
+
+
+def test_the_ids_as_json(server, pipeline):
+    done = crosskd("submit", pipeline, "--host", server.host, "--parameter", "span=1", "--json")
+    assert json.loads(done.stdout) == {
+        "pipeline_id": "pipeline-1",
+        "version_id": server.versions[-1]["pipeline_version_id"],
+        "run_id": f"run-{len(server.runs)}",
+    }
 
 
 def test_the_same_content_is_uploaded_once(server, submit, pipeline):
