@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import apache_beam as beam
 import numpy as np
 from numpy.typing import NDArray
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.metrics.estimates import FOLDS, Floats, baseline_of, derived_metric
+from components.metrics.gathering import GatherRows, ordered_bits
 from components.metrics.rows import Rows, TaskInputs, inputs_preprocessor
 from schema.errors import InputError
 
@@ -105,33 +105,6 @@ def area_under_curve(scores: Scores, included: Floats) -> float:
     return float(positive @ (below + negative / 2) / pairs)
 
 
-class _ScoresCombineFn(beam.CombineFn):
-    """Gathers `Scores`; batches are kept apart until merging, to sort once and not often."""
-
-    def __init__(self, inputs: TaskInputs):
-        self._inputs = inputs
-
-    def create_accumulator(self) -> list[Scores]:
-        return []
-
-    def add_input(self, accumulator: list[Scores], element: metric_types.StandardMetricInputs) -> list[Scores]:
-        rows = self._inputs.rows(element)
-        try:
-            accumulator.append(Scores.of(rows))
-        except InputError as error:
-            raise InputError(f"task {self._inputs.key.output_name!r}: {error}") from error
-        return accumulator
-
-    def merge_accumulators(self, accumulators: Iterable[list[Scores]]) -> list[Scores]:
-        return [Scores.merged(part for parts in accumulators for part in parts)]
-
-    def compact(self, accumulator: list[Scores]) -> list[Scores]:
-        return [Scores.merged(accumulator)]
-
-    def extract_output(self, accumulator: list[Scores]) -> dict[metric_types.MetricKey, Scores]:
-        return {self._inputs.key: Scores.merged(accumulator)}
-
-
 class RocAuc(metric_types.Metric):
     """Area under the ROC curve: scikit-learn's `roc_auc_score` with `sample_weight`."""
 
@@ -161,17 +134,11 @@ def _computations(
         metric_types.MetricComputation(
             keys=[scores_key(model)],
             preprocessors=[inputs_preprocessor()],
-            combiner=_ScoresCombineFn(TaskInputs(scores_key(model), eval_config)),
+            combiner=GatherRows(Scores, TaskInputs(scores_key(model), eval_config)),
         )
         for model in [model_name, *([baseline] if baseline else [])]
     ]
     return [*gathering, derived_metric(key, scores_key, area_under_curve, baseline)]
-
-
-def ordered_bits(scores: Floats) -> NDArray[np.int64]:
-    """The bits of scores as float32, mapped to integers in the same order as the scores."""
-    bits = (scores.astype(np.float32) + np.float32(0)).view(np.int32).astype(np.int64)  # + 0 turns -0 into 0
-    return np.where(bits < 0, -(bits & 0x7FFFFFFF), bits)
 
 
 def _gather(cells: NDArray[np.int64], positive: Floats, negative: Floats) -> tuple[NDArray[np.int64], Floats, Floats]:

@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import apache_beam as beam
 import numpy as np
 from numpy.typing import NDArray
 from tensorflow_model_analysis.metrics import calibration_plot, metric_types, metric_util
 from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2
 
-from components.metrics.auc import ordered_bits
 from components.metrics.estimates import Floats
+from components.metrics.gathering import GatherRows, ordered_bits
 from components.metrics.rows import Rows, TaskInputs, inputs_preprocessor
 
 BINS = 10
@@ -93,29 +92,6 @@ def _values(ordered: NDArray[np.int64]) -> Floats:
     return np.copysign(np.abs(ordered).astype(np.int32).view(np.float32), ordered).astype(np.float64)
 
 
-class _CellsCombineFn(beam.CombineFn):
-    """Gathers `Cells`; batches are kept apart until merging, to sort once and not often."""
-
-    def __init__(self, inputs: TaskInputs):
-        self._inputs = inputs
-
-    def create_accumulator(self) -> list[Cells]:
-        return []
-
-    def add_input(self, accumulator: list[Cells], element: metric_types.StandardMetricInputs) -> list[Cells]:
-        accumulator.append(Cells.of(self._inputs.rows(element)))
-        return accumulator
-
-    def merge_accumulators(self, accumulators: Iterable[list[Cells]]) -> list[Cells]:
-        return [Cells.merged(part for parts in accumulators for part in parts)]
-
-    def compact(self, accumulator: list[Cells]) -> list[Cells]:
-        return [Cells.merged(accumulator)]
-
-    def extract_output(self, accumulator: list[Cells]) -> dict[metric_types.MetricKey, Cells]:
-        return {self._inputs.key: Cells.merged(accumulator)}
-
-
 class CalibrationCurve(metric_types.Metric):
     """Mean label and mean prediction in bins of equal weight; read it with `tfma.load_plots`."""
 
@@ -140,7 +116,7 @@ def _computations(
     gathering = metric_types.MetricComputation(
         keys=[cells],
         preprocessors=[inputs_preprocessor()],
-        combiner=_CellsCombineFn(TaskInputs(cells, eval_config)),
+        combiner=GatherRows(Cells, TaskInputs(cells, eval_config)),
     )
     return [
         gathering,
