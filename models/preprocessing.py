@@ -95,6 +95,9 @@ def _transform_feature(name: str, feature: Feature, column: Any) -> tf.Tensor:
     if feature.kind is FeatureKind.CATEGORICAL:
         return tft.compute_and_apply_vocabulary(
             tf.reshape(dense, [-1]),
+            # TensorFlow shares tables by name within a process: that of another surface, whose keys
+            # are of another type, must not have the same one.
+            name=f"index_of_{dense.dtype.name}",
             frequency_threshold=feature.min_count if feature.min_count > 1 else None,
             num_oov_buckets=OOV_BUCKETS,
             vocab_filename=vocabulary_name(name),

@@ -87,7 +87,7 @@ def train(
     hard = list(hard_label_columns(surface).values())
     labelled, unlabelled = _by_split(train_files)
     labels = inputs.transformed_columns(labelled, spec, hard)
-    distil = arm is Arm.STUDENT
+    distil = arm == Arm.STUDENT  # Not `is`: TFX reloads this module before it calls `run_fn`.
     statistics = label_statistics(surface, labels)
     if distil:
         statistics |= soft_statistics(scaled_columns(surface), transform)

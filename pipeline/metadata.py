@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from ml_metadata.proto import metadata_store_pb2 as mlmd
@@ -25,13 +26,15 @@ def connection(metadata: str, *, read_only: bool = False) -> mlmd.ConnectionConf
     Args:
       metadata: The path of an SQLite file, or `mysql://user@host:port/database` for MySQL and
         MariaDB.  The password comes from CROSSKD_METADATA_PASSWORD.
-      read_only: For a file, whether it is only read.
+      read_only: For a file, whether it is only read; else its folder is made if need be.
 
     Raises:
       InputError: It is neither.
     """
     config = mlmd.ConnectionConfig()
     if not is_server(metadata):
+        if not read_only:  # SQLite makes the file, and not the folder.
+            Path(metadata).parent.mkdir(parents=True, exist_ok=True)
         config.sqlite.filename_uri = metadata
         mode = mlmd.SqliteMetadataSourceConfig
         config.sqlite.connection_mode = mode.READONLY if read_only else mode.READWRITE_OPENCREATE

@@ -4,10 +4,10 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from models import inputs
-from models.preprocessing import fill_absent
+from models.preprocessing import fill_absent, preprocessing_fn
 from models.scales import soft_statistics
 from schema.errors import InputError
-from schema.surface import Feature
+from schema.surface import Feature, Surface
 from tests.models.conftest import ROWS
 
 
@@ -84,6 +84,17 @@ def test_soft_statistics_are_those_that_transform_scaled_with(transformed, raw):
     for column, statistics in found.items():
         values = np.array([row[column][0] for row in raw if row[column]])
         assert (statistics.mean, statistics.std) == pytest.approx((values.mean(), values.std()), abs=1e-3)
+
+
+@pytest.mark.parametrize("dtypes", [(tf.int64, tf.string), (tf.string, tf.int64)])
+def test_surfaces_with_ids_of_other_types_fit_into_one_process(dtypes):
+    label = {"kind": "binary", "label": "clicked", "ungated": "a test"}
+    surface = {"name": "ids", "features": {"id": {"kind": "categorical"}}, "tasks": {"click": label}}
+    config = {"surface": Surface.model_validate(surface).model_dump_json(by_alias=True)}
+    for dtype in dtypes:
+        spec = {"id": tf.TensorSpec([None], dtype), "clicked": tf.TensorSpec([None], tf.float32)}
+        analyzed = tft.get_analyze_input_columns(lambda inputs: preprocessing_fn(inputs, config), spec)
+        assert analyzed == ["id"]
 
 
 def test_a_feature_that_may_be_absent_needs_a_default():

@@ -10,12 +10,15 @@ def password(monkeypatch):
     monkeypatch.setenv("CROSSKD_METADATA_PASSWORD", "secret")
 
 
-def test_a_path_is_a_file():
-    config = connection("/root/metadata.sqlite")
-    assert config.sqlite.filename_uri == "/root/metadata.sqlite"
-    assert config.sqlite.connection_mode == mlmd.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
-    read = connection("/root/metadata.sqlite", read_only=True)
+def test_a_path_is_a_file_whose_folder_is_made_to_write_it(tmp_path):
+    path = tmp_path / "root" / "metadata.sqlite"
+    read = connection(str(path), read_only=True)
     assert read.sqlite.connection_mode == mlmd.SqliteMetadataSourceConfig.READONLY
+    assert not path.parent.exists()
+    config = connection(str(path))
+    assert config.sqlite.filename_uri == str(path)
+    assert config.sqlite.connection_mode == mlmd.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+    assert path.parent.is_dir()
 
 
 def test_a_url_is_a_server_and_the_password_is_not_in_it():
