@@ -121,13 +121,14 @@ def test_predictions_that_are_no_numbers(tmp_path: Path, control: str, examples:
     assert failures(report)["predictions"] == "click: 8 of 8 predictions are not finite."
 
 
-def child_of(parent: int) -> int | None:
-    for path in Path("/proc").glob("[0-9]*/stat"):
+def server_of(folder: Path) -> int | None:
+    """The process that serves from a folder; the tests' own process has other children, too."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            fields = path.read_text().rpartition(")")[2].split()
+            command = path.read_bytes().split(b"\0")
         except OSError:  # it ended meanwhile
             continue
-        if int(fields[1]) == parent:
+        if os.fsencode(folder) in command:
             return int(path.parent.name)
     return None
 
@@ -137,19 +138,22 @@ def test_a_student_whose_server_dies(
 ) -> None:
     """It answers one request, and for more of them works until it is killed."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    killed: list[int] = []
 
     def kill() -> None:
-        while not list(tmp_path.glob("serving-*/loaded.json")):
+        while not (loaded := list(tmp_path.glob("serving-*/loaded.json"))):
             time.sleep(0.1)
-        child = child_of(os.getpid())
-        assert child is not None
-        os.kill(child, signal.SIGKILL)
+        server = server_of(loaded[0].parent)
+        assert server is not None
+        os.kill(server, signal.SIGKILL)
+        killed.append(server)
 
-    killer = threading.Thread(target=kill)
     student = write_model(tmp_path / "student", flaw="stuck")
+    killer = threading.Thread(target=kill, daemon=True)
     killer.start()
     report = run(student, control, examples)
-    killer.join()
+    killer.join(timeout=10)
+    assert len(killed) == 1
     assert failures(report) == {
         "serving": "Serving the student failed while answering requests: the process crashed with SIGKILL."
     }
