@@ -21,6 +21,7 @@ from components.teacher_labeler.tfrecords import DamagedFileError, RecordWriter,
 from schema.errors import InputError
 
 _QUEUED_BATCHES = 4
+_WRITING = "writing; is the disk full?"
 _PLACE_IN_GRAPH = re.compile(r"\{\{.*?\}\}|\[Op:.*?\]|\[\[|\]\]")
 _NO_CAUSE = ("Graph execution error", "Detected at", "File ", "<stack traces")
 _GZIP_SUFFIX = ".gz"
@@ -63,7 +64,7 @@ def read_batches(path: str, batch_size: int) -> Iterator[list[bytes]]:
 
 
 class ShardWriter:
-    """Writes gzipped TFRecords; compression runs beside the caller, at most a few batches behind.
+    """Writes gzipped TFRecords.
 
     Use as a context manager.  Leaving it normally completes the file; leaving it by an
     exception abandons what was written so far.
@@ -74,45 +75,64 @@ class ShardWriter:
         with naming_file(path, "opening for writing"):
             self._file = fileio.open(path, "wb")
         self._writer = RecordWriter(self._file, compression_level)
+
+    def write(self, records: list[bytes]) -> None:
+        """Writes a batch.
+
+        Raises:
+          InputError: It, or an earlier batch, could not be written.
+        """
+        with naming_file(self._path, _WRITING):
+            self._writer.write(records)
+
+    def close(self, *, complete: bool) -> None:
+        """Closes the file, with the end that makes it whole if it is `complete`."""
+        with naming_file(self._path, _WRITING), self._file:
+            if complete:
+                self._writer.finish()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.close(complete=kind is None)
+
+
+class OverlappedShardWriter(ShardWriter):
+    """The same, but compresses and writes beside the caller, at most a few batches behind."""
+
+    def __init__(self, path: str, compression_level: int) -> None:
+        super().__init__(path, compression_level)
         self._queue: queue.Queue[list[bytes] | None] = queue.Queue(_QUEUED_BATCHES)
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._drain, name="shard-writer", daemon=True)
         self._thread.start()
 
     def write(self, records: list[bytes]) -> None:
-        """Queues a batch.
-
-        Raises:
-          InputError: An earlier batch could not be written.
-        """
+        """Queues a batch; raises what an earlier one did."""
         self._raise_error()
         self._queue.put(records)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+    def close(self, *, complete: bool) -> None:
+        """Waits for the batches still queued, and closes the file."""
         self._queue.put(None)
         self._thread.join()
-        if kind is None:
+        super().close(complete=complete and self._error is None)
+        if complete:
             self._raise_error()
 
     def _drain(self) -> None:
         """Runs on the thread: writes until None comes; after an error it only empties the queue."""
-        try:
-            with self._file:
-                while (records := self._queue.get()) is not None:
-                    self._writer.write(records)
-                self._writer.finish()
-        except Exception as error:  # raised again on the caller's thread
-            self._error = error
-            while self._queue.get() is not None:
-                continue
+        while (records := self._queue.get()) is not None:
+            if self._error is None:
+                try:
+                    super().write(records)
+                except Exception as error:  # raised again on the caller's thread
+                    self._error = error
 
     def _raise_error(self) -> None:
         if self._error is not None:
-            with naming_file(self._path, "writing; is the disk full?"):
-                raise self._error
+            raise self._error
 
 
 class DeadLetterWriter:
@@ -139,7 +159,7 @@ class DeadLetterWriter:
             "detail": fault.detail,
             "record": base64.b64encode(record).decode(),
         }
-        with naming_file(self.path, "writing; is the disk full?"):
+        with naming_file(self.path, _WRITING):
             if self._file is None:
                 self._raw = fileio.open(self.path, "wb")
                 self._file = gzip.GzipFile(fileobj=self._raw, mode="wb", mtime=0)
@@ -151,6 +171,6 @@ class DeadLetterWriter:
 
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
-            with naming_file(self.path, "writing; is the disk full?"):
+            with naming_file(self.path, _WRITING):
                 self._file.close()
                 self._raw.close()

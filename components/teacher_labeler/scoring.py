@@ -6,9 +6,10 @@ record costs about 2 log2(batch) calls, and no record is lost for its neighbour'
 
 from __future__ import annotations
 
+import itertools
 import operator
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -62,12 +63,13 @@ def soft_label_layout(plan: LabelPlan) -> NumberLayout:
     return NumberLayout(fields)
 
 
-def label_batches(path: str, program: TeacherProgram) -> Iterator[LabelledBatch]:
+def label_batches(path: str, program: TeacherProgram, *, overlapped: bool) -> Iterator[LabelledBatch]:
     """Labels the records of one file.
 
     Args:
       path: TFRecords of serialized tf.Examples.
       program: The teacher.
+      overlapped: Whether batches are read and labelled on threads, ahead of the caller.
 
     Yields:
       Batches in the file's order.
@@ -76,16 +78,26 @@ def label_batches(path: str, program: TeacherProgram) -> Iterator[LabelledBatch]
       InputError: The file is corrupted, or a column cannot be cast.
     """
     scorer = _Scorer(program, path)
-    position = 0
+    batches = _positioned(read_batches(path, program.plan.options.batch_size))
+    if not overlapped:
+        yield from itertools.starmap(scorer.label, batches)
+        return
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="labeller") as pool:
         running: deque[Future[LabelledBatch]] = deque()
-        for raw in read_batches(path, program.plan.options.batch_size):
+        for raw, position in batches:
             running.append(pool.submit(scorer.label, raw, position))
-            position += len(raw)
             if len(running) > _BATCHES_AHEAD:
                 yield running.popleft().result()
         while running:
             yield running.popleft().result()
+
+
+def _positioned(batches: Iterable[list[bytes]]) -> Iterator[tuple[list[bytes], int]]:
+    """Each batch, and the position of its first record in the file."""
+    position = 0
+    for raw in batches:
+        yield raw, position
+        position += len(raw)
 
 
 class _Scorer:

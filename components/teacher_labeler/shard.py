@@ -9,10 +9,11 @@ import numpy as np
 from tfx.dsl.io import fileio
 
 from components.teacher_labeler.columns import hard_labels, teacher_of
+from components.teacher_labeler.options import is_held_to_one_thread
 from components.teacher_labeler.plan import LabelPlan, Shard
 from components.teacher_labeler.program import TeacherProgram
 from components.teacher_labeler.progress import Labelled
-from components.teacher_labeler.records import DeadLetterWriter, ShardWriter
+from components.teacher_labeler.records import DeadLetterWriter, OverlappedShardWriter, ShardWriter
 from components.teacher_labeler.scoring import LabelledBatch, label_batches
 from components.teacher_labeler.statistics import Moments, SplitStatistics
 from schema.errors import InputError
@@ -50,12 +51,14 @@ def label_shard(shard: Shard, program: TeacherProgram) -> ShardResult:
     fileio.makedirs(shard.dead_letters_staging)
     statistics = empty_statistics(program.plan, shard.sample_size)
     random = np.random.default_rng(shard.index)
+    overlapped = not is_held_to_one_thread()
+    write_shard = OverlappedShardWriter if overlapped else ShardWriter
     with (
-        ShardWriter(examples, program.plan.options.compression_level) as writer,
+        write_shard(examples, program.plan.options.compression_level) as writer,
         DeadLetterWriter(letters, shard.split, shard.path) as dead_letters,
         Labelled() as progress,
     ):
-        for batch in label_batches(shard.path, program):
+        for batch in label_batches(shard.path, program, overlapped=overlapped):
             writer.write(batch.records)
             for position, fault, record in batch.rejected:
                 dead_letters.write(position, fault, record)

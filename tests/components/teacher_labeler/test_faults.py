@@ -235,7 +235,11 @@ def _files_at_most(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_full_disk_names_the_file(tmp_path: Path, labeler: Labeler, doubling_teacher: Path) -> None:
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_a_full_disk_names_the_file(
+    tmp_path: Path, labeler: Labeler, doubling_teacher: Path, monkeypatch: pytest.MonkeyPatch, threads: str
+) -> None:
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", threads)
     records = [make_example(x=float(number), clicked=0) for number in range(20_000)]
     examples = write_examples(tmp_path / "examples", {"train": [records]})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,24 @@ def test_appends_the_teachers_logit_to_each_record(tmp_path: Path, labeler: Labe
     assert labelled.soft_labels("click") == [0.0, 2.0, 4.0, 6.0, 8.0]
     assert labelled.soft_labels("click", "eval") == [0.0, 2.0]
     assert all(after.startswith(before) for before, after in zip(train, labelled.records(), strict=True))
+
+
+def test_one_thread_writes_the_same_bytes(
+    tmp_path: Path, labeler: Labeler, doubling_teacher: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where TensorFlow is held to one thread there is no other: neither for batches nor for the writer."""
+    records = [make_example(x=float(number), clicked=0) for number in range(1000)]
+    examples = write_examples(tmp_path / "examples", {"train": [records]})
+    overlapped = labeler.run(examples, doubling_teacher, make_surface(), batch_size=64)
+
+    started: list[str] = []
+    start = threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: (started.append(thread.name), start(thread))[1])
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "1")
+    in_turn = labeler.run(examples, doubling_teacher, make_surface(), batch_size=64)
+
+    assert in_turn.records() == overlapped.records()
+    assert [name for name in started if name.startswith(("labeller", "shard-writer"))] == []
 
 
 def test_every_reader_of_tfx_sees_the_soft_labels(tmp_path: Path, labeler: Labeler, doubling_teacher: Path) -> None:
