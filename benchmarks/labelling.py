@@ -36,8 +36,8 @@ _FEW = 2_000
 _USUAL_SHARE, _BULK_SHARE = 16, 32  # of the examples; both ways are so much slower
 _WORKER_TEACHER = "20M"
 _WORKER_SHARDS, _WORKER_ROUNDS = 32, 2
-# How many worker processes, and on how many cores (0: on all).
-_WORKERS = {"one": (1, 0), "two": (2, 0), "one_on_one_core": (1, 1)}
+# How many worker processes, and whether each is held to one thread.
+_WORKERS = {"one": (1, True), "two": (2, True), "one_with_threads": (1, False)}
 _SMALL_MEMORY_SHARE = 10
 _LEAST_BY_TEACHER = 40_000
 _AT_FULL_SIZE = 5e6  # parameters; larger teachers get fewer examples
@@ -157,13 +157,13 @@ def _memory(folder: Path, rows: int) -> dict[str, Any]:
 
 
 def _workers(folder: Path, rows: int, rounds: int) -> dict[str, Any]:
-    """Beam's worker processes, the teacher pinned to one thread in each, once they are at work."""
+    """Beam's worker processes, each held to one thread, and one that is not, once they are at work."""
     teacher, parameters = _teacher(folder, _WORKER_TEACHER)
     artifact = world.write_examples(folder / "examples-for-workers", rows, _WORKER_SHARDS)
     rates: dict[str, list[float]] = {kind: [] for kind in _WORKERS}
     for number in range(rounds):
-        for kind, (workers, cores) in _WORKERS.items():
-            request = Request(str(teacher), artifact.uri, str(folder / "workers"), workers, cores)
+        for kind, (workers, pinned) in _WORKERS.items():
+            request = Request(str(teacher), artifact.uri, str(folder / "workers"), workers, pinned)
             rates[kind].append(run_alone(request).steady_rate(workers))
             TERMINAL.say(f"round {number + 1} of {rounds}: workers: {kind}: {rates[kind][-1]:,.0f} examples a second")
     return {
@@ -173,7 +173,7 @@ def _workers(folder: Path, rows: int, rounds: int) -> dict[str, Any]:
             "examples_per_second": {kind: round(statistics.median(each)) for kind, each in rates.items()},
         },
         "ratio_of_two_workers": _median_ratio(rates["two"], rates["one"]),
-        "ratio_of_two_workers_to_one_core": _median_ratio(rates["two"], rates["one_on_one_core"]),
+        "ratio_of_two_workers_to_one_with_threads": _median_ratio(rates["two"], rates["one_with_threads"]),
     }
 
 

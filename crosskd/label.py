@@ -24,7 +24,6 @@ from crosskd.launch import (
     only_run_in,
 )
 from crosskd.terminal import TERMINAL, seconds
-from schema.errors import InputError
 
 if TYPE_CHECKING:
     from pipeline.settings import Settings
@@ -34,37 +33,58 @@ class Labelled(BaseModel):
     """What became of one span.
 
     Attributes:
-      span: As people write it.
+      span: As people write it; None where the examples are not divided into spans.
       now: Whether it was labelled now; False where its labels were there already.
       read: Its examples.
       labelled: Those with soft labels.
       teacher_fingerprint: Of the teacher that labelled them.
       label_report: Folder of the report.
+      labels: Folder of the labelled examples, or of keys and soft labels.
     """
 
-    span: str
+    span: str | None
     now: bool
     read: int
     labelled: int
     teacher_fingerprint: str
     label_report: str
+    labels: str
 
 
 def command(
     surface: SurfaceOption,
     examples: Annotated[
         Path,
-        typer.Option(help="Folder with one folder a span (span-1, ...), or a path with {SPAN} or {YYYY}-{MM}-{DD}."),
+        typer.Option(
+            help="Folder with train/ and eval/, or with one folder a span (span-1, ...), or a path with {SPAN} or "
+            "{YYYY}-{MM}-{DD}."
+        ),
     ],
     teacher: TeacherOption,
     root: Annotated[Path, typer.Option(help="The --root of the runs that will train on the labels.")],
     span: Annotated[str | None, typer.Option(help="`latest` (the default), a span, or spans A:B.")] = None,
+    key_column: Annotated[
+        str,
+        typer.Option(
+            help="Write only this column, which tells examples apart, and the soft labels: for `crosskd store-labels`."
+        ),
+    ] = "",
     runner: RunnerOption = RunnerName.BEAM,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was labelled as JSON.")] = False,
     beam_args: BeamArguments = None,
 ) -> None:
-    """Label spans, and train nothing: for days before the first run, or to spread the work."""
-    label(surface, examples, teacher, root, runner, span=span, as_json=as_json, beam_args=beam_args or [])
+    """Label, and train nothing: for days before the first run, to spread the work, or to store labels by key."""
+    label(
+        surface,
+        examples,
+        teacher,
+        root,
+        runner,
+        span=span,
+        key_column=key_column,
+        as_json=as_json,
+        beam_args=beam_args or [],
+    )
 
 
 def label(
@@ -75,10 +95,11 @@ def label(
     runner: RunnerName = RunnerName.BEAM,
     *,
     span: str | None = None,
+    key_column: str = "",
     as_json: bool = False,
     beam_args: list[str] | None = None,
 ) -> list[Labelled]:
-    """Labels spans, the oldest first; arguments as for `crosskd.run.run`.
+    """Labels examples, span by span where there are spans; further arguments as for `crosskd.run.run`.
 
     Raises:
       InputError: There are no such spans, or one of them cannot be labelled.
@@ -89,41 +110,51 @@ def label(
     started = time.monotonic()
     check_surface_and_teacher(surface, teacher)
     window = choose_window(examples, span, None)
-    if window is None:
-        raise InputError(f"{examples}: expected folders named span-1, span-2 and so on, found none")
-    for each in window.spans:
-        check_examples(window.folders.folder(each))
+    spans = window.spans if window else [None]
+    for each in spans:
+        check_examples(window.folders.folder(each) if window and each is not None else examples)
     log = root / "logs" / f"{time.strftime('%Y%m%d-%H%M%S')}-label.log"
     with only_run_in(root), TERMINAL.noise_to(log):
-        TERMINAL.say(f"labelling {surface}: {len(window.spans)} span(s), {window} (log: {log})")
+        what = f"{len(window.spans)} span(s), {window}" if window else str(examples)
+        TERMINAL.say(f"labelling {surface}: {what} (log: {log})")
         settings = make_settings(surface, examples, teacher, root, beam_args or [], window)
-        found = label_spans(settings, window.spans, runner, log)
+        found = label_spans(settings, spans, runner, log, key_column)
         TERMINAL.say(f"finished in {seconds(started)}")
     if as_json:
         TERMINAL.json([each.model_dump() for each in found])
     return found
 
 
-def label_spans(settings: Settings, spans: Iterable[int], runner: RunnerName, log: Path) -> list[Labelled]:
+def label_spans(
+    settings: Settings, spans: Iterable[int | None], runner: RunnerName, log: Path, key_column: str = ""
+) -> list[Labelled]:
     """Runs the labelling stage for each of `spans`; what is labelled already comes from the cache.
 
     Args:
-      settings: Of a run over spans.
-      spans: Some of them, the oldest first, so that each can be compared with the one before.
+      settings: Of a run.
+      spans: Some of its window's, the oldest first, so that each can be compared with the one
+        before; None for examples without spans.
       runner: Orchestrator.
       log: Where the libraries' noise goes.
+      key_column: The column to write beside the soft labels; empty for whole examples.
     """
     from pipeline.pipeline import create_labelling
 
     found = []
     for span in spans:
-        assert settings.window is not None
-        of_span = replace(settings, window=settings.window.only(span))
-        TERMINAL.say(f"span {of_span.window}")
-        execute(create_labelling(of_span), runner, log)
+        of_span = _of_span(settings, span)
+        execute(create_labelling(of_span, key_column), runner, log)
         found.append(_outcome(of_span))
         TERMINAL.say(_sentence(found[-1]))
     return found
+
+
+def _of_span(settings: Settings, span: int | None) -> Settings:
+    if settings.window is None or span is None:
+        return settings
+    window = settings.window.only(span)
+    TERMINAL.say(f"span {window}")
+    return replace(settings, window=window)
 
 
 def _outcome(settings: Settings) -> Labelled:
@@ -131,19 +162,22 @@ def _outcome(settings: Settings) -> Labelled:
     from crosskd.runs import newest_run
 
     run = newest_run(Path(settings.metadata).parent)
-    output = run.output("TeacherLabeler", "label_report")
+    output, labels = (run.output("TeacherLabeler", key) for key in ("label_report", "labelled_examples"))
     assert output is not None  # the run ended without an error
+    assert labels is not None
     read = report.read(output[0])
     return Labelled(
-        span=str(settings.window),
+        span=str(settings.window) if settings.window else None,
         now=run.nodes["TeacherLabeler"].state == "COMPLETE",
         read=read.overall.read,
         labelled=read.overall.labelled,
         teacher_fingerprint=read.teacher_fingerprint,
         label_report=output[0],
+        labels=labels[0],
     )
 
 
 def _sentence(outcome: Labelled) -> str:
     done = "labelled now" if outcome.now else "labelled before"
-    return f"span {outcome.span}: {done}, {outcome.labelled:,} of {outcome.read:,} examples"
+    what = f"span {outcome.span}: {done}" if outcome.span else done
+    return f"{what}, {outcome.labelled:,} of {outcome.read:,} examples, in {outcome.labels}"

@@ -26,6 +26,7 @@ from crosskd import (
     report,
     rollback,
     run,
+    store_labels,
     submit,
     summary,
     train_teacher,
@@ -65,6 +66,7 @@ app.add_typer(world.app, name="world")
 app.command("train-teacher")(train_teacher.command)
 app.command("run")(run.command)
 app.command("label")(label.command)
+app.command("store-labels")(store_labels.command)
 app.command("summary")(summary.command)
 app.command("gate")(gate.command)
 app.command("report")(report.command)

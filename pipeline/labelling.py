@@ -48,6 +48,41 @@ class Labelling:
 
 def labelling(settings: Settings) -> Labelling:
     """Examples in, checked against the schema, labelled, and checked again."""
+    unchecked = _labelled(settings)
+    labeler = unchecked.labeler
+    labelled = labeler.outputs["labelled_examples"]
+    label_statistics, *previous, label_guard = _guarded_labels(settings, labelled, unchecked.schema)
+    return Labelling(
+        nodes=[*unchecked.nodes, label_statistics, *previous, label_guard],
+        examples=labelled,
+        teacher=unchecked.teacher,
+        report=labeler.outputs["label_report"],
+        statistics=label_statistics.outputs["statistics"],
+        schema=unchecked.schema,
+        guard=label_guard,
+    )
+
+
+def keyed_labelling(settings: Settings, key_column: str) -> list[BaseNode]:
+    """Examples in, checked against the schema, and their labels by key out.
+
+    The schema is of whole examples; the labels are checked against it where they are joined
+    to examples, in the runs that learn from them.
+    """
+    return _labelled(settings, key_column).nodes
+
+
+@dataclass(frozen=True)
+class _Labelled:
+    """The nodes up to the labeler, and what the next ones read."""
+
+    nodes: list[BaseNode]
+    labeler: TeacherLabeler
+    teacher: tfx.dsl.Channel
+    schema: tfx.dsl.Channel
+
+
+def _labelled(settings: Settings, key_column: str = "") -> _Labelled:
     examples = _example_gen(settings)
     schema = tfx.components.ImportSchemaGen(schema_file=settings.schema_path)
     statistics, guard = _guarded_raw(examples.outputs["examples"], schema.outputs["schema"])
@@ -62,19 +97,15 @@ def labelling(settings: Settings) -> Labelling:
         teacher=teacher.outputs["result"],
         surface=settings.surface_json,
         teacher_fingerprint=settings.teacher_fingerprint,
+        key_column=key_column,
     )
     (pairs or labeler).add_upstream_node(guard)
-    labelled = labeler.outputs["labelled_examples"]
-    label_statistics, *previous, label_guard = _guarded_labels(settings, labelled, schema.outputs["schema"])
     made = [pairs] if pairs else []
-    return Labelling(
-        nodes=[examples, schema, statistics, guard, *made, teacher, labeler, label_statistics, *previous, label_guard],
-        examples=labelled,
+    return _Labelled(
+        nodes=[examples, schema, statistics, guard, *made, teacher, labeler],
+        labeler=labeler,
         teacher=teacher.outputs["result"],
-        report=labeler.outputs["label_report"],
-        statistics=label_statistics.outputs["statistics"],
         schema=schema.outputs["schema"],
-        guard=label_guard,
     )
 
 

@@ -6,7 +6,7 @@ from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
 
 from pipeline.judging import judging
-from pipeline.labelling import labelling
+from pipeline.labelling import keyed_labelling, labelling
 from pipeline.metadata import connection
 from pipeline.reporting import reporting
 from pipeline.resolvers import LastBlessed, from_metadata
@@ -39,9 +39,15 @@ def create_pipeline(
     return assemble(settings, [*labelled.nodes, *trained.nodes, *judged.nodes, *report])
 
 
-def create_labelling(settings: Settings) -> tfx.dsl.Pipeline:
-    """Builds the labelling stage alone, for one span; a whole run finds its results in the cache."""
-    return assemble(settings, labelling(settings).nodes)
+def create_labelling(settings: Settings, key_column: str = "") -> tfx.dsl.Pipeline:
+    """Builds the labelling stage alone, for one span; a whole run finds its results in the cache.
+
+    Args:
+      settings: What the run is bound to.
+      key_column: If it is given, only this column and the soft labels are written: labels to
+        store, and not the examples that a run trains on.
+    """
+    return assemble(settings, keyed_labelling(settings, key_column) if key_column else labelling(settings).nodes)
 
 
 def assemble(settings: Settings, nodes: list[BaseNode]) -> tfx.dsl.Pipeline:

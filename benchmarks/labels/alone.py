@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 _MULTI_PROCESSING = "--direct_running_mode=multi_processing"
-# Both of TensorFlow's thread pools: one teacher, one thread.
+# All of TensorFlow's threads; the worker does the rest of its work on that thread, too.
 _ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
@@ -31,14 +31,14 @@ class Request:
       examples: Folder of the examples' artifact.
       out: Folder to write to.
       workers: Beam worker processes; 0 for Beam's in-memory runner.
-      cores: How many of the machine's cores this process and its workers may use; 0 for all.
+      pinned: Whether each process is held to one thread.
     """
 
     teacher: str
     examples: str
     out: str
     workers: int = 0
-    cores: int = 0
+    pinned: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,12 +69,12 @@ class Answer:
 
 
 def run_alone(request: Request) -> Answer:
-    """Runs `request` in a new process, with the teacher pinned to one thread if it asks for workers.
+    """Runs `request` in a new process.
 
     Raises:
       RuntimeError: The process failed; the message ends with what it printed.
     """
-    pinned: Mapping[str, str] = _ONE_THREAD if request.workers else {}
+    pinned: Mapping[str, str] = _ONE_THREAD if request.pinned else {}
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.labels.alone", json.dumps(asdict(request))],
         env={**os.environ, **pinned},
@@ -91,8 +91,6 @@ def _label(request: Request) -> Answer:
     from benchmarks.labels.ways import run_labeler
     from benchmarks.labels.world import examples_artifact
 
-    if request.cores:
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: request.cores])
     arguments = (_MULTI_PROCESSING, f"--direct_num_workers={request.workers}") if request.workers else ()
     started = time.monotonic()
     report = run_labeler(

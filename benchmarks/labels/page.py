@@ -90,10 +90,10 @@ def _more(figures: dict[str, Any]) -> list[list[str]]:
     rows = []
     if "workers" in figures:
         size = f"{figures['workers']['teacher_parameters'] / 1e6:.0f}M parameters"
-        words = f"two worker processes to one, the teacher ({size}) on one thread in each"
+        words = f"two worker processes (a teacher of {size}), each held to one thread, to one of them"
         rows.append([words, f"**{figures['ratio_of_two_workers']:.2f}**", "", "", "at least 1.7"])
-        words = f"{words}, the one kept on one core"
-        rows.append([words, f"**{figures['ratio_of_two_workers_to_one_core']:.2f}**", "", "", ""])
+        words = "the same two to one process with all its threads"
+        rows.append([words, f"**{figures['ratio_of_two_workers_to_one_with_threads']:.2f}**", "", "", ""])
     if "peak_mib" in figures:
         small, large = (f"{int(count):,}" for count in figures["peak_mib"])
         words = f"peak memory at {large} examples to that at {small}"

@@ -35,6 +35,7 @@ def crosskd(*arguments: object) -> subprocess.CompletedProcess:
         ["doctor"],
         ["init"],
         ["join-teachers"],
+        ["store-labels"],
     ],
 )
 def test_every_command_has_help(command):

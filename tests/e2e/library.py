@@ -6,6 +6,7 @@ Readers are shown books.  `borrowed` is distilled from the teacher's task `loan`
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,6 +106,7 @@ def write_examples(
     without: str | None = None,
     sizes: tuple[int, int] = (TRAIN_ROWS, EVAL_ROWS),
     shift: float = 0.0,
+    key: str | None = None,
 ) -> Path:
     """Writes train/ (two files) and eval/.
 
@@ -114,11 +116,15 @@ def write_examples(
       without: A column that is left out everywhere.
       sizes: Rows of the two splits.
       shift: How much better the books match than usual.
+      key: A column with another number in every example.
     """
+    numbers = itertools.count(1000)
     rng = np.random.default_rng(seed)
     for split, rows in zip(("train", "eval"), sizes, strict=True):
         (folder / split).mkdir(parents=True)
         examples = list(_examples(rng, rows, without, shift))
+        for each in examples if key else ():
+            each.features.feature[key].int64_list.value.append(next(numbers))
         for part in range(2):
             with tf.io.TFRecordWriter(str(folder / split / f"part-{part}.gz"), options="GZIP") as writer:
                 for each in examples[part::2]:

@@ -86,3 +86,10 @@ def test_labelling_alone_is_the_same_nodes(settings, tmp_path):
     alone = [node.id for node in create_labelling(replace(settings, window=window)).components]
     assert set(alone) == set(whole[: len(alone)])
     assert alone[-1] == "LabelledExampleGuard"
+
+
+def test_keyed_labels_end_with_the_labeler(settings):
+    nodes = {node.id: node for node in create_labelling(settings, "visit").components}
+    assert list(nodes)[-1] == "TeacherLabeler"
+    assert nodes["TeacherLabeler"].exec_properties["key_column"] == "visit"
+    assert "RawExampleGuard" in upstream(nodes, "TeacherLabeler")
