@@ -9,6 +9,9 @@ from tfx.types.artifact import Artifact
 # artifact has no other way to say so.  `pipeline.kubeflow` leaves such inputs out.
 ABSENT_PROPERTY = "absent"
 
+# Custom property of a model that was pushed and rolled back: later students are not compared with it.
+ROLLED_BACK_PROPERTY = "rolled_back"
+
 
 class LabelReport(Artifact):
     """What the teacher saw and what it said: one file, ``report.json``.

@@ -4,8 +4,8 @@ A model server takes the highest version number, and one that was told of a vers
 on to it.  So nothing is removed or renamed: the earlier content is published once more,
 under a number higher than all others, with a provenance that says what it restores and
 what it took the place of.  Rolling back again goes further back, never forth to what was
-rolled back.  The newest push stays where it is, and the pipeline does not push that content
-a second time.
+rolled back.  The newest push stays where it is; the pipeline does not push that content a
+second time, and compares no later student with it.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class Rollback(BaseModel):
       destination: Its folder.
       restores: The version whose content it serves.
       rollback_of: The version that was served before.
+      rejects: URI of the model that was served before.
       decision: The sentence by which the restored model was blessed.
     """
 
@@ -44,6 +45,7 @@ class Rollback(BaseModel):
     destination: str
     restores: int
     rollback_of: int
+    rejects: str
     decision: str
 
 
@@ -55,7 +57,11 @@ def command(
     """Serve again what was served before the newest push."""
     folder = _serving_folder(root, surface)
     with TERMINAL.noise_to(root / "logs" / "rollback.log"):
+        from crosskd.runs import mark_rolled_back, metadata_of
+
+        metadata_of(root)  # before anything is done: this is a run's root
         done = roll_back(folder)
+        mark_rolled_back(root, done.rejects)
     if as_json:
         TERMINAL.json(done.model_dump(mode="json"))
         return
@@ -81,7 +87,7 @@ def roll_back(folder: Path) -> Rollback:
 
     destination = Destination(str(folder))
     with destination.locked():
-        restored = _previous(destination)
+        rejected, restored = _served_and_previous(destination)
         newest = destination.versions()[-1]
         _check_unchanged(destination, restored)
         done = destination.publish(
@@ -101,6 +107,7 @@ def roll_back(folder: Path) -> Rollback:
         destination=destination.path(done.version),
         restores=restored.version,
         rollback_of=newest,
+        rejects=rejected.model,
         decision=done.decision,
     )
 
@@ -118,8 +125,8 @@ def _serving_folder(root: Path, surface: str | None) -> Path:
     return serving / (surface or found[0])
 
 
-def _previous(destination: Destination) -> Provenance:
-    """The push before the one whose content is served, looking through earlier rollbacks."""
+def _served_and_previous(destination: Destination) -> tuple[Provenance, Provenance]:
+    """The push whose content is served and the one before it, looking through earlier rollbacks."""
     versions = destination.versions()
     if not versions:
         raise InputError(f"{destination.base}: nothing was pushed here yet.")
@@ -130,7 +137,7 @@ def _previous(destination: Destination) -> Provenance:
             f"{destination.base}: there is nothing to roll back to: version {served.version}, which is served, "
             "was pushed first."
         )
-    return _original(destination, earlier[-1])
+    return served, _original(destination, earlier[-1])
 
 
 def _original(destination: Destination, version: int) -> Provenance:

@@ -10,6 +10,7 @@ from typing import Any
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+from components.artifacts import ROLLED_BACK_PROPERTY
 from pipeline.metadata import checked_url, connection
 from schema.errors import InputError
 
@@ -99,6 +100,20 @@ def remember_server(root: Path, url: str) -> None:
         raise InputError(f"--metadata: {root} keeps its metadata in {METADATA_FILE} already; choose another --root")
     root.mkdir(parents=True, exist_ok=True)
     (root / METADATA_URL_FILE).write_text(f"{url}\n")
+
+
+def mark_rolled_back(root: Path, model: str) -> None:
+    """Notes in the metadata of a root that a model was rolled back; later students are not compared with it.
+
+    Args:
+      root: The root.
+      model: URI of the Model artifact.
+    """
+    store = MetadataStore(connection(metadata_of(root)))
+    artifacts = store.get_artifacts_by_uri(model)
+    for artifact in artifacts:
+        artifact.custom_properties[ROLLED_BACK_PROPERTY].int_value = 1
+    store.put_artifacts(artifacts)
 
 
 def metadata_for(root: Path) -> str:

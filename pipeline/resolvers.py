@@ -13,6 +13,7 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common import resolver
 from tfx.types import standard_artifacts
 
+from components.artifacts import ROLLED_BACK_PROPERTY
 from components.last_served import spec as last_served
 from components.last_served.component import LastServed
 from pipeline.settings import Settings
@@ -41,6 +42,8 @@ class LastBlessedBefore(resolver.ResolverStrategy):
     The order is that of the blessings, not of the models: a model that was trained, left
     unjudged by a run that was cut short, and comes back from the cache after a better one
     was blessed, is compared with the better one.
+
+    A model that was rolled back counts no more: `crosskd rollback` leaves a mark on it.
     """
 
     def resolve_artifacts(
@@ -56,7 +59,9 @@ class LastBlessedBefore(resolver.ResolverStrategy):
           The same keys; `model` and `model_blessing` are empty before the first blessing.
         """
         candidate = max((model.id for model in input_dict[CANDIDATE]), default=0)
-        models = {model.id: model for model in input_dict[MODEL]}
+        models = {
+            model.id: model for model in input_dict[MODEL] if not model.get_int_custom_property(ROLLED_BACK_PROPERTY)
+        }
         blessings = [each for each in sorted(input_dict[BLESSING], key=_order) if _is_of(each, models)]
         while blessings and _model_of(blessings[-1]) == candidate:
             blessings.pop()
@@ -97,6 +102,10 @@ class EarlierRuns(resolver.ResolverStrategy):
 
 def _order(artifact: types.Artifact) -> int:
     return int(artifact.id)
+
+
+def _was_rolled_back(model: types.Artifact) -> bool:
+    return bool(model.get_int_custom_property(ROLLED_BACK_PROPERTY))
 
 
 def _is_of(blessing: types.Artifact, models: dict[int, types.Artifact]) -> bool:

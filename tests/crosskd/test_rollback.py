@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 import typer
+from ml_metadata.metadata_store import MetadataStore
+from ml_metadata.proto import metadata_store_pb2
 from typer.testing import CliRunner
 
 from components.model_pusher.content import content_fingerprint
 from components.model_pusher.destination import Destination
 from components.model_pusher.provenance import Origin, Provenance, read_provenance
 from crosskd import rollback
+from crosskd.runs import METADATA_FILE
+from pipeline.metadata import connection
 from schema.errors import InputError
 from tests.components.model_pusher.handmade import push_of, write_files
 
@@ -122,11 +126,22 @@ def app() -> typer.Typer:
     return app
 
 
+def keep_metadata(root: Path, *models: str) -> MetadataStore:
+    """Metadata that know the artifacts of these models, as those of a run do."""
+    store = MetadataStore(connection(str(root / METADATA_FILE)))
+    kind = store.put_artifact_type(metadata_store_pb2.ArtifactType(name="Model"))
+    store.put_artifacts([metadata_store_pb2.Artifact(type_id=kind, uri=str(root / "models" / each)) for each in models])
+    return store
+
+
 def test_the_command_line(root: Path, app: typer.Typer, capfd: pytest.CaptureFixture[str]) -> None:
     first, second = push(root, "a"), push(root, "b")
+    store = keep_metadata(root, "a", "b")
     app(["--root", str(root), "--json"], standalone_mode=False)
     done = json.loads(capfd.readouterr().out)
     assert (done["surface"], done["restores"], done["rollback_of"]) == ("homepage", first, second)
+    marked = {Path(each.uri).name: each.custom_properties["rolled_back"].int_value for each in store.get_artifacts()}
+    assert marked == {"a": 0, "b": 1}
 
 
 @pytest.mark.parametrize(
@@ -139,10 +154,18 @@ def test_the_command_line(root: Path, app: typer.Typer, capfd: pytest.CaptureFix
 )
 def test_what_cannot_be_rolled_back(root: Path, app: typer.Typer, arguments: list[str], message: str) -> None:
     push(root, "a"), push(root, "b"), push(root, "c", surface="radio")
+    keep_metadata(root, "a", "b", "c")
     result = CliRunner().invoke(app, ["--root", str(root), *arguments])
     assert isinstance(result.exception, InputError)
     with pytest.raises(InputError, match=message):
         raise result.exception
+
+
+def test_a_root_without_metadata_is_left_alone(root: Path) -> None:
+    push(root, "a"), push(root, "b")
+    with pytest.raises(InputError, match="expected the root of a run"):
+        rollback.command(root)
+    assert served(root) == "b"
 
 
 def test_a_root_without_pushes(tmp_path: Path) -> None:

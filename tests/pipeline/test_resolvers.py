@@ -22,9 +22,9 @@ def blessing(number: int, of: int, *, blessed: bool = True) -> standard_artifact
 MODELS = [model(number) for number in (10, 20, 30, 40)]
 
 
-def resolved(blessings, candidate):
+def resolved(blessings, candidate, models=MODELS):
     found = LastBlessedBefore().resolve_artifacts(
-        None, {"model": MODELS, "model_blessing": blessings, "candidate": [model(candidate)]}
+        None, {"model": models, "model_blessing": blessings, "candidate": [model(candidate)]}
     )
     assert [each.id for each in found["candidate"]] == [candidate]
     assert len(found["model"]) == len(found["model_blessing"])
@@ -63,6 +63,14 @@ def test_models_count_in_the_order_of_their_blessings():
 @pytest.mark.parametrize("candidate", [20, 30])
 def test_being_blessed_twice_changes_nothing(candidate):
     assert resolved([blessing(1, 10), blessing(2, candidate), blessing(3, candidate)], candidate) == [10]
+
+
+def test_a_model_that_was_rolled_back_counts_no_more():
+    rolled_back = model(20)
+    rolled_back.set_int_custom_property("rolled_back", 1)
+    models = [model(10), rolled_back, model(30)]
+    assert resolved([blessing(1, 10), blessing(2, 20)], 30, models) == [10]
+    assert resolved([blessing(1, 10), blessing(2, 20)], 20, models) == [10]
 
 
 def numbered(kind, *numbers):
