@@ -106,7 +106,7 @@ def prepare(surface: Surface, root: Path) -> tuple[dict[str, Epoch], int]:
     """One epoch of every way to train, ready to be called, and the steps of each."""
     paths = run_paths(root)
     transform = tft.TFTransformOutput(paths.transform_graph)
-    patterns, spec = [f"{paths.train}/*"], transform.transformed_feature_spec()
+    patterns, spec = [f"{folder}/*" for folder in paths.train], transform.transformed_feature_spec()
     hard = list(hard_label_columns(surface).values())
     labels = inputs.transformed_columns(patterns, spec, hard)
     rows = len(labels[hard[0]])

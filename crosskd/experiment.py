@@ -148,45 +148,46 @@ def run_paths(root: Path) -> RunPaths:
     from evidence.paths import RunPaths
 
     found = newest_run(root)
-    transformed = _artifact(root, found, "Transform", "transformed_examples")
-    spans = len(found.nodes["Transform"].outputs["transformed_examples"])
-    if spans > 1:
-        raise InputError(
-            f"{root}: the newest run ({found.run_id}) trained on {spans} spans. An experiment reads one folder of "
-            "training examples; give the root of a run over one span (`crosskd run --window 1`)."
-        )
+    transformed = _artifacts(root, found, "Transform", "transformed_examples")
     labelled = _artifact(root, found, "TeacherLabeler", "labelled_examples")
-    unlabelled = Path(transformed) / f"Split-{UNLABELLED_SPLIT}"
+    unlabelled = [f"{folder}/Split-{UNLABELLED_SPLIT}" for folder in transformed]
     return RunPaths(
         name=root.name,
         transform_graph=_artifact(root, found, "Transform", "transform_graph"),
-        train=f"{transformed}/Split-{TRAIN_SPLIT}",
+        train=tuple(f"{folder}/Split-{TRAIN_SPLIT}" for folder in transformed),
         labelled_eval=f"{labelled}/Split-{EVAL_SPLIT}",
-        unlabelled=str(unlabelled) if unlabelled.is_dir() else None,
+        unlabelled=tuple(folder for folder in unlabelled if Path(folder).is_dir()),
         teacher=_artifact(root, found, "Teacher", "result"),
     )
 
 
 def _artifact(root: Path, run: Run, node: str, key: str) -> str:
-    found = run.output(node, key)
-    if found is None or not Path(found[0]).is_dir():
+    return _artifacts(root, run, node, key)[0]
+
+
+def _artifacts(root: Path, run: Run, node: str, key: str) -> list[str]:
+    """The folders of a node's output: one, or where there are spans one for each."""
+    found = [uri for uri, _ in run.nodes[node].outputs.get(key, [])] if node in run.nodes else []
+    if not found or not all(Path(uri).is_dir() for uri in found):
         raise InputError(
             f"{root}: the newest run ({run.run_id}) has no {key} of {node}. An experiment reads what a finished run "
             "left; give the same `crosskd run` again to go on from where it stopped."
         )
-    return found[0]
+    return found
 
 
 def _explain(loaded: SurfaceFolder, root: Path, source: Path | None, result: ExperimentResult) -> list[str]:
     from crosskd.runs import newest_run
     from evidence.explain import gather, sentences
+    from pipeline.spans import EXAMPLES, WINDOW
 
     run = newest_run(root)
     labelled = Path(_artifact(root, run, "TeacherLabeler", "labelled_examples"))
+    window = _artifacts(root, run, WINDOW, EXAMPLES) if WINDOW in run.nodes else [str(labelled)]
     facts = gather(
         loaded.surface,
         loaded.schema,
-        labelled / f"Split-{TRAIN_SPLIT}",
+        [Path(span) / f"Split-{TRAIN_SPLIT}" for span in window],
         labelled / f"Split-{EVAL_SPLIT}",
         source,
         _labels(_artifact(root, run, "TeacherLabeler", "label_report")),

@@ -86,9 +86,9 @@ def load(
     features = list(dict.fromkeys(name for each in surfaces for name in each.features))
     labels = dict.fromkeys(name for each in surfaces for name in training_columns(each, distil=True))
     _expect_columns(paths, spec, [*features, *labels])
-    columns = inputs.transformed_columns([str(Path(paths.train) / "*")], spec, [*features, *labels])
+    columns = inputs.transformed_columns(_patterns(paths.train), spec, [*features, *labels])
     if not columns:
-        raise InputError(f"{paths.train}: expected the transformed training split, found no examples")
+        raise InputError(f"{', '.join(paths.train)}: expected the transformed training split, found no examples")
     teacher_columns = _teacher_columns(surface)
     sliced = {feature for part in surface.slices.values() for feature in part.features}
     wanted = sorted(sliced | set(teacher_columns.values()) | set(raw_columns))
@@ -116,9 +116,11 @@ def load(
 
 
 def _unlabelled(paths: RunPaths, spec: Mapping[str, object], names: Sequence[str]) -> dict[str, NDArray] | None:
-    if paths.unlabelled is None:
-        return None
-    return inputs.transformed_columns([str(Path(paths.unlabelled) / "*")], spec, names)
+    return inputs.transformed_columns(_patterns(paths.unlabelled), spec, names) if paths.unlabelled else None
+
+
+def _patterns(folders: Sequence[str]) -> list[str]:
+    return [f"{folder}/*" for folder in folders]
 
 
 def _expect_columns(paths: RunPaths, spec: Mapping[str, object], names: Sequence[str]) -> None:

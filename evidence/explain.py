@@ -104,7 +104,7 @@ class Facts:
 def gather(
     surface: Surface,
     schema: schema_pb2.Schema,
-    training: Path,
+    training: Sequence[Path],
     evaluation: Path,
     source: Path | None,
     labels: Labels,
@@ -114,7 +114,7 @@ def gather(
     Args:
       surface: The target's surface.
       schema: Its schema.
-      training: Folder of the training split, before Transform.
+      training: Folders of the training split, before Transform.
       evaluation: Folder of the evaluation split, before Transform.
       source: Folder of the source domain: `train/` and `schema.pbtxt`; None if not at hand.
       labels: What the label report says.
@@ -128,7 +128,8 @@ def gather(
         if feature.kind is FeatureKind.CATEGORICAL and feature.side in (Side.USER, Side.ITEM)
     }
     label = next(iter(surface.tasks.values())).label
-    trained = inputs.raw_columns(training, schema, [*sides, label])
+    parts = [inputs.raw_columns(folder, schema, [*sides, label]) for folder in training]
+    trained = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     evaluated = inputs.raw_columns(evaluation, schema, list(sides)) if sides else {}
     ids = [name for name in sides if len(np.unique(trained[name])) >= _LEAST_IDS]
     adapted = surface.teacher.features if surface.teacher else {}

@@ -12,15 +12,16 @@ class RunPaths:
     Attributes:
       name: For messages and tables.
       transform_graph: Transform's `transform_graph` artifact.
-      train: Folder of the transformed training split.
-      labelled_eval: Folder of the labelled evaluation split, as it was before Transform.
-      unlabelled: Folder of the transformed split of pairs never shown; None if the run made none.
+      train: Folders of the transformed training split: one, or one for each span of a window.
+      labelled_eval: Folder of the labelled evaluation split, as it was before Transform; of
+        the newest span.
+      unlabelled: Folders of the transformed split of pairs never shown; none if the run made none.
       teacher: The teacher's SavedModel, which warm starts read; None if it is not known.
     """
 
     name: str
     transform_graph: str
-    train: str
+    train: tuple[str, ...]
     labelled_eval: str
-    unlabelled: str | None = None
+    unlabelled: tuple[str, ...] = ()
     teacher: str | None = None

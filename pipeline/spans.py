@@ -17,6 +17,7 @@ from pipeline.settings import Settings
 from schema.errors import InputError
 
 LABELLER = "TeacherLabeler"
+WINDOW = "Window"
 EXAMPLES = "examples"
 STATISTICS = "statistics"
 PREVIOUS = "previous_statistics"
@@ -42,7 +43,7 @@ def rolling_window(settings: Settings, after: BaseNode) -> resolver.Resolver:
             "teacher_fingerprint": settings.teacher_fingerprint,
         },
         examples=_all_labelled(),
-    ).with_id("Window")
+    ).with_id(WINDOW)
     node.add_upstream_node(after)
     return node
 

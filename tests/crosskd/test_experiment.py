@@ -13,6 +13,7 @@ from crosskd.launch import surface_folder
 from crosskd.runs import Node, Run
 from crosskd.terminal import TERMINAL
 from evidence.arms import Role
+from evidence.paths import RunPaths
 from evidence.result import ArmReport, Difference, ExperimentResult, Finding, Mean
 from evidence.verdicts import Verdict
 from schema.errors import InputError
@@ -32,10 +33,37 @@ def test_a_root_without_a_run_is_named(tmp_path: Path):
     assert f"{tmp_path / 'none'}: expected the root of a run" in str(error)
 
 
-def test_a_run_over_several_spans_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    made = Node("COMPLETE", 1.0, {"transformed_examples": [(str(tmp_path), {}), (str(tmp_path), {})]}, settings={})
-    monkeypatch.setattr(runs, "newest_run", lambda root: Run("monday", "crosskd-tiny", {"Transform": made}))
-    with pytest.raises(InputError, match=r"\(monday\) trained on 2 spans"):
+def _made(**outputs: list[Path]) -> Node:
+    return Node("COMPLETE", 1.0, {key: [(str(uri), {}) for uri in uris] for key, uris in outputs.items()}, settings={})
+
+
+def test_a_run_over_several_spans_trained_on_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    folders = {name: tmp_path / name for name in ("monday", "tuesday", "labelled", "graph", "teacher")}
+    for folder in folders.values():
+        folder.mkdir()
+    (folders["tuesday"] / "Split-unlabelled").mkdir()
+    nodes = {
+        "Transform": _made(
+            transformed_examples=[folders["monday"], folders["tuesday"]], transform_graph=[folders["graph"]]
+        ),
+        "TeacherLabeler": _made(labelled_examples=[folders["labelled"]]),
+        "Teacher": _made(result=[folders["teacher"]]),
+    }
+    monkeypatch.setattr(runs, "newest_run", lambda root: Run("a run", "crosskd-tiny", nodes))
+    assert experiment.run_paths(tmp_path) == RunPaths(
+        name=tmp_path.name,
+        transform_graph=str(folders["graph"]),
+        train=(f"{folders['monday']}/Split-train", f"{folders['tuesday']}/Split-train"),
+        labelled_eval=f"{folders['labelled']}/Split-eval",
+        unlabelled=(f"{folders['tuesday']}/Split-unlabelled",),
+        teacher=str(folders["teacher"]),
+    )
+
+
+def test_a_run_whose_artifacts_are_gone_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    nodes = {"Transform": _made(transformed_examples=[tmp_path, tmp_path / "removed"])}
+    monkeypatch.setattr(runs, "newest_run", lambda root: Run("a run", "crosskd-tiny", nodes))
+    with pytest.raises(InputError, match=r"\(a run\) has no transformed_examples of Transform"):
         experiment.run_paths(tmp_path)
 
 

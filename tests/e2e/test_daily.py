@@ -11,10 +11,13 @@ import pytest
 from components.teacher_labeler.fingerprint import fingerprint
 from crosskd import label as label_command
 from crosskd import run as run_command
+from crosskd.experiment import run_paths
 from crosskd.label import Labelled
 from crosskd.runs import Run, newest_run
 from crosskd.summary import summarize
+from evidence import data
 from schema.errors import InputError
+from schema.loader import load_surface
 from tests.e2e import library
 
 pytestmark = pytest.mark.slow
@@ -94,6 +97,12 @@ def test_it_trains_on_the_whole_week_and_is_judged_on_the_last_day(seventh, prod
     assert rows["borrowed", ""] == EVAL
     provenance = json.loads((Path(summary.push.destination) / "assets.extra" / "provenance.json").read_text())
     assert provenance["origin"]["data_span"] == "1:7"
+
+
+def test_an_experiment_reads_the_whole_week(seventh, product):
+    loaded = data.load(load_surface(Path(product.surface)).surface, run_paths(product.root))
+    assert len(loaded.training["label/borrowed"]) == DAYS * TRAIN
+    assert len(loaded.evaluation["label/borrowed"]) == EVAL
 
 
 def test_an_unchanged_day_is_all_cache(seventh, product):

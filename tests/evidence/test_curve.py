@@ -12,7 +12,7 @@ from evidence.verdicts import Verdict
 from schema.errors import InputError
 from tests.evidence.conftest import SURFACE
 
-PATHS = RunPaths("drawn", "", "", "")
+PATHS = RunPaths("drawn", "", (), "")
 
 
 @pytest.fixture(scope="module")

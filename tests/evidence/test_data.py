@@ -51,7 +51,7 @@ def paths(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory) ->
     with tf.io.TFRecordWriter(str(folder / "eval" / "part.gz"), "GZIP") as writer:
         for row in reversed(transformed.raw):
             writer.write(_example(row))
-    return RunPaths("made", transformed.graph, str(folder / "train"), str(folder / "eval"))
+    return RunPaths("made", transformed.graph, (str(folder / "train"),), str(folder / "eval"))
 
 
 @pytest.fixture(scope="module")
