@@ -159,9 +159,11 @@ def _of_span(settings: Settings, span: int | None) -> Settings:
 
 def _outcome(settings: Settings) -> Labelled:
     from components.teacher_labeler import report
-    from crosskd.runs import newest_run
+    from crosskd.runs import mark_labelling_alone, newest_run
 
-    run = newest_run(Path(settings.metadata).parent)
+    root = Path(settings.root).parent
+    run = newest_run(root)
+    mark_labelling_alone(root, run)
     output, labels = (run.output("TeacherLabeler", key) for key in ("label_report", "labelled_examples"))
     assert output is not None  # the run ended without an error
     assert labels is not None

@@ -20,6 +20,8 @@ METADATA_URL_FILE = "metadata.url"
 _RUN_CONTEXT = "pipeline_run"
 _PIPELINE_CONTEXT = "pipeline"
 _NODE_CONTEXT = "node"
+# Custom property of a run that was to label, and to train nothing.
+_LABELLING_ALONE = "labelling_alone"
 # What a component made, and what a resolver found.
 _OUTPUTS = (mlmd.Event.OUTPUT, mlmd.Event.INTERNAL_OUTPUT)
 
@@ -56,7 +58,7 @@ class Run:
 
 
 def newest_run(root: Path) -> Run:
-    """The run that started last under `root`.
+    """The run that started last under `root`; one that was to label and nothing else does not count.
 
     Raises:
       InputError: There is none.
@@ -65,13 +67,17 @@ def newest_run(root: Path) -> Run:
 
 
 def newest_runs(root: Path, count: int) -> list[Run]:
-    """Up to `count` runs under `root`, the one that started last first.
+    """Up to `count` runs under `root`, the one that started last first, as for `newest_run`.
 
     Raises:
       InputError: There is none.
     """
     store = MetadataStore(connection(metadata_of(root), read_only=True))
-    contexts = store.get_contexts_by_type(_RUN_CONTEXT)
+    contexts = [
+        context
+        for context in store.get_contexts_by_type(_RUN_CONTEXT)
+        if not context.custom_properties[_LABELLING_ALONE].int_value
+    ]
     if not contexts:
         raise InputError(f"{root}: no run has started here yet. Start one with `crosskd run`.")
     newest = sorted(contexts, key=lambda context: context.id, reverse=True)
@@ -83,6 +89,15 @@ def _run(store: MetadataStore, context: mlmd.Context) -> Run:
     nodes = {_context_name(store, execution, _NODE_CONTEXT): _node(store, execution) for execution in executions}
     pipeline = _context_name(store, executions[0], _PIPELINE_CONTEXT) if executions else ""
     return Run(context.name, pipeline, {name.removeprefix(f"{pipeline}."): node for name, node in nodes.items()})
+
+
+def mark_labelling_alone(root: Path, run: Run) -> None:
+    """Notes that a run labelled and was to do nothing else, so that it is not taken for one that was cut short."""
+    store = MetadataStore(connection(metadata_of(root)))
+    context = store.get_context_by_type_and_name(_RUN_CONTEXT, run.run_id)
+    assert context is not None  # `run` was read from there
+    context.custom_properties[_LABELLING_ALONE].int_value = 1
+    store.put_contexts([context])
 
 
 def remember_server(root: Path, url: str) -> None:

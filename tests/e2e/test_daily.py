@@ -115,6 +115,7 @@ def test_an_unchanged_day_is_all_cache(seventh, product):
 def test_a_day_that_was_written_again_is_labelled_again_alone(seventh, product):
     product.log(2, again=True)
     assert [(each.span, each.now) for each in product.label("1:2")] == [("1", False), ("2", True)]
+    assert summarize(product.root).run_id == newest_run(product.root).run_id >= seventh.run_id
 
 
 def test_soft_labels_that_drift_from_the_day_before_block_the_push(seventh, product):
