@@ -137,8 +137,7 @@ def _guarded_raw(examples: tfx.dsl.Channel, schema: tfx.dsl.Channel) -> list[Bas
 
 def _guarded_labels(settings: Settings, labelled: tfx.dsl.Channel, schema: tfx.dsl.Channel) -> list[BaseNode]:
     """Presence and range of the soft labels, and over spans their drift."""
-    statistics = tfx.components.StatisticsGen(examples=labelled, exclude_splits=[*_UNSHOWN])
-    statistics = statistics.with_id("LabelledStatistics")
+    statistics = tfx.components.StatisticsGen(examples=labelled).with_id("LabelledStatistics")
     found, previous = statistics.outputs["statistics"], None
     resolved = []
     if settings.window is not None:
@@ -149,7 +148,7 @@ def _guarded_labels(settings: Settings, labelled: tfx.dsl.Channel, schema: tfx.d
         statistics=found,
         schema=schema,
         environment=TRAINING,
-        exclude_splits=_UNSHOWN,
+        soft_labels_only=_UNSHOWN,
         previous_statistics=previous,
     )
     return [statistics, *resolved, guard.with_id("LabelledExampleGuard")]

@@ -44,7 +44,7 @@ class ExampleGuard(base_component.BaseComponent):
         schema: BaseChannel,
         environment: str,
         previous_statistics: BaseChannel | None = None,
-        exclude_splits: Sequence[str] = (),
+        soft_labels_only: Sequence[str] = (),
     ) -> None:
         """Constructs the component.
 
@@ -56,7 +56,8 @@ class ExampleGuard(base_component.BaseComponent):
           previous_statistics: Channel of `standard_artifacts.ExampleStatistics`, of what the schema's
             `drift_comparator`s compare with, split by split.  Without it, or where the channel is
             empty, drift is not judged.
-          exclude_splits: Splits that are not validated.
+          soft_labels_only: Splits of which nothing but the soft labels is validated: the schema
+            is of what was shown, and pairs never shown need not have every column.
         """
         spec = ExampleGuardSpec(
             statistics=statistics,
@@ -64,7 +65,8 @@ class ExampleGuard(base_component.BaseComponent):
             previous_statistics=previous_statistics,
             environment=environment,
             code=code_version("components.example_guard"),
-            exclude_splits=json_utils.dumps(list(exclude_splits)),
+            exclude_splits=json_utils.dumps([]),
+            soft_labels_only=json_utils.dumps(list(soft_labels_only)),
             anomalies=channel_utils.as_channel([standard_artifacts.ExampleAnomalies()]),
         )
         super().__init__(spec=spec)

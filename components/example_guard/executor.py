@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow_data_validation as tfdv
-from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 from tfx import types
 from tfx.components.example_validator import executor, labels
 from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils, standard_component_specs
-from tfx.utils import writer_utils
+from tfx.utils import json_utils, writer_utils
 
-from components.example_guard.spec import ENVIRONMENT_KEY, PREVIOUS_STATISTICS_KEY
+from components.example_guard.spec import ENVIRONMENT_KEY, PREVIOUS_STATISTICS_KEY, SOFT_LABELS_ONLY_KEY
 from schema.errors import InputError
+from schema.surface import SOFT_LABEL_PREFIX
 
 _DRIFTS = (
     anomalies_pb2.AnomalyInfo.COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH,
@@ -47,7 +48,7 @@ class Executor(executor.Executor):
           input_dict: statistics and schema; previous_statistics, if there are any.
           output_dict: anomalies; written before anything is raised.  (TFX's launcher removes
             the outputs of a node that failed, hence the message holds all there is to know.)
-          exec_properties: environment, exclude_splits.
+          exec_properties: environment, exclude_splits, soft_labels_only.
 
         Returns:
           ExampleValidator's output.
@@ -57,6 +58,7 @@ class Executor(executor.Executor):
             from the previous ones.
         """
         self._environment = exec_properties[ENVIRONMENT_KEY]
+        self._soft_labels_only = json_utils.loads(exec_properties.get(SOFT_LABELS_ONLY_KEY) or "[]")
         self._previous = input_dict.get(PREVIOUS_STATISTICS_KEY) or []
         self._problems: list[str] = []
         self._drifted = False
@@ -72,6 +74,8 @@ class Executor(executor.Executor):
         schema = inputs[standard_component_specs.SCHEMA_KEY]
         folder = Path(outputs[labels.SCHEMA_DIFF_PATH])
         split = folder.name.removeprefix("Split-")
+        if split in self._soft_labels_only:
+            statistics, schema = _soft_labels_of(statistics, schema)
         anomalies = tfdv.validate_statistics(
             statistics, schema, environment=self._environment, previous_statistics=self._previous_of(split)
         )
@@ -86,6 +90,21 @@ class Executor(executor.Executor):
             if split in artifact_utils.decode_split_names(artifact.split_names):
                 return stats_artifact_utils.load_statistics(artifact, split).proto()
         return None
+
+
+def _soft_labels_of(
+    statistics: statistics_pb2.DatasetFeatureStatisticsList, schema: schema_pb2.Schema
+) -> tuple[statistics_pb2.DatasetFeatureStatisticsList, schema_pb2.Schema]:
+    """Both without any other feature."""
+    reduced = statistics_pb2.DatasetFeatureStatisticsList()
+    for dataset in statistics.datasets:
+        kept = [each for each in dataset.features if each.path.step[0].startswith(SOFT_LABEL_PREFIX)]
+        reduced.datasets.add(name=dataset.name, num_examples=dataset.num_examples, features=kept)
+    expected = schema_pb2.Schema()
+    expected.CopyFrom(schema)
+    del expected.feature[:]
+    expected.feature.extend(each for each in schema.feature if each.name.startswith(SOFT_LABEL_PREFIX))
+    return reduced, expected
 
 
 def problems_of(

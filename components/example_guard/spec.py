@@ -6,6 +6,7 @@ from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from components.code import CODE_KEY
 
 ENVIRONMENT_KEY = "environment"
+SOFT_LABELS_ONLY_KEY = "soft_labels_only"
 PREVIOUS_STATISTICS_KEY = "previous_statistics"
 
 
@@ -15,6 +16,7 @@ class ExampleGuardSpec(standard_component_specs.ExampleValidatorSpec):
     PARAMETERS = {  # noqa: RUF012 - ComponentSpec reads plain class attributes
         **standard_component_specs.ExampleValidatorSpec.PARAMETERS,
         ENVIRONMENT_KEY: ExecutionParameter(type=str),
+        SOFT_LABELS_ONLY_KEY: ExecutionParameter(type=str, optional=True),
         CODE_KEY: ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012 - as above

@@ -24,7 +24,8 @@ feature { name: "position" type: INT presence { min_fraction: 1 } shape {} int_d
 feature { name: "price" type: FLOAT value_count { min: 1 max: 1 } }
 feature {
   name: "teacher/click" type: FLOAT presence { min_fraction: 1 } value_count { min: 1 max: 1 }
-  not_in_environment: "RAW" drift_comparator { jensen_shannon_divergence { threshold: 0.1 } }
+  float_domain { min: -50 max: 50 } not_in_environment: "RAW"
+  drift_comparator { jensen_shannon_divergence { threshold: 0.1 } }
 }
 """
 GOOD = [{"position": 1, "price": 2.0}, {"position": 7, "price": None}]
@@ -60,7 +61,7 @@ def guard(
     Executor().Do(
         {"statistics": [statistics_of(tmp_path, splits)], "schema": [schema], "previous_statistics": list(previous)},
         {"anomalies": [anomalies]},
-        {"exclude_splits": "[]", "environment": environment},
+        {"exclude_splits": "[]", "environment": environment, "soft_labels_only": '["unlabelled"]'},
     )
     return tmp_path / "anomalies"
 
@@ -154,14 +155,28 @@ def test_a_split_that_the_last_span_did_not_have_is_not_compared(
     assert not anomalies_in(folder, "unlabelled").anomaly_info
 
 
+def test_of_pairs_never_shown_the_soft_labels_are_looked_at_and_nothing_else(tmp_path: Path) -> None:
+    pairs = [{"teacher/click": logit, "shelf_of_the_item": 3} for logit in (0.5, -60.0)]
+    with pytest.raises(InputError) as error:
+        guard(tmp_path, {"train": soft([0.5]), "unlabelled": pairs}, "TRAINING")
+    lines = str(error.value).splitlines()
+    assert lines[1].startswith("  split unlabelled: feature 'teacher/click': Out-of-range values: ")
+    assert len(lines) == 3
+
+
+def test_pairs_without_soft_labels_do_not_pass(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="split unlabelled: feature 'teacher/click': Column dropped"):
+        guard(tmp_path, {"unlabelled": GOOD}, "TRAINING")
+
+
 def test_component_hands_the_environment_to_its_executor() -> None:
     component = ExampleGuard(
         statistics=channel_utils.as_channel([standard_artifacts.ExampleStatistics()]),
         schema=channel_utils.as_channel([standard_artifacts.Schema()]),
         environment="TRAINING",
-        exclude_splits=["unlabelled"],
+        soft_labels_only=["unlabelled"],
     )
     assert component.exec_properties["environment"] == "TRAINING"
-    assert component.exec_properties["exclude_splits"] == '["unlabelled"]'
+    assert component.exec_properties["soft_labels_only"] == '["unlabelled"]'
     assert len(component.exec_properties["code"]) == 16
     assert component.outputs["anomalies"].type is standard_artifacts.ExampleAnomalies
