@@ -12,7 +12,7 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common import resolver
 from tfx.types import standard_artifacts
 
-from components.teacher_labeler.spec import LABELLED_EXAMPLES_KEY, TEACHER_FINGERPRINT_KEY
+from components.teacher_labeler.spec import KEY_COLUMN_KEY, LABELLED_EXAMPLES_KEY, TEACHER_FINGERPRINT_KEY
 from pipeline.settings import Settings
 from schema.errors import InputError
 
@@ -121,8 +121,13 @@ class PreviousSpan(resolver.ResolverStrategy):
 def _newest_by_span(
     store: mlmd.MetadataStore, artifacts: Iterable[types.Artifact], fingerprint: str
 ) -> dict[int, types.Artifact]:
-    """Of each span the artifact that was given last, from the cache or not, labelled by this teacher."""
-    ours = [each for each in artifacts if each.get_string_custom_property(TEACHER_FINGERPRINT_KEY) == fingerprint]
+    """Of each span the artifact that was given last, from the cache or not: whole examples labelled by this teacher."""
+    ours = [
+        each
+        for each in artifacts
+        if each.get_string_custom_property(TEACHER_FINGERPRINT_KEY) == fingerprint
+        and not each.get_string_custom_property(KEY_COLUMN_KEY)
+    ]
     given = _last_given(store, ours)
     return {each.get_int_custom_property(_SPAN): each for each in sorted(ours, key=lambda each: given.get(each.id, 0))}
 

@@ -9,13 +9,13 @@ from tfx.dsl.io import fileio
 from tfx.types import Artifact, artifact_utils
 
 from components.teacher_labeler.plan import Shard
+from components.teacher_labeler.spec import KEY_COLUMN_KEY, TEACHER_FINGERPRINT_KEY
 from components.teacher_labeler.staging import Staging
 from components.teacher_labeler.statistics import SAMPLE_SIZE
 from schema.errors import InputError
 
 _FILE_FORMAT = "tfrecords_gzip"
 _PAYLOAD_FORMAT = "FORMAT_TF_EXAMPLE"
-_FINGERPRINT_PROPERTY = "teacher_fingerprint"
 _SPAN_PROPERTIES = ("span", "version")
 _SHARD_NAME = "labelled_examples-{number:05d}-of-{total:05d}"
 # A shard may hold more than its share of the sample by this factor before its surplus is dropped.
@@ -31,8 +31,13 @@ def match_outputs(output: Artifact, inputs: Sequence[Artifact]) -> list[Artifact
     return [output] if len(inputs) == 1 else artifact_utils.replicate_artifacts(output, len(inputs))
 
 
-def describe_outputs(outputs: Sequence[Artifact], inputs: Sequence[Artifact], teacher_fingerprint: str) -> None:
-    """Gives each output the splits, span and version of its input, the formats, and the teacher's fingerprint."""
+def describe_outputs(
+    outputs: Sequence[Artifact], inputs: Sequence[Artifact], teacher_fingerprint: str, key_column: str
+) -> None:
+    """Gives each output the splits, span and version of its input, the formats, the teacher's fingerprint, and the key.
+
+    Without a key column they are whole examples, which is what a run trains on.
+    """
     for output, source in zip(outputs, inputs, strict=True):
         output.split_names = source.split_names
         for name in _SPAN_PROPERTIES:
@@ -42,7 +47,9 @@ def describe_outputs(outputs: Sequence[Artifact], inputs: Sequence[Artifact], te
                 output.set_int_custom_property(name, source.get_int_custom_property(name))
         examples_utils.set_payload_format(output, examples_utils.get_payload_format(source))
         examples_utils.set_file_format(output, _FILE_FORMAT)
-        output.set_string_custom_property(_FINGERPRINT_PROPERTY, teacher_fingerprint)
+        output.set_string_custom_property(TEACHER_FINGERPRINT_KEY, teacher_fingerprint)
+        if key_column:
+            output.set_string_custom_property(KEY_COLUMN_KEY, key_column)
 
 
 def list_shards(inputs: Sequence[Artifact], outputs: Sequence[Artifact], staging: Staging) -> list[Shard]:

@@ -63,7 +63,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             label_report = check_summary(summary, plan, len(shards))
             _check_fingerprint(teacher, plan.teacher_fingerprint)  # it may have changed while it labelled
             staging.commit(summary.files)
-        describe_outputs(outputs, examples, plan.teacher_fingerprint)
+        describe_outputs(outputs, examples, plan.teacher_fingerprint, plan.options.key_column)
         output_dict[spec.LABELLED_EXAMPLES_KEY] = outputs
         report.write(report_uri, label_report)
         logging.info(

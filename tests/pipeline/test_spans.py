@@ -22,10 +22,12 @@ class History:
         self.examples: list[Artifact] = []
         self.statistics: list[Artifact] = []
 
-    def label(self, span: int, teacher: str = "a") -> Artifact:
+    def label(self, span: int, teacher: str = "a", key_column: str = "") -> Artifact:
         artifact = standard_artifacts.Examples()
         artifact.set_int_custom_property("span", span)
         artifact.set_string_custom_property("teacher_fingerprint", teacher)
+        if key_column:
+            artifact.set_string_custom_property("key_column", key_column)
         self._give(artifact)
         self.examples.append(artifact)
         return artifact
@@ -70,6 +72,12 @@ class History:
 @pytest.fixture
 def history() -> History:
     return History()
+
+
+def test_labels_by_key_are_no_examples_to_train_on(history):
+    whole = history.label(1)
+    history.label(1, key_column="visit")
+    assert history.window(1, 1) == [whole.id]
 
 
 def test_a_window_is_in_the_order_of_spans_whatever_was_labelled_first(history):

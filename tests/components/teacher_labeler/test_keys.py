@@ -21,6 +21,7 @@ def test_only_the_key_and_the_soft_labels_are_written(
 
     labelled = labeler.run(examples, doubling_teacher, make_surface(), key_column="id")
 
+    assert labelled.examples[0].get_string_custom_property("key_column") == "id"
     found = labelled.records()
     assert [set(tf.train.Example.FromString(record).features.feature) for record in found] == [
         {"id", "teacher/click"}
