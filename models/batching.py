@@ -1,4 +1,4 @@
-"""Which rows make a batch: an epoch's order is drawn at once, and each batch is a slice of it.
+"""In which order an epoch takes its rows: it is drawn at once, and each batch is a slice of it.
 
 Drawing row by row through a shuffle buffer takes longer than a step of a small model leaves
 time for.  Losses that compare rows of a group need its rows together: then groups are
@@ -7,7 +7,6 @@ shuffled and not rows.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -35,15 +34,15 @@ class Grouped:
         order = rng.permutation(len(self.starts))
         return np.concatenate([self.rows[self.starts[group] : self.ends[group]] for group in order])
 
-    def batches(self, batch_size: int, seed: int) -> tf.data.Dataset:
-        """All rows, int64 [batch], the groups in another random order in every epoch."""
+    def orders(self, seed: int) -> tf.data.Dataset:
+        """An epoch's order of all rows, int64 [rows]; the groups are in another random order in every epoch."""
         rows, starts, ends = (tf.constant(each) for each in (self.rows, self.starts, self.ends))
 
         def order(numbers: tf.Tensor) -> tf.Tensor:
             groups = tf.random.experimental.stateless_shuffle(tf.range(len(self.starts)), numbers)
             return tf.gather(rows, tf.ragged.range(tf.gather(starts, groups), tf.gather(ends, groups)).values)
 
-        return _epochs(order, len(self.rows), batch_size, seed)
+        return _epoch(order, seed)
 
 
 def group_rows(groups: NDArray[np.int64], rows: NDArray[np.int64]) -> Grouped:
@@ -58,22 +57,50 @@ def group_rows(groups: NDArray[np.int64], rows: NDArray[np.int64]) -> Grouped:
     return Grouped(ordered, starts, np.append(starts[1:], len(ordered)))
 
 
-def shuffled_batches(rows: NDArray[np.int64], batch_size: int, seed: int) -> tf.data.Dataset:
-    """All rows, int64 [batch], in another random order in every epoch."""
+def shuffled(rows: NDArray[np.int64], seed: int) -> tf.data.Dataset:
+    """An epoch's order of all rows, int64 [rows]; another random one in every epoch."""
     every = tf.constant(rows)
-    return _epochs(
-        lambda numbers: tf.random.experimental.stateless_shuffle(every, numbers), len(rows), batch_size, seed
-    )
+    return _epoch(lambda numbers: tf.random.experimental.stateless_shuffle(every, numbers), seed)
 
 
-def _epochs(order: Callable[[tf.Tensor], tf.Tensor], count: int, batch_size: int, seed: int) -> tf.data.Dataset:
-    """Batches of an order that is drawn anew in every epoch, by two numbers; the last batch may be smaller."""
-    whole = count - count % batch_size
+def with_draws(
+    orders: tf.data.Dataset,
+    batch_size: int,
+    batches: int,
+    unlabelled: NDArray[np.int64],
+    per_row: int,
+    seed: int | None,
+) -> tf.data.Dataset:
+    """An epoch's order with further rows after each batch, drawn anew for it, with replacement.
 
-    def epoch(number: tf.Tensor) -> tf.data.Dataset:
-        rows = order(tf.stack([tf.constant(seed, tf.int64), number]))
-        batches = tf.data.Dataset.from_tensor_slices(tf.reshape(rows[:whole], [-1, batch_size]))
-        return batches.concatenate(tf.data.Dataset.from_tensors(rows[whole:])) if whole < count else batches
+    Args:
+      orders: An epoch's order of the batches' own rows.
+      batch_size: Own rows of a batch; the last may have fewer.
+      batches: Number of batches in an epoch.
+      unlabelled: What is drawn from.
+      per_row: How many are drawn for each own row.
+      seed: Seed of the draws; None for others in every run.
+    """
+    pool = tf.constant(unlabelled)
 
-    epochs = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).take(1).flat_map(epoch)
-    return epochs.apply(tf.data.experimental.assert_cardinality(math.ceil(count / batch_size)))
+    def mixed(batch: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+        own, number = batch
+        count = [per_row * tf.size(own)]
+        places = tf.random.stateless_uniform(count, tf.stack([number, 0]), maxval=tf.size(pool), dtype=tf.int32)
+        return tf.concat([own, tf.gather(pool, places)], axis=0)
+
+    def order(rows: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
+        own = tf.RaggedTensor.from_row_starts(rows, tf.range(batches, dtype=tf.int64) * batch_size)
+        return tf.map_fn(mixed, (own, numbers), fn_output_signature=tf.RaggedTensorSpec([None], rows.dtype)).values
+
+    return tf.data.Dataset.zip((orders, _numbers(seed).batch(batches))).map(order)
+
+
+def _epoch(order: Callable[[tf.Tensor], tf.Tensor], seed: int) -> tf.data.Dataset:
+    """One order, drawn by two numbers: the seed, and another one in every epoch."""
+    return _numbers(seed).take(1).map(lambda number: order(tf.stack([tf.constant(seed, tf.int64), number])))
+
+
+def _numbers(seed: int | None) -> tf.data.Dataset:
+    """Random numbers without end, int64 [], other ones in every epoch."""
+    return tf.data.Dataset.random(seed, rerandomize_each_iteration=True)

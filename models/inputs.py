@@ -13,7 +13,7 @@ import tensorflow as tf
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.tf_metadata import schema_utils
 
-from models.batching import group_rows, shuffled_batches
+from models.batching import group_rows, shuffled, with_draws
 from models.columns import GROUP_COLUMN, TRAINING_PREFIXES
 from models.packing import Packed
 from schema.errors import InputError
@@ -21,6 +21,8 @@ from schema.errors import InputError
 COMPRESSION = "GZIP"
 _SHUFFLE_BUFFER = 100_000
 _READ_BATCH = 4096
+# Rows that are gathered from memory at once.
+_BLOCK = 4096
 MEMORY_LIMIT = 4 * 2**30
 
 
@@ -211,31 +213,20 @@ def in_memory(
         with replacement, after its own.
       per_row: How many for each of a batch's own; 0 draws none.
     """
-    packed = Packed(columns)
+    packed, count = Packed(columns), math.ceil(len(rows) / batch_size)
     if seed is None:
-        chosen = tf.data.Dataset.from_tensor_slices(rows).batch(batch_size)
+        orders = tf.data.Dataset.from_tensors(rows)
     elif GROUP_COLUMN in columns:
-        chosen = group_rows(columns[GROUP_COLUMN], rows).batches(batch_size, seed)
+        orders = group_rows(columns[GROUP_COLUMN], rows).orders(seed)
     else:
-        chosen = shuffled_batches(rows, batch_size, seed)
+        orders = shuffled(rows, seed)
     if unlabelled is not None and per_row:
-        draws = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
-        pool = tf.constant(unlabelled)
-        chosen = tf.data.Dataset.zip((chosen, draws)).map(
-            lambda own, draw: tf.concat([own, _drawn(pool, per_row * tf.size(own), draw)], axis=0)
-        )
-    batches = chosen.map(
-        lambda chosen: split_labels(packed.gather(chosen)),
-        num_parallel_calls=tf.data.AUTOTUNE,
-        deterministic=True,
-    )
-    return batches.prefetch(tf.data.AUTOTUNE)
-
-
-def _drawn(rows: tf.Tensor, count: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """`count` of `rows` at random, with replacement."""
-    places = tf.random.stateless_uniform([count], tf.stack([seed, 0]), maxval=tf.size(rows), dtype=tf.int32)
-    return tf.gather(rows, places)
+        orders = with_draws(orders, batch_size, count, unlabelled, per_row, seed)
+        batch_size *= 1 + per_row
+    # A call into a function for each batch takes longer than slicing the columns of several.
+    blocks = orders.rebatch(batch_size * math.ceil(_BLOCK / batch_size))
+    batches = blocks.map(lambda block: split_labels(packed.gather(block))).rebatch(batch_size)
+    return batches.apply(tf.data.experimental.assert_cardinality(count)).prefetch(tf.data.AUTOTUNE)
 
 
 def split_labels(columns: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
