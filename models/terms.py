@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -80,26 +80,53 @@ class HeadLoss:
     def __call__(self, columns: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """The masked mean loss of a batch, before `weight`; a scalar."""
         labels, present = losses.split_absent(columns[self.column])
-        if self.labels is not None:
-            labels = self.labels(labels)
-        output = outputs[self.head]
+        weights = columns.get(WEIGHT_COLUMN)
         if self.vector:
             present = tf.reduce_all(present, axis=-1)
-        else:
-            output = tf.reshape(output, [-1])
-        if self.outputs is not None:
-            output = self.outputs(output)
-        weights = columns.get(WEIGHT_COLUMN)
         if self.ranks:
             groups = columns[GROUP_COLUMN]
-            return self.loss(labels, output, groups, present & (groups >= 0), example_weights=weights)
-        return losses.masked_mean(self.loss(labels, output), present, weights)
+            present &= groups >= 0
+            return self.loss(*self._compared(labels, outputs), groups, present, example_weights=weights)
+        return losses.masked_mean(self.per_example(labels, outputs), present, weights)
+
+    @property
+    def pointwise(self) -> bool:
+        """Whether the loss is of one number an example."""
+        return not (self.ranks or self.vector)
+
+    def per_example(self, labels: tf.Tensor, outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """The loss of every example, float [batch], of labels without NaN; not of a loss that `ranks`."""
+        return self.loss(*self._compared(labels, outputs))
+
+    def _compared(self, labels: tf.Tensor, outputs: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        """Labels and the head's output, on the scale on which they are compared."""
+        output = outputs[self.head] if self.vector else tf.reshape(outputs[self.head], [-1])
+        return (
+            labels if self.labels is None else self.labels(labels),
+            output if self.outputs is None else self.outputs(output),
+        )
 
     def weight_at(self, step: tf.Tensor) -> Any:
         """The weight at a training step; a number, or a scalar tensor if it moves."""
         if self.schedule is None:
             return self.weight
         return losses.scheduled(self.schedule.start, self.weight, self.schedule.steps, step)
+
+
+def mean_losses(
+    terms: Sequence[HeadLoss], columns: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]
+) -> list[tf.Tensor]:
+    """What every term gives for a batch, scalars; those of one number an example are masked and reduced together.
+
+    A step of a small model is bound by the number of TensorFlow's operations: the mask and
+    the mean of one head cost as many as those of all heads side by side.
+    """
+    together = [each for each in terms if each.pointwise]
+    labels, present = losses.split_absent(tf.stack([columns[each.column] for each in together]))
+    per_example = [each.per_example(label, outputs) for each, label in zip(together, tf.unstack(labels), strict=True)]
+    means = losses.masked_mean(tf.stack(per_example), present, columns.get(WEIGHT_COLUMN))
+    found = dict(zip([each.name for each in together], tf.unstack(means), strict=True))
+    return [found[each.name] if each.pointwise else each(columns, outputs) for each in terms]
 
 
 def head_losses(surface: Surface, statistics: Mapping[str, LabelStatistics], *, distil: bool) -> list[HeadLoss]:

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from models import losses
 from models.ranker import Ranker
-from models.terms import HeadLoss
+from models.terms import HeadLoss, mean_losses
 from schema.losses import HARD_LOSS, SELECTION_LOSS, SOFT_LOSS
 from schema.surface import Surface
 
@@ -66,7 +66,7 @@ class Trainable(keras.Model):
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> tf.Tensor:
         """Total loss; updates the running mean of each head's loss on the way."""
-        values = [each(y, y_pred) for each in self.terms]
+        values = mean_losses(self.terms, y, y_pred)
         weighted = [self._weighted(each, value) for each, value in zip(self.terms, values, strict=True)]
         totals = [
             tf.add_n([value for each, value in zip(self.terms, weighted, strict=True) if each.soft is soft])

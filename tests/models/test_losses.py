@@ -62,6 +62,14 @@ def test_masked_mean_without_any_label_is_zero():
     assert losses.masked_mean(tf.constant([NAN, 2.0]), tf.constant([False, False])).numpy() == 0.0
 
 
+def test_masked_means_of_several_heads_are_those_of_each():
+    per_example = tf.constant([[1.0, 100.0, 4.0], [NAN, 2.0, NAN]])
+    present = tf.constant([[True, False, True], [False, True, False]])
+    assert losses.masked_mean(per_example, present).numpy() == pytest.approx([2.5, 2.0])
+    weighted = losses.masked_mean(per_example, present, tf.constant([3.0, 7.0, 1.0]))
+    assert weighted.numpy() == pytest.approx([(3 * 1 + 1 * 4) / 4, 2.0])
+
+
 def test_no_gradient_flows_through_an_absent_label():
     outputs = tf.Variable([0.5, 0.5])
     with tf.GradientTape() as tape:

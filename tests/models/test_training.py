@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from models.columns import WEIGHT_COLUMN
 from models.scales import LabelStatistics, label_statistics
-from models.terms import HeadLoss, head_losses
+from models.terms import HeadLoss, head_losses, mean_losses
 from models.training import Trainable
 from schema.errors import InputError
 from tests.models.conftest import SURFACE
@@ -37,6 +38,21 @@ def test_a_distillation_loss_reads_the_teacher_column():
     labels = {"teacher/stay": tf.constant([1.0, -1.0])}
     outputs = {"distillation_stay": tf.constant([[0.0], [1.0]])}
     assert losses_of(distil=True)["distillation_stay"](labels, outputs).numpy() == pytest.approx((1 + 4) / 2)
+
+
+def test_losses_together_are_those_of_each_head():
+    terms = list(losses_of(distil=True).values())
+    labels = {
+        "label/click": tf.constant([1.0, 0.0, math.nan]),
+        "label/minutes": tf.constant([5.0, math.nan, 2.0]),
+        "teacher/click": tf.constant([2.0, math.nan, math.nan]),
+        "teacher/stay": tf.constant([math.nan, math.nan, math.nan]),
+    }
+    outputs = {each.head: tf.constant([[0.5], [-1.0], [2.0]]) for each in terms}
+    for columns in (labels, {**labels, WEIGHT_COLUMN: tf.constant([2.0, 1.0, 0.5])}):
+        together = [value.numpy() for value in mean_losses(terms, columns, outputs)]
+        assert together == pytest.approx([each(columns, outputs).numpy() for each in terms])
+        assert together[terms.index(losses_of(distil=True)["distillation_stay"])] == 0.0
 
 
 def test_label_statistics_ignore_absent_labels():
