@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from models import losses
+from models.optimizer import Adam
 from models.ranker import Ranker
 from models.terms import HeadLoss, mean_losses
 from schema.losses import HARD_LOSS, SELECTION_LOSS, SOFT_LOSS
@@ -95,7 +96,7 @@ def trainable(ranker: Ranker, surface: Surface, terms: Sequence[HeadLoss]) -> Tr
     """
     model = Trainable(ranker.training, terms, uncertainty=surface.training.loss_weights == "uncertainty")
     model.compile(
-        optimizer=keras.optimizers.Adam(surface.training.learning_rate),
+        optimizer=Adam(surface.training.learning_rate),
         steps_per_execution=_STEPS_PER_EXECUTION,
         jit_compile=False,
     )
