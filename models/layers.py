@@ -11,8 +11,16 @@ import zlib
 from collections.abc import Sequence
 
 import keras
+import tensorflow as tf
 
 from schema.training import Model
+
+
+class _L2(keras.regularizers.L2):
+    """Keras's, in one operation: small models are bound by their number."""
+
+    def __call__(self, weights: keras.Variable) -> tf.Tensor:
+        return 2 * self.l2 * tf.nn.l2_loss(weights.value)
 
 
 class LayerMaker:
@@ -21,7 +29,7 @@ class LayerMaker:
     def __init__(self, model: Model, seed: int):
         self._model = model
         self._seed = seed
-        self._l2 = keras.regularizers.L2(model.l2) if model.l2 else None
+        self._l2 = _L2(model.l2) if model.l2 else None
 
     def _seed_of(self, name: str) -> int:
         return zlib.crc32(f"{self._seed}/{name}".encode()) & 0x7FFFFFFF
