@@ -174,6 +174,8 @@ def fit(
         training_data,
         validation_data=validation_data,
         epochs=surface.training.epochs,
+        # All of them, as without it; but then Keras makes two iterators an epoch, and making one is work.
+        steps_per_epoch=int(training_data.cardinality()),
         callbacks=[_Selection(terms, stopping.by), keep_best, *callbacks],
         verbose=0,
     )
