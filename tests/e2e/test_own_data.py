@@ -21,6 +21,14 @@ pytestmark = pytest.mark.slow
 CROSSKD = Path(sys.executable).parent / "crosskd"
 
 
+@pytest.fixture
+def interruptible():
+    """A shell that runs the tests in the background ignores Ctrl-C, and so would the runs that they start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def crosskd(*arguments: object) -> subprocess.CompletedProcess:
     return subprocess.run([CROSSKD, *map(str, arguments)], capture_output=True, text=True, timeout=600)
 
@@ -205,7 +213,7 @@ def tomorrow(second, case, tmp_path_factory):
 
 
 @pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])
-def test_a_run_that_was_cut_short_pushes_nothing(tomorrow, case, blow):
+def test_a_run_that_was_cut_short_pushes_nothing(tomorrow, case, blow, interruptible):
     command = [*case.command(), "--runner", "local"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
         for line in running.stderr:
