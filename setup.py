@@ -2,7 +2,19 @@
 
 from setuptools import find_packages, setup
 
-PACKAGES = ("benchmarks", "components", "crosskd", "evidence", "models", "pipeline", "schema", "worlds")
+PACKAGES = (
+    "benchmarks",
+    "components",
+    "contracts",
+    "crosskd",
+    "evaluation",
+    "evidence",
+    "models",
+    "pipeline",
+    "records",
+    "schema",
+    "worlds",
+)
 
 setup(
     name="crosskd",

@@ -24,11 +24,13 @@ from tfx.components.evaluator.executor import Executor
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import artifact_utils, standard_artifacts
 
-from components.metrics import extractors
+from contracts import keys, nodes
+from contracts.roles import ModelRole
 from crosskd.runs import Run, newest_run
 from crosskd.terminal import TERMINAL
+from evaluation import extractors
 from models.export import EXAMPLES_INPUT, SIGNATURE
-from pipeline.eval_config import Baseline, eval_config
+from pipeline.eval_config import eval_config
 from pipeline.runners import beam_args
 from schema.loader import load_surface
 from schema.surface import EVAL_SPLIT, Surface, TaskKind
@@ -53,7 +55,7 @@ def main(
 
 def measure(run: Run, surface: Surface) -> dict[str, float]:
     """Seconds of each way, in one process and one run, and their ratios."""
-    student, control = (_model(run, arm) for arm in ("student", "control"))
+    student, control = (_model(run, role) for role in (ModelRole.STUDENT, ModelRole.CONTROL))
     examples = _examples(run)
     rows = _rows(examples)
     _plain_pass(student, rows[: 4 * _BATCH])  # tracing and loading are not what is compared
@@ -89,15 +91,15 @@ def _output(run: Run, node: str, key: str) -> str:
     return found[0]
 
 
-def _model(run: Run, arm: str) -> standard_artifacts.Model:
+def _model(run: Run, role: ModelRole) -> standard_artifacts.Model:
     artifact = standard_artifacts.Model()
-    artifact.uri = _output(run, f"Trainer.{arm}", "model")
+    artifact.uri = _output(run, nodes.trainer(role), keys.MODEL)
     return artifact
 
 
 def _examples(run: Run) -> standard_artifacts.Examples:
     artifact = standard_artifacts.Examples()
-    artifact.uri = _output(run, "TeacherLabeler", "labelled_examples")
+    artifact.uri = _output(run, nodes.TEACHER_LABELER, keys.LABELLED_EXAMPLES)
     artifact.split_names = artifact_utils.encode_split_names([EVAL_SPLIT])
     return artifact
 
@@ -119,7 +121,7 @@ def _batches(rows: list[bytes]) -> Iterator[list[bytes]]:
 
 
 def _evaluate(surface: Surface, student: Any, examples: Any, control: Any) -> None:
-    _run_executor(eval_config(surface, Baseline.CONTROL), extractors.__name__, student, examples, control)
+    _run_executor(eval_config(surface, ModelRole.CONTROL), extractors.__name__, student, examples, control)
 
 
 def _evaluate_as_usual(surface: Surface, student: Any, examples: Any, control: Any) -> None:
@@ -130,7 +132,7 @@ def _evaluate_as_usual(surface: Surface, student: Any, examples: Any, control: A
     tasks = {name: task for name, task in surface.tasks.items() if task.kind is TaskKind.BINARY}
     metrics = [config_pb2.MetricConfig(class_name=name) for name in ("AUC", "Calibration", "ExampleCount")]
     config = config_pb2.EvalConfig()
-    config.CopyFrom(eval_config(surface, Baseline.CONTROL))
+    config.CopyFrom(eval_config(surface, ModelRole.CONTROL))
     del config.metrics_specs[:], config.model_specs[:]
     labels = {name: task.label for name, task in tasks.items()}
     config.model_specs.append(config_pb2.ModelSpec(signature_name=SIGNATURE, label_keys=labels))

@@ -30,11 +30,14 @@ from components.serving_validator.requests import Requests, read_requests
 from components.serving_validator.requirements import requirements_of
 from components.serving_validator.sessions import SessionModel, as_batch
 from components.teacher_labeler.adaptation import adapt
-from components.teacher_labeler.columns import needed_columns, observe_kinds, teacher_of
+from components.teacher_labeler.columns import needed_columns, teacher_of
 from components.teacher_labeler.parsing import parse_ragged
 from components.teacher_labeler.signature import read_signature
+from contracts import keys, nodes
+from contracts.roles import ModelRole
 from crosskd.runs import newest_run
 from crosskd.terminal import TERMINAL
+from records.tf_example import observe_kinds
 from schema.loader import load_surface
 from schema.surface import Surface
 
@@ -42,10 +45,10 @@ _BATCHES = 32
 _SEED = 0
 _SLOW_SHARE = 10  # the teacher is called in one of so many rounds
 _OUTPUTS = {
-    "student": ("Trainer.student", "model"),
-    "control": ("Trainer.control", "model"),
-    "teacher": ("Teacher", "result"),
-    "examples": ("TeacherLabeler", "labelled_examples"),
+    "student": (nodes.trainer(ModelRole.STUDENT), keys.MODEL),
+    "control": (nodes.trainer(ModelRole.CONTROL), keys.MODEL),
+    "teacher": (nodes.TEACHER, keys.IMPORTED),
+    "examples": (nodes.TEACHER_LABELER, keys.LABELLED_EXAMPLES),
 }
 
 Batches = dict[int, list[np.ndarray]]

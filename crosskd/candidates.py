@@ -20,8 +20,8 @@ def with_candidates(settings: Settings, folder: Path | None) -> Settings:
     """
     if folder is None:
         return settings
-    from components.teacher_labeler.fingerprint import fingerprint
-    from schema.examples import check_candidates
+    from records.examples import check_candidates
+    from records.fingerprint import fingerprint
 
     if settings.surface.unlabelled is None:
         raise InputError(

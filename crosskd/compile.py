@@ -81,7 +81,7 @@ def fingerprint_of(teacher: str) -> str | None:
     """The fingerprint of a teacher that can be read from here; None of one that cannot."""
     from tfx.dsl.io import fileio
 
-    from components.teacher_labeler.fingerprint import fingerprint
+    from records.fingerprint import fingerprint
 
     if "://" in teacher or not fileio.isdir(teacher):
         return None

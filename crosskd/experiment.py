@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from contracts import keys, nodes
 from crosskd.terminal import TERMINAL, seconds
 from schema.candidates import UNLABELLED_SPLIT
 from schema.errors import InputError
@@ -148,16 +149,16 @@ def run_paths(root: Path) -> RunPaths:
     from evidence.paths import RunPaths
 
     found = newest_run(root)
-    transformed = _artifacts(root, found, "Transform", "transformed_examples")
-    labelled = _artifact(root, found, "TeacherLabeler", "labelled_examples")
+    transformed = _artifacts(root, found, nodes.TRANSFORM, keys.TRANSFORMED_EXAMPLES)
+    labelled = _artifact(root, found, nodes.TEACHER_LABELER, keys.LABELLED_EXAMPLES)
     unlabelled = [f"{folder}/Split-{UNLABELLED_SPLIT}" for folder in transformed]
     return RunPaths(
         name=root.name,
-        transform_graph=_artifact(root, found, "Transform", "transform_graph"),
+        transform_graph=_artifact(root, found, nodes.TRANSFORM, keys.TRANSFORM_GRAPH),
         train=tuple(f"{folder}/Split-{TRAIN_SPLIT}" for folder in transformed),
         labelled_eval=f"{labelled}/Split-{EVAL_SPLIT}",
         unlabelled=tuple(folder for folder in unlabelled if Path(folder).is_dir()),
-        teacher=_artifact(root, found, "Teacher", "result"),
+        teacher=_artifact(root, found, nodes.TEACHER, keys.IMPORTED),
     )
 
 
@@ -179,27 +180,28 @@ def _artifacts(root: Path, run: Run, node: str, key: str) -> list[str]:
 def _explain(loaded: SurfaceFolder, root: Path, source: Path | None, result: ExperimentResult) -> list[str]:
     from crosskd.runs import newest_run
     from evidence.explain import gather, sentences
-    from pipeline.spans import EXAMPLES, WINDOW
+    from pipeline.spans import EXAMPLES
 
     run = newest_run(root)
-    labelled = Path(_artifact(root, run, "TeacherLabeler", "labelled_examples"))
-    window = _artifacts(root, run, WINDOW, EXAMPLES) if WINDOW in run.nodes else [str(labelled)]
+    labelled = Path(_artifact(root, run, nodes.TEACHER_LABELER, keys.LABELLED_EXAMPLES))
+    window = _artifacts(root, run, nodes.WINDOW, EXAMPLES) if nodes.WINDOW in run.nodes else [str(labelled)]
     facts = gather(
         loaded.surface,
         loaded.schema,
         [Path(span) / f"Split-{TRAIN_SPLIT}" for span in window],
         labelled / f"Split-{EVAL_SPLIT}",
         source,
-        _labels(_artifact(root, run, "TeacherLabeler", "label_report")),
+        _labels(_artifact(root, run, nodes.TEACHER_LABELER, keys.LABEL_REPORT)),
     )
     return sentences(facts, result)
 
 
 def _labels(uri: str) -> Labels:
-    from components.teacher_labeler import report
+    from contracts.label_report import LabelReport
     from evidence.explain import Labels, TeacherQuality
+    from records import documents
 
-    found = report.read(uri)
+    found = documents.read(uri, LabelReport)
     split = found.splits[EVAL_SPLIT]
     return Labels(
         fill_rate=found.overall.fill_rate,

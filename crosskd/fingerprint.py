@@ -9,6 +9,6 @@ import typer
 
 def command(teacher: Annotated[str, typer.Argument(help="The teacher's SavedModel: a folder, or a URI.")]) -> None:
     """Print the fingerprint of a teacher."""
-    from components.teacher_labeler.fingerprint import fingerprint
+    from records.fingerprint import fingerprint
 
     typer.echo(fingerprint(teacher))

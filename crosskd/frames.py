@@ -11,10 +11,13 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from components.blessing_gate import evaluation
-from components.blessing_gate.decision import Measurement
-from components.teacher_labeler import report
+from contracts import keys
+from contracts import nodes as node_ids
+from contracts.decision import Measurement
+from contracts.label_report import LabelReport
 from crosskd.runs import Run
+from evaluation import results as evaluation
+from records import documents
 from schema.errors import InputError
 from schema.surface import Surface
 
@@ -87,16 +90,16 @@ def history(run: Run) -> pd.DataFrame:
 
 def surface(run: Run) -> Surface:
     """The surface as it was when the run was judged."""
-    return Surface.model_validate_json(run.nodes["BlessingGate"].settings["surface"])
+    return Surface.model_validate_json(run.nodes[node_ids.BLESSING_GATE].settings[keys.SURFACE])
 
 
-def label_report(run: Run) -> report.LabelReport:
+def label_report(run: Run) -> LabelReport:
     """What TeacherLabeler found.
 
     Raises:
       InputError: The run did not get there.
     """
-    return report.read(_uri(run, "TeacherLabeler", "label_report"))
+    return documents.read(_uri(run, node_ids.TEACHER_LABELER, keys.LABEL_REPORT), LabelReport)
 
 
 def labels(run: Run, split: str, columns: list[str], rows: int) -> pd.DataFrame:
@@ -108,7 +111,7 @@ def labels(run: Run, split: str, columns: list[str], rows: int) -> pd.DataFrame:
       columns: Columns with one number an example.
       rows: At most so many examples, from the start of the split.
     """
-    folder = Path(_uri(run, "TeacherLabeler", "labelled_examples")) / f"Split-{split}"
+    folder = Path(_uri(run, node_ids.TEACHER_LABELER, keys.LABELLED_EXAMPLES)) / f"Split-{split}"
     files = sorted(str(file) for file in folder.glob("*.gz"))
     records = list(tf.data.TFRecordDataset(files, compression_type="GZIP").take(rows).as_numpy_iterator())
     examples = [tf.train.Example.FromString(record).features.feature for record in records]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import BaseModel
 
+from contracts import keys, nodes
 from crosskd.launch import (
     BeamArguments,
     RunnerName,
@@ -105,7 +106,7 @@ def label(
       InputError: There are no such spans, or one of them cannot be labelled.
       typer.Exit: Labelling failed otherwise.
     """
-    from schema.examples import check_examples
+    from records.examples import check_examples
 
     started = time.monotonic()
     check_surface_and_teacher(surface, teacher)
@@ -158,19 +159,20 @@ def _of_span(settings: Settings, span: int | None) -> Settings:
 
 
 def _outcome(settings: Settings) -> Labelled:
-    from components.teacher_labeler import report
+    from contracts.label_report import LabelReport
     from crosskd.runs import mark_labelling_alone, newest_run
+    from records import documents
 
     root = Path(settings.root).parent
     run = newest_run(root)
     mark_labelling_alone(root, run)
-    output, labels = (run.output("TeacherLabeler", key) for key in ("label_report", "labelled_examples"))
+    output, labels = (run.output(nodes.TEACHER_LABELER, key) for key in (keys.LABEL_REPORT, keys.LABELLED_EXAMPLES))
     assert output is not None  # the run ended without an error
     assert labels is not None
-    read = report.read(output[0])
+    read = documents.read(output[0], LabelReport)
     return Labelled(
         span=str(settings.window) if settings.window else None,
-        now=run.nodes["TeacherLabeler"].state == "COMPLETE",
+        now=run.nodes[nodes.TEACHER_LABELER].state == "COMPLETE",
         read=read.overall.read,
         labelled=read.overall.labelled,
         teacher_fingerprint=read.teacher_fingerprint,

@@ -19,7 +19,7 @@ from schema.errors import InputError
 
 if TYPE_CHECKING:
     from pipeline.settings import Settings
-    from schema.spans import Window
+    from records.spans import Window
 
 _SAVED_MODEL = "saved_model.pb"
 
@@ -71,7 +71,7 @@ def choose_window(examples: Path, span: str | None, length: int | None) -> Windo
     Raises:
       InputError: There are no such spans, or spans are asked for and there are none.
     """
-    from schema.spans import choose, span_folders
+    from records.spans import choose, span_folders
 
     folders = span_folders(examples)
     if folders is not None:
@@ -113,10 +113,10 @@ def make_settings(
       extra: Beam arguments.
       window: The spans.
     """
-    from components.teacher_labeler.fingerprint import fingerprint
     from crosskd.runs import metadata_for
     from pipeline.runners import beam_args
     from pipeline.settings import Settings
+    from records.fingerprint import fingerprint
     from schema.loader import load_surface
 
     loaded = load_surface(surface_folder(surface))

@@ -22,7 +22,7 @@ from schema.errors import InputError
 
 if TYPE_CHECKING:
     from components.model_pusher.destination import Destination
-    from components.model_pusher.provenance import Provenance
+    from contracts.provenance import Provenance
 
 _SERVING = "serving"
 
@@ -142,9 +142,10 @@ def _served_and_previous(destination: Destination) -> tuple[Provenance, Provenan
 
 def _original(destination: Destination, version: int) -> Provenance:
     """The push that a version's content comes from: itself, unless it is a rollback."""
-    from components.model_pusher.provenance import read_provenance
+    from contracts.provenance import Provenance
+    from records import documents
 
-    found = read_provenance(destination.path(version))
+    found = documents.find(destination.path(version), Provenance)
     if found is None:
         raise InputError(
             f"{destination.path(version)}: expected a version that crosskd pushed, found one without provenance; it "
@@ -154,7 +155,7 @@ def _original(destination: Destination, version: int) -> Provenance:
 
 
 def _check_unchanged(destination: Destination, restored: Provenance) -> None:
-    from components.model_pusher.content import content_fingerprint
+    from records.content import content_fingerprint
 
     if content_fingerprint(destination.path(restored.version)) != restored.model_fingerprint:
         raise InputError(

@@ -94,7 +94,7 @@ def run(
       teacher: The teacher's SavedModel.
       root: Folder for everything that runs make.
       runner: Orchestrator.
-      span: As `schema.spans.choose` takes it, like `length`.
+      span: As `records.spans.choose` takes it, like `length`.
       length: Spans in the window.
       candidates: Folder of candidates that unlabelled pairs are read from.
       as_json: Print the summary as JSON.
@@ -104,7 +104,7 @@ def run(
       InputError: Something that the user gave cannot be used.
       typer.Exit: The run failed otherwise.
     """
-    from schema.examples import check_examples
+    from records.examples import check_examples
 
     started = time.monotonic()
     check_surface_and_teacher(surface, teacher)

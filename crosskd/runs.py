@@ -10,7 +10,7 @@ from typing import Any
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from components.artifacts import ROLLED_BACK_PROPERTY
+from contracts import properties
 from pipeline.metadata import checked_url, connection
 from schema.errors import InputError
 
@@ -20,8 +20,6 @@ METADATA_URL_FILE = "metadata.url"
 _RUN_CONTEXT = "pipeline_run"
 _PIPELINE_CONTEXT = "pipeline"
 _NODE_CONTEXT = "node"
-# Custom property of a run that was to label, and to train nothing.
-_LABELLING_ALONE = "labelling_alone"
 # What a component made, and what a resolver found.
 _OUTPUTS = (mlmd.Event.OUTPUT, mlmd.Event.INTERNAL_OUTPUT)
 
@@ -76,7 +74,7 @@ def newest_runs(root: Path, count: int) -> list[Run]:
     contexts = [
         context
         for context in store.get_contexts_by_type(_RUN_CONTEXT)
-        if not context.custom_properties[_LABELLING_ALONE].int_value
+        if not context.custom_properties[properties.LABELLING_ALONE].int_value
     ]
     if not contexts:
         raise InputError(f"{root}: no run has started here yet. Start one with `crosskd run`.")
@@ -96,7 +94,7 @@ def mark_labelling_alone(root: Path, run: Run) -> None:
     store = MetadataStore(connection(metadata_of(root)))
     context = store.get_context_by_type_and_name(_RUN_CONTEXT, run.run_id)
     assert context is not None  # `run` was read from there
-    context.custom_properties[_LABELLING_ALONE].int_value = 1
+    context.custom_properties[properties.LABELLING_ALONE].int_value = 1
     store.put_contexts([context])
 
 
@@ -127,7 +125,7 @@ def mark_rolled_back(root: Path, model: str) -> None:
     store = MetadataStore(connection(metadata_of(root)))
     artifacts = store.get_artifacts_by_uri(model)
     for artifact in artifacts:
-        artifact.custom_properties[ROLLED_BACK_PROPERTY].int_value = 1
+        artifact.custom_properties[properties.ROLLED_BACK].int_value = 1
     store.put_artifacts(artifacts)
 
 

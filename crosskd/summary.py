@@ -10,13 +10,14 @@ from pydantic import BaseModel
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from contracts import keys, nodes, properties
 from crosskd.terminal import TERMINAL, VERDICT_MARKS, Exit
 from schema.errors import InputError
 from schema.surface import EVAL_SPLIT
 
 if TYPE_CHECKING:
-    from components.blessing_gate.decision import Decision, GateResult, Measurement
-    from components.teacher_labeler.report import LabelReport
+    from contracts.decision import Decision, GateResult, Measurement
+    from contracts.label_report import LabelReport
     from crosskd.runs import Run
 
 _MAIN_METRICS = ("auc", "r2")
@@ -75,13 +76,14 @@ def summarize(root: Path) -> Summary:
     Raises:
       InputError: There is no run, or it did not come as far as a decision.
     """
-    from components.blessing_gate import decision
-    from components.teacher_labeler import report
+    from contracts.decision import Decision
+    from contracts.label_report import LabelReport
     from crosskd.runs import newest_run
+    from records import documents
 
     run = newest_run(root)
-    decided = run.output("BlessingGate", "decision")
-    labels = run.output("TeacherLabeler", "label_report")
+    decided = run.output(nodes.BLESSING_GATE, keys.DECISION)
+    labels = run.output(nodes.TEACHER_LABELER, keys.LABEL_REPORT)
     if decided is None or labels is None:
         failed = sorted(name for name, node in run.nodes.items() if node.state not in ("COMPLETE", "CACHED"))
         at = f"; it stopped at {', '.join(failed)}" if failed else ""
@@ -89,12 +91,12 @@ def summarize(root: Path) -> Summary:
             f"{root}: the newest run ({run.run_id}) came to no decision{at}. Nothing was pushed by it. "
             f"The logs are in {root / 'logs'}; give the same `crosskd run` again to go on."
         )
-    found = decision.read(decided[0])
+    found = documents.read(decided[0], Decision)
     return Summary(
         surface=found.surface,
         run_id=run.run_id,
         root=str(root),
-        teacher=_teacher_metrics(report.read(labels[0])),
+        teacher=_teacher_metrics(documents.read(labels[0], LabelReport)),
         decision=found,
         push=_push(run),
         label_report=labels[0],
@@ -129,19 +131,17 @@ def _teacher_metrics(labels: LabelReport) -> dict[str, float | None]:
 
 
 def _push(run: Run) -> Push:
-    pushed = run.output("Pusher", "pushed_model")
-    properties = pushed[1] if pushed else {}
-    done = properties.get("pushed") == 1
-    now = done and properties.get("copied") == 1 and run.nodes["Pusher"].state == "COMPLETE"
-    return Push(pushed=done, now=now, destination=properties.get("pushed_destination"))
+    pushed = run.output(nodes.PUSHER, keys.PUSHED_MODEL)
+    said = pushed[1] if pushed else {}
+    done = said.get(properties.PUSHED) == 1
+    now = done and said.get(properties.COPIED) == 1 and run.nodes[nodes.PUSHER].state == "COMPLETE"
+    return Push(pushed=done, now=now, destination=said.get(properties.PUSHED_DESTINATION))
 
 
 def _report(run: Run) -> str | None:
     """The path of the page about a run; None where there is none."""
-    from components.evaluation_report.spec import PAGE_FILE, PAGE_KEY
-
-    page = run.output("EvaluationReport", PAGE_KEY)
-    return f"{page[0]}/{PAGE_FILE}" if page else None
+    page = run.output(nodes.EVALUATION_REPORT, keys.PAGE)
+    return f"{page[0]}/{keys.PAGE_FILE}" if page else None
 
 
 def _push_sentence(push: Push) -> str:

@@ -16,13 +16,14 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from contracts.heads import SERVING_PREFIX
 from evidence.arms import Columns
 from evidence.data import RunData
 from models import inputs, training, warm_start
 from models.batching import group_rows
 from models.columns import GROUP_COLUMN, training_columns
 from models.export import export_student
-from models.ranker import SERVING_PREFIX, Ranker, build
+from models.ranker import Ranker, build
 from models.terms import head_losses
 from schema.errors import InputError
 from schema.surface import Surface

@@ -14,7 +14,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -25,6 +24,7 @@ from evidence.slates import PAGES, Happened, Page, Predictions, Slates, draw_sla
 from evidence.statistics import Estimate, lift, mean_of
 from evidence.verdicts import corrected_confidence
 from models.export import EXAMPLES_INPUT, SIGNATURE
+from records.saved_model import find_saved_model
 from schema.errors import InputError
 from worlds.records import encode
 from worlds.simulated import World
@@ -219,10 +219,8 @@ def _estimate(metric: str, pairs: Sequence[tuple[Happened, Happened]], level: fl
 
 
 def _load(path: str, page: Page) -> Callable[[NDArray], Predictions]:
-    if not (Path(path) / "saved_model.pb").is_file():
-        raise InputError(f"{path}: expected the SavedModel that a run exports; there is none")
     # The loaded object must outlive its signatures: it owns their variables.
-    model = tf.saved_model.load(path)
+    model = tf.saved_model.load(find_saved_model(path, "the SavedModel that a run exports"))
     serve = model.signatures.get(SIGNATURE)
     outputs = sorted(serve.structured_outputs) if serve is not None else []
     missing = sorted(set(page.tasks) - set(outputs))

@@ -12,16 +12,12 @@ from dataclasses import dataclass
 
 import keras
 
+from contracts.heads import DISTILLATION_PREFIX, REPRESENTATION_PREFIX, SERVING_PREFIX, STACKED_PREFIX
 from models.layers import LayerMaker
 from models.scales import LabelStatistics
 from models.trunks import build_trunk
 from schema.distillation import TRUNK, Head
 from schema.surface import Feature, FeatureKind, Surface, TaskKind
-
-SERVING_PREFIX = "serving_"
-DISTILLATION_PREFIX = "distillation_"
-STACKED_PREFIX = "stacked_"
-REPRESENTATION_PREFIX = DISTILLATION_PREFIX + "representation_"
 
 
 @dataclass(frozen=True)

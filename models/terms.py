@@ -10,6 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from contracts.heads import DISTILLATION_PREFIX, REPRESENTATION_PREFIX, SERVING_PREFIX
 from models import losses
 from models.columns import (
     GROUP_COLUMN,
@@ -18,7 +19,6 @@ from models.columns import (
     representation_columns,
     soft_label_columns,
 )
-from models.ranker import DISTILLATION_PREFIX, REPRESENTATION_PREFIX, SERVING_PREFIX
 from models.scales import LabelStatistics
 from schema.distillation import Distillation, Head, Loss, Schedule
 from schema.surface import Surface, TaskKind

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 import numpy as np
 import tensorflow as tf
@@ -18,11 +17,10 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
 from models.ranker import Ranker
+from records.saved_model import FORMAT_SERVING, find_saved_model
 from schema.candidates import WarmStart
 from schema.errors import InputError
 from schema.surface import Surface
-
-_SAVED_MODEL = "saved_model.pb"
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,8 @@ def read(surface: Surface, teacher: str) -> dict[str, Embeddings]:
     Raises:
       InputError: There is no such model, or it does not offer them as declared.
     """
-    folder = _model_folder(teacher)
+    # TFX hands a Trainer the folder of a model that it made itself; a teacher may lie one above.
+    folder = find_saved_model(teacher.removesuffix(f"/{FORMAT_SERVING}"), "the teacher's SavedModel")
     model = tf.saved_model.load(folder)
     return {name: _offered(name, each, model, folder) for name, each in surface.warm_start.items()}
 
@@ -112,13 +111,6 @@ def initial(table: NDArray[np.float32], vocabulary: Sequence[bytes], embeddings:
     if spread > 0:
         result[of_student, :components] = projected * (table.std() / spread)
     return result
-
-
-def _model_folder(path: str) -> str:
-    for folder in (path, str(PurePosixPath(path).parent)):
-        if tf.io.gfile.exists(str(PurePosixPath(folder) / _SAVED_MODEL)):
-            return folder
-    raise InputError(f"{path}: expected the teacher's SavedModel ({_SAVED_MODEL} in it), found none")
 
 
 def _offered(name: str, declared: WarmStart, model: tf.Module, folder: str) -> Embeddings:

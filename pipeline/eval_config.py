@@ -13,46 +13,39 @@ applies a metric's plain `threshold` to each slice.  Minimum counts have no form
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 
 from tensorflow_model_analysis.proto import config_pb2
 
-from components.code import code_version
-from components.metrics.slices import slicing_spec
+from contracts.roles import ModelRole
+from evaluation.slices import slicing_spec
+from records.code import code_version
 from schema.loader import metric_of
 from schema.surface import Change, Gate, Surface, Task, TaskKind
 
 SIGNATURE = "serving_default"
-EXTRACTORS_MODULE = "components.metrics.extractors"
+EXTRACTORS_MODULE = "evaluation.extractors"
 NDCG_RANKS = 10
 
 _METRICS = {
     TaskKind.BINARY: {
-        "RocAuc": "components.metrics.auc",
-        "Positives": "components.metrics.moments",
+        "RocAuc": "evaluation.auc",
+        "Positives": "evaluation.moments",
     },
     TaskKind.REGRESSION: {
-        "R2": "components.metrics.r2",
+        "R2": "evaluation.r2",
     },
 }
 _METRICS_OF_ALL = {
     **dict.fromkeys(
         ("LabelledExamples", "LabelMean", "PredictionMean", "CalibrationRatio", "SquaredError"),
-        "components.metrics.moments",
+        "evaluation.moments",
     ),
-    "CalibrationCurve": "components.metrics.calibration",
+    "CalibrationCurve": "evaluation.calibration",
 }
 _CLASS_OF = {"auc": "RocAuc", "r2": "R2"}
 
 
-class Baseline(StrEnum):
-    """What the student is compared with."""
-
-    LAST_BLESSED = "last_blessed"
-    CONTROL = "control"
-
-
-def eval_config(surface: Surface, baseline: Baseline) -> config_pb2.EvalConfig:
+def eval_config(surface: Surface, baseline: ModelRole) -> config_pb2.EvalConfig:
     """Derives an Evaluator's configuration.
 
     The model is named once and without a name: TFX copies it for the baseline, names the
@@ -82,7 +75,7 @@ def slicing_specs(surface: Surface) -> dict[str, config_pb2.SlicingSpec]:
     return {name: slicing_spec(name, part) for name, part in surface.slices.items()}
 
 
-def _metrics_spec(surface: Surface, name: str, task: Task, baseline: Baseline) -> config_pb2.MetricsSpec:
+def _metrics_spec(surface: Surface, name: str, task: Task, baseline: ModelRole) -> config_pb2.MetricsSpec:
     gated = _CLASS_OF[metric_of(task.kind)]
     metrics = []
     for class_name, module in {**_METRICS[task.kind], **_METRICS_OF_ALL}.items():
@@ -90,7 +83,7 @@ def _metrics_spec(surface: Surface, name: str, task: Task, baseline: Baseline) -
         if class_name == gated:
             config.per_slice_thresholds.extend(_thresholds(surface, task, baseline))
         if class_name == "LabelledExamples":
-            config.config = json.dumps({"code": code_version("components.metrics")})
+            config.config = json.dumps({"code": code_version("evaluation")})
         metrics.append(config)
     if surface.group is not None and task.kind is TaskKind.BINARY:
         metrics.append(_ndcg(surface.group))
@@ -99,10 +92,10 @@ def _metrics_spec(surface: Surface, name: str, task: Task, baseline: Baseline) -
 
 def _ndcg(group: str) -> config_pb2.MetricConfig:
     settings = {"group": group, "k": NDCG_RANKS, "name": f"ndcg_at_{NDCG_RANKS}"}
-    return config_pb2.MetricConfig(class_name="Ndcg", module="components.metrics.ndcg", config=json.dumps(settings))
+    return config_pb2.MetricConfig(class_name="Ndcg", module="evaluation.ndcg", config=json.dumps(settings))
 
 
-def _thresholds(surface: Surface, task: Task, baseline: Baseline) -> list[config_pb2.PerSliceMetricThreshold]:
+def _thresholds(surface: Surface, task: Task, baseline: ModelRole) -> list[config_pb2.PerSliceMetricThreshold]:
     specs = slicing_specs(surface)
 
     def gated_slice(gate: Gate) -> config_pb2.SlicingSpec:
@@ -115,8 +108,8 @@ def _thresholds(surface: Surface, task: Task, baseline: Baseline) -> list[config
     ]
 
 
-def _bounds(gate: Gate, baseline: Baseline) -> list[config_pb2.MetricThreshold]:
-    if baseline is Baseline.CONTROL:
+def _bounds(gate: Gate, baseline: ModelRole) -> list[config_pb2.MetricThreshold]:
+    if baseline is ModelRole.CONTROL:
         return [_change(gate.vs_control)] if gate.vs_control else []
     bounds = []
     if gate.at_least is not None:

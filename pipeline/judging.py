@@ -8,11 +8,13 @@ from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
 
 from components.blessing_gate.component import BlessingGate
-from components.metrics import extractors
 from components.model_pusher.component import ModelPusher
 from components.serving_validator.component import ServingValidator
+from contracts import nodes
+from contracts.roles import ModelRole
+from evaluation import extractors
 from pipeline import resolvers
-from pipeline.eval_config import Baseline, eval_config
+from pipeline.eval_config import eval_config
 from pipeline.resolvers import LastBlessed
 from pipeline.settings import Settings
 from schema.surface import EVAL_SPLIT
@@ -59,8 +61,8 @@ def judging(
       last_blessed: Makes the node that finds the model that serves today; see `pipeline.resolvers`.
     """
     resolved = last_blessed(settings, student)
-    against_last = _evaluator(settings, Baseline.LAST_BLESSED, examples, student, resolved.model)
-    against_control = _evaluator(settings, Baseline.CONTROL, examples, student, control)
+    against_last = _evaluator(settings, ModelRole.LAST_BLESSED, examples, student, resolved.model)
+    against_control = _evaluator(settings, ModelRole.CONTROL, examples, student, control)
     validator = ServingValidator(
         model=student,
         control=control,
@@ -77,7 +79,7 @@ def judging(
         label_report=label_report,
         infra_blessing=validator.outputs["blessing"],
         surface=settings.surface_json,
-    ).with_id(resolvers.GATE)
+    ).with_id(nodes.BLESSING_GATE)
     pusher = ModelPusher(
         model=student,
         model_blessing=gate.outputs["blessing"],
@@ -87,7 +89,7 @@ def judging(
             filesystem=tfx.proto.PushDestination.Filesystem(base_directory=settings.serving)
         ),
         provenance=settings.origin.model_dump_json(),
-    ).with_id("Pusher")
+    ).with_id(nodes.PUSHER)
     return Judging(
         nodes=[resolved.node, against_last, against_control, validator, gate, pusher],
         decision=gate.outputs["decision"],
@@ -100,7 +102,7 @@ def judging(
 
 def _evaluator(
     settings: Settings,
-    baseline: Baseline,
+    baseline: ModelRole,
     examples: tfx.dsl.Channel,
     student: tfx.dsl.Channel,
     other: tfx.dsl.Channel,
@@ -112,4 +114,4 @@ def _evaluator(
         eval_config=eval_config(settings.surface, baseline),
         example_splits=[EVAL_SPLIT],
         module_path=extractors.__name__,
-    ).with_id(f"Evaluator.{baseline.value}")
+    ).with_id(nodes.evaluator(baseline))

@@ -10,6 +10,7 @@ from tfx.types import standard_artifacts
 
 from components.example_guard.component import ExampleGuard
 from components.teacher_labeler.component import TeacherLabeler
+from contracts import nodes
 from pipeline.candidates import sampler
 from pipeline.settings import Settings
 from pipeline.spans import PREVIOUS, STATISTICS, previous_span
@@ -90,7 +91,7 @@ def _labelled(settings: Settings, key_column: str = "") -> _Labelled:
         source_uri=settings.teacher,
         artifact_type=standard_artifacts.Model,
         custom_properties={TEACHER_FINGERPRINT: settings.teacher_fingerprint},
-    ).with_id("Teacher")
+    ).with_id(nodes.TEACHER)
     pairs = sampler(settings, examples.outputs["examples"], schema.outputs["schema"])
     labeler = TeacherLabeler(
         examples=pairs.outputs["extended_examples"] if pairs else examples.outputs["examples"],
@@ -130,14 +131,14 @@ def _splits(folder: str) -> tfx.proto.Input:
 
 
 def _guarded_raw(examples: tfx.dsl.Channel, schema: tfx.dsl.Channel) -> list[BaseNode]:
-    statistics = tfx.components.StatisticsGen(examples=examples).with_id("RawStatistics")
+    statistics = tfx.components.StatisticsGen(examples=examples).with_id(nodes.RAW_STATISTICS)
     guard = ExampleGuard(statistics=statistics.outputs["statistics"], schema=schema, environment=RAW)
-    return [statistics, guard.with_id("RawExampleGuard")]
+    return [statistics, guard.with_id(nodes.RAW_GUARD)]
 
 
 def _guarded_labels(settings: Settings, labelled: tfx.dsl.Channel, schema: tfx.dsl.Channel) -> list[BaseNode]:
     """Presence and range of the soft labels, and over spans their drift."""
-    statistics = tfx.components.StatisticsGen(examples=labelled).with_id("LabelledStatistics")
+    statistics = tfx.components.StatisticsGen(examples=labelled).with_id(nodes.LABELLED_STATISTICS)
     found, previous = statistics.outputs["statistics"], None
     resolved = []
     if settings.window is not None:
@@ -151,4 +152,4 @@ def _guarded_labels(settings: Settings, labelled: tfx.dsl.Channel, schema: tfx.d
         soft_labels_only=_UNSHOWN,
         previous_statistics=previous,
     )
-    return [statistics, *resolved, guard.with_id("LabelledExampleGuard")]
+    return [statistics, *resolved, guard.with_id(nodes.LABELLED_GUARD)]

@@ -5,15 +5,14 @@ from __future__ import annotations
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
 
-from components.artifacts import GateDecision, LabelReport
 from components.evaluation_report.component import EvaluationReport
+from contracts import nodes
+from contracts.artifacts import GateDecision, LabelReportArtifact
 from pipeline import resolvers
 from pipeline.judging import Judging
 from pipeline.labelling import Labelling
 from pipeline.settings import Settings
 from pipeline.training import Training
-
-REPORT = "EvaluationReport"
 
 
 def reporting(
@@ -46,7 +45,7 @@ def reporting(
         earlier_label_reports=earlier.outputs[resolvers.LABEL_REPORTS] if earlier else None,
         surface=settings.surface_json,
         origin=settings.origin.model_dump_json(),
-    ).with_id(REPORT)
+    ).with_id(nodes.EVALUATION_REPORT)
     return [earlier, report] if earlier else [report]
 
 
@@ -57,5 +56,5 @@ def _earlier(labelled: Labelling, judged: Judging) -> tfx.dsl.Resolver:
         label_report=labelled.report,
         # All of them: channels with a producer would be merged with those of this run.
         earlier_decisions=tfx.dsl.Channel(type=GateDecision),
-        earlier_label_reports=tfx.dsl.Channel(type=LabelReport),
-    ).with_id("EarlierRuns")
+        earlier_label_reports=tfx.dsl.Channel(type=LabelReportArtifact),
+    ).with_id(nodes.EARLIER_RUNS)

@@ -13,13 +13,11 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common import resolver
 from tfx.types import standard_artifacts
 
-from components.artifacts import ROLLED_BACK_PROPERTY
 from components.last_served import spec as last_served
 from components.last_served.component import LastServed
+from contracts import keys, nodes, properties
 from pipeline.settings import Settings
 
-GATE = "BlessingGate"
-NODE = "LastBlessed"
 MODEL = "model"
 BLESSING = "model_blessing"
 CANDIDATE = "candidate"
@@ -27,7 +25,7 @@ CANDIDATE = "candidate"
 # What EarlierRuns resolves: this run's artifacts by key, and all there are.
 DECISIONS = "earlier_decisions"
 LABEL_REPORTS = "earlier_label_reports"
-_EARLIER_THAN = {DECISIONS: "decision", LABEL_REPORTS: "label_report"}
+_EARLIER_THAN = {DECISIONS: keys.DECISION, LABEL_REPORTS: keys.LABEL_REPORT}
 MOST_EARLIER_RUNS = 60
 
 
@@ -60,7 +58,7 @@ class LastBlessedBefore(resolver.ResolverStrategy):
         """
         candidate = max((model.id for model in input_dict[CANDIDATE]), default=0)
         models = {
-            model.id: model for model in input_dict[MODEL] if not model.get_int_custom_property(ROLLED_BACK_PROPERTY)
+            model.id: model for model in input_dict[MODEL] if not model.get_int_custom_property(properties.ROLLED_BACK)
         }
         blessings = [each for each in sorted(input_dict[BLESSING], key=_order) if _is_of(each, models)]
         while blessings and _model_of(blessings[-1]) == candidate:
@@ -105,17 +103,17 @@ def _order(artifact: types.Artifact) -> int:
 
 
 def _was_rolled_back(model: types.Artifact) -> bool:
-    return bool(model.get_int_custom_property(ROLLED_BACK_PROPERTY))
+    return bool(model.get_int_custom_property(properties.ROLLED_BACK))
 
 
 def _is_of(blessing: types.Artifact, models: dict[int, types.Artifact]) -> bool:
     """Whether it blesses one of these models."""
-    value = blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY)
+    value = blessing.get_int_custom_property(properties.BLESSED)
     return bool(value == constants.BLESSED_VALUE and _model_of(blessing) in models)
 
 
 def _model_of(blessing: types.Artifact) -> int:
-    return int(blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY))
+    return int(blessing.get_int_custom_property(properties.BLESSED_MODEL_ID))
 
 
 @dataclass(frozen=True)
@@ -148,10 +146,10 @@ def from_metadata(
         # All models: a channel with the student's producer would be merged with `candidate`.
         model=tfx.dsl.Channel(type=standard_artifacts.Model),
         model_blessing=tfx.dsl.Channel(
-            type=standard_artifacts.ModelBlessing, producer_component_id=GATE, output_key="blessing"
+            type=standard_artifacts.ModelBlessing, producer_component_id=nodes.BLESSING_GATE, output_key="blessing"
         ),
         candidate=student,
-    ).with_id(NODE)
+    ).with_id(nodes.LAST_BLESSED)
     return Resolved(node, node.outputs[MODEL], node.outputs[CANDIDATE])
 
 
@@ -160,5 +158,5 @@ def from_destination(settings: Settings, student: tfx.dsl.Channel) -> Resolved:
 
     There a node that fails stops all that follow, so the candidate needs no detour.
     """
-    node = LastServed(candidate=student, serving=settings.serving).with_id(NODE)
+    node = LastServed(candidate=student, serving=settings.serving).with_id(nodes.LAST_BLESSED)
     return Resolved(node, node.outputs[last_served.MODEL_KEY], student)

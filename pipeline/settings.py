@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.model_pusher.provenance import Origin
-from schema.spans import Window
+from contracts.provenance import Origin
+from records.spans import Window
 from schema.surface import Surface
 
 

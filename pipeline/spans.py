@@ -12,17 +12,14 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common import resolver
 from tfx.types import standard_artifacts
 
-from components.teacher_labeler.spec import KEY_COLUMN_KEY, LABELLED_EXAMPLES_KEY, TEACHER_FINGERPRINT_KEY
+from contracts import keys, nodes, properties
 from pipeline.settings import Settings
 from schema.errors import InputError
 
-LABELLER = "TeacherLabeler"
-WINDOW = "Window"
 EXAMPLES = "examples"
 STATISTICS = "statistics"
 PREVIOUS = "previous_statistics"
 
-_SPAN = "span"
 _OUTPUT = metadata_store_pb2.Event.OUTPUT
 _INPUT = metadata_store_pb2.Event.INPUT
 
@@ -43,7 +40,7 @@ def rolling_window(settings: Settings, after: BaseNode) -> resolver.Resolver:
             "teacher_fingerprint": settings.teacher_fingerprint,
         },
         examples=_all_labelled(),
-    ).with_id(WINDOW)
+    ).with_id(nodes.WINDOW)
     node.add_upstream_node(after)
     return node
 
@@ -63,12 +60,12 @@ def previous_span(settings: Settings, statistics: BaseNode) -> resolver.Resolver
         statistics=statistics.outputs["statistics"],
         # All statistics: a channel with the producer of `statistics` would be merged with it.
         previous_statistics=tfx.dsl.Channel(type=standard_artifacts.ExampleStatistics),
-    ).with_id("PreviousSpan")
+    ).with_id(nodes.PREVIOUS_SPAN)
 
 
 def _all_labelled() -> tfx.dsl.Channel:
     return tfx.dsl.Channel(
-        type=standard_artifacts.Examples, producer_component_id=LABELLER, output_key=LABELLED_EXAMPLES_KEY
+        type=standard_artifacts.Examples, producer_component_id=nodes.TEACHER_LABELER, output_key=keys.LABELLED_EXAMPLES
     )
 
 
@@ -125,11 +122,14 @@ def _newest_by_span(
     ours = [
         each
         for each in artifacts
-        if each.get_string_custom_property(TEACHER_FINGERPRINT_KEY) == fingerprint
-        and not each.get_string_custom_property(KEY_COLUMN_KEY)
+        if each.get_string_custom_property(properties.TEACHER_FINGERPRINT) == fingerprint
+        and not each.get_string_custom_property(properties.KEY_COLUMN)
     ]
     given = _last_given(store, ours)
-    return {each.get_int_custom_property(_SPAN): each for each in sorted(ours, key=lambda each: given.get(each.id, 0))}
+    return {
+        each.get_int_custom_property(properties.SPAN): each
+        for each in sorted(ours, key=lambda each: given.get(each.id, 0))
+    }
 
 
 def _last_given(store: mlmd.MetadataStore, artifacts: list[types.Artifact]) -> dict[int, int]:

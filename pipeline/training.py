@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
 
-from components.code import code_version
-from models.trainer import Arm
+from contracts import nodes
+from contracts.roles import ModelRole
 from pipeline.labelling import Labelling
 from pipeline.settings import Settings
 from pipeline.spans import EXAMPLES, rolling_window
+from records.code import code_version
 from schema.candidates import UNLABELLED_SPLIT
 from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
 
@@ -41,7 +42,9 @@ def training(settings: Settings, labelled: Labelling) -> Training:
         disable_statistics=True,
     )
     transform.add_upstream_node(labelled.guard)
-    student, control = (_trainer(settings, arm, transform, labelled.teacher) for arm in (Arm.STUDENT, Arm.CONTROL))
+    student, control = (
+        _trainer(settings, arm, transform, labelled.teacher) for arm in (ModelRole.STUDENT, ModelRole.CONTROL)
+    )
     return Training(
         nodes=[*window, transform, student, control],
         student=student.outputs["model"],
@@ -51,9 +54,9 @@ def training(settings: Settings, labelled: Labelling) -> Training:
     )
 
 
-def _trainer(settings: Settings, arm: Arm, transform: BaseNode, teacher: tfx.dsl.Channel) -> BaseNode:
-    student = arm is Arm.STUDENT
-    config = {"surface": settings.surface_json, "arm": arm.value, "code": code_version(*_CODE)}
+def _trainer(settings: Settings, role: ModelRole, transform: BaseNode, teacher: tfx.dsl.Channel) -> BaseNode:
+    student = role is ModelRole.STUDENT
+    config = {"surface": settings.surface_json, "arm": role.value, "code": code_version(*_CODE)}
     warm = student and bool(settings.surface.warm_start)
     if warm:
         # TFX's cache knows the teacher by its path; this is for one that changed under it.
@@ -67,4 +70,4 @@ def _trainer(settings: Settings, arm: Arm, transform: BaseNode, teacher: tfx.dsl
         train_args=tfx.proto.TrainArgs(splits=[TRAIN_SPLIT, *unshown]),
         eval_args=tfx.proto.EvalArgs(splits=[EVAL_SPLIT]),
         custom_config=config,
-    ).with_id(f"Trainer.{arm.value}")
+    ).with_id(nodes.trainer(role))

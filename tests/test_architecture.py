@@ -41,14 +41,27 @@ def test_every_package_stands_under_the_rules():
 @pytest.mark.parametrize(
     ("importer", "imported"),
     [
-        ("schema", "models"),
+        ("schema", "contracts"),
+        ("schema", "records"),
+        ("contracts", "records"),
+        ("records", "contracts"),
+        ("records", "models"),
+        ("models", "evaluation"),
         ("models", "components"),
-        ("components", "worlds"),
+        ("evaluation", "models"),
+        ("evaluation", "components"),
         ("worlds", "models"),
+        ("worlds", "evaluation"),
+        ("components", "models"),
+        ("components", "worlds"),
+        ("components", "evidence"),
         ("components", "pipeline"),
-        ("pipeline", "evidence"),
+        ("evidence", "components"),
         ("evidence", "pipeline"),
         ("evidence", "crosskd"),
+        ("pipeline", "evidence"),
+        ("pipeline", "worlds"),
+        ("pipeline", "crosskd"),
         ("crosskd", "benchmarks"),
     ],
 )
@@ -58,6 +71,20 @@ def test_the_wrong_direction_is_caught(tmp_path, importer, imported):
     assert f"{importer}.part -> {imported}.part" in done.stdout
 
 
-@pytest.mark.parametrize(("importer", "imported"), [("evidence", "worlds"), ("benchmarks", "crosskd")])
+def test_a_component_that_knows_another_is_caught(tmp_path):
+    folder = house(tmp_path, "components", "contracts")
+    for name, content in (("one", "import components.two.executor"), ("two", "")):
+        (folder / "components" / name).mkdir()
+        (folder / "components" / name / "__init__.py").touch()
+        (folder / "components" / name / "executor.py").write_text(content)
+    done = lint(folder)
+    assert done.returncode == 1
+    assert "components.one.executor -> components.two.executor" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("importer", "imported"),
+    [("evidence", "worlds"), ("evaluation", "contracts"), ("components", "records"), ("benchmarks", "crosskd")],
+)
 def test_the_right_direction_is_allowed(tmp_path, importer, imported):
     assert lint(house(tmp_path, importer, imported)).returncode == 0

@@ -31,12 +31,14 @@ from benchmarks.labels.world import (
     parsing_spec,
     present_features,
 )
-from components.artifacts import DeadLetters, LabelReport
-from components.teacher_labeler import options, report, spec
+from components.teacher_labeler import options, spec
 from components.teacher_labeler.executor import Executor as TeacherLabeler
-from components.teacher_labeler.fingerprint import fingerprint
-from components.teacher_labeler.signature import find_saved_model
+from contracts.artifacts import DeadLetters, LabelReportArtifact
+from contracts.label_report import LabelReport
 from pipeline.runners import beam_args
+from records import documents
+from records.fingerprint import fingerprint
+from records.saved_model import find_saved_model
 from schema.surface import soft_label
 
 _BATCH = 1024
@@ -66,14 +68,14 @@ def reach_the_limit(teacher: Path, examples: Artifact) -> int:
 
 def run_labeler(
     teacher: Path, examples: Artifact, out: Path, takes: str = "tensors", beam_arguments: tuple[str, ...] = ()
-) -> report.LabelReport:
+) -> LabelReport:
     """TeacherLabeler through its executor, as a pipeline runs it."""
     _clear(out)
     surface = make_surface(takes)
     inputs = {spec.EXAMPLES_KEY: [examples], spec.TEACHER_KEY: [_artifact(standard_artifacts.Model(), teacher)]}
     outputs = {
         spec.LABELLED_EXAMPLES_KEY: [_artifact(standard_artifacts.Examples(), out / "examples")],
-        spec.LABEL_REPORT_KEY: [_artifact(LabelReport(), out / "report")],
+        spec.LABEL_REPORT_KEY: [_artifact(LabelReportArtifact(), out / "report")],
         spec.DEAD_LETTERS_KEY: [_artifact(DeadLetters(), out / "dead_letters")],
     }
     properties = {
@@ -84,7 +86,7 @@ def run_labeler(
         spec.MAX_BAD_FRACTION_KEY: options.DEFAULT_MAX_BAD_FRACTION,
     }
     TeacherLabeler(_context(out, beam_arguments)).Do(inputs, outputs, properties)
-    return report.read(str(out / "report"))
+    return documents.read(str(out / "report"), LabelReport)
 
 
 def run_usual_graph(teacher: Path, examples: Artifact, out: Path) -> None:

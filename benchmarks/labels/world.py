@@ -17,9 +17,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from tfx.types import artifact_utils, standard_artifacts
 
-from components.teacher_labeler.encoding import NumberField, NumberLayout, encode_strings
-from components.teacher_labeler.tfrecords import RecordWriter
 from models.export import export_teacher
+from records.encoding import NumberField, NumberLayout, encode_strings
+from records.tfrecords import RecordWriter
 from schema.surface import Surface
 
 SPLIT = "train"

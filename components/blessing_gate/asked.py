@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from tensorflow_model_analysis.slicer import slicer_lib
 
-from components.blessing_gate.decision import Check, Kind
-from components.blessing_gate.evaluation import Bound, Evaluation
-from components.metrics.slices import slicing_spec
+from contracts.decision import BoundKind, Check
+from evaluation.results import Bound, Evaluation
+from evaluation.slices import slicing_spec
 from schema.surface import Gate, Surface, TaskKind
 
 FIRST_RUN = "first run: no blessed model yet"
@@ -30,8 +30,8 @@ class Evidence:
     control: Evaluation | str
     checks: tuple[Check, ...] = ()
 
-    def of(self, kind: Kind) -> Evaluation | str:
-        return self.control if kind is Kind.CONTROL else self.last_blessed
+    def of(self, kind: BoundKind) -> Evaluation | str:
+        return self.control if kind is BoundKind.CONTROL else self.last_blessed
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Asked:
     task: str
     task_kind: TaskKind
     gate: Gate
-    kind: Kind
+    kind: BoundKind
     bound: float
 
 
@@ -50,11 +50,11 @@ def asked_bounds(surface: Surface) -> Iterator[Asked]:
     for name, task in surface.tasks.items():
         for gate in task.gates:
             if gate.at_least is not None:
-                yield Asked(name, task.kind, gate, Kind.ABSOLUTE, gate.at_least)
+                yield Asked(name, task.kind, gate, BoundKind.ABSOLUTE, gate.at_least)
             if gate.vs_last_blessed:
-                yield Asked(name, task.kind, gate, Kind.LAST_BLESSED, gate.vs_last_blessed.at_least)
+                yield Asked(name, task.kind, gate, BoundKind.LAST_BLESSED, gate.vs_last_blessed.at_least)
             if gate.vs_control:
-                yield Asked(name, task.kind, gate, Kind.CONTROL, gate.vs_control.at_least)
+                yield Asked(name, task.kind, gate, BoundKind.CONTROL, gate.vs_control.at_least)
 
 
 def gated_slices(surface: Surface, gate: Gate) -> slicer_lib.SingleSliceSpec:
@@ -66,4 +66,4 @@ def gated_slices(surface: Surface, gate: Gate) -> slicer_lib.SingleSliceSpec:
 
 def tfma_bound(surface: Surface, asked: Asked) -> Bound:
     """The threshold that `pipeline.eval_config` makes of a bound."""
-    return Bound(asked.task, gated_slices(surface, asked.gate), asked.kind is not Kind.ABSOLUTE, asked.bound)
+    return Bound(asked.task, gated_slices(surface, asked.gate), asked.kind is not BoundKind.ABSOLUTE, asked.bound)

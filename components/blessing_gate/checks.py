@@ -6,12 +6,15 @@ from collections.abc import Iterator
 
 from components.blessing_gate import sentences
 from components.blessing_gate.asked import FIRST_RUN, Evidence, asked_bounds, tfma_bound
-from components.blessing_gate.decision import Check, GateResult, Kind, Verdict
-from components.blessing_gate.evaluation import OVERALL, Bound, Evaluation, TaskMetrics, slice_text
+from contracts.decision import BoundKind, Check, GateResult, Verdict
+from evaluation.results import OVERALL, Bound, Evaluation, TaskMetrics, slice_text
 from schema.surface import Surface
 
 # The bounds that each comparison's Evaluator was given.
-_KINDS_IN = {Kind.LAST_BLESSED: (Kind.ABSOLUTE, Kind.LAST_BLESSED), Kind.CONTROL: (Kind.CONTROL,)}
+_KINDS_IN = {
+    BoundKind.LAST_BLESSED: (BoundKind.ABSOLUTE, BoundKind.LAST_BLESSED),
+    BoundKind.CONTROL: (BoundKind.CONTROL,),
+}
 
 
 def run_checks(surface: Surface, evidence: Evidence, gates: tuple[GateResult, ...]) -> Iterator[Check]:
@@ -25,7 +28,7 @@ def run_checks(surface: Surface, evidence: Evidence, gates: tuple[GateResult, ..
 
 def _evaluation_checks(surface: Surface, evidence: Evidence) -> Iterator[Check]:
     """Both evaluations must be there, of the surface's own gates, and of the same examples."""
-    for kind in (Kind.LAST_BLESSED, Kind.CONTROL):
+    for kind in (BoundKind.LAST_BLESSED, BoundKind.CONTROL):
         evaluation = evidence.of(kind)
         name = f"evaluation against {sentences.MODEL_OF[kind]}"
         if isinstance(evaluation, str):
@@ -45,12 +48,12 @@ def _labelled(evaluation: Evaluation) -> dict[str, int]:
     return {task: metrics.examples for task, metrics in evaluation.slices.get(OVERALL, {}).items()}
 
 
-def _compiled_bounds(surface: Surface, kind: Kind, has_baseline: bool) -> frozenset[Bound]:
+def _compiled_bounds(surface: Surface, kind: BoundKind, has_baseline: bool) -> frozenset[Bound]:
     """The thresholds that the Evaluator of this comparison must have had."""
     return frozenset(
         tfma_bound(surface, asked)
         for asked in asked_bounds(surface)
-        if asked.kind in _KINDS_IN[kind] and (has_baseline or asked.kind is Kind.ABSOLUTE)
+        if asked.kind in _KINDS_IN[kind] and (has_baseline or asked.kind is BoundKind.ABSOLUTE)
     )
 
 
@@ -61,7 +64,7 @@ def _second_opinions(surface: Surface, evidence: Evidence, gates: tuple[GateResu
         for result in gates
         if result.verdict is Verdict.PASS
     }
-    for comparison in (Kind.LAST_BLESSED, Kind.CONTROL):
+    for comparison in (BoundKind.LAST_BLESSED, BoundKind.CONTROL):
         evaluation = evidence.of(comparison)
         asked = [one for one in asked_bounds(surface) if one.kind in _KINDS_IN[comparison]]
         for failure in () if isinstance(evaluation, str) else evaluation.failures:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import ValidationError
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import channel_utils, standard_artifacts
 from tfx.types.channel import BaseChannel
 
-from components.artifacts import GateDecision
 from components.blessing_gate.executor import Executor
 from components.blessing_gate.spec import BlessingGateSpec
-from components.code import code_version
-from schema.errors import InputError
+from contracts.artifacts import GateDecision
+from records.code import code_version
+from schema.checks import from_json
 from schema.surface import Surface
 
 
@@ -23,7 +22,7 @@ class BlessingGate(base_component.BaseComponent):
      - `blessing`: `standard_artifacts.ModelBlessing`, as the Evaluator writes it: Pusher and
        LatestBlessedModelStrategy read it.  Resolve the last blessed model from this output
        alone, for the Evaluators write blessings of their own, each from half of the gates.
-     - `decision`: `components.artifacts.GateDecision`.
+     - `decision`: `contracts.artifacts.GateDecision`.
 
     Example:
       ```python
@@ -57,7 +56,7 @@ class BlessingGate(base_component.BaseComponent):
             last blessed model, or alone where there is none yet.
           control_evaluation: The same against the control.
           surface: A `schema.surface.Surface` as JSON.
-          label_report: Channel of `components.artifacts.LabelReport`; no student is
+          label_report: Channel of `contracts.artifacts.LabelReportArtifact`; no student is
             blessed if the teacher labelled nothing.
           infra_blessing: Channel of `standard_artifacts.InfraBlessing`; a model that cannot
             be served is not blessed.
@@ -65,10 +64,7 @@ class BlessingGate(base_component.BaseComponent):
         Raises:
           InputError: `surface` is not a surface.
         """
-        try:
-            Surface.model_validate_json(surface)
-        except ValidationError as error:
-            raise InputError(f"BlessingGate: surface: expected a Surface as JSON: {error}") from error
+        from_json(Surface, surface, "BlessingGate: surface", "a Surface")
         spec = BlessingGateSpec(
             model=model,
             evaluation=evaluation,
@@ -76,7 +72,7 @@ class BlessingGate(base_component.BaseComponent):
             label_report=label_report,
             infra_blessing=infra_blessing,
             surface=surface,
-            code=code_version("components.blessing_gate", "components.metrics"),
+            code=code_version("components.blessing_gate", "evaluation"),
             blessing=channel_utils.as_channel([standard_artifacts.ModelBlessing()]),
             decision=channel_utils.as_channel([GateDecision()]),
         )

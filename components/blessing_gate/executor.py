@@ -6,16 +6,19 @@ from typing import Any
 
 from absl import logging
 from tfx import types
-from tfx.components.evaluator import constants
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from components.blessing_gate import evaluation, spec
+from components.blessing_gate import spec
 from components.blessing_gate.asked import Evidence
-from components.blessing_gate.decision import Check, Decision, Verdict, write
 from components.blessing_gate.judge import decide
-from components.teacher_labeler import report
+from contracts import properties
+from contracts.blessings import MODEL_BLESSING
+from contracts.decision import Check, Decision, Verdict
+from contracts.label_report import LabelReport
+from evaluation import results
+from records import documents
 from schema.errors import InputError
 from schema.surface import Surface
 
@@ -47,19 +50,19 @@ class Executor(base_executor.BaseExecutor):
         )
         decision = decide(surface, evidence)
         logging.info(decision.sentence)
-        write(artifact_utils.get_single_uri(output_dict[spec.DECISION_KEY]), decision)
+        documents.write(artifact_utils.get_single_uri(output_dict[spec.DECISION_KEY]), decision)
         blessing = artifact_utils.get_single_instance(output_dict[spec.BLESSING_KEY])
         write_blessing(blessing, model, decision, exec_properties.get("current_component_id"))
 
 
-def read_evaluation(uri: str, model_uri: str) -> evaluation.Evaluation | str:
+def read_evaluation(uri: str, model_uri: str) -> results.Evaluation | str:
     """Reads an evaluation of the model at `model_uri`.
 
     Returns:
       The evaluation, or why there is none.
     """
     try:
-        found = evaluation.read(uri)
+        found = results.read(uri)
     except InputError as error:
         return str(error)
     if not found.model.startswith(model_uri.rstrip("/") + "/"):
@@ -78,14 +81,12 @@ def write_blessing(
       decision: The decision.
       component_id: Id of the component that blesses.
     """
-    name = constants.BLESSED_FILE_NAME if decision.blessed else constants.NOT_BLESSED_FILE_NAME
-    value = constants.BLESSED_VALUE if decision.blessed else constants.NOT_BLESSED_VALUE
-    blessing.set_string_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri)
-    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model.id)
+    blessing.set_string_custom_property(properties.BLESSED_MODEL, model.uri)
+    blessing.set_int_custom_property(properties.BLESSED_MODEL_ID, model.id)
     if component_id:
         blessing.set_string_custom_property("component_id", component_id)
-    io_utils.write_string_file(f"{blessing.uri.rstrip('/')}/{name}", "")
-    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, value)
+    io_utils.write_string_file(f"{blessing.uri.rstrip('/')}/{MODEL_BLESSING.named(blessed=decision.blessed)}", "")
+    blessing.set_int_custom_property(properties.BLESSED, int(decision.blessed))
 
 
 def _uri(input_dict: Artifacts, key: str) -> str:
@@ -96,7 +97,7 @@ def _label_checks(input_dict: Artifacts) -> list[Check]:
     if not input_dict.get(spec.LABEL_REPORT_KEY):
         return []
     try:
-        labels = report.read(_uri(input_dict, spec.LABEL_REPORT_KEY)).overall
+        labels = documents.read(_uri(input_dict, spec.LABEL_REPORT_KEY), LabelReport).overall
     except InputError as error:
         return [Check(name="soft labels", verdict=Verdict.FAIL, sentence=str(error))]
     verdict = Verdict.PASS if labels.labelled else Verdict.FAIL
@@ -109,8 +110,8 @@ def _serving_checks(input_dict: Artifacts) -> list[Check]:
     if not artifacts:
         return []
     blessing = artifact_utils.get_single_instance(artifacts)
-    blessed = blessing.get_int_custom_property("blessed") == 1
+    blessed = blessing.get_int_custom_property(properties.BLESSED) == 1
     text = "The student can be served." if blessed else "The student failed the serving validation."
     # ServingValidator says which of its checks failed; TFX's InfraValidator says nothing.
-    text = blessing.get_string_custom_property("sentence") or text
+    text = blessing.get_string_custom_property(properties.SENTENCE) or text
     return [Check(name="serving", verdict=Verdict.PASS if blessed else Verdict.FAIL, sentence=text)]

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from components.blessing_gate import sentences
 from components.blessing_gate.asked import FIRST_RUN, Asked, Evidence, asked_bounds, gated_slices
 from components.blessing_gate.checks import run_checks
-from components.blessing_gate.decision import Decision, GateResult, Kind, Measurement, MetricRow, Verdict
-from components.blessing_gate.evaluation import OVERALL, Evaluation, SliceKey, TaskMetrics, slice_text
+from contracts.decision import BoundKind, Decision, GateResult, Measurement, MetricRow, Verdict
+from evaluation.results import OVERALL, Evaluation, SliceKey, TaskMetrics, slice_text
 from schema.surface import Surface, TaskKind
 
 
@@ -64,13 +64,13 @@ def _judge(surface: Surface, asked: Asked, evidence: Evidence) -> Iterator[GateR
 def _verdict(asked: Asked, metrics: TaskMetrics, has_baseline: bool) -> tuple[Verdict, str]:
     """The verdict on one slice, and the reason as the end of a sentence."""
     gate = asked.gate
-    if asked.kind is Kind.LAST_BLESSED and not has_baseline:
+    if asked.kind is BoundKind.LAST_BLESSED and not has_baseline:
         return Verdict.NOT_JUDGED, FIRST_RUN
     if metrics.examples < gate.min_examples:
         return Verdict.NOT_JUDGED, sentences.too_few(metrics.examples, gate.min_examples, "labelled examples")
     if asked.task_kind is TaskKind.BINARY and metrics.positives < gate.min_positives:
         return Verdict.NOT_JUDGED, sentences.too_few(metrics.positives, gate.min_positives, "positives")
-    if asked.kind is Kind.CONTROL and not has_baseline:
+    if asked.kind is BoundKind.CONTROL and not has_baseline:
         return Verdict.FAIL, "the evaluation has no control to compare with"
     return _compare(asked, _judged_measurement(asked, metrics))
 
@@ -90,12 +90,12 @@ def _compare(asked: Asked, measured: Measurement | None) -> tuple[Verdict, str]:
 
 
 def _judged_measurement(asked: Asked, metrics: TaskMetrics) -> Measurement | None:
-    of = metrics.student if asked.kind is Kind.ABSOLUTE else metrics.difference
+    of = metrics.student if asked.kind is BoundKind.ABSOLUTE else metrics.difference
     return of.get(asked.gate.metric)
 
 
 def _result(asked: Asked, key: SliceKey, metrics: TaskMetrics, verdict: Verdict, reason: str) -> GateResult:
-    gate, is_change = asked.gate, asked.kind is not Kind.ABSOLUTE
+    gate, is_change = asked.gate, asked.kind is not BoundKind.ABSOLUTE
     judged = _judged_measurement(asked, metrics)
     student, baseline = metrics.student.get(gate.metric), metrics.baseline.get(gate.metric)
     measured = sentences.measured(student, baseline, judged, asked.kind, gate.judged_on == "lower_limit")
@@ -123,7 +123,7 @@ def _metric_rows(surface: Surface, evidence: Evidence) -> Iterator[MetricRow]:
     """All metrics of all models, task by task, the overall slice first."""
     known = {
         kind: evaluation
-        for kind in (Kind.LAST_BLESSED, Kind.CONTROL)
+        for kind in (BoundKind.LAST_BLESSED, BoundKind.CONTROL)
         if not isinstance(evaluation := evidence.of(kind), str)
     }
     keys = sorted(
@@ -134,10 +134,10 @@ def _metric_rows(surface: Surface, evidence: Evidence) -> Iterator[MetricRow]:
             yield from _rows_of(task, key, known, surface.tasks[task].kind)
 
 
-def _rows_of(task: str, key: SliceKey, known: dict[Kind, Evaluation], kind: TaskKind) -> Iterator[MetricRow]:
+def _rows_of(task: str, key: SliceKey, known: dict[BoundKind, Evaluation], kind: TaskKind) -> Iterator[MetricRow]:
     found = {which: evaluation.slices.get(key, {}).get(task, TaskMetrics()) for which, evaluation in known.items()}
     student = next(iter(found.values()), TaskMetrics())
-    last_blessed, control = (found.get(which, TaskMetrics()) for which in (Kind.LAST_BLESSED, Kind.CONTROL))
+    last_blessed, control = (found.get(which, TaskMetrics()) for which in (BoundKind.LAST_BLESSED, BoundKind.CONTROL))
     for metric in sorted(set(student.student) - {"labelled_examples", "positives"}):
         yield MetricRow(
             task=task,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from components.blessing_gate.decision import Check, GateResult, Kind, Measurement, Verdict
+from contracts.decision import BoundKind, Check, GateResult, Measurement, Verdict
+from contracts.roles import PHRASES, ModelRole
 
-MODEL_OF = {Kind.LAST_BLESSED: "the last blessed model", Kind.CONTROL: "the control"}
+MODEL_OF = {kind: PHRASES[ModelRole(kind.value)] for kind in BoundKind if kind is not BoundKind.ABSOLUTE}
 
 
 def decision(blessed: bool, gates: Sequence[GateResult], checks: Sequence[Check]) -> str:
@@ -25,7 +26,7 @@ def decision(blessed: bool, gates: Sequence[GateResult], checks: Sequence[Check]
     return f"Blessed: {passed} passed, {len(open_)} not judged ({open_[0].sentence.removesuffix('.')})."
 
 
-def subject(task: str, metric: str, slice_name: str | None, slice_key: str, kind: Kind) -> str:
+def subject(task: str, metric: str, slice_name: str | None, slice_key: str, kind: BoundKind) -> str:
     """What a gate is about: `click auc, slice shelf (shelf=3), against the control`."""
     where = "overall" if slice_name is None else f"slice {slice_name}"
     value = f" ({slice_key})" if slice_key else ""
@@ -41,12 +42,12 @@ def gate(subject: str, measured: Sequence[str], verdict: Verdict, reason: str) -
 
 
 def measured(
-    student: Measurement | None, baseline: Measurement | None, judged: Measurement | None, kind: Kind, limit: bool
+    student: Measurement | None, baseline: Measurement | None, judged: Measurement | None, kind: BoundKind, limit: bool
 ) -> list[str]:
     """What was measured: the student, for a change also the other model, and the limit judged."""
     if student is None:
         return []
-    if kind is Kind.ABSOLUTE:
+    if kind is BoundKind.ABSOLUTE:
         parts = [number(student)]
     else:
         parts = [f"{number(student)} against {number(baseline)}", f"change {number(judged, signed=True)}"]

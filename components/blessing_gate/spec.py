@@ -3,17 +3,17 @@
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-from components.artifacts import GateDecision, LabelReport
-from components.code import CODE_KEY
+from contracts import keys
+from contracts.artifacts import GateDecision, LabelReportArtifact
 
 MODEL_KEY = "model"
 EVALUATION_KEY = "evaluation"
 CONTROL_EVALUATION_KEY = "control_evaluation"
-LABEL_REPORT_KEY = "label_report"
+LABEL_REPORT_KEY = keys.LABEL_REPORT
 INFRA_BLESSING_KEY = "infra_blessing"
 BLESSING_KEY = "blessing"
-DECISION_KEY = "decision"
-SURFACE_KEY = "surface"
+DECISION_KEY = keys.DECISION
+SURFACE_KEY = keys.SURFACE
 
 
 class BlessingGateSpec(ComponentSpec):
@@ -21,13 +21,13 @@ class BlessingGateSpec(ComponentSpec):
 
     PARAMETERS = {  # noqa: RUF012 - ComponentSpec reads plain class attributes
         SURFACE_KEY: ExecutionParameter(type=str),
-        CODE_KEY: ExecutionParameter(type=str),
+        keys.CODE: ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012
         MODEL_KEY: ChannelParameter(type=standard_artifacts.Model),
         EVALUATION_KEY: ChannelParameter(type=standard_artifacts.ModelEvaluation),
         CONTROL_EVALUATION_KEY: ChannelParameter(type=standard_artifacts.ModelEvaluation),
-        LABEL_REPORT_KEY: ChannelParameter(type=LabelReport, optional=True),
+        LABEL_REPORT_KEY: ChannelParameter(type=LabelReportArtifact, optional=True),
         INFRA_BLESSING_KEY: ChannelParameter(type=standard_artifacts.InfraBlessing, optional=True),
     }
     OUTPUTS = {  # noqa: RUF012

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import ValidationError
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import channel_utils, standard_artifacts
 from tfx.types.channel import BaseChannel
 
-from components.artifacts import CandidateReport
 from components.candidate_sampler.executor import Executor
 from components.candidate_sampler.spec import CandidateSamplerSpec
-from components.code import code_version
+from contracts.artifacts import CandidateReportArtifact
+from records.code import code_version
+from schema.checks import from_json
 from schema.errors import InputError
 from schema.pairs import pair_plan
 from schema.surface import Surface
@@ -27,7 +27,7 @@ class CandidateSampler(base_beam_component.BaseBeamComponent):
      - `extended_examples`: `standard_artifacts.Examples`: the input's splits, the very same
        files where the file system has hard links, and the split `unlabelled`.  Several input
        artifacts give as many output artifacts.
-     - `candidate_report`: `components.artifacts.CandidateReport`.
+     - `candidate_report`: `contracts.artifacts.CandidateReportArtifact`.
 
     Example:
       ```python
@@ -64,10 +64,7 @@ class CandidateSampler(base_beam_component.BaseBeamComponent):
         Raises:
           InputError: The surface is none, or does not say what identifies users and items.
         """
-        try:
-            parsed = Surface.model_validate_json(surface)
-        except ValidationError as error:
-            raise InputError(f"CandidateSampler: surface: expected a Surface as JSON: {error}") from error
+        parsed = from_json(Surface, surface, "CandidateSampler: surface", "a Surface")
         if (candidates is None) != (candidates_fingerprint is None):
             raise InputError("CandidateSampler: candidates and candidates_fingerprint need each other")
         spec = CandidateSamplerSpec(
@@ -79,6 +76,6 @@ class CandidateSampler(base_beam_component.BaseBeamComponent):
             candidates_fingerprint=candidates_fingerprint,
             code=code_version("components.candidate_sampler"),
             extended_examples=channel_utils.as_channel([standard_artifacts.Examples()]),
-            candidate_report=channel_utils.as_channel([CandidateReport()]),
+            candidate_report=channel_utils.as_channel([CandidateReportArtifact()]),
         )
         super().__init__(spec=spec)

@@ -10,9 +10,11 @@ from tfx.dsl.io import fileio
 from tfx.types import Artifact, artifact_utils
 from tfx.utils import io_utils
 
-from components.candidate_sampler import files, report, spec
+from components.candidate_sampler import files, spec
 from components.candidate_sampler.job import Summary, run_job
-from components.candidate_sampler.report import CandidateReport
+from contracts.candidate_report import CandidateReport
+from records import documents
+from records.example_artifacts import one_for_each
 from schema.candidates import UNLABELLED_SPLIT
 from schema.errors import InputError
 from schema.pairs import PairPlan
@@ -49,7 +51,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         extended = artifact_utils.get_single_instance(output_dict[spec.EXTENDED_EXAMPLES_KEY])
         report_uri = artifact_utils.get_single_uri(output_dict[spec.REPORT_KEY])
 
-        outputs = [extended] if len(examples) == 1 else artifact_utils.replicate_artifacts(extended, len(examples))
+        outputs = one_for_each(extended, examples)
         files.describe(outputs, examples)
         sources = files.list_sources(examples)
         shards = files.shards_of_logs(logs, outputs) if logs else files.shards_of_examples(examples, outputs)
@@ -58,7 +60,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         summary = f"{report_uri}/{_SUMMARY_FILE}"
         run_job(self._make_beam_pipeline(), plan, schema, sources, shards, logs, summary)
         found = _checked(summary)
-        report.write(report_uri, found)
+        documents.write(report_uri, found)
         output_dict[spec.EXTENDED_EXAMPLES_KEY] = outputs
         logging.info("Kept %d of %d pairs as the split %s.", found.kept, found.drawn, UNLABELLED_SPLIT)
 

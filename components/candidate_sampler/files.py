@@ -6,19 +6,17 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tfx.components.util import examples_utils
 from tfx.dsl.io import fileio
 from tfx.types import Artifact, artifact_utils
 
 from components.candidate_sampler.catalogue import Source
 from components.candidate_sampler.drawing import Shard
+from records.example_artifacts import check_format, split_files, take_over
 from schema.candidates import UNLABELLED_SPLIT
 from schema.errors import InputError
 from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
 
 PATTERN = "*.gz"
-_FILE_FORMAT = "tfrecords_gzip"
-_SPAN_PROPERTIES = ("span", "version")
 _SHARD_NAME = "unlabelled-{number:05d}-of-{total:05d}.gz"
 
 
@@ -30,10 +28,9 @@ def list_sources(inputs: Sequence[Artifact]) -> list[Source]:
     """
     found: list[Source] = []
     for artifact in inputs:
-        if examples_utils.get_file_format(artifact) != _FILE_FORMAT:
-            raise InputError(f"{artifact.uri}: expected examples in gzipped TFRecords ({_FILE_FORMAT})")
+        check_format(artifact)
         for split in (TRAIN_SPLIT, EVAL_SPLIT):
-            found.extend(Source(split, path, len(found) + at) for at, path in enumerate(_split(artifact, split)))
+            found.extend(Source(split, path, len(found) + at) for at, path in enumerate(split_files(artifact, split)))
     return found
 
 
@@ -41,7 +38,7 @@ def shards_of_examples(inputs: Sequence[Artifact], outputs: Sequence[Artifact]) 
     """One output file for each file of the training split."""
     shards: list[Shard] = []
     for source, output in zip(inputs, outputs, strict=True):
-        shards.extend(_shards(_split(source, TRAIN_SPLIT), output, len(shards)))
+        shards.extend(_shards(split_files(source, TRAIN_SPLIT), output, len(shards)))
     return shards
 
 
@@ -74,13 +71,7 @@ def describe(outputs: Sequence[Artifact], inputs: Sequence[Artifact]) -> None:
     for output, source in zip(outputs, inputs, strict=True):
         splits = artifact_utils.decode_split_names(source.split_names)
         output.split_names = artifact_utils.encode_split_names([*splits, UNLABELLED_SPLIT])
-        for name in _SPAN_PROPERTIES:
-            if source.has_property(name):
-                setattr(output, name, getattr(source, name))
-            if source.has_custom_property(name):
-                output.set_int_custom_property(name, source.get_int_custom_property(name))
-        examples_utils.set_payload_format(output, examples_utils.get_payload_format(source))
-        examples_utils.set_file_format(output, _FILE_FORMAT)
+        take_over(output, source)
 
 
 def pass_through(inputs: Sequence[Artifact], outputs: Sequence[Artifact]) -> None:
@@ -89,17 +80,8 @@ def pass_through(inputs: Sequence[Artifact], outputs: Sequence[Artifact]) -> Non
         for split in artifact_utils.decode_split_names(source.split_names):
             folder = artifact_utils.get_split_uri([output], split)
             fileio.makedirs(folder)
-            for path in _split(source, split):
+            for path in split_files(source, split):
                 _link(path, f"{folder}/{path.rpartition('/')[2]}")
-
-
-def _split(artifact: Artifact, split: str) -> list[str]:
-    if split not in artifact_utils.decode_split_names(artifact.split_names):
-        raise InputError(f"{artifact.uri}: expected a split {split!r}, found {artifact.split_names}")
-    paths = sorted(str(path) for path in fileio.glob(f"{artifact_utils.get_split_uri([artifact], split)}/*"))
-    if not paths:
-        raise InputError(f"{artifact.uri}: split {split!r} is empty: expected gzipped TFRecords, found no file")
-    return paths
 
 
 def _link(source: str, target: str) -> None:

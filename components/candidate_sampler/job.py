@@ -11,7 +11,7 @@ from tfx.dsl.io import fileio
 
 from components.candidate_sampler.catalogue import Catalogue, Sides, Source, read_sides
 from components.candidate_sampler.drawing import Counts, Shard, draw_shard, read_shard
-from components.candidate_sampler.report import CandidateReport
+from contracts.candidate_report import CandidateReport
 from schema.errors import InputError
 from schema.pairs import PairPlan
 

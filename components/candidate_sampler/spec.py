@@ -3,13 +3,13 @@
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-from components.artifacts import CandidateReport
-from components.code import CODE_KEY
+from contracts import keys
+from contracts.artifacts import CandidateReportArtifact
 
 EXAMPLES_KEY = "examples"
 SCHEMA_KEY = "schema"
-EXTENDED_EXAMPLES_KEY = "extended_examples"
-REPORT_KEY = "candidate_report"
+EXTENDED_EXAMPLES_KEY = keys.EXTENDED_EXAMPLES
+REPORT_KEY = keys.CANDIDATE_REPORT
 PLAN_KEY = "plan"
 CANDIDATES_KEY = "candidates"
 CANDIDATES_FINGERPRINT_KEY = "candidates_fingerprint"
@@ -22,7 +22,7 @@ class CandidateSamplerSpec(ComponentSpec):
         PLAN_KEY: ExecutionParameter(type=str),
         CANDIDATES_KEY: ExecutionParameter(type=str, optional=True),
         CANDIDATES_FINGERPRINT_KEY: ExecutionParameter(type=str, optional=True),
-        CODE_KEY: ExecutionParameter(type=str),
+        keys.CODE: ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012
         EXAMPLES_KEY: ChannelParameter(type=standard_artifacts.Examples),
@@ -30,5 +30,5 @@ class CandidateSamplerSpec(ComponentSpec):
     }
     OUTPUTS = {  # noqa: RUF012
         EXTENDED_EXAMPLES_KEY: ChannelParameter(type=standard_artifacts.Examples),
-        REPORT_KEY: ChannelParameter(type=CandidateReport),
+        REPORT_KEY: ChannelParameter(type=CandidateReportArtifact),
     }

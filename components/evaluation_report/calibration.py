@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 
 import altair as alt
 
-from components.blessing_gate.decision import Measurement
 from components.evaluation_report import cells, charts
 from components.evaluation_report.charts import CONTROL, LAST_BLESSED, STUDENT
 from components.evaluation_report.page import Cell, Column, Figure, Section, Table
 from components.evaluation_report.sources import Bin, Sources
+from contracts.decision import Measurement
 from schema.surface import TaskKind
 
 _HEIGHT = 300

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from components.blessing_gate.decision import Measurement, Verdict
 from components.evaluation_report.page import Cell
+from contracts.decision import Measurement, Verdict
 
 # A normal variable stays below it with a probability of 97.5%: half of a 95% interval, in standard errors.
 NORMAL_975 = 1.959964

@@ -15,7 +15,11 @@ from xml.etree import ElementTree
 import altair as alt
 import vl_convert
 
-STUDENT, CONTROL, TEACHER, LAST_BLESSED = "student", "control", "teacher", "last blessed"
+from contracts.roles import HEADINGS, ModelRole
+
+STUDENT, CONTROL, TEACHER, LAST_BLESSED = (
+    HEADINGS[role] for role in (ModelRole.STUDENT, ModelRole.CONTROL, ModelRole.TEACHER, ModelRole.LAST_BLESSED)
+)
 MODELS = (STUDENT, CONTROL, TEACHER, LAST_BLESSED)
 _SHAPES = ("circle", "square", "triangle-up", "diamond")
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pydantic import ValidationError
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import channel_utils
 from tfx.types.channel import BaseChannel
 
-from components.artifacts import HtmlPage
-from components.code import code_version
 from components.evaluation_report.executor import Executor
 from components.evaluation_report.spec import EvaluationReportSpec
-from components.model_pusher.provenance import read_origin
-from schema.errors import InputError
+from contracts.artifacts import HtmlPage
+from contracts.provenance import Origin
+from records.code import code_version
+from schema.checks import from_json
 from schema.surface import Surface
 
 
@@ -21,7 +20,7 @@ class EvaluationReport(base_component.BaseComponent):
 
     Component `outputs` contains:
 
-     - `page`: `components.artifacts.HtmlPage`.
+     - `page`: `contracts.artifacts.HtmlPage`.
 
     Example:
       ```python
@@ -61,16 +60,16 @@ class EvaluationReport(base_component.BaseComponent):
         """Constructs the component.
 
         Args:
-          decision: Channel of `components.artifacts.GateDecision`.
+          decision: Channel of `contracts.artifacts.GateDecision`.
           evaluation: Channel of `standard_artifacts.ModelEvaluation`: the student against the
             last blessed model, or alone.
           control_evaluation: The same against the control.
-          label_report: Channel of `components.artifacts.LabelReport`.
-          serving_report: Channel of `components.artifacts.ServingReport`.
+          label_report: Channel of `contracts.artifacts.LabelReportArtifact`.
+          serving_report: Channel of `contracts.artifacts.ServingReportArtifact`.
           student_run: Channel of `standard_artifacts.ModelRun`: the student's losses.
           control_run: The same of the control.
           surface: A `schema.surface.Surface` as JSON.
-          origin: A `components.model_pusher.provenance.Origin` as JSON.
+          origin: A `contracts.provenance.Origin` as JSON.
           statistics: Channel of `standard_artifacts.ExampleStatistics` of the labelled
             examples, for the distribution of hard labels.
           pushed_model: Channel of `standard_artifacts.PushedModel`, for what became of the student.
@@ -81,11 +80,8 @@ class EvaluationReport(base_component.BaseComponent):
         Raises:
           InputError: `surface` or `origin` is not what it should be.
         """
-        try:
-            Surface.model_validate_json(surface)
-        except ValidationError as error:
-            raise InputError(f"EvaluationReport: surface: expected a Surface as JSON: {error}") from error
-        read_origin(origin, "EvaluationReport: origin")
+        from_json(Surface, surface, "EvaluationReport: surface", "a Surface")
+        from_json(Origin, origin, "EvaluationReport: origin", "an Origin, with at least `surface`,")
         spec = EvaluationReportSpec(
             decision=decision,
             evaluation=evaluation,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 
-from components.blessing_gate.decision import Verdict
 from components.evaluation_report import (
     calibration,
     drift,
@@ -21,6 +20,7 @@ from components.evaluation_report.charts import CONTROL
 from components.evaluation_report.page import Fact, Page
 from components.evaluation_report.sources import Sources
 from components.evaluation_report.times import when_text
+from contracts.decision import Verdict
 
 _SECTIONS = (tasks, gates, slices, calibration, labels, drift, training, serving, history, provenance)
 

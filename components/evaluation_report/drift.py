@@ -11,7 +11,7 @@ from components.evaluation_report.charts import TEACHER
 from components.evaluation_report.page import Cell, Column, Figure, Section, Table
 from components.evaluation_report.sources import Sources
 from components.evaluation_report.times import when_text
-from components.teacher_labeler.report import LabelReport, TaskReport
+from contracts.label_report import LabelReport, TaskReport
 from schema.surface import TRAIN_SPLIT
 
 _HEIGHT = 200

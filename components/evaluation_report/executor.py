@@ -12,17 +12,18 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from components.blessing_gate import decision as decisions
-from components.blessing_gate import evaluation as evaluations
 from components.evaluation_report import provenance, sources, spec, times
 from components.evaluation_report.charts import CONTROL, LAST_BLESSED, STUDENT
 from components.evaluation_report.contents import compose
 from components.evaluation_report.page import render
 from components.evaluation_report.sources import Sources
-from components.model_pusher.provenance import read_origin
-from components.model_pusher.spec import SENTENCE_PROPERTY
-from components.serving_validator import report as serving_report
-from components.teacher_labeler import report as label_report
+from contracts import keys, properties
+from contracts.decision import Decision
+from contracts.label_report import LabelReport
+from contracts.provenance import Origin
+from contracts.serving_report import ServingReport
+from evaluation import results as evaluations
+from records import documents
 from schema.errors import InputError
 from schema.surface import Surface
 
@@ -49,7 +50,7 @@ class Executor(base_executor.BaseExecutor):
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         found = read_sources(input_dict, exec_properties)
-        path = f"{artifact_utils.get_single_uri(output_dict[spec.PAGE_KEY]).rstrip('/')}/{spec.PAGE_FILE}"
+        path = f"{artifact_utils.get_single_uri(output_dict[spec.PAGE_KEY]).rstrip('/')}/{keys.PAGE_FILE}"
         io_utils.write_string_file(path, render(compose(found)))
         logging.info("The report is %s", path)
 
@@ -70,17 +71,17 @@ def read_sources(input_dict: Artifacts, exec_properties: dict[str, Any]) -> Sour
     }
     return Sources(
         surface=surface,
-        decision=decisions.read(decision.uri),
+        decision=documents.read(decision.uri, Decision),
         when=_when(decision),
         against_last=_evaluation(against_last),
         against_control=_evaluation(against_control),
-        labels=_readable(label_report.read, labels.uri),
-        serving=_readable(serving_report.read, input_dict[spec.SERVING_REPORT_KEY][0].uri),
+        labels=_readable(documents.read, labels.uri, LabelReport),
+        serving=_readable(documents.read, input_dict[spec.SERVING_REPORT_KEY][0].uri, ServingReport),
         histories={model: _readable(sources.read_history, input_dict[key][0].uri) or {} for model, key in runs.items()},
         curves=curves,
         hard_labels=(_readable(sources.read_hard_labels, statistics[0].uri, surface) or {}) if statistics else {},
-        decisions=list(_dated([*input_dict.get(spec.EARLIER_DECISIONS_KEY, []), decision], decisions.read)),
-        label_reports=list(_dated([*input_dict.get(spec.EARLIER_LABEL_REPORTS_KEY, []), labels], label_report.read)),
+        decisions=list(_dated([*input_dict.get(spec.EARLIER_DECISIONS_KEY, []), decision], Decision)),
+        label_reports=list(_dated([*input_dict.get(spec.EARLIER_LABEL_REPORTS_KEY, []), labels], LabelReport)),
         facts=_facts(input_dict, exec_properties),
         push=_push(input_dict),
     )
@@ -102,10 +103,12 @@ def _evaluation(uri: str) -> evaluations.Evaluation | str:
         return str(error)
 
 
-def _dated(artifacts: list[types.Artifact], read: Callable[[str], Found]) -> Iterator[tuple[datetime | None, Found]]:
+def _dated(
+    artifacts: list[types.Artifact], kind: type[documents.Read]
+) -> Iterator[tuple[datetime | None, documents.Read]]:
     """Documents that can still be read, oldest first, each with when it was written."""
     for artifact in sorted(artifacts, key=lambda each: int(each.id)):
-        found = _readable(read, artifact.uri)
+        found = _readable(documents.read, artifact.uri, kind)
         if found is not None:
             yield _when(artifact), found
 
@@ -117,11 +120,11 @@ def _when(artifact: types.Artifact) -> datetime | None:
 def _push(input_dict: Artifacts) -> str:
     """What the pusher says of the student."""
     pushed = input_dict.get(spec.PUSHED_MODEL_KEY)
-    return str(pushed[0].get_string_custom_property(SENTENCE_PROPERTY)) if pushed else ""
+    return str(pushed[0].get_string_custom_property(properties.SENTENCE)) if pushed else ""
 
 
 def _facts(input_dict: Artifacts, exec_properties: dict[str, Any]) -> dict[str, str]:
-    origin = read_origin(exec_properties[spec.ORIGIN_KEY]).model_dump()
+    origin = Origin.model_validate_json(exec_properties[spec.ORIGIN_KEY]).model_dump()
     folders = {
         name.replace("_", " "): artifacts[0].uri for name, artifacts in input_dict.items() if len(artifacts) == 1
     }

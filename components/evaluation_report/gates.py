@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from components.blessing_gate.decision import GateResult, Kind, Verdict
-from components.evaluation_report import cells
+from components.evaluation_report import cells, charts
 from components.evaluation_report.page import Cell, Column, Section, Table
 from components.evaluation_report.sources import Sources
+from contracts.decision import BoundKind, GateResult, Verdict
 
-_AGAINST = {Kind.ABSOLUTE: "\N{EN DASH}", Kind.LAST_BLESSED: "last blessed", Kind.CONTROL: "control"}
+_AGAINST = {
+    BoundKind.ABSOLUTE: "\N{EN DASH}",
+    BoundKind.LAST_BLESSED: charts.LAST_BLESSED,
+    BoundKind.CONTROL: charts.CONTROL,
+}
 # What failed comes first: it is what one looks for.
 MOST_LISTED = 500
 _ORDER = (Verdict.FAIL, Verdict.NOT_JUDGED, Verdict.PASS)
@@ -52,7 +56,7 @@ def _gates_table(gates: list[GateResult]) -> Table:
 
 
 def _row(gate: GateResult) -> tuple[Cell, ...]:
-    changes = gate.kind is not Kind.ABSOLUTE
+    changes = gate.kind is not BoundKind.ABSOLUTE
     judged = gate.difference if changes else gate.student
     where = gate.slice_key or gate.slice
     return (

@@ -7,12 +7,12 @@ from datetime import datetime
 
 import altair as alt
 
-from components.blessing_gate.decision import Decision, Measurement, MetricRow
 from components.evaluation_report import cells, charts
 from components.evaluation_report.charts import CONTROL, STUDENT
 from components.evaluation_report.page import Cell, Column, Figure, Section, Table
 from components.evaluation_report.sources import Sources, main_metric
 from components.evaluation_report.times import when_text
+from contracts.decision import Decision, Measurement, MetricRow
 
 _HEIGHT = 220
 Dated = tuple[int, datetime | None, Decision]

@@ -10,7 +10,7 @@ from components.evaluation_report import cells, charts
 from components.evaluation_report.charts import TEACHER
 from components.evaluation_report.page import Cell, Column, Figure, Section, Table
 from components.evaluation_report.sources import HardLabels, Sources
-from components.teacher_labeler.report import LabelReport, SplitReport, TaskReport
+from contracts.label_report import LabelReport, SplitReport, TaskReport
 from schema.surface import EVAL_SPLIT, Surface, TaskKind
 
 _ROW, _AXIS = 34, 52

@@ -8,7 +8,7 @@ from components.evaluation_report import cells, charts
 from components.evaluation_report.charts import STUDENT
 from components.evaluation_report.page import Cell, Column, Figure, Section, Table
 from components.evaluation_report.sources import Sources
-from components.serving_validator.report import Latency, ServingReport
+from contracts.serving_report import Latency, ServingReport
 
 _ROW, _AXIS = 30, 52
 

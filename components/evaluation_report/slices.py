@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import altair as alt
 
-from components.blessing_gate.evaluation import OVERALL, SliceKey, slice_text
 from components.evaluation_report import cells, charts
 from components.evaluation_report.charts import CONTROL, LAST_BLESSED, STUDENT
 from components.evaluation_report.page import Cell, Column, Figure, Section, Table
 from components.evaluation_report.sources import Sources, main_metric
+from evaluation.results import OVERALL, SliceKey, slice_text
 
 # More slices than this are no picture any more; the table has the others.
 MOST_DRAWN = 24

@@ -13,13 +13,13 @@ from google.protobuf.message import DecodeError
 from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx.dsl.io import fileio
 
-from components.blessing_gate.decision import Decision, Measurement
-from components.blessing_gate.evaluation import OVERALL, Evaluation, SliceKey, TaskMetrics
 from components.evaluation_report.charts import CONTROL, LAST_BLESSED, STUDENT
-from components.serving_validator.report import ServingReport
-from components.teacher_labeler.report import LabelReport
+from contracts.decision import Decision, Measurement
+from contracts.history import HISTORY_FILE
+from contracts.label_report import LabelReport
+from contracts.serving_report import ServingReport
+from evaluation.results import OVERALL, Evaluation, SliceKey, TaskMetrics
 from schema.errors import InputError
-from schema.losses import HISTORY_FILE
 from schema.surface import EVAL_SPLIT, Surface, TaskKind
 
 History = Mapping[str, Sequence[float]]

@@ -6,12 +6,12 @@ import math
 
 import altair as alt
 
-from components.blessing_gate.decision import Kind, Measurement
 from components.evaluation_report import cells, charts
 from components.evaluation_report.cells import NORMAL_975
 from components.evaluation_report.charts import CONTROL, LAST_BLESSED, MODELS, STUDENT, TEACHER
 from components.evaluation_report.page import Cell, Column, Figure, Section, Table
 from components.evaluation_report.sources import Sources, main_metric
+from contracts.decision import BoundKind, Measurement
 from schema.surface import EVAL_SPLIT
 
 # Room for the axis below the rows.
@@ -79,7 +79,7 @@ def _bound(sources: Sources, task: str) -> float | None:
     bounds = [
         gate.bound
         for gate in sources.decision.gates
-        if gate.task == task and gate.kind is Kind.ABSOLUTE and gate.slice is None
+        if gate.task == task and gate.kind is BoundKind.ABSOLUTE and gate.slice is None
     ]
     return max(bounds, default=None)
 

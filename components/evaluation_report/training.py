@@ -10,7 +10,7 @@ from components.evaluation_report import cells, charts
 from components.evaluation_report.charts import CONTROL, STUDENT
 from components.evaluation_report.page import Cell, Column, Figure, Section, Table
 from components.evaluation_report.sources import Sources
-from schema.losses import HARD_LOSS, SELECTION_LOSS, SOFT_LOSS, VALIDATION_PREFIX
+from contracts.history import HARD_LOSS, SELECTION_LOSS, SOFT_LOSS, VALIDATION_PREFIX
 
 _HEIGHT = 220
 _HELD_OUT, _TRAINED = "held-out rows", "training rows"

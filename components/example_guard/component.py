@@ -9,9 +9,9 @@ from tfx.types import channel_utils, standard_artifacts
 from tfx.types.channel import BaseChannel
 from tfx.utils import json_utils
 
-from components.code import code_version
 from components.example_guard.executor import Executor
 from components.example_guard.spec import ExampleGuardSpec
+from records.code import code_version
 
 
 class ExampleGuard(base_component.BaseComponent):

@@ -3,7 +3,7 @@
 from tfx.types import standard_artifacts, standard_component_specs
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
-from components.code import CODE_KEY
+from contracts import keys
 
 ENVIRONMENT_KEY = "environment"
 SOFT_LABELS_ONLY_KEY = "soft_labels_only"
@@ -17,7 +17,7 @@ class ExampleGuardSpec(standard_component_specs.ExampleValidatorSpec):
         **standard_component_specs.ExampleValidatorSpec.PARAMETERS,
         ENVIRONMENT_KEY: ExecutionParameter(type=str),
         SOFT_LABELS_ONLY_KEY: ExecutionParameter(type=str, optional=True),
-        CODE_KEY: ExecutionParameter(type=str),
+        keys.CODE: ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012 - as above
         **standard_component_specs.ExampleValidatorSpec.INPUTS,

@@ -6,9 +6,9 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import channel_utils, standard_artifacts
 from tfx.types.channel import BaseChannel
 
-from components.code import code_version
 from components.last_served.executor import Executor
 from components.last_served.spec import LastServedSpec
+from records.code import code_version
 from schema.errors import InputError
 
 

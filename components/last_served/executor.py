@@ -7,14 +7,14 @@ from typing import Any
 from absl import logging
 from tfx import types
 from tfx.dsl.components.base import base_executor
-from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from components.artifacts import ABSENT_PROPERTY
 from components.last_served import spec
-from components.model_pusher.content import content_fingerprint
-from components.model_pusher.destination import Destination
+from contracts import properties
+from records.content import content_fingerprint
+from records.saved_model import is_saved_model
+from records.versions import Versions
 
 Artifacts = dict[str, list[types.Artifact]]
 
@@ -36,33 +36,33 @@ class Executor(base_executor.BaseExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         candidate = artifact_utils.get_single_instance(input_dict[spec.CANDIDATE_KEY])
         model = artifact_utils.get_single_instance(output_dict[spec.MODEL_KEY])
-        destination = Destination(exec_properties[spec.SERVING_KEY])
-        version = version_before(destination, path_utils.serving_model_path(candidate.uri))
+        served = Versions(exec_properties[spec.SERVING_KEY])
+        version = version_before(served, path_utils.serving_model_path(candidate.uri))
         if version is None:
-            logging.info("%s serves nothing but the candidate, or nothing at all.", destination.base)
-            model.set_int_custom_property(ABSENT_PROPERTY, 1)
+            logging.info("%s serves nothing but the candidate, or nothing at all.", served.base)
+            model.set_int_custom_property(properties.ABSENT, 1)
             return
-        io_utils.copy_dir(destination.path(version), path_utils.serving_model_dir(model.uri))
-        model.set_int_custom_property(spec.VERSION_PROPERTY, version)
-        logging.info("Compare with version %d of %s.", version, destination.base)
+        io_utils.copy_dir(served.path(version), path_utils.serving_model_dir(model.uri))
+        model.set_int_custom_property(properties.SERVED_VERSION, version)
+        logging.info("Compare with version %d of %s.", version, served.base)
 
 
-def version_before(destination: Destination, candidate_dir: str) -> int | None:
+def version_before(served: Versions, candidate_dir: str) -> int | None:
     """The newest version that is a model and serves something else than the candidate.
 
     A candidate that serves already is compared with what served before it, so that an
     unchanged pipeline comes to the same decision again.
 
     Args:
-      destination: The push destination.
+      served: The push served.
       candidate_dir: The candidate's SavedModel.
 
     Returns:
       The version; None if there is none.
     """
     candidate = content_fingerprint(candidate_dir)
-    for version in reversed(destination.versions()):
-        path = destination.path(version)
-        if fileio.exists(f"{path}/saved_model.pb") and content_fingerprint(path) != candidate:
+    for version in reversed(served.versions()):
+        path = served.path(version)
+        if is_saved_model(path) and content_fingerprint(path) != candidate:
             return version
     return None

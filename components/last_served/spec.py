@@ -3,14 +3,11 @@
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-from components.code import CODE_KEY
+from contracts import keys
 
 CANDIDATE_KEY = "candidate"
 MODEL_KEY = "model"
 SERVING_KEY = "serving"
-
-# Custom property of the model: the version that it is a copy of.
-VERSION_PROPERTY = "served_version"
 
 
 class LastServedSpec(ComponentSpec):
@@ -18,7 +15,7 @@ class LastServedSpec(ComponentSpec):
 
     PARAMETERS = {  # noqa: RUF012 - ComponentSpec reads plain class attributes
         SERVING_KEY: ExecutionParameter(type=str),
-        CODE_KEY: ExecutionParameter(type=str),
+        keys.CODE: ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012
         CANDIDATE_KEY: ChannelParameter(type=standard_artifacts.Model),

@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from tfx import types
 from tfx.dsl.io import fileio
 
-from components.blessing_gate.decision import Decision
+from contracts import properties
+from contracts.blessings import BlessingFiles
+from contracts.decision import Decision
 from schema.errors import InputError
 
-_BLESSED_PROPERTY = "blessed"
-_MODEL_PROPERTY = "current_model"
-_MODEL_ID_PROPERTY = "current_model_id"
-FINGERPRINT_PROPERTY = "model_fingerprint"
 
-
-class Files(Protocol):
-    """Names of the files by which a blessing says yes and no."""
-
-    yes: str
-    no: str
-
-
-class ModelBlessingFiles:
-    """As TFX's Evaluator writes them."""
-
-    yes, no = "BLESSED", "NOT_BLESSED"
-
-
-class InfraBlessingFiles:
-    """As TFX's InfraValidator writes them."""
-
-    yes, no = "INFRA_BLESSED", "INFRA_NOT_BLESSED"
-
-
-def says_blessed(blessing: types.Artifact, files: type[Files], model: types.Artifact) -> bool:
+def says_blessed(blessing: types.Artifact, files: BlessingFiles, model: types.Artifact) -> bool:
     """What a blessing says of a model.
 
     Args:
@@ -46,9 +22,9 @@ def says_blessed(blessing: types.Artifact, files: type[Files], model: types.Arti
     Raises:
       InputError: Property and file differ, or it is about another model.
     """
-    recorded = blessing.get_int_custom_property(_BLESSED_PROPERTY) == 1
+    recorded = blessing.get_int_custom_property(properties.BLESSED) == 1
     found = {name for name in (files.yes, files.no) if fileio.exists(f"{blessing.uri.rstrip('/')}/{name}")}
-    expected = files.yes if recorded else files.no
+    expected = files.named(blessed=recorded)
     if found != {expected}:
         raise InputError(
             f"{blessing.uri}: this blessing contradicts itself: it was recorded as "
@@ -94,7 +70,7 @@ def check_fingerprint(blessing: types.Artifact, fingerprint: str) -> None:
     Raises:
       InputError: The model has changed since.
     """
-    validated = blessing.get_string_custom_property(FINGERPRINT_PROPERTY)
+    validated = blessing.get_string_custom_property(properties.MODEL_FINGERPRINT)
     if validated and validated != fingerprint:
         raise InputError(
             f"{blessing.uri}: the model has changed since it was validated: its fingerprint was {validated[:16]}, "
@@ -103,8 +79,8 @@ def check_fingerprint(blessing: types.Artifact, fingerprint: str) -> None:
 
 
 def _check_model(blessing: types.Artifact, model: types.Artifact) -> None:
-    uri = blessing.get_string_custom_property(_MODEL_PROPERTY)
-    identity = blessing.get_int_custom_property(_MODEL_ID_PROPERTY)
+    uri = blessing.get_string_custom_property(properties.BLESSED_MODEL)
+    identity = blessing.get_int_custom_property(properties.BLESSED_MODEL_ID)
     if uri != model.uri or identity != model.id:
         raise InputError(
             f"{blessing.uri}: expected the blessing of the model {model.uri} (id {model.id}), found one of "

@@ -7,10 +7,11 @@ from tfx.types import channel_utils, standard_artifacts
 from tfx.types.channel import BaseChannel
 from tfx.v1 import proto
 
-from components.code import code_version
 from components.model_pusher.executor import Executor
-from components.model_pusher.provenance import read_origin
 from components.model_pusher.spec import ModelPusherSpec
+from contracts.provenance import Origin
+from records.code import code_version
+from schema.checks import from_json
 from schema.errors import InputError
 
 
@@ -57,17 +58,17 @@ class ModelPusher(base_component.BaseComponent):
         Args:
           model: Channel of `standard_artifacts.Model`: the student.
           model_blessing: Channel of `standard_artifacts.ModelBlessing`: BlessingGate's.
-          decision: Channel of `components.artifacts.GateDecision`: BlessingGate's.
+          decision: Channel of `contracts.artifacts.GateDecision`: BlessingGate's.
           push_destination: Where to, as for TFX's Pusher; a file system's base directory, with
             one numbered folder a version.
-          provenance: A `components.model_pusher.provenance.Origin` as JSON.
+          provenance: A `contracts.provenance.Origin` as JSON.
           infra_blessing: Channel of `standard_artifacts.InfraBlessing`: ServingValidator's.
             Where it is given and does not arrive, nothing is pushed.
 
         Raises:
           InputError: `provenance` is not an Origin, or the destination is no base directory.
         """
-        read_origin(provenance)
+        from_json(Origin, provenance, "ModelPusher: provenance", "an Origin, with at least `surface`,")
         if not push_destination.filesystem.base_directory:
             raise InputError(
                 f"ModelPusher: push_destination: expected filesystem.base_directory, found {push_destination}"

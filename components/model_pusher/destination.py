@@ -1,4 +1,4 @@
-"""A folder that a model server watches: one numbered folder a version, the highest is served.
+"""Publishes versions into the folder that a model server watches.
 
 On a local file system a version is copied to a hidden sibling, written through to the disk,
 and gets its name by one rename: a server, or a power cut, never meets half a model.  An
@@ -17,31 +17,19 @@ from pathlib import Path
 
 from tfx.dsl.io import fileio
 
-from components.model_pusher.content import content_fingerprint, files_of
-from components.model_pusher.provenance import PROVENANCE_FILE, Provenance, read_provenance
+from contracts.provenance import Provenance
+from records import documents
+from records.content import content_fingerprint
+from records.saved_model import SAVED_MODEL_FILE, files_of, is_saved_model
+from records.versions import Versions
 
 # Servers read the names of versions as numbers and pass over everything else.
 _STAGING_PREFIX = ".pushing-"
 _LOCK = ".lock"
-_SAVED_MODEL = "saved_model.pb"
 
 
-class Destination:
-    """The versions of one model.
-
-    Attributes:
-      base: The folder that the server watches.
-    """
-
-    def __init__(self, base: str) -> None:
-        self.base = base.rstrip("/")
-
-    def versions(self) -> list[int]:
-        """The versions that are there, oldest first."""
-        if not fileio.isdir(self.base):
-            return []
-        names = [str(name).rstrip("/") for name in fileio.listdir(self.base)]
-        return sorted(int(name) for name in names if name.isascii() and name.isdigit())
+class Destination(Versions):
+    """The versions of one model, and how one is added."""
 
     def fingerprint(self, version: int) -> str | None:
         """Fingerprint of a version's content.
@@ -55,14 +43,10 @@ class Destination:
         Returns:
           The fingerprint; None where the folder is no model, or of an older one nothing is known.
         """
-        if version == self.versions()[-1] and fileio.exists(f"{self.path(version)}/{_SAVED_MODEL}"):
+        if version == self.versions()[-1] and is_saved_model(self.path(version)):
             return content_fingerprint(self.path(version))
-        recorded = read_provenance(self.path(version))
+        recorded = documents.find(self.path(version), Provenance)
         return recorded.model_fingerprint if recorded else None
-
-    def path(self, version: int) -> str:
-        """The folder of a version that this project pushed."""
-        return f"{self.base}/{version}"
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -116,13 +100,11 @@ def _copy(source: str, target: str, provenance: Provenance) -> None:
     """Copies a SavedModel with its provenance; `saved_model.pb` comes last."""
     root = source.rstrip("/")
     for name in files_of(root):
-        if name in (_SAVED_MODEL, PROVENANCE_FILE):
+        if name in (SAVED_MODEL_FILE, Provenance.FILE):
             continue
         _copy_file(root, target, name)
-    fileio.makedirs(f"{target}/{PROVENANCE_FILE}".rpartition("/")[0])
-    with fileio.open(f"{target}/{PROVENANCE_FILE}", "w") as file:
-        file.write(provenance.model_dump_json(indent=2))
-    _copy_file(root, target, _SAVED_MODEL)
+    documents.write(target, provenance)
+    _copy_file(root, target, SAVED_MODEL_FILE)
 
 
 def _copy_file(source: str, target: str, name: str) -> None:

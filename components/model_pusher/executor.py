@@ -13,18 +13,19 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils, proto_utils
 from tfx.v1 import proto
 
-from components.blessing_gate import decision as decisions
 from components.model_pusher import spec
 from components.model_pusher.agreement import (
-    InfraBlessingFiles,
-    ModelBlessingFiles,
     check_decision,
     check_fingerprint,
     says_blessed,
 )
-from components.model_pusher.content import content_fingerprint
 from components.model_pusher.destination import Destination
-from components.model_pusher.provenance import Origin, Provenance, read_origin
+from contracts import properties
+from contracts.blessings import INFRA_BLESSING, MODEL_BLESSING
+from contracts.decision import Decision
+from contracts.provenance import Origin, Provenance
+from records import documents
+from records.content import content_fingerprint
 from schema.errors import InputError
 
 Artifacts = dict[str, list[types.Artifact]]
@@ -47,7 +48,7 @@ class Executor(pusher.Executor):
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         pushed = artifact_utils.get_single_instance(output_dict[spec.PUSHED_MODEL_KEY])
-        origin = read_origin(exec_properties[spec.ORIGIN_KEY])
+        origin = Origin.model_validate_json(exec_properties[spec.ORIGIN_KEY])
         refusal = find_refusal(input_dict, origin, bool(exec_properties[spec.NEEDS_INFRA_BLESSING_KEY]))
         if refusal:
             self._refuse(pushed, refusal)
@@ -57,7 +58,9 @@ class Executor(pusher.Executor):
             check_fingerprint(blessing, fingerprint)
         describe = functools.partial(_describe, input_dict, origin, fingerprint)
         destination = Destination(_base_directory(exec_properties[spec.PUSH_DESTINATION_KEY]))
-        first_run = bool(decisions.read(artifact_utils.get_single_uri(input_dict[spec.DECISION_KEY])).first_run)
+        first_run = bool(
+            documents.read(artifact_utils.get_single_uri(input_dict[spec.DECISION_KEY]), Decision).first_run
+        )
         with destination.locked():
             self._push(destination, self.GetModelPath(input_dict), describe, fingerprint, pushed, first_run)
 
@@ -81,14 +84,14 @@ class Executor(pusher.Executor):
         sentence = f"Version {version} already serves this content." if same else f"Pushed as version {version}."
         io_utils.copy_dir(destination.path(version), pushed.uri)
         self._MarkPushed(pushed, pushed_destination=destination.path(version), pushed_version=str(version))
-        pushed.set_int_custom_property(spec.COPIED_PROPERTY, int(not same))
-        pushed.set_string_custom_property(spec.SENTENCE_PROPERTY, sentence)
+        pushed.set_int_custom_property(properties.COPIED, int(not same))
+        pushed.set_string_custom_property(properties.SENTENCE, sentence)
         logging.info("%s %s", sentence, destination.path(version))
 
     def _refuse(self, pushed: types.Artifact, sentence: str) -> None:
         logging.info(sentence)
         self._MarkNotPushed(pushed)
-        pushed.set_string_custom_property(spec.SENTENCE_PROPERTY, sentence)
+        pushed.set_string_custom_property(properties.SENTENCE, sentence)
 
 
 def find_refusal(input_dict: Artifacts, origin: Origin, needs_infra_blessing: bool) -> str | None:
@@ -107,14 +110,14 @@ def find_refusal(input_dict: Artifacts, origin: Origin, needs_infra_blessing: bo
     if needs_infra_blessing or input_dict.get(spec.INFRA_BLESSING_KEY):
         _expect_one(input_dict, spec.INFRA_BLESSING_KEY)
     model = artifact_utils.get_single_instance(input_dict[spec.MODEL_KEY])
-    blessed = says_blessed(input_dict[spec.MODEL_BLESSING_KEY][0], ModelBlessingFiles, model)
+    blessed = says_blessed(input_dict[spec.MODEL_BLESSING_KEY][0], MODEL_BLESSING, model)
     where = artifact_utils.get_single_uri(input_dict[spec.DECISION_KEY])
-    decision = decisions.read(where)
+    decision = _decision(input_dict)
     check_decision(decision, blessed, origin.surface, where)
     if not blessed:
         return decision.sentence
     infra = input_dict.get(spec.INFRA_BLESSING_KEY, [])
-    if infra and not says_blessed(infra[0], InfraBlessingFiles, model):
+    if infra and not says_blessed(infra[0], INFRA_BLESSING, model):
         return "Not pushed: the student failed the serving validation."
     return None
 
@@ -154,9 +157,13 @@ def _describe(input_dict: Artifacts, origin: Origin, fingerprint: str, version: 
         pushed_at=datetime.now(UTC).isoformat(timespec="seconds"),
         model=artifact_utils.get_single_uri(input_dict[spec.MODEL_KEY]),
         model_fingerprint=fingerprint,
-        decision=decisions.read(artifact_utils.get_single_uri(input_dict[spec.DECISION_KEY])).sentence,
+        decision=_decision(input_dict).sentence,
         origin=origin,
     )
+
+
+def _decision(input_dict: Artifacts) -> Decision:
+    return documents.read(artifact_utils.get_single_uri(input_dict[spec.DECISION_KEY]), Decision)
 
 
 def _base_directory(push_destination: str) -> str:

@@ -5,21 +5,17 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 from tfx.types.system_executions import Deploy
 from tfx.v1 import proto
 
-from components.artifacts import GateDecision
-from components.code import CODE_KEY
+from contracts import keys
+from contracts.artifacts import GateDecision
 
 MODEL_KEY = standard_component_specs.MODEL_KEY
 MODEL_BLESSING_KEY = standard_component_specs.MODEL_BLESSING_KEY
 INFRA_BLESSING_KEY = standard_component_specs.INFRA_BLESSING_KEY
-DECISION_KEY = "decision"
+DECISION_KEY = keys.DECISION
 PUSH_DESTINATION_KEY = standard_component_specs.PUSH_DESTINATION_KEY
 PUSHED_MODEL_KEY = standard_component_specs.PUSHED_MODEL_KEY
 ORIGIN_KEY = "provenance"
 NEEDS_INFRA_BLESSING_KEY = "needs_infra_blessing"
-
-# Custom properties of the pushed model beside TFX's `pushed`, `pushed_destination` and `pushed_version`.
-COPIED_PROPERTY = "copied"
-SENTENCE_PROPERTY = "sentence"
 
 
 class ModelPusherSpec(ComponentSpec):
@@ -29,7 +25,7 @@ class ModelPusherSpec(ComponentSpec):
         PUSH_DESTINATION_KEY: ExecutionParameter(type=proto.PushDestination),
         ORIGIN_KEY: ExecutionParameter(type=str),
         NEEDS_INFRA_BLESSING_KEY: ExecutionParameter(type=int),
-        CODE_KEY: ExecutionParameter(type=str),
+        keys.CODE: ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012
         MODEL_KEY: ChannelParameter(type=standard_artifacts.Model),

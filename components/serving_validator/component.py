@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pydantic import ValidationError
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import channel_utils, standard_artifacts
 from tfx.types.channel import BaseChannel
 
-from components.artifacts import ServingReport
-from components.code import code_version
 from components.serving_validator.executor import Executor
 from components.serving_validator.requirements import requirements_of
 from components.serving_validator.spec import ServingValidatorSpec
-from schema.errors import InputError
+from contracts.artifacts import ServingReportArtifact
+from records.code import code_version
+from schema.checks import from_json
 from schema.surface import Surface
 
 
@@ -28,7 +27,7 @@ class ServingValidator(base_component.BaseComponent):
 
      - `blessing`: `standard_artifacts.InfraBlessing`, as TFX's InfraValidator writes it, with
        the model it is about, that model's content fingerprint, and a sentence.
-     - `report`: `components.artifacts.ServingReport`.
+     - `report`: `contracts.artifacts.ServingReportArtifact`.
 
     Example:
       ```python
@@ -67,10 +66,7 @@ class ServingValidator(base_component.BaseComponent):
         Raises:
           InputError: `surface` is not a surface.
         """
-        try:
-            requirements = requirements_of(Surface.model_validate_json(surface))
-        except ValidationError as error:
-            raise InputError(f"ServingValidator: surface: expected a Surface as JSON: {error}") from error
+        requirements = requirements_of(from_json(Surface, surface, "ServingValidator: surface", "a Surface"))
         spec = ServingValidatorSpec(
             model=model,
             control=control,
@@ -79,6 +75,6 @@ class ServingValidator(base_component.BaseComponent):
             requirements=requirements.model_dump_json(),
             code=code_version("components.serving_validator", "components.model_pusher"),
             blessing=channel_utils.as_channel([standard_artifacts.InfraBlessing()]),
-            report=channel_utils.as_channel([ServingReport()]),
+            report=channel_utils.as_channel([ServingReportArtifact()]),
         )
         super().__init__(spec=spec)

@@ -10,15 +10,19 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from components.blessing_gate.decision import Check, Verdict
-from components.model_pusher.agreement import FINGERPRINT_PROPERTY, InfraBlessingFiles
-from components.model_pusher.content import content_fingerprint
 from components.serving_validator import judge, spec
 from components.serving_validator.graph import ModelGraph, read_graph
-from components.serving_validator.report import CONTROL, LAST_BLESSED, STUDENT, Cost, ServingReport, write
 from components.serving_validator.requests import read_requests
 from components.serving_validator.requirements import Requirements
 from components.serving_validator.trial import Trial, serve
+from components.serving_validator.worker import Loaded
+from contracts import properties
+from contracts.blessings import INFRA_BLESSING
+from contracts.decision import Check, Verdict
+from contracts.roles import ModelRole
+from contracts.serving_report import Cost, ServingReport
+from records import documents
+from records.content import content_fingerprint
 from schema.errors import InputError
 
 Artifacts = dict[str, list[types.Artifact]]
@@ -44,13 +48,16 @@ class Executor(base_executor.BaseExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         requirements = Requirements.model_validate_json(exec_properties[spec.REQUIREMENTS_KEY])
         model = artifact_utils.get_single_instance(input_dict[spec.MODEL_KEY])
-        model_dirs = {STUDENT: _model_dir(model), CONTROL: _model_dir(input_dict[spec.CONTROL_KEY][0])}
+        model_dirs: dict[str, str] = {
+            ModelRole.STUDENT: _model_dir(model),
+            ModelRole.CONTROL: _model_dir(input_dict[spec.CONTROL_KEY][0]),
+        }
         for last_blessed in input_dict.get(spec.BASELINE_KEY, []):
-            model_dirs[LAST_BLESSED] = _model_dir(last_blessed)
+            model_dirs[ModelRole.LAST_BLESSED] = _model_dir(last_blessed)
         example_uris = [artifact.uri for artifact in input_dict[spec.EXAMPLES_KEY]]
         report = validate(model_dirs, example_uris, requirements, model.uri)
         logging.info(report.sentence)
-        write(artifact_utils.get_single_uri(output_dict[spec.REPORT_KEY]), report)
+        documents.write(artifact_utils.get_single_uri(output_dict[spec.REPORT_KEY]), report)
         write_blessing(artifact_utils.get_single_instance(output_dict[spec.BLESSING_KEY]), model, report)
 
 
@@ -69,15 +76,15 @@ def validate(
       InputError: The control cannot be read, or there is no example to make a request of.
     """
     requests = read_requests(example_uris, requirements)
-    others = {name: read_graph(path) for name, path in model_dirs.items() if name != STUDENT}
+    others = {name: read_graph(path) for name, path in model_dirs.items() if name != ModelRole.STUDENT}
     checks: list[Check] = []
     trial, graphs, fingerprint = Trial(), others, ""
     try:
-        student = read_graph(model_dirs[STUDENT])
-        fingerprint = content_fingerprint(model_dirs[STUDENT])
-        graphs = {STUDENT: student, **others}
-        checks += judge.graph_checks(student, others[CONTROL], requirements)
-        trial = serve(model_dirs[STUDENT], _others(model_dirs, requirements), requests, requirements)
+        student = read_graph(model_dirs[ModelRole.STUDENT])
+        fingerprint = content_fingerprint(model_dirs[ModelRole.STUDENT])
+        graphs = {ModelRole.STUDENT: student, **others}
+        checks += judge.graph_checks(student, others[ModelRole.CONTROL], requirements)
+        trial = serve(model_dirs[ModelRole.STUDENT], _others(model_dirs, requirements), requests, requirements)
         checks += judge.trial_checks(trial, requirements)
     except InputError as error:
         checks.append(Check(name="files", verdict=Verdict.FAIL, sentence=str(error)))
@@ -102,23 +109,21 @@ def write_blessing(blessing: types.Artifact, model: types.Artifact, report: Serv
       model: The model it is about.
       report: What was found.
     """
-    name = InfraBlessingFiles.yes if report.blessed else InfraBlessingFiles.no
-    blessing.set_string_custom_property("current_model", model.uri)
-    blessing.set_int_custom_property("current_model_id", model.id)
-    blessing.set_string_custom_property(FINGERPRINT_PROPERTY, report.model_fingerprint)
-    blessing.set_string_custom_property(spec.SENTENCE_PROPERTY, report.sentence)
-    io_utils.write_string_file(f"{blessing.uri.rstrip('/')}/{name}", "")
-    blessing.set_int_custom_property("blessed", int(report.blessed))
+    blessing.set_string_custom_property(properties.BLESSED_MODEL, model.uri)
+    blessing.set_int_custom_property(properties.BLESSED_MODEL_ID, model.id)
+    blessing.set_string_custom_property(properties.MODEL_FINGERPRINT, report.model_fingerprint)
+    blessing.set_string_custom_property(properties.SENTENCE, report.sentence)
+    io_utils.write_string_file(f"{blessing.uri.rstrip('/')}/{INFRA_BLESSING.named(blessed=report.blessed)}", "")
+    blessing.set_int_custom_property(properties.BLESSED, int(report.blessed))
 
 
 def _others(model_dirs: dict[str, str], requirements: Requirements) -> dict[str, tuple[str, float]]:
-    serving = requirements.serving
-    limits = {CONTROL: serving.max_p99_ratio_vs_control, LAST_BLESSED: serving.max_p99_ratio_vs_last_blessed}
+    limits = judge.latency_limits(requirements)
     return {name: (path, limits[name]) for name, path in model_dirs.items() if name in limits}
 
 
 def _costs(graphs: dict[str, ModelGraph], trial: Trial) -> dict[str, Cost]:
-    loaded = {**(trial.others or {}), **({STUDENT: trial.loaded} if trial.loaded else {})}
+    loaded: dict[str, Loaded] = {**(trial.others or {}), **({ModelRole.STUDENT: trial.loaded} if trial.loaded else {})}
     return {
         name: Cost(
             megabytes=graph.megabytes,

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import tensorflow as tf
-from google.protobuf.message import DecodeError
 from tensorflow.core.framework import node_def_pb2
-from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2, trackable_object_graph_pb2
+from tensorflow.core.protobuf import meta_graph_pb2, trackable_object_graph_pb2
 from tfx.dsl.io import fileio
 
-from components.model_pusher.content import files_of
+from records.saved_model import INIT_SIGNATURE, files_of, serving_graph, size_of
 from schema.errors import InputError
 
 # The inputs of the parsing ops that name columns, and the attributes of those that name them there.
 _PARSERS = ("ParseExample", "ParseSingleExample", "ParseSequenceExample")
-_INTERNAL_SIGNATURE = "__saved_model_init_op"
 _OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 
 Tensors = dict[str, tuple[str, tuple[int | None, ...] | None]]
@@ -57,7 +54,7 @@ def read_graph(model_dir: str) -> ModelGraph:
     Raises:
       InputError: There is none, none with the tag `serve`, or it is damaged.
     """
-    meta_graph = _read_meta_graph(f"{model_dir}/{tf.saved_model.SAVED_MODEL_FILENAME_PB}")
+    meta_graph = serving_graph(model_dir)
     shapes, variables = _read_variables(f"{model_dir}/{tf.saved_model.VARIABLES_DIRECTORY}/variables")
     nodes = list(_nodes(meta_graph))
     functions = [function.signature for function in meta_graph.graph_def.library.function]
@@ -67,29 +64,13 @@ def read_graph(model_dir: str) -> ModelGraph:
         signatures={
             name: Signature(_tensors(found.inputs), _tensors(found.outputs))
             for name, found in meta_graph.signature_def.items()
-            if name != _INTERNAL_SIGNATURE
+            if name != INIT_SIGNATURE
         },
         names=frozenset(names),
         parsed=frozenset(_parsed(meta_graph)),
         shapes=shapes,
-        megabytes=sum(_size(f"{model_dir}/{name}") for name in files_of(model_dir)) / 1e6,
+        megabytes=sum(size_of(f"{model_dir}/{name}") for name in files_of(model_dir)) / 1e6,
     )
-
-
-def _read_meta_graph(path: str) -> meta_graph_pb2.MetaGraphDef:
-    if not fileio.exists(path):
-        raise InputError(f"{path}: expected a SavedModel, found no such file")
-    with fileio.open(path, "rb") as file:
-        content = file.read()
-    try:
-        saved_model = saved_model_pb2.SavedModel.FromString(content)
-    except DecodeError as error:
-        raise InputError(f"{path}: expected a SavedModel, found a damaged file ({error})") from error
-    for meta_graph in saved_model.meta_graphs:
-        if tf.saved_model.SERVING in meta_graph.meta_info_def.tags:
-            return meta_graph
-    tags = [sorted(meta_graph.meta_info_def.tags) for meta_graph in saved_model.meta_graphs]
-    raise InputError(f"{path}: expected a graph with the tag {tf.saved_model.SERVING!r}, found the tags {tags}")
 
 
 def _read_variables(prefix: str) -> tuple[Counter[str], list[str]]:
@@ -106,12 +87,6 @@ def _read_variables(prefix: str) -> tuple[Counter[str], list[str]]:
     objects = trackable_object_graph_pb2.TrackableObjectGraph.FromString(content)
     names = [attribute.full_name for node in objects.nodes for attribute in node.attributes]
     return Counter(f"{dtypes[key].name} {shapes[key]}" for key in keys), [*names, *keys]
-
-
-def _size(path: str) -> int:
-    with fileio.open(path, "rb") as file:
-        file.seek(0, os.SEEK_END)
-        return int(file.tell())
 
 
 def _nodes(meta_graph: meta_graph_pb2.MetaGraphDef) -> Iterator[node_def_pb2.NodeDef]:

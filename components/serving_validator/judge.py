@@ -8,20 +8,20 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from components.blessing_gate.decision import Check, Verdict
 from components.serving_validator.graph import ModelGraph, Signature, Tensors
 from components.serving_validator.latency import percentile_ratio
-from components.serving_validator.report import STUDENT, Latency
 from components.serving_validator.requirements import Requirements
 from components.serving_validator.sessions import SIGNATURE
 from components.serving_validator.trial import Trial
+from contracts.decision import Check, Verdict
+from contracts.heads import DISTILLATION_PREFIX
+from contracts.roles import PHRASES, ModelRole
+from contracts.serving_report import Latency
 from schema.surface import SOFT_LABEL_PREFIX
 
 TOLERANCE = 1e-5
-# How `models.ranker` names distillation heads.
-_DISTILLATION_HEAD = re.compile(r"distillation_(\w+)")
+_DISTILLATION_HEAD = re.compile(DISTILLATION_PREFIX + r"(\w+)")
 _ONE_COLUMN = re.compile(r"float32 \[\d+, 1\]")
-_OTHER_NAMES = {"control": "the control", "last_blessed": "the last blessed model"}
 
 
 def graph_checks(student: ModelGraph, control: ModelGraph, requirements: Requirements) -> Iterator[Check]:
@@ -183,22 +183,26 @@ def _malformed_check(trial: Trial) -> Check:
     )
 
 
+def latency_limits(requirements: Requirements) -> dict[str, float]:
+    """The most that the ratio of the student's p99 to another model's may be, by that model."""
+    return {
+        ModelRole.CONTROL: requirements.serving.max_p99_ratio_vs_control,
+        ModelRole.LAST_BLESSED: requirements.serving.max_p99_ratio_vs_last_blessed,
+    }
+
+
 def latencies(trial: Trial, requirements: Requirements) -> Iterator[Latency]:
     """The student's latency beside each other model's, by batch size."""
-    serving, seconds = requirements.serving, trial.seconds or {}
-    limits = {
-        "control": serving.max_p99_ratio_vs_control,
-        "last_blessed": serving.max_p99_ratio_vs_last_blessed,
-    }
-    for other, limit in limits.items():
-        for size in serving.batch_sizes:
+    seconds = trial.seconds or {}
+    for other, limit in latency_limits(requirements).items():
+        for size in requirements.serving.batch_sizes:
             if f"{other}/{size}" in seconds:
-                yield _latency(other, size, seconds[f"{STUDENT}/{size}"], seconds[f"{other}/{size}"], limit)
+                yield _latency(other, size, seconds[f"{ModelRole.STUDENT}/{size}"], seconds[f"{other}/{size}"], limit)
 
 
 def _latency(against: str, size: int, student: np.ndarray, other: np.ndarray, limit: float) -> Latency:
     return Latency(
-        against=against,
+        against=ModelRole(against),
         batch_size=size,
         calls=student.size,
         student_p50_ms=float(np.percentile(student, 50) * 1e3),
@@ -214,10 +218,10 @@ def _latency(against: str, size: int, student: np.ndarray, other: np.ndarray, li
 def _latency_check(row: Latency) -> Check:
     text = (
         f"Latency, batches of {row.batch_size}: the student's p99 is {row.p99_ratio:.2f} times "
-        f"{_OTHER_NAMES[row.against]}'s, {row.limit:g} is allowed."
+        f"{PHRASES[row.against]}'s, {row.limit:g} is allowed."
     )
     verdict = Verdict.PASS if row.p99_ratio <= row.limit else Verdict.FAIL
-    return Check(name=f"latency against {_OTHER_NAMES[row.against]}", verdict=verdict, sentence=text)
+    return Check(name=f"latency against {PHRASES[row.against]}", verdict=verdict, sentence=text)
 
 
 def _check(name: str, *problems: str, passed: str) -> Check:

@@ -3,19 +3,16 @@
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-from components.artifacts import ServingReport
-from components.code import CODE_KEY
+from contracts import keys
+from contracts.artifacts import ServingReportArtifact
 
 MODEL_KEY = "model"
 CONTROL_KEY = "control"
 BASELINE_KEY = "baseline_model"
 EXAMPLES_KEY = "examples"
 BLESSING_KEY = "blessing"
-REPORT_KEY = "report"
+REPORT_KEY = keys.SERVING_REPORT
 REQUIREMENTS_KEY = "requirements"
-
-# Custom property of the blessing beside those of `components.model_pusher.agreement`.
-SENTENCE_PROPERTY = "sentence"
 
 
 class ServingValidatorSpec(ComponentSpec):
@@ -23,7 +20,7 @@ class ServingValidatorSpec(ComponentSpec):
 
     PARAMETERS = {  # noqa: RUF012 - ComponentSpec reads plain class attributes
         REQUIREMENTS_KEY: ExecutionParameter(type=str),
-        CODE_KEY: ExecutionParameter(type=str),
+        keys.CODE: ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012
         MODEL_KEY: ChannelParameter(type=standard_artifacts.Model),
@@ -33,5 +30,5 @@ class ServingValidatorSpec(ComponentSpec):
     }
     OUTPUTS = {  # noqa: RUF012
         BLESSING_KEY: ChannelParameter(type=standard_artifacts.InfraBlessing),
-        REPORT_KEY: ChannelParameter(type=ServingReport),
+        REPORT_KEY: ChannelParameter(type=ServingReportArtifact),
     }

@@ -20,11 +20,11 @@ from pydantic import BaseModel
 
 from components.serving_validator.latency import measure, percentile_ratio
 from components.serving_validator.sessions import SIGNATURE, SessionModel, as_batch
+from contracts.roles import ModelRole
 
 JOB_FILE, FAILURE_FILE = "job.json", "failure.json"
 LOADED_FILE, OTHERS_FILE, ANSWERS_FILE = "loaded.json", "others.json", "answers.json"
 PREDICTIONS_FILE, LATENCIES_FILE = "predictions.npz", "latencies.npz"
-STUDENT = "student"
 _BATCHES = 64
 _SEED = 0
 
@@ -113,7 +113,8 @@ def _serve(job: Job, folder: Path) -> None:
     _save_predictions(folder, predictions, job, stripped)
     malformed = zip(job.descriptions, _read(job.malformed), strict=True)
     _write(folder / ANSWERS_FILE, Answers(answers=[_try(student, each, stripped, predictions) for each in malformed]))
-    models, others = {STUDENT: student}, {}
+    models: dict[str, SessionModel] = {ModelRole.STUDENT: student}
+    others = {}
     for name, (model_dir, _) in job.others.items():
         models[name], others[name] = _load(model_dir, stripped[0])
     _write(folder / OTHERS_FILE, Others(models=others))
@@ -165,7 +166,7 @@ def _measure(models: Mapping[str, SessionModel], job: Job, batches: Sequence[np.
     calls = {name: model.call for name, model in models.items()}
     seconds = measure(calls, batches, job.rounds, job.calls)
     limits = {name: limit for name, (_, limit) in job.others.items()}
-    if all(percentile_ratio(seconds[STUDENT], seconds[name], 99) <= limit for name, limit in limits.items()):
+    if all(percentile_ratio(seconds[ModelRole.STUDENT], seconds[name], 99) <= limit for name, limit in limits.items()):
         return seconds
     again = measure(calls, batches, 2 * job.rounds, job.calls)
     return {name: np.concatenate([seconds[name], again[name]]) for name in seconds}

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from components.teacher_labeler.columns import FLOAT, INT, STRING, column_of, hard_labels, readers, teacher_of
+from components.teacher_labeler.columns import column_of, hard_labels, readers, teacher_of
 from components.teacher_labeler.parsing import ANY_SIZE, Column, Shape
 from components.teacher_labeler.vocabulary import Lookup
+from records.tf_example import FLOAT, INT, STRING
 from schema.base import Scalar
 from schema.errors import InputError
 from schema.surface import Surface, TaskKind

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from pydantic import ValidationError
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import channel_utils, standard_artifacts
 from tfx.types.channel import BaseChannel
 
-from components.artifacts import DeadLetters, LabelReport
-from components.code import code_version
 from components.teacher_labeler import options
 from components.teacher_labeler.adaptation import default_values
 from components.teacher_labeler.columns import teacher_of
 from components.teacher_labeler.executor import Executor
 from components.teacher_labeler.spec import TeacherLabelerSpec
 from components.teacher_labeler.vocabulary import digests
-from schema.errors import InputError
+from contracts.artifacts import DeadLetters, LabelReportArtifact
+from records.code import code_version
+from schema.checks import from_json
 from schema.surface import Distillation, Feature, FeatureKind, Surface, Task
 
 _NOT_JUDGED = "the labeller judges no task"
@@ -31,8 +30,8 @@ class TeacherLabeler(base_beam_component.BaseBeamComponent):
        span and version, each record with a float feature ``teacher/<task>`` for every task of
        `surface.teacher.tasks`.  Several input artifacts give as many output artifacts, one each
        and in the same order, as with Transform.
-     - `label_report`: `components.artifacts.LabelReport`.
-     - `dead_letters`: `components.artifacts.DeadLetters`.
+     - `label_report`: `contracts.artifacts.LabelReportArtifact`.
+     - `dead_letters`: `contracts.artifacts.DeadLetters`.
 
     Example:
       ```python
@@ -66,7 +65,7 @@ class TeacherLabeler(base_beam_component.BaseBeamComponent):
           teacher: Channel of `standard_artifacts.Model`, a SavedModel at the artifact's URI or
             under ``Format-Serving``.
           surface: A `schema.surface.Surface` as JSON, with a teacher section.
-          teacher_fingerprint: `components.teacher_labeler.fingerprint.fingerprint` of the
+          teacher_fingerprint: `records.fingerprint.fingerprint` of the
             teacher.  It is part of the cache key: a teacher that changed under the same path is
             not served from the cache.
           batch_size: Records per call of the teacher.
@@ -94,17 +93,14 @@ class TeacherLabeler(base_beam_component.BaseBeamComponent):
             vocabularies=digests(teacher_of(parsed).features),
             code=code_version("components.teacher_labeler"),
             labelled_examples=channel_utils.as_channel([standard_artifacts.Examples()]),
-            label_report=channel_utils.as_channel([LabelReport()]),
+            label_report=channel_utils.as_channel([LabelReportArtifact()]),
             dead_letters=channel_utils.as_channel([DeadLetters()]),
         )
         super().__init__(spec=spec)
 
 
 def _read_surface(surface: str) -> Surface:
-    try:
-        parsed = Surface.model_validate_json(surface)
-    except ValidationError as error:
-        raise InputError(f"TeacherLabeler: surface: expected a Surface as JSON: {error}") from error
+    parsed = from_json(Surface, surface, "TeacherLabeler: surface", "a Surface")
     for name, feature in teacher_of(parsed).features.items():
         default_values(name, feature)
     return parsed

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from components.teacher_labeler.columns import STRING
-from components.teacher_labeler.encoding import NumberField, NumberLayout, encode_strings
+from records.encoding import NumberField, NumberLayout, encode_strings
+from records.tf_example import STRING
 from schema.teacher_feature import TeacherFeature
 
 Arrays = Mapping[str, NDArray]

@@ -9,10 +9,9 @@ from absl import logging
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import Artifact, artifact_utils
 
-from components.teacher_labeler import report, spec
+from components.teacher_labeler import spec
 from components.teacher_labeler.columns import teacher_of
-from components.teacher_labeler.examples import describe_outputs, list_shards, match_outputs
-from components.teacher_labeler.fingerprint import fingerprint
+from components.teacher_labeler.examples import describe_outputs, list_shards
 from components.teacher_labeler.job import run_job
 from components.teacher_labeler.options import LabelOptions
 from components.teacher_labeler.plan import LabelPlan, Shard
@@ -20,6 +19,9 @@ from components.teacher_labeler.preflight import probe_kinds
 from components.teacher_labeler.signature import read_signature
 from components.teacher_labeler.staging import Staging
 from components.teacher_labeler.verdict import check_summary
+from records import documents
+from records.example_artifacts import one_for_each
+from records.fingerprint import fingerprint
 from schema.errors import InputError
 from schema.surface import Surface
 
@@ -54,7 +56,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         report_uri = artifact_utils.get_single_uri(output_dict[spec.LABEL_REPORT_KEY])
 
         staging = Staging(labelled.uri, dead_letters)
-        outputs = match_outputs(labelled, examples)
+        outputs = one_for_each(labelled, examples)
         shards = list_shards(examples, outputs, staging)
         plan = _make_plan(teacher, exec_properties, shards)
         with staging.expect(shards):
@@ -65,7 +67,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             staging.commit(summary.files)
         describe_outputs(outputs, examples, plan.teacher_fingerprint, plan.options.key_column)
         output_dict[spec.LABELLED_EXAMPLES_KEY] = outputs
-        report.write(report_uri, label_report)
+        documents.write(report_uri, label_report)
         logging.info(
             "Labelled %d of %d examples, %.0f a second.",
             label_report.overall.labelled,

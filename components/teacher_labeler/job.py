@@ -13,10 +13,10 @@ from tfx.dsl.io import fileio
 
 from components.teacher_labeler.plan import LabelPlan, Shard
 from components.teacher_labeler.program import TeacherProgram
-from components.teacher_labeler.report import LabelReport
 from components.teacher_labeler.shard import ShardResult, empty_statistics, label_shard
 from components.teacher_labeler.statistics import SAMPLE_SIZE, SplitStatistics
 from components.teacher_labeler.summary import summarize
+from contracts.label_report import LabelReport
 from schema.errors import InputError
 
 

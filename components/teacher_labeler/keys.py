@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from components.teacher_labeler.columns import FLOAT, INT, STRING, observe_kinds
-from components.teacher_labeler.encoding import NumberField, NumberLayout, encode_strings
+from records.encoding import NumberField, NumberLayout, encode_strings
+from records.tf_example import FLOAT, INT, STRING, observe_kinds
 from schema.errors import InputError
 
 _DTYPES = {INT: tf.int64, STRING: tf.string}

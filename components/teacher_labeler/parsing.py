@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from components.teacher_labeler.columns import FLOAT, INT, STRING
+from records.tf_example import FLOAT, INT, STRING
 
 _DTYPES = {FLOAT: tf.float32, INT: tf.int64, STRING: tf.string}
 # The marks of an absent value: a NaN with a payload, and two constants drawn at random once.

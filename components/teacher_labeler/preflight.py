@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from components.teacher_labeler.columns import (
-    Reason,
-    check_kinds,
-    find_fault,
-    needed_columns,
-    observe_kinds,
-)
+from components.teacher_labeler.columns import check_kinds, needed_columns
+from components.teacher_labeler.faults import Reason, find_fault
 from components.teacher_labeler.plan import Shard
-from components.teacher_labeler.records import read_batches
+from records.shards import read_batches
+from records.tf_example import observe_kinds
 from schema.errors import InputError
 from schema.surface import Surface
 

@@ -12,22 +12,13 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from components.teacher_labeler.adaptation import Adapted, Parser, adapt
-from components.teacher_labeler.columns import (
-    FLOAT,
-    INT,
-    STRING,
-    check_kinds,
-    column_of,
-    needed_columns,
-    observe_kinds,
-    readers,
-    teacher_of,
-)
+from components.teacher_labeler.columns import check_kinds, column_of, needed_columns, readers, teacher_of
 from components.teacher_labeler.example_encoder import example_encoder
 from components.teacher_labeler.parsing import parse_fixed, parse_ragged
 from components.teacher_labeler.plan import LabelPlan
-from components.teacher_labeler.records import cause
 from components.teacher_labeler.vocabulary import Lookup
+from records.shards import cause
+from records.tf_example import FLOAT, INT, STRING, observe_kinds
 from schema.errors import InputError
 
 _EXAMPLES_DTYPES = {FLOAT: tf.float32.name, INT: tf.int64.name, STRING: tf.string.name}

@@ -17,12 +17,13 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from components.teacher_labeler.columns import Fault, Reason, find_fault, teacher_of
-from components.teacher_labeler.encoding import NumberField, NumberLayout
+from components.teacher_labeler.columns import teacher_of
+from components.teacher_labeler.faults import Fault, Reason, find_fault
 from components.teacher_labeler.keys import KeyReader
 from components.teacher_labeler.plan import LabelPlan
 from components.teacher_labeler.program import BAD_RECORD_ERRORS, Scores, TeacherProgram
-from components.teacher_labeler.records import cause, read_batches
+from records.encoding import NumberField, NumberLayout
+from records.shards import cause, read_batches
 from schema.surface import soft_label
 
 _THREADS = 2  # one batch is encoded in Python while the other is in the graph

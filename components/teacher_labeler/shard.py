@@ -9,13 +9,14 @@ import numpy as np
 from tfx.dsl.io import fileio
 
 from components.teacher_labeler.columns import hard_labels, teacher_of
+from components.teacher_labeler.dead_letters import DeadLetterWriter
 from components.teacher_labeler.options import is_held_to_one_thread
 from components.teacher_labeler.plan import LabelPlan, Shard
 from components.teacher_labeler.program import TeacherProgram
 from components.teacher_labeler.progress import Labelled
-from components.teacher_labeler.records import DeadLetterWriter, OverlappedShardWriter, ShardWriter
 from components.teacher_labeler.scoring import LabelledBatch, label_batches
 from components.teacher_labeler.statistics import Moments, SplitStatistics
+from records.shards import OverlappedShardWriter, ShardWriter
 from schema.errors import InputError
 
 # A teacher or data set that is wrong as a whole shows early; there is no need to write it all to dead letters.

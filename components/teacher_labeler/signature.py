@@ -5,22 +5,18 @@ Everything that can be known to be wrong before the first record is read is foun
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import tensorflow as tf
-from google.protobuf.message import DecodeError
-from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
-from tfx.dsl.io import fileio
-from tfx.utils import path_utils
+from tensorflow.core.protobuf import meta_graph_pb2
 
+from records.saved_model import find_saved_model, read_signatures
+from schema.checks import nearest
 from schema.errors import InputError
 from schema.teacher import Teacher
 from schema.teacher_feature import TeacherFeature
 
-_SAVED_MODEL = "saved_model.pb"
-_INIT_SIGNATURE = "__saved_model_init_op"
 _DTYPES = {
     "float": (tf.float32, tf.float64, tf.float16, tf.bfloat16),
     "int": (tf.int64, tf.int32, tf.int16, tf.int8, tf.uint8, tf.bool),
@@ -71,7 +67,7 @@ def read_signature(uri: str, teacher: Teacher) -> TeacherSignature:
       InputError: No SavedModel there, no such signature, an input that is not declared or
         is of another type or size, a declared feature that is no input, or no output for a task.
     """
-    model_dir = find_saved_model(uri)
+    model_dir = find_saved_model(uri, "a TensorFlow SavedModel as the teacher")
     signatures = read_signatures(model_dir)
     if teacher.signature not in signatures:
         raise InputError(
@@ -82,46 +78,6 @@ def read_signature(uri: str, teacher: Teacher) -> TeacherSignature:
     definition = signatures[teacher.signature]
     inputs = _check_inputs(where, definition.inputs, teacher)
     return TeacherSignature(model_dir, teacher.signature, inputs, _check_outputs(where, definition.outputs, teacher))
-
-
-def find_saved_model(uri: str) -> str:
-    """The folder under `uri` that holds saved_model.pb: `uri` itself or its ``Format-Serving``.
-
-    Raises:
-      InputError: Neither holds one.
-    """
-    folders = [uri.rstrip("/"), path_utils.serving_model_dir(uri.rstrip("/"))]
-    for folder in folders:
-        if fileio.exists(f"{folder}/{_SAVED_MODEL}"):
-            return folder
-    raise InputError(
-        f"{uri}: expected a TensorFlow SavedModel as the teacher, found no {_SAVED_MODEL} in "
-        f"{' nor in '.join(folders)}. Give the folder that holds {_SAVED_MODEL}."
-    )
-
-
-def read_signatures(model_dir: str) -> dict[str, meta_graph_pb2.SignatureDef]:
-    """All signatures of the SavedModel in `model_dir`, by name, with their inputs and outputs.
-
-    Raises:
-      InputError: It is no SavedModel that can be served.
-    """
-    path = f"{model_dir}/{_SAVED_MODEL}"
-    try:
-        with fileio.open(path, "rb") as file:
-            saved_model = saved_model_pb2.SavedModel.FromString(file.read())
-    except DecodeError as error:
-        raise InputError(f"{path}: expected a TensorFlow SavedModel, found bytes that do not parse: {error}") from error
-    serving = [graph for graph in saved_model.meta_graphs if tf.saved_model.SERVING in graph.meta_info_def.tags]
-    if not serving:
-        raise InputError(f"{path}: expected a graph with the tag {tf.saved_model.SERVING!r}, found none")
-    return {name: signature for name, signature in serving[0].signature_def.items() if name != _INIT_SIGNATURE}
-
-
-def nearest(name: str, candidates: Iterable[str]) -> str:
-    """`; did you mean ...?` with the candidate nearest to `name`, or nothing."""
-    close = difflib.get_close_matches(name, sorted(candidates), n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _check_outputs(where: str, outputs: Mapping[str, meta_graph_pb2.TensorInfo], teacher: Teacher) -> dict[str, str]:

@@ -3,15 +3,15 @@
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-from components.artifacts import DeadLetters, LabelReport
-from components.code import CODE_KEY
+from contracts import keys
+from contracts.artifacts import DeadLetters, LabelReportArtifact
 
 EXAMPLES_KEY = "examples"
 TEACHER_KEY = "teacher"
-LABELLED_EXAMPLES_KEY = "labelled_examples"
-LABEL_REPORT_KEY = "label_report"
-DEAD_LETTERS_KEY = "dead_letters"
-SURFACE_KEY = "surface"
+LABELLED_EXAMPLES_KEY = keys.LABELLED_EXAMPLES
+LABEL_REPORT_KEY = keys.LABEL_REPORT
+DEAD_LETTERS_KEY = keys.DEAD_LETTERS
+SURFACE_KEY = keys.SURFACE
 TEACHER_FINGERPRINT_KEY = "teacher_fingerprint"
 BATCH_SIZE_KEY = "batch_size"
 COMPRESSION_LEVEL_KEY = "compression_level"
@@ -31,7 +31,7 @@ class TeacherLabelerSpec(ComponentSpec):
         MAX_BAD_FRACTION_KEY: ExecutionParameter(type=float),
         KEY_COLUMN_KEY: ExecutionParameter(type=str, optional=True),
         VOCABULARIES_KEY: ExecutionParameter(type=str),
-        CODE_KEY: ExecutionParameter(type=str),
+        keys.CODE: ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012
         EXAMPLES_KEY: ChannelParameter(type=standard_artifacts.Examples),
@@ -39,6 +39,6 @@ class TeacherLabelerSpec(ComponentSpec):
     }
     OUTPUTS = {  # noqa: RUF012
         LABELLED_EXAMPLES_KEY: ChannelParameter(type=standard_artifacts.Examples),
-        LABEL_REPORT_KEY: ChannelParameter(type=LabelReport),
+        LABEL_REPORT_KEY: ChannelParameter(type=LabelReportArtifact),
         DEAD_LETTERS_KEY: ChannelParameter(type=DeadLetters),
     }

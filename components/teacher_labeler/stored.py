@@ -15,9 +15,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from tfx.dsl.io import fileio
 
-from components.teacher_labeler.columns import FLOAT, INT, STRING, observe_kinds
 from components.teacher_labeler.joining import SIGNATURE
-from components.teacher_labeler.records import cause, read_batches
+from records.shards import cause, read_batches
+from records.tf_example import FLOAT, INT, STRING, observe_kinds
 from schema.errors import InputError
 from schema.surface import SOFT_LABEL_PREFIX, soft_label
 

@@ -9,17 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from components.teacher_labeler.columns import HardLabel, Reason, hard_labels, teacher_of
+from components.teacher_labeler.columns import HardLabel, hard_labels, teacher_of
+from components.teacher_labeler.faults import Reason
 from components.teacher_labeler.plan import LabelPlan
-from components.teacher_labeler.report import (
+from components.teacher_labeler.shard import empty_statistics
+from components.teacher_labeler.statistics import SAMPLE_SIZE, Agreement, Moments, SplitStatistics
+from contracts.label_report import (
     CounterpartReport,
     FeatureReport,
     LabelReport,
     SplitReport,
     TaskReport,
 )
-from components.teacher_labeler.shard import empty_statistics
-from components.teacher_labeler.statistics import SAMPLE_SIZE, Agreement, Moments, SplitStatistics
 from schema.surface import TaskKind
 
 _QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from components.teacher_labeler.columns import Reason, teacher_of
+from components.teacher_labeler.columns import teacher_of
+from components.teacher_labeler.faults import Reason
 from components.teacher_labeler.job import Finding, JobSummary
 from components.teacher_labeler.plan import LabelPlan
 from components.teacher_labeler.preflight import how_to_fill
-from components.teacher_labeler.report import LabelReport, SplitReport
+from contracts.label_report import LabelReport, SplitReport
 from schema.errors import InputError
 
 _SHOWN = 3

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import tensorflow as tf
 from tfx.dsl.io import fileio
 
-from components.teacher_labeler.columns import FLOAT, INT, STRING
+from records.tf_example import FLOAT, INT, STRING
 from schema.errors import InputError
 from schema.teacher_feature import TeacherFeature
 

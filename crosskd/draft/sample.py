@@ -16,8 +16,8 @@ from tensorflow_data_validation.statistics.stats_impl import generate_statistics
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.coders import example_coder
 
+from records.examples import PATTERN
 from schema.errors import InputError
-from schema.examples import PATTERN
 from schema.surface import SOFT_LABEL_PREFIX, TRAIN_SPLIT
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from components.teacher_labeler.signature import find_saved_model, read_signatures
 from crosskd.draft import guesses
 from crosskd.draft.sample import Column
+from records.saved_model import find_saved_model, read_signatures
 from schema.errors import InputError
 from schema.surface import TaskKind
 

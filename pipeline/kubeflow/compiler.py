@@ -10,7 +10,7 @@ from typing import Any
 from tfx import v1 as tfx
 from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRunner, KubeflowV2DagRunnerConfig
 
-from pipeline.eval_config import Baseline
+from contracts.roles import ModelRole
 from pipeline.kubeflow import specification
 from pipeline.kubeflow.overrides import Evaluates
 from pipeline.kubeflow.parameters import SPAN_PATTERN, Defaults, placeholder
@@ -130,7 +130,7 @@ def _files(request: Request) -> dict[str, str]:
 
 
 def _evaluates(surface: Surface, node: str) -> Evaluates | None:
-    for baseline in Baseline:
+    for baseline in ModelRole:
         if node == f"Evaluator.{baseline.value}":
             return Evaluates(surface=surface, baseline=baseline)
     return None

@@ -14,7 +14,7 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 from tfx import types
 from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_entrypoint_utils as tfx_utils
 
-from components.artifacts import ABSENT_PROPERTY
+from contracts import properties
 from pipeline.kubeflow.storage import Storage
 from schema.errors import InputError
 
@@ -68,7 +68,7 @@ def parse(artifacts: Mapping[str, Any], storage: Storage, names: dict[int, str])
         for given, artifact in zip(artifacts[key].artifacts, found, strict=True):
             artifact.id = identity(storage.uri(given.uri))
             names[artifact.id] = given.name
-        parsed[key] = [each for each in found if not each.get_int_custom_property(ABSENT_PROPERTY)]
+        parsed[key] = [each for each in found if not each.get_int_custom_property(properties.ABSENT)]
     return parsed
 
 

@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from tfx.types import standard_component_specs
 from tfx.utils import proto_utils
 
-from pipeline.eval_config import Baseline, eval_config
+from contracts.roles import ModelRole
+from pipeline.eval_config import eval_config
 from schema.errors import InputError
 from schema.surface import Surface
 
@@ -35,7 +36,7 @@ class Evaluates(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     surface: Surface
-    baseline: Baseline
+    baseline: ModelRole
 
 
 def read_gates(text: str, surface: Surface, where: str) -> str:

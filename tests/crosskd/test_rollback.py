@@ -10,12 +10,13 @@ from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 from typer.testing import CliRunner
 
-from components.model_pusher.content import content_fingerprint
 from components.model_pusher.destination import Destination
-from components.model_pusher.provenance import Origin, Provenance, read_provenance
+from contracts.provenance import Origin, Provenance
 from crosskd import rollback
 from crosskd.runs import METADATA_FILE
 from pipeline.metadata import connection
+from records import documents
+from records.content import content_fingerprint
 from schema.errors import InputError
 from tests.components.model_pusher.handmade import push_of, write_files
 
@@ -62,7 +63,7 @@ def test_the_previous_content_is_served_under_a_new_version(root: Path) -> None:
     assert served(root) == "a"
     assert done.version > second > first
     assert (done.restores, done.rollback_of, done.decision) == (first, second, "Blessed: a.")
-    provenance = read_provenance(done.destination)
+    provenance = documents.find(done.destination, Provenance)
     assert provenance is not None
     assert (provenance.restores, provenance.rollback_of) == (first, second)
     assert provenance.pushed_at > "2025-01-01"

@@ -4,8 +4,8 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from components.teacher_labeler.fingerprint import fingerprint
 from crosskd.main import app
+from records.fingerprint import fingerprint
 from tests.crosskd.test_main import crosskd
 from tests.kubeflow.api_server import ApiServer
 

@@ -12,15 +12,15 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.resolver import ResolverStrategy
 from tfx.types import standard_artifacts
 
-from components.artifacts import LabelReport
-from components.blessing_gate import decision as decisions
-from components.blessing_gate.decision import Decision, Kind, Verdict
+from contracts.artifacts import LabelReportArtifact
+from contracts.decision import BoundKind, Decision, Verdict
 from crosskd.runs import METADATA_FILE, Run, newest_run
 from pipeline.judging import judging
 from pipeline.pipeline import assemble
 from pipeline.resolvers import LastBlessedBefore, from_metadata
 from pipeline.runners import Runner, beam_args, run
 from pipeline.settings import Settings
+from records import documents
 from schema.loader import load_surface
 from tests.drills import shelf
 
@@ -51,7 +51,7 @@ class Outcome:
     pushed: bool
     sentence: str
 
-    def verdict(self, task: str, kind: Kind, part: str | None = None) -> Verdict:
+    def verdict(self, task: str, kind: BoundKind, part: str | None = None) -> Verdict:
         """The verdict on one gate."""
         assert self.decision is not None
         (found,) = (g for g in self.decision.gates if (g.task, g.kind, g.slice) == (task, kind, part))
@@ -134,7 +134,7 @@ class Product:
             properties={"split_names": '["train", "eval"]'},
             custom_properties={"file_format": "tfrecords_gzip", "payload_format": "FORMAT_TF_EXAMPLE"},
         )
-        report = _importer("Report", candidate.label_report, LabelReport)
+        report = _importer("Report", candidate.label_report, LabelReportArtifact)
         judged = judging(
             settings or self.settings,
             student=student.outputs["result"],
@@ -158,7 +158,7 @@ class Product:
         pushed = found.output("Pusher", "pushed_model")
         return Outcome(
             run=found,
-            decision=decisions.read(decision[0]) if decision else None,
+            decision=documents.read(decision[0], Decision) if decision else None,
             pushed=self.versions() != before,
             sentence=str(pushed[1]["sentence"]) if pushed else "",
         )

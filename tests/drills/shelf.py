@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from components.teacher_labeler.report import LabelReport, SplitReport, write
-from tests.records import example
+from contracts.label_report import LabelReport, SplitReport
+from records import documents
+from tests.examples import example
 
 TASKS = ("borrowed", "liked", "days")
 SURFACE = """
@@ -281,5 +282,5 @@ def write_label_report(folder: Path, *, labelled: int) -> Path:
         seconds=1.0,
         examples_per_second=2.0 * ROWS,
     )
-    write(str(folder), report)
+    documents.write(str(folder), report)
     return folder

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from components.teacher_labeler.fingerprint import fingerprint
 from crosskd.failures import input_error
 from pipeline.pipeline import create_pipeline
 from pipeline.runners import Runner, run
+from records.fingerprint import fingerprint
 from tests.drills import shelf
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from components.blessing_gate.decision import Kind, Verdict
+from contracts.decision import BoundKind, Verdict
 from tests.drills import shelf
 from tests.drills.product import Candidate, Product, without
 
@@ -43,9 +43,9 @@ def test_a_run_that_was_cut_short_goes_on_after_a_better_one(overtaken, name):
     late = replace(overtaken.candidate_at(name), control=overtaken.folder / "mediocre-control")
     outcome = overtaken.refuse(late)
     assert not outcome.decision.first_run
-    assert outcome.verdict("days", Kind.ABSOLUTE) is Verdict.PASS
-    assert outcome.verdict("days", Kind.CONTROL) is Verdict.PASS
-    assert outcome.verdict("days", Kind.LAST_BLESSED) is Verdict.FAIL
+    assert outcome.verdict("days", BoundKind.ABSOLUTE) is Verdict.PASS
+    assert outcome.verdict("days", BoundKind.CONTROL) is Verdict.PASS
+    assert outcome.verdict("days", BoundKind.LAST_BLESSED) is Verdict.FAIL
     assert "against the last blessed model" in outcome.decision.sentence
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from components.blessing_gate.decision import Kind, Verdict
-from components.model_pusher.provenance import read_provenance
+from contracts.decision import BoundKind, Verdict
+from contracts.provenance import Provenance
 from pipeline.runners import Runner
+from records import documents
 from tests.drills import shelf
 from tests.drills.product import Product
 
@@ -36,8 +37,8 @@ def served_newest(product: Product) -> Path:
 def test_on_the_first_run_the_decision_says_so(first):
     assert first.pushed
     assert first.decision.first_run
-    assert first.verdict("days", Kind.LAST_BLESSED) is Verdict.NOT_JUDGED
-    assert first.verdict("days", Kind.ABSOLUTE) is first.verdict("days", Kind.CONTROL) is Verdict.PASS
+    assert first.verdict("days", BoundKind.LAST_BLESSED) is Verdict.NOT_JUDGED
+    assert first.verdict("days", BoundKind.ABSOLUTE) is first.verdict("days", BoundKind.CONTROL) is Verdict.PASS
     assert "first run: no blessed model yet" in first.decision.sentence
 
 
@@ -55,14 +56,14 @@ def test_a_slice_with_too_few_positives_is_reported_and_not_judged(first):
 def test_better_than_the_last_blessed(better, new_product):
     assert better.pushed
     assert not better.decision.first_run
-    (gate,) = (each for each in better.decision.gates if (each.task, each.kind) == ("days", Kind.LAST_BLESSED))
+    (gate,) = (each for each in better.decision.gates if (each.task, each.kind) == ("days", BoundKind.LAST_BLESSED))
     assert gate.verdict is Verdict.PASS
     assert gate.difference.value > 0.1
     assert len(new_product.versions()) == 2
 
 
 def test_what_is_pushed_is_the_student_with_its_decision(better, new_product):
-    provenance = read_provenance(str(served_newest(new_product)))
+    provenance = documents.find(str(served_newest(new_product)), Provenance)
     assert provenance.model == str(new_product.folder / "better")
     assert provenance.decision == better.decision.sentence
     assert provenance.origin.surface == "shelf"
@@ -77,7 +78,7 @@ def test_equal_to_the_last_blessed_on_new_data(better, new_product):
     )
     outcome = new_product.judge(candidate)
     assert outcome.pushed
-    changes = {g.difference.value for g in outcome.decision.gates if g.kind is Kind.LAST_BLESSED}
+    changes = {g.difference.value for g in outcome.decision.gates if g.kind is BoundKind.LAST_BLESSED}
     assert changes == {0.0}
     assert len(new_product.versions()) == 3
     again = new_product.judge(candidate)

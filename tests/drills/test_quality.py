@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from components.blessing_gate.decision import Kind, Verdict
+from contracts.decision import BoundKind, Verdict
 from tests.drills import shelf
 from tests.drills.shelf import GOOD, USELESS
 
@@ -16,8 +16,8 @@ def test_one_task_below_its_absolute_bound(product):
     assert outcome.decision.sentence.startswith("Not blessed: liked auc, overall: 0.5")
     assert "at least 0.6 was asked" in outcome.decision.sentence
     assert {sentence.split()[0] for sentence in outcome.failed_gates()} == {"liked"}
-    assert outcome.verdict("borrowed", Kind.ABSOLUTE) is Verdict.PASS
-    assert outcome.verdict("days", Kind.ABSOLUTE) is Verdict.PASS
+    assert outcome.verdict("borrowed", BoundKind.ABSOLUTE) is Verdict.PASS
+    assert outcome.verdict("days", BoundKind.ABSOLUTE) is Verdict.PASS
 
 
 def test_worse_than_the_last_blessed_while_the_absolute_bound_holds(product):
@@ -27,8 +27,8 @@ def test_worse_than_the_last_blessed_while_the_absolute_bound_holds(product):
     (sentence,) = outcome.failed_gates()
     assert sentence.startswith("days r2, overall, against the last blessed model: ")
     assert sentence.endswith("but at least -0.03 was asked.")
-    assert outcome.verdict("days", Kind.ABSOLUTE) is Verdict.PASS
-    assert outcome.verdict("days", Kind.CONTROL) is Verdict.PASS
+    assert outcome.verdict("days", BoundKind.ABSOLUTE) is Verdict.PASS
+    assert outcome.verdict("days", BoundKind.CONTROL) is Verdict.PASS
 
 
 def test_worse_than_the_control(product, evaluated):
@@ -37,7 +37,7 @@ def test_worse_than_the_control(product, evaluated):
     (sentence,) = outcome.failed_gates()
     assert sentence.startswith("days r2, overall, against the control: ")
     assert sentence.endswith("but at least -0.03 was asked.")
-    assert outcome.verdict("days", Kind.LAST_BLESSED) is Verdict.PASS
+    assert outcome.verdict("days", BoundKind.LAST_BLESSED) is Verdict.PASS
 
 
 def test_fine_overall_and_bad_in_one_slice(product):
@@ -45,7 +45,7 @@ def test_fine_overall_and_bad_in_one_slice(product):
     (sentence,) = outcome.failed_gates()
     assert sentence.startswith("borrowed auc, slice crime (genre=crime): ")
     assert sentence.endswith("but at least 0.8 was asked.")
-    assert outcome.verdict("borrowed", Kind.ABSOLUTE) is Verdict.PASS
+    assert outcome.verdict("borrowed", BoundKind.ABSOLUTE) is Verdict.PASS
 
 
 def test_predictions_that_are_not_numbers(product):

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from tests.records import example
+from tests.examples import example
 
 SURFACE = """
 name: library

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from components.teacher_labeler.fingerprint import fingerprint
 from crosskd import label as label_command
 from crosskd import run as run_command
 from crosskd.experiment import run_paths
@@ -16,6 +15,7 @@ from crosskd.label import Labelled
 from crosskd.runs import Run, newest_run
 from crosskd.summary import summarize
 from evidence import data
+from records.fingerprint import fingerprint
 from schema.errors import InputError
 from schema.loader import load_surface
 from tests.e2e import library

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.candidate_sampler import report
+from contracts.candidate_report import CandidateReport
 from crosskd.runs import newest_run
+from records import documents
 from tests.browser import Opened, open_page
 from tests.e2e import library
 
@@ -86,7 +87,7 @@ def test_the_student_is_blessed_and_pushed(first, case):
 def test_pairs_never_shown_were_made_labelled_and_transformed(first, case):
     assert first[1]["nodes"]["CandidateSampler"] == "COMPLETE"
     run = newest_run(case.root)
-    sampled = report.read(run.output("CandidateSampler", "candidate_report")[0])
+    sampled = documents.read(run.output("CandidateSampler", "candidate_report")[0], CandidateReport)
     assert 0 < sampled.kept == library.TRAIN_ROWS - sampled.given_up
     transformed = Path(run.output("Transform", "transformed_examples")[0])
     files = [str(path) for path in (transformed / "Split-unlabelled").glob("*.gz")]

@@ -10,15 +10,15 @@ import pytest
 import tensorflow as tf
 import yaml
 
-from components.blessing_gate import decision as decisions
-from components.blessing_gate import evaluation
-from components.blessing_gate.decision import Decision
-from components.teacher_labeler.fingerprint import fingerprint
+from contracts.decision import Decision
 from crosskd.runs import newest_run
+from evaluation import results as evaluation
 from pipeline.kubeflow.compiler import Request, compile_job
 from pipeline.kubeflow.parameters import Defaults
 from pipeline.kubeflow.policies import Policies
 from pipeline.runners import DEFAULT_BEAM_ARGS
+from records import documents
+from records.fingerprint import fingerprint
 from schema.loader import load_surface
 from tests.e2e import library
 from tests.kubeflow.backend import GENERIC_TYPES, Backend, OpenSource, TaskFailedError, Vertex
@@ -115,7 +115,7 @@ def serving_at(world: World, name: str) -> dict[str, str]:
 
 
 def decision_of(backend: Backend) -> Decision:
-    return decisions.read(str(backend.artifact("blessing-gate", "decision")))
+    return documents.read(str(backend.artifact("blessing-gate", "decision")), Decision)
 
 
 def pushed(serving: Path) -> Path:
@@ -152,7 +152,7 @@ def predictions(model: Path, examples: Path) -> dict[str, np.ndarray]:
 def test_it_comes_to_the_local_runners_model_decision_and_metrics(name, local, world, request):
     backend = request.getfixturevalue(name)
     run = newest_run(local)
-    expected, found = decisions.read(run.output("BlessingGate", "decision")[0]), decision_of(backend)
+    expected, found = documents.read(run.output("BlessingGate", "decision")[0], Decision), decision_of(backend)
     assert (found.blessed, found.first_run, found.sentence) == (True, True, expected.sentence)
     assert verdicts_of(found) == verdicts_of(expected)
     assert metrics_of(found) == pytest.approx(metrics_of(expected), abs=1e-5)

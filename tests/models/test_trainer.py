@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from contracts.roles import ModelRole
 from models.export import EXAMPLES_INPUT, SIGNATURE, export_student
-from models.trainer import Arm, train
+from models.trainer import train
 from schema.candidates import Unlabelled, WarmStart
 from schema.errors import InputError
 from tests.models.conftest import SURFACE
@@ -14,7 +15,7 @@ from tests.models.conftest import SURFACE
 @pytest.fixture(scope="module")
 def student(transformed, tmp_path_factory):
     logs = str(tmp_path_factory.mktemp("logs"))
-    ranker, history = train(SURFACE, Arm.STUDENT, transformed.graph, transformed.train_files, logs)
+    ranker, history = train(SURFACE, ModelRole.STUDENT, transformed.graph, transformed.train_files, logs)
     out = str(tmp_path_factory.mktemp("export") / "model")
     export_student(ranker, SURFACE, transformed.graph, out)
     return ranker, history, out
@@ -47,13 +48,13 @@ def test_history_holds_hard_and_soft_losses_of_every_epoch(student):
 
 
 def test_the_same_seed_trains_the_same_model(student, transformed, tmp_path):
-    again, _ = train(SURFACE, Arm.STUDENT, transformed.graph, transformed.train_files, str(tmp_path))
+    again, _ = train(SURFACE, ModelRole.STUDENT, transformed.graph, transformed.train_files, str(tmp_path))
     for old, new in zip(student[0].serving.get_weights(), again.serving.get_weights(), strict=True):
         np.testing.assert_allclose(old, new, atol=1e-5)
 
 
 def test_control_takes_the_same_steps_without_soft_losses(student, transformed, tmp_path):
-    ranker, history = train(SURFACE, Arm.CONTROL, transformed.graph, transformed.train_files, str(tmp_path))
+    ranker, history = train(SURFACE, ModelRole.CONTROL, transformed.graph, transformed.train_files, str(tmp_path))
     assert len(history["loss"]) == len(student[1]["loss"])
     assert "soft_loss" not in history
     assert set(ranker.training.output) == {"serving_click", "serving_minutes"}
@@ -127,12 +128,12 @@ def test_a_student_with_everything_trains_and_the_control_is_what_it_was(
     transformed, unlabelled_files, offering, tmp_path
 ):
     files = [*transformed.train_files, *unlabelled_files]
-    student, history = train(EXTENDED, Arm.STUDENT, transformed.graph, files, str(tmp_path / "a"), offering)
+    student, history = train(EXTENDED, ModelRole.STUDENT, transformed.graph, files, str(tmp_path / "a"), offering)
     assert history["soft_loss"][-1] < history["soft_loss"][0]
     table = student.training.get_layer("embedding_user").get_weights()[0]
     assert np.isfinite(table).all()
-    control, of_control = train(EXTENDED, Arm.CONTROL, transformed.graph, files, str(tmp_path / "b"))
-    plain, of_plain = train(SURFACE, Arm.CONTROL, transformed.graph, transformed.train_files, str(tmp_path / "c"))
+    control, of_control = train(EXTENDED, ModelRole.CONTROL, transformed.graph, files, str(tmp_path / "b"))
+    plain, of_plain = train(SURFACE, ModelRole.CONTROL, transformed.graph, transformed.train_files, str(tmp_path / "c"))
     np.testing.assert_allclose(of_control["hard_loss"], of_plain["hard_loss"], atol=1e-5)
     for one, other in zip(control.serving.get_weights(), plain.serving.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
@@ -148,4 +149,4 @@ def test_a_student_with_everything_trains_and_the_control_is_what_it_was(
 )
 def test_what_the_trainer_was_not_given_is_an_error(surface, message, transformed, tmp_path):
     with pytest.raises(InputError, match=message):
-        train(surface, Arm.STUDENT, transformed.graph, transformed.train_files, str(tmp_path))
+        train(surface, ModelRole.STUDENT, transformed.graph, transformed.train_files, str(tmp_path))

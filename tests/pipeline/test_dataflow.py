@@ -12,9 +12,9 @@ from apache_beam.options.pipeline_options import SetupOptions
 from apache_beam.portability.api import beam_runner_api_pb2 as api
 from apache_beam.runners.dataflow.dataflow_runner import DataflowRunner
 
-from components.teacher_labeler.fingerprint import fingerprint
 from components.teacher_labeler.plan import LabelPlan
 from pipeline.runners import beam_args
+from records.fingerprint import fingerprint
 from tests.components.teacher_labeler import conftest as tiny
 
 PAGE = Path(__file__).parents[2] / "docs" / "engines.md"

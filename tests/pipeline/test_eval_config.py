@@ -7,8 +7,9 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_specs, metric_types
 from tensorflow_model_analysis.proto import config_pb2
 
-from components.code import code_version
-from pipeline.eval_config import EXTRACTORS_MODULE, Baseline, eval_config, slicing_specs
+from contracts.roles import ModelRole
+from pipeline.eval_config import EXTRACTORS_MODULE, eval_config, slicing_specs
+from records.code import code_version
 from schema.errors import InputError
 from schema.surface import Surface
 
@@ -69,20 +70,20 @@ SHELF = config_pb2.SlicingSpec(feature_keys=["shelf"], feature_values={"device":
 
 
 def test_the_model_is_named_once_and_labels_are_by_task() -> None:
-    (spec,) = eval_config(SURFACE, Baseline.LAST_BLESSED).model_specs
+    (spec,) = eval_config(SURFACE, ModelRole.LAST_BLESSED).model_specs
     assert spec.signature_name == "serving_default"
     assert spec.name == ""
     assert dict(spec.label_keys) == {"click": "clicked", "trail": "minutes", "skip": "skipped"}
 
 
 def test_slices_are_the_overall_one_and_the_surfaces() -> None:
-    config = eval_config(SURFACE, Baseline.CONTROL)
+    config = eval_config(SURFACE, ModelRole.CONTROL)
     assert list(config.slicing_specs) == [OVERALL, NEW, SHELF]
     assert slicing_specs(SURFACE) == {"new": NEW, "shelf": SHELF}
 
 
 def test_bounds_against_the_last_blessed_model() -> None:
-    config = eval_config(SURFACE, Baseline.LAST_BLESSED)
+    config = eval_config(SURFACE, ModelRole.LAST_BLESSED)
     assert bounds(metric(config, "click", "RocAuc")) == [
         (OVERALL, "value", 0.6),
         (OVERALL, "change", -0.01),
@@ -93,13 +94,13 @@ def test_bounds_against_the_last_blessed_model() -> None:
 
 
 def test_bounds_against_the_control() -> None:
-    config = eval_config(SURFACE, Baseline.CONTROL)
+    config = eval_config(SURFACE, ModelRole.CONTROL)
     assert bounds(metric(config, "click", "RocAuc")) == [(OVERALL, "change", 0.002)]
     assert bounds(metric(config, "trail", "R2")) == []
 
 
-@pytest.mark.parametrize("baseline", list(Baseline))
-def test_no_threshold_holds_for_every_slice_unasked(baseline: Baseline) -> None:
+@pytest.mark.parametrize("baseline", list(ModelRole))
+def test_no_threshold_holds_for_every_slice_unasked(baseline: ModelRole) -> None:
     for spec in eval_config(SURFACE, baseline).metrics_specs:
         assert not spec.thresholds
         assert not spec.per_slice_thresholds
@@ -109,7 +110,7 @@ def test_no_threshold_holds_for_every_slice_unasked(baseline: Baseline) -> None:
 
 def test_tfma_resolves_metrics_and_thresholds() -> None:
     config = tfma.utils.update_eval_config_with_defaults(
-        eval_config(SURFACE, Baseline.LAST_BLESSED), has_baseline=True, rubber_stamp=True
+        eval_config(SURFACE, ModelRole.LAST_BLESSED), has_baseline=True, rubber_stamp=True
     )
     tfma.utils.verify_eval_config(config)
     thresholds = metric_specs.metric_thresholds_from_metrics_specs(config.metrics_specs, eval_config=config)
@@ -121,14 +122,14 @@ def test_tfma_resolves_metrics_and_thresholds() -> None:
 
 def test_on_the_first_run_absolute_bounds_stay() -> None:
     config = tfma.utils.update_eval_config_with_defaults(
-        eval_config(SURFACE, Baseline.LAST_BLESSED), has_baseline=False, rubber_stamp=True
+        eval_config(SURFACE, ModelRole.LAST_BLESSED), has_baseline=False, rubber_stamp=True
     )
     assert [spec.name for spec in config.model_specs] == [""]
     assert bounds(metric(config, "click", "RocAuc")) == [(OVERALL, "value", 0.6), (NEW, "value", 0.5)]
 
 
 def test_metrics_by_kind_of_task() -> None:
-    config = eval_config(SURFACE, Baseline.CONTROL)
+    config = eval_config(SURFACE, ModelRole.CONTROL)
     names = {spec.output_names[0]: {one.class_name for one in spec.metrics} for spec in config.metrics_specs}
     common = {"LabelledExamples", "LabelMean", "PredictionMean", "CalibrationRatio", "SquaredError", "CalibrationCurve"}
     assert names["click"] == {"RocAuc", "Positives"} | common
@@ -136,20 +137,20 @@ def test_metrics_by_kind_of_task() -> None:
 
 
 def test_a_group_adds_ranking_metrics_to_binary_tasks() -> None:
-    assert not [one for one in eval_config(SURFACE, Baseline.CONTROL).metrics_specs[0].metrics if "Ndcg" in str(one)]
-    config = eval_config(SURFACE.model_copy(update={"group": "request_id"}), Baseline.CONTROL)
+    assert not [one for one in eval_config(SURFACE, ModelRole.CONTROL).metrics_specs[0].metrics if "Ndcg" in str(one)]
+    config = eval_config(SURFACE.model_copy(update={"group": "request_id"}), ModelRole.CONTROL)
     assert json.loads(metric(config, "click", "Ndcg").config) == {"group": "request_id", "k": 10, "name": "ndcg_at_10"}
     assert "Ndcg" not in {one.class_name for one in config.metrics_specs[1].metrics}
 
 
 def test_the_cache_knows_the_code_of_the_metrics() -> None:
-    config = metric(eval_config(SURFACE, Baseline.CONTROL), "click", "LabelledExamples").config
-    assert json.loads(config) == {"code": code_version("components.metrics")}
+    config = metric(eval_config(SURFACE, ModelRole.CONTROL), "click", "LabelledExamples").config
+    assert json.loads(config) == {"code": code_version("evaluation")}
 
 
 def test_our_metrics_are_not_taken_for_tfmas_of_the_same_name() -> None:
     """TFMA prefers a registered class over the one in the module that the config names."""
-    config = eval_config(SURFACE, Baseline.CONTROL)
+    config = eval_config(SURFACE, ModelRole.CONTROL)
     ours = {one.class_name for spec in config.metrics_specs for one in spec.metrics}
     assert not ours & set(metric_types.registered_metrics())
 
@@ -164,9 +165,9 @@ def test_a_slice_value_that_tfma_cannot_express() -> None:
         }
     )
     with pytest.raises(InputError, match=r"slices\.zip\.features\.zip"):
-        eval_config(surface, Baseline.CONTROL)
+        eval_config(surface, ModelRole.CONTROL)
 
 
 def test_the_extractors_module_can_be_imported_by_name() -> None:
-    assert EXTRACTORS_MODULE == "components.metrics.extractors"
+    assert EXTRACTORS_MODULE == "evaluation.extractors"
     assert hasattr(__import__(EXTRACTORS_MODULE, fromlist=["custom_extractors"]), "custom_extractors")

@@ -4,8 +4,8 @@ import pytest
 
 from pipeline.pipeline import create_labelling, create_pipeline
 from pipeline.settings import Settings
+from records.spans import SpanFolders, Window
 from schema.loader import load_surface
-from schema.spans import SpanFolders, Window
 from tests.e2e import library
 
 

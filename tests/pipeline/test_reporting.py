@@ -8,7 +8,7 @@ import pytest
 from tfx import v1 as tfx
 from tfx.types import standard_artifacts
 
-from components.artifacts import GateDecision, LabelReport, ServingReport
+from contracts.artifacts import GateDecision, LabelReportArtifact, ServingReportArtifact
 from crosskd.runs import METADATA_FILE, Run, newest_run
 from pipeline.judging import Judging
 from pipeline.labelling import Labelling
@@ -23,8 +23,8 @@ KINDS = {
     "decision": GateDecision,
     "last": standard_artifacts.ModelEvaluation,
     "control": standard_artifacts.ModelEvaluation,
-    "labels": LabelReport,
-    "serving": ServingReport,
+    "labels": LabelReportArtifact,
+    "serving": ServingReportArtifact,
     "student-run": standard_artifacts.ModelRun,
     "control-run": standard_artifacts.ModelRun,
     "statistics": standard_artifacts.ExampleStatistics,

@@ -1,7 +1,7 @@
 import pytest
 from tfx.types import standard_artifacts
 
-from components.artifacts import GateDecision, LabelReport
+from contracts.artifacts import GateDecision, LabelReportArtifact
 from pipeline.resolvers import MOST_EARLIER_RUNS, EarlierRuns, LastBlessedBefore
 
 
@@ -85,9 +85,9 @@ def earlier(decisions, decision, reports=(1,), report=1):
         None,
         {
             "decision": numbered(GateDecision, decision),
-            "label_report": numbered(LabelReport, report),
+            "label_report": numbered(LabelReportArtifact, report),
             "earlier_decisions": numbered(GateDecision, *decisions),
-            "earlier_label_reports": numbered(LabelReport, *reports),
+            "earlier_label_reports": numbered(LabelReportArtifact, *reports),
         },
     )
     assert [each.id for each in found["decision"]] == [decision]

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.blessing_gate.asked import Evidence, asked_bounds, tfma_bound
-from components.blessing_gate.decision import Kind, Measurement
-from components.blessing_gate.evaluation import OVERALL, Evaluation, Failure, SliceKey, TaskMetrics
+from contracts.decision import BoundKind, Measurement
+from evaluation.results import OVERALL, Evaluation, Failure, SliceKey, TaskMetrics
 from schema.surface import Surface
 
 NAN = float("nan")
-BOTH = (Kind.ABSOLUTE, Kind.LAST_BLESSED)
+BOTH = (BoundKind.ABSOLUTE, BoundKind.LAST_BLESSED)
 
 
 def surface(**tasks: Mapping[str, Any]) -> Surface:
@@ -74,13 +74,13 @@ def _measured(value: float, margin: float) -> Measurement:
 
 def evaluation(
     of: Surface,
-    kinds: tuple[Kind, ...],
+    kinds: tuple[BoundKind, ...],
     slices: Mapping[SliceKey, Mapping[str, Found]],
     has_baseline: bool = True,
     failures: tuple[Failure, ...] = (),
 ) -> Evaluation:
     names = {name: "auc" if task.kind == "binary" else "r2" for name, task in of.tasks.items()}
-    asked = [one for one in asked_bounds(of) if one.kind in kinds and (has_baseline or one.kind is Kind.ABSOLUTE)]
+    asked = [one for one in asked_bounds(of) if one.kind in kinds and (has_baseline or one.kind is BoundKind.ABSOLUTE)]
     return Evaluation(
         slices={
             key: {task: metrics(found, names[task]) for task, found in tasks.items()} for key, tasks in slices.items()
@@ -103,11 +103,11 @@ def evidence(
     good = {OVERALL: dict.fromkeys(of.tasks, Found(0.7, 0.69))}
     return Evidence(
         last_blessed=evaluation(of, BOTH, last_blessed or good, has_baseline=not first_run, **more),
-        control=evaluation(of, (Kind.CONTROL,), control or good),
+        control=evaluation(of, (BoundKind.CONTROL,), control or good),
     )
 
 
-def failed(of: Surface, task: str, kind: Kind, slice_name: str | None, key: SliceKey | None) -> Failure:
+def failed(of: Surface, task: str, kind: BoundKind, slice_name: str | None, key: SliceKey | None) -> Failure:
     """TFMA finds the first bound of that task, kind and slice violated."""
     found = [one for one in asked_bounds(of) if (one.task, one.kind, one.gate.slice) == (task, kind, slice_name)]
     return Failure(tfma_bound(of, found[0]), key)

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from tfx.types import channel_utils, standard_artifacts
 
-from components.artifacts import GateDecision, LabelReport
 from components.blessing_gate.component import BlessingGate
+from contracts.artifacts import GateDecision, LabelReportArtifact
 from schema.errors import InputError
 from tests.components.blessing_gate.handmade import binary, surface
 
@@ -25,7 +25,7 @@ def gate(**more: object) -> BlessingGate:
 
 def test_reports_are_optional() -> None:
     assert set(gate().inputs) == {"model", "evaluation", "control_evaluation"}
-    labels = channel_utils.as_channel([LabelReport()])
+    labels = channel_utils.as_channel([LabelReportArtifact()])
     serving = channel_utils.as_channel([standard_artifacts.InfraBlessing()])
     both = gate(label_report=labels, infra_blessing=serving)
     assert {"label_report", "infra_blessing"} < set(both.inputs)

@@ -14,15 +14,16 @@ from tfx.components.util import model_utils
 from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
 from tfx.types import standard_artifacts
 
-from components.artifacts import GateDecision, LabelReport
-from components.blessing_gate import decision as decisions
-from components.blessing_gate import evaluation
-from components.blessing_gate.decision import Decision, Verdict
 from components.blessing_gate.executor import Executor
-from components.teacher_labeler import report
-from pipeline.eval_config import Baseline, eval_config
+from contracts.artifacts import GateDecision, LabelReportArtifact
+from contracts.decision import Decision, Verdict
+from contracts.label_report import LabelReport, SplitReport
+from contracts.roles import ModelRole
+from evaluation import results as evaluation
+from pipeline.eval_config import eval_config
+from records import documents
 from schema.errors import InputError
-from tests.components.metrics.evaluating import evaluate, surface_of, write_examples, write_model
+from tests.evaluation.evaluating import evaluate, surface_of, write_examples, write_model
 
 # `good` ranks the clicks fully right, `worse` one pair of nine wrong, `nan` lacks a prediction.
 ROWS = [
@@ -67,7 +68,7 @@ class World:
         }
         self.known: dict[tuple[Any, ...], standard_artifacts.ModelEvaluation] = {}
 
-    def evaluation(self, kind: Baseline, student: str, other: str | None) -> standard_artifacts.ModelEvaluation:
+    def evaluation(self, kind: ModelRole, student: str, other: str | None) -> standard_artifacts.ModelEvaluation:
         key = (kind, student, other)
         if key not in self.known:
             root = self.root / "-".join(str(part) for part in key)
@@ -87,15 +88,15 @@ def run(
 ) -> tuple[Decision, standard_artifacts.ModelBlessing]:
     inputs = {
         "model": [world.models[student]],
-        "evaluation": [world.evaluation(Baseline.LAST_BLESSED, student, last)],
-        "control_evaluation": [world.evaluation(Baseline.CONTROL, student, control)],
+        "evaluation": [world.evaluation(ModelRole.LAST_BLESSED, student, last)],
+        "control_evaluation": [world.evaluation(ModelRole.CONTROL, student, control)],
         **more,
     }
     blessing, decision = standard_artifacts.ModelBlessing(), GateDecision()
     blessing.uri, decision.uri = str(tmp_path / "blessing"), str(tmp_path / "decision")
     outputs = {"blessing": [blessing], "decision": [decision]}
     Executor().Do(inputs, outputs, {"surface": SURFACE.model_dump_json(by_alias=True)})
-    return decisions.read(decision.uri), blessing
+    return documents.read(decision.uri, Decision), blessing
 
 
 def files(artifact: standard_artifacts.ModelBlessing) -> list[str]:
@@ -156,15 +157,15 @@ def test_predictions_that_are_no_numbers(tmp_path: Path, world: World) -> None:
 
 
 def test_tfmas_own_verdict_is_read_and_agrees(world: World) -> None:
-    found = evaluation.read(world.evaluation(Baseline.LAST_BLESSED, "worse", "good").uri)
+    found = evaluation.read(world.evaluation(ModelRole.LAST_BLESSED, "worse", "good").uri)
     rejected = {(failure.bound.change, failure.bound.at_least, failure.slice_key) for failure in found.failures}
     assert rejected == {(True, -0.05, ()), (False, 0.9, (("new", 1),))}
-    assert evaluation.read(world.evaluation(Baseline.LAST_BLESSED, "good", "worse").uri).failures == ()
+    assert evaluation.read(world.evaluation(ModelRole.LAST_BLESSED, "good", "worse").uri).failures == ()
 
 
 def test_a_slice_that_tfma_misses_is_read(tmp_path: Path, world: World) -> None:
     examples = write_examples(tmp_path / "examples", [row for row in ROWS if not row["new"]])
-    student = evaluate(tmp_path, eval_config(SURFACE, Baseline.LAST_BLESSED), examples, world.models["good"])
+    student = evaluate(tmp_path, eval_config(SURFACE, ModelRole.LAST_BLESSED), examples, world.models["good"])
     assert [failure.slice_key for failure in evaluation.read(student.uri).failures] == [None]
 
 
@@ -195,7 +196,7 @@ def copied(tmp_path: Path, original: standard_artifacts.ModelEvaluation) -> stan
     ],
 )
 def test_an_evaluation_that_is_not_whole_blesses_nothing(tmp_path: Path, world: World, harm: Any, says: str) -> None:
-    evaluated = copied(tmp_path, world.evaluation(Baseline.LAST_BLESSED, "good", "worse"))
+    evaluated = copied(tmp_path, world.evaluation(ModelRole.LAST_BLESSED, "good", "worse"))
     harm(Path(evaluated.uri))
     with pytest.raises(InputError, match=says):
         evaluation.read(evaluated.uri)
@@ -215,14 +216,14 @@ def truncate(path: Path) -> None:
 
 
 def test_an_evaluation_of_another_model_blesses_nothing(tmp_path: Path, world: World) -> None:
-    other = world.evaluation(Baseline.LAST_BLESSED, "good", "worse")
+    other = world.evaluation(ModelRole.LAST_BLESSED, "good", "worse")
     decision, _ = run(tmp_path, world, "worse", "good", "good", evaluation=[other])
     assert not decision.blessed
     assert "which is not the student at" in decision.sentence
 
 
 def test_the_label_report_is_heard(tmp_path: Path, world: World) -> None:
-    reports = LabelReport()
+    reports = LabelReportArtifact()
     reports.uri = str(tmp_path / "report")
     decision, _ = run(tmp_path, world, "good", None, "worse", label_report=[reports])
     assert not decision.blessed
@@ -235,7 +236,7 @@ def test_the_label_report_is_heard(tmp_path: Path, world: World) -> None:
 
 
 def write_report(uri: str, labelled: int) -> None:
-    split = report.SplitReport(
+    split = SplitReport(
         read=7,
         labelled=labelled,
         bad={},
@@ -246,7 +247,7 @@ def write_report(uri: str, labelled: int) -> None:
         counterparts={},
         sampled=labelled,
     )
-    whole = report.LabelReport(
+    whole = LabelReport(
         surface="tiny",
         teacher="/teacher",
         teacher_fingerprint="0",
@@ -256,7 +257,7 @@ def write_report(uri: str, labelled: int) -> None:
         seconds=1.0,
         examples_per_second=7.0,
     )
-    report.write(uri, whole)
+    documents.write(uri, whole)
 
 
 @pytest.mark.parametrize(("blessed", "expected"), [(1, True), (0, False)])
@@ -276,10 +277,10 @@ def test_the_decision_on_disk_is_plain_json(tmp_path: Path, world: World) -> Non
     assert content["blessed"] is False
     assert content["gates"][0]["student"] == {"value": None, "lower": None, "upper": None}
     with pytest.raises(InputError, match="expected a gate decision, found no such file"):
-        decisions.read(str(tmp_path))
+        documents.read(str(tmp_path), Decision)
     (tmp_path / "decision.json").write_text('{"blessed": true}')
     with pytest.raises(InputError, match="not a gate decision"):
-        decisions.read(str(tmp_path))
+        documents.read(str(tmp_path), Decision)
 
 
 def test_rows_make_the_numbers_above() -> None:

@@ -5,9 +5,9 @@ import dataclasses
 import pytest
 
 from components.blessing_gate.asked import Evidence
-from components.blessing_gate.decision import Check, Decision, Kind, Verdict
-from components.blessing_gate.evaluation import OVERALL, TaskMetrics
 from components.blessing_gate.judge import decide
+from contracts.decision import BoundKind, Check, Decision, Verdict
+from evaluation.results import OVERALL, TaskMetrics
 from tests.components.blessing_gate.handmade import (
     BOTH,
     NAN,
@@ -24,7 +24,7 @@ NEW = (("new_release", 1),)
 ALL = {"at_least": 0.6, "vs_last_blessed": {"at_least": -0.01}, "vs_control": {"at_least": 0.0}}
 
 
-def verdicts(decision: Decision) -> dict[tuple[str, Kind, str | None, str], Verdict]:
+def verdicts(decision: Decision) -> dict[tuple[str, BoundKind, str | None, str], Verdict]:
     return {(gate.task, gate.kind, gate.slice, gate.slice_key): gate.verdict for gate in decision.gates}
 
 
@@ -116,7 +116,7 @@ def test_a_gate_on_a_feature_without_value_holds_for_each_value() -> None:
     everything = {OVERALL: {"click": Found(0.7, 0.7)}, **found}
     decision = decide(click, evidence(click, everything, everything))
     assert verdicts(decision) == {
-        ("click", Kind.ABSOLUTE, "shelf", f"shelf={shelf}"): Verdict.FAIL if shelf == 2 else Verdict.PASS
+        ("click", BoundKind.ABSOLUTE, "shelf", f"shelf={shelf}"): Verdict.FAIL if shelf == 2 else Verdict.PASS
         for shelf in range(4)
     }
     assert not decision.blessed
@@ -249,7 +249,7 @@ def test_a_task_that_only_waits_for_a_blessed_model_does_not_block_the_first_run
 def test_without_the_control_its_gates_fail() -> None:
     click = surface(click=binary(ALL))
     good = evidence(click)
-    alone = evaluation(click, (Kind.CONTROL,), {OVERALL: {"click": Found(0.7)}}, has_baseline=False)
+    alone = evaluation(click, (BoundKind.CONTROL,), {OVERALL: {"click": Found(0.7)}}, has_baseline=False)
     decision = decide(click, dataclasses.replace(good, control=alone))
     assert not decision.blessed
     assert only(decision, Verdict.FAIL) == [
@@ -307,7 +307,7 @@ def test_ungated_tasks_alone_are_blessed_and_said_to_be() -> None:
 
 def test_tfma_rejecting_what_passed_here_blesses_nothing() -> None:
     click = surface(click=binary(ALL))
-    objection = failed(click, "click", Kind.LAST_BLESSED, None, OVERALL)
+    objection = failed(click, "click", BoundKind.LAST_BLESSED, None, OVERALL)
     decision = decide(click, evidence(click, failures=(objection,)))
     assert not decision.blessed
     assert failed_checks(decision) == [
@@ -319,9 +319,9 @@ def test_tfma_rejecting_what_passed_here_blesses_nothing() -> None:
 def test_tfma_rejecting_what_was_not_judged_is_no_contradiction() -> None:
     click = surface(click=binary({"at_least": 0.6}, {"slice": "new", "at_least": 0.6, "min_examples": 300}))
     found = {OVERALL: {"click": Found(0.7, 0.7)}, NEW: {"click": Found(0.5, 0.5, examples=20)}}
-    objection = failed(click, "click", Kind.ABSOLUTE, "new", NEW)
+    objection = failed(click, "click", BoundKind.ABSOLUTE, "new", NEW)
     assert decide(click, evidence(click, found, found, failures=(objection,))).blessed
-    absent = failed(click, "click", Kind.ABSOLUTE, "new", None)
+    absent = failed(click, "click", BoundKind.ABSOLUTE, "new", None)
     assert decide(click, evidence(click, failures=(absent,))).blessed
 
 

@@ -16,9 +16,10 @@ from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
-from components.artifacts import CandidateReport as ReportArtifact
-from components.candidate_sampler import report
 from components.candidate_sampler.executor import Executor
+from contracts.artifacts import CandidateReportArtifact as ReportArtifact
+from contracts.candidate_report import CandidateReport
+from records import documents
 from schema.pairs import pair_plan
 from schema.surface import Surface
 
@@ -133,7 +134,7 @@ class Made:
     inputs: Path
     outputs: Path
     pairs: list[dict[str, list]]
-    report: report.CandidateReport
+    report: CandidateReport
     splits: list[str]
 
 
@@ -161,7 +162,7 @@ def run(folder: Path, rows: Mapping[str, Sequence[Row]], asked: Surface, candida
     )
     pairs = read(folder / "out" / "Split-unlabelled")
     splits = artifact_utils.decode_split_names(extended.split_names)
-    return Made(folder / "in", folder / "out", pairs, report.read(found.uri), splits)
+    return Made(folder / "in", folder / "out", pairs, documents.read(found.uri, CandidateReport), splits)
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,7 @@ import tensorflow as tf
 from tensorflow_metadata.proto.v0 import statistics_pb2
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 
-from components.blessing_gate import decision as decisions
-from components.serving_validator import report as serving_report
-from components.teacher_labeler import report as label_report
+from records import documents
 from tests.components.evaluation_report import handmade
 
 NAMES = ("decision", "last", "control", "labels", "serving", "student-run", "control-run", "statistics", "pushed")
@@ -21,15 +19,15 @@ def write(folder: Path, *, student: float = 0.7, mean_label: float = -2.0) -> No
     for name in NAMES:
         (folder / name).mkdir(parents=True, exist_ok=True)
     write_decision(folder / "decision", student)
-    label_report.write(str(folder / "labels"), handmade.labels(mean_label))
-    serving_report.write(str(folder / "serving"), handmade.serving())
+    documents.write(str(folder / "labels"), handmade.labels(mean_label))
+    documents.write(str(folder / "serving"), handmade.serving())
     (folder / "student-run" / "history.json").write_text('{"hard_loss": [1, 0.5]}')
     write_plots(folder / "control")
     write_statistics(folder / "statistics")
 
 
 def write_decision(folder: Path, student: float) -> None:
-    decisions.write(str(folder), handmade.decision(handmade.two_tasks(), student))
+    documents.write(str(folder), handmade.decision(handmade.two_tasks(), student))
 
 
 def write_plots(folder: Path) -> None:

@@ -6,18 +6,18 @@ import dataclasses
 from datetime import UTC, datetime
 from typing import Any
 
-from components.blessing_gate.decision import Check, Decision, Kind, Verdict
-from components.blessing_gate.evaluation import OVERALL, Evaluation
 from components.blessing_gate.judge import decide
 from components.evaluation_report.sources import Bin, HardLabels, Sources
-from components.serving_validator.report import Cost, Latency, ServingReport
-from components.teacher_labeler.report import (
+from contracts.decision import BoundKind, Check, Decision, Verdict
+from contracts.label_report import (
     CounterpartReport,
     FeatureReport,
     LabelReport,
     SplitReport,
     TaskReport,
 )
+from contracts.serving_report import Cost, Latency, ServingReport
+from evaluation.results import OVERALL, Evaluation
 from schema.surface import Surface
 from tests.components.blessing_gate.handmade import BOTH, Found, binary, evaluation, evidence, regression, surface
 
@@ -54,7 +54,7 @@ def measured(student: float = 0.7) -> dict[Any, dict[str, Found]]:
 def evaluations(of: Surface, student: float = 0.7) -> dict[str, Evaluation]:
     return {
         "against_last": evaluation(of, BOTH, measured(student)),
-        "against_control": evaluation(of, (Kind.CONTROL,), measured(student)),
+        "against_control": evaluation(of, (BoundKind.CONTROL,), measured(student)),
     }
 
 

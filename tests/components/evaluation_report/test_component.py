@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from tfx.types import channel_utils, standard_artifacts
 
-from components.artifacts import GateDecision, LabelReport, ServingReport
 from components.evaluation_report.component import EvaluationReport
+from contracts.artifacts import GateDecision, LabelReportArtifact, ServingReportArtifact
 from schema.errors import InputError
 from tests.components.evaluation_report import handmade
 
@@ -17,8 +17,8 @@ def report(**changes):
         "decision": channel_utils.as_channel([GateDecision()]),
         "evaluation": evaluation,
         "control_evaluation": evaluation,
-        "label_report": channel_utils.as_channel([LabelReport()]),
-        "serving_report": channel_utils.as_channel([ServingReport()]),
+        "label_report": channel_utils.as_channel([LabelReportArtifact()]),
+        "serving_report": channel_utils.as_channel([ServingReportArtifact()]),
         "student_run": run,
         "control_run": run,
         "surface": handmade.two_tasks().model_dump_json(by_alias=True),
@@ -35,7 +35,7 @@ def test_the_page_is_of_the_type_that_kubeflow_shows():
     ("changes", "message"),
     [
         ({"surface": "{}"}, "EvaluationReport: surface: expected a Surface as JSON"),
-        ({"origin": "{}"}, "EvaluationReport: origin: expected a JSON object with at least `surface`"),
+        ({"origin": "{}"}, "EvaluationReport: origin: expected an Origin, with at least `surface`, as JSON"),
     ],
 )
 def test_what_is_no_surface_or_origin_is_told_at_once(changes, message):

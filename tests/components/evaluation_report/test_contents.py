@@ -7,11 +7,11 @@ import re
 
 import pytest
 
-from components.blessing_gate.decision import Measurement, Verdict
 from components.evaluation_report import calibration, cells, drift, gates, history, labels, slices, tasks, training
 from components.evaluation_report.contents import compose
 from components.evaluation_report.page import Cell, Section, Table, render
 from components.evaluation_report.sources import Sources
+from contracts.decision import Measurement, Verdict
 from tests.components.evaluation_report import handmade
 
 
@@ -98,7 +98,7 @@ def of_many_slices(count: int) -> Sources:
     found = handmade.Found
     many = {(("shelf", n),): {"click": found(0.7, 0.6, examples=100 + n)} for n in range(count)}
     many |= {handmade.OVERALL: {"click": found(0.7, 0.6), "minutes": found(0.3, 0.2)}}
-    control = handmade.evaluation(handmade.two_tasks(), (handmade.Kind.CONTROL,), many)
+    control = handmade.evaluation(handmade.two_tasks(), (handmade.BoundKind.CONTROL,), many)
     return handmade.sources(against_control=control, against_last="nothing")
 
 

@@ -9,10 +9,10 @@ import pytest
 import tensorflow as tf
 from tfx.types import standard_artifacts
 
-from components.artifacts import GateDecision, HtmlPage, LabelReport, ServingReport
 from components.evaluation_report import spec
 from components.evaluation_report.executor import Executor, read_sources
 from components.evaluation_report.sources import Bin, HardLabels
+from contracts.artifacts import GateDecision, HtmlPage, LabelReportArtifact, ServingReportArtifact
 from schema.errors import InputError
 from tests.components.evaluation_report import folders, handmade
 
@@ -43,8 +43,8 @@ def inputs(tmp_path):
         spec.DECISION_KEY: decided(tmp_path / "decision", 30, day=3),
         spec.EVALUATION_KEY: artifact(standard_artifacts.ModelEvaluation, tmp_path / "last"),
         spec.CONTROL_EVALUATION_KEY: artifact(standard_artifacts.ModelEvaluation, tmp_path / "control"),
-        spec.LABEL_REPORT_KEY: artifact(LabelReport, tmp_path / "labels", 5, day=3),
-        spec.SERVING_REPORT_KEY: artifact(ServingReport, tmp_path / "serving"),
+        spec.LABEL_REPORT_KEY: artifact(LabelReportArtifact, tmp_path / "labels", 5, day=3),
+        spec.SERVING_REPORT_KEY: artifact(ServingReportArtifact, tmp_path / "serving"),
         spec.STUDENT_RUN_KEY: artifact(standard_artifacts.ModelRun, tmp_path / "student-run"),
         spec.CONTROL_RUN_KEY: artifact(standard_artifacts.ModelRun, tmp_path / "control-run"),
         spec.STATISTICS_KEY: artifact(standard_artifacts.ExampleStatistics, tmp_path / "statistics"),

@@ -15,7 +15,7 @@ from tfx.types import artifact_utils, channel_utils, standard_artifacts
 from components.example_guard.component import ExampleGuard
 from components.example_guard.executor import Executor
 from schema.errors import InputError
-from tests.components.metrics.evaluating import BEAM_ARGS, write_examples
+from tests.evaluation.evaluating import BEAM_ARGS, write_examples
 
 SCHEMA = """
 default_environment: "RAW"

@@ -11,11 +11,12 @@ from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 from tfx.v1 import proto
 
-from components.artifacts import GateDecision
-from components.blessing_gate import decision as decisions
 from components.blessing_gate.executor import write_blessing
 from components.model_pusher.executor import Executor
-from components.model_pusher.provenance import Origin
+from contracts.artifacts import GateDecision
+from contracts.decision import Decision
+from contracts.provenance import Origin
+from records import documents
 
 ORIGIN = Origin(surface="tiny", data_span="7", teacher_fingerprint="t" * 64, git_revision="abc")
 
@@ -86,7 +87,7 @@ def push_of(
     write_files(Path(model.uri) / "Format-Serving", content)
     decision = _artifact(GateDecision(), root / f"decision-{number}", 100 + number)
     sentence = "Blessed: 3 gates passed." if blessed else "Not blessed: click auc, overall: 0.5."
-    decided = decisions.Decision(
+    decided = Decision(
         surface="tiny",
         blessed=blessed,
         first_run=number == 1 if first_run is None else first_run,
@@ -95,7 +96,7 @@ def push_of(
         checks=(),
         metrics=(),
     )
-    decisions.write(decision.uri, decided)
+    documents.write(decision.uri, decided)
     blessing = _artifact(standard_artifacts.ModelBlessing(), root / f"blessing-{number}", 200 + number)
     write_blessing(blessing, model, decided)
     inputs = {"model": [model], "model_blessing": [blessing], "decision": [decision]}

@@ -4,8 +4,8 @@ import pytest
 from tfx.types import channel_utils, standard_artifacts
 from tfx.v1 import proto
 
-from components.artifacts import GateDecision
 from components.model_pusher.component import ModelPusher
+from contracts.artifacts import GateDecision
 from schema.errors import InputError
 from tests.components.model_pusher.handmade import ORIGIN
 
@@ -38,7 +38,7 @@ def test_an_infra_blessing_that_is_wired_is_needed() -> None:
 
 @pytest.mark.parametrize("provenance", ["", "[]", '{"git_revision": "abc"}'])
 def test_a_provenance_without_surface_is_refused_at_compile_time(provenance: str) -> None:
-    with pytest.raises(InputError, match="provenance: expected a JSON object with at least `surface`"):
+    with pytest.raises(InputError, match="provenance: expected an Origin, with at least `surface`, as JSON"):
         pusher(provenance=provenance)
 
 

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from components.model_pusher.destination import Destination
-from components.model_pusher.provenance import Origin, Provenance
+from contracts.provenance import Origin, Provenance
 from tests.components.model_pusher.handmade import write_files
 
 # A push whose disk is very slow: every file takes a quarter of a second.
 _SLOW_PUSH = """
 import sys, time
 from components.model_pusher import destination
-from components.model_pusher.provenance import Origin, Provenance
+from contracts.provenance import Origin, Provenance
 copy = destination._copy_file
 def slowly(*args):
     copy(*args)

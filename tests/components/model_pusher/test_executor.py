@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from components.blessing_gate import decision as decisions
-from components.model_pusher.provenance import read_provenance
+from contracts.decision import Decision
+from contracts.provenance import Provenance
+from records import documents
 from schema.errors import InputError
 from tests.components.model_pusher.handmade import ORIGIN, Push, push_of
 
@@ -35,7 +36,7 @@ def test_a_blessed_model_is_pushed_whole_with_its_provenance(tmp_path: Path) -> 
     assert pushed.get_string_custom_property("pushed_destination") == str(folder)
     assert pushed.get_string_custom_property("pushed_version") == version
     assert pushed.get_int_custom_property("copied") == 1
-    provenance = read_provenance(str(folder))
+    provenance = documents.find(str(folder), Provenance)
     assert provenance is not None
     assert provenance.origin == ORIGIN
     assert provenance.version == int(version)
@@ -86,7 +87,7 @@ def rename_file_and_set_property(push: Push) -> None:
 
 def edit_decision(push: Push) -> None:
     uri = str(push.uri("decision"))
-    decisions.write(uri, decisions.read(uri).model_copy(update={"blessed": True}))
+    documents.write(uri, documents.read(uri, Decision).model_copy(update={"blessed": True}))
 
 
 @pytest.mark.parametrize("tamper", [rename_file, add_file, set_property, rename_file_and_set_property, edit_decision])
@@ -117,7 +118,7 @@ def test_the_blessing_of_another_model_does_not_count(tmp_path: Path, key: str) 
 def test_the_decision_of_another_surface_does_not_count(tmp_path: Path) -> None:
     push = push_of(tmp_path)
     uri = str(push.uri("decision"))
-    decisions.write(uri, decisions.read(uri).model_copy(update={"surface": "radio"}))
+    documents.write(uri, documents.read(uri, Decision).model_copy(update={"surface": "radio"}))
     with pytest.raises(InputError, match="expected a decision about surface 'tiny', found one about 'radio'"):
         push.run()
 

@@ -5,8 +5,8 @@ import json
 import pytest
 from tfx.types import channel_utils, standard_artifacts
 
-from components.artifacts import ServingReport
 from components.serving_validator.component import ServingValidator
+from contracts.artifacts import ServingReportArtifact
 from schema.errors import InputError
 from tests.components.serving_validator.handmade import SURFACE
 
@@ -26,7 +26,7 @@ def test_the_last_blessed_model_is_optional() -> None:
 def test_outputs_are_a_blessing_and_a_report() -> None:
     outputs = validator().outputs
     assert outputs["blessing"].type is standard_artifacts.InfraBlessing
-    assert outputs["report"].type is ServingReport
+    assert outputs["report"].type is ServingReportArtifact
 
 
 def test_what_a_server_does_not_see_does_not_validate_again() -> None:

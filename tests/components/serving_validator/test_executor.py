@@ -13,12 +13,12 @@ import pytest
 from tfx.components.util import model_utils
 from tfx.types import standard_artifacts
 
-from components.artifacts import ServingReport as ReportArtifact
-from components.blessing_gate.decision import Verdict
-from components.model_pusher.content import content_fingerprint
-from components.serving_validator import report as reports
 from components.serving_validator.executor import Executor, validate
-from components.serving_validator.report import ServingReport
+from contracts.artifacts import ServingReportArtifact as ReportArtifact
+from contracts.decision import Verdict
+from contracts.serving_report import ServingReport
+from records import documents
+from records.content import content_fingerprint
 from schema.errors import InputError
 from tests.components.serving_validator.handmade import REQUIREMENTS, write_examples, write_model
 
@@ -65,7 +65,7 @@ def test_a_good_student_is_blessed_and_compared(tmp_path: Path, control: str, ex
         {"blessing": [blessing], "report": [report]},
         {"requirements": REQUIREMENTS.model_dump_json()},
     )
-    found = reports.read(report.uri)
+    found = documents.read(report.uri, ServingReport)
     assert failures(found) == {}
     # signature, leftovers, variables, loading, predictions, malformed, and 2 batch sizes against 2 models
     assert found.sentence == "The student can be served: 10 checks passed."
@@ -174,7 +174,7 @@ def test_a_damaged_student(tmp_path: Path, control: str, examples: str) -> None:
     (student / "saved_model.pb").write_bytes(b"half a mod")
     report = run(str(student), control, examples)
     assert list(failures(report)) == ["files"]
-    assert "expected a SavedModel, found a damaged file" in report.sentence
+    assert "expected a TensorFlow SavedModel, found bytes that do not parse" in report.sentence
 
 
 def test_without_examples_there_is_nothing_to_send(tmp_path: Path, control: str) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from components.blessing_gate.decision import Verdict
 from components.serving_validator.graph import Signature, read_graph
 from components.serving_validator.judge import graph_checks
+from contracts.decision import Verdict
 from schema.errors import InputError
 from tests.components.serving_validator.handmade import REQUIREMENTS, write_model
 
@@ -58,5 +58,5 @@ def test_another_signature_than_the_control_s(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_no_model(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"saved_model.pb: expected a SavedModel, found no such file"):
+    with pytest.raises(InputError, match=r"saved_model.pb: expected a TensorFlow SavedModel, found no such file"):
         read_graph(str(tmp_path))

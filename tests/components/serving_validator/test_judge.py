@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from components.blessing_gate.decision import Check, Verdict
 from components.serving_validator.judge import latencies, sentence, trial_checks
 from components.serving_validator.latency import measure, percentile_ratio
 from components.serving_validator.requests import _malformed, _strip
 from components.serving_validator.trial import Trial
 from components.serving_validator.worker import Answer
+from contracts.decision import Check, Verdict
 from tests.components.serving_validator.handmade import REQUIREMENTS, example
 
 GOOD = np.array([0.1, 0.2], np.float32)

@@ -14,10 +14,12 @@ import tensorflow as tf
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import Artifact, artifact_utils, standard_artifacts
 
-from components.artifacts import DeadLetters, LabelReport
-from components.teacher_labeler import options, report, spec
+from components.teacher_labeler import options, spec
 from components.teacher_labeler.executor import Executor
-from components.teacher_labeler.fingerprint import fingerprint
+from contracts.artifacts import DeadLetters, LabelReportArtifact
+from contracts.label_report import LabelReport
+from records import documents
+from records.fingerprint import fingerprint
 from schema.surface import Surface
 
 # TFX packs itself for the workers of every executor, which takes over a second, unless told what they run on.
@@ -122,7 +124,7 @@ class Labelled:
     """What one run of the executor left behind."""
 
     examples: list[Artifact]
-    report: report.LabelReport
+    report: LabelReport
     dead_letters_uri: Path
 
     def records(self, split: str = "train", artifact: int = 0) -> list[bytes]:
@@ -166,7 +168,7 @@ class Labeler:
         }
         outputs = {
             spec.LABELLED_EXAMPLES_KEY: [_artifact(standard_artifacts.Examples(), root / "labelled_examples")],
-            spec.LABEL_REPORT_KEY: [_artifact(LabelReport(), root / "label_report")],
+            spec.LABEL_REPORT_KEY: [_artifact(LabelReportArtifact(), root / "label_report")],
             spec.DEAD_LETTERS_KEY: [_artifact(DeadLetters(), root / "dead_letters")],
         }
         properties = {
@@ -181,7 +183,7 @@ class Labeler:
         Executor(context).Do(inputs, outputs, properties)
         return Labelled(
             outputs[spec.LABELLED_EXAMPLES_KEY],
-            report.read(str(root / "label_report")),
+            documents.read(str(root / "label_report"), LabelReport),
             root / "dead_letters",
         )
 

@@ -12,10 +12,11 @@ from tfx.orchestration.local import local_dag_runner
 from tfx.types import standard_artifacts
 from tfx.types.channel import Channel
 
-from components.artifacts import DeadLetters, LabelReport
-from components.teacher_labeler import report
 from components.teacher_labeler.component import TeacherLabeler
-from components.teacher_labeler.fingerprint import fingerprint
+from contracts.artifacts import DeadLetters, LabelReportArtifact
+from contracts.label_report import LabelReport
+from records import documents
+from records.fingerprint import fingerprint
 from schema.errors import InputError
 from schema.surface import Surface, Training
 from tests.components.teacher_labeler.conftest import (
@@ -42,7 +43,7 @@ def test_outputs_are_of_their_types() -> None:
     outputs = _construct().with_beam_pipeline_args(["--runner=FnApiRunner"]).outputs
 
     assert outputs["labelled_examples"].type is standard_artifacts.Examples
-    assert outputs["label_report"].type is LabelReport
+    assert outputs["label_report"].type is LabelReportArtifact
     assert outputs["dead_letters"].type is DeadLetters
 
 
@@ -150,5 +151,5 @@ def test_a_pipeline_labels_once_and_again_for_another_teacher(tmp_path: Path) ->
 
     assert len(reports) == 2
     second = next(artifact for artifact in reports if artifact.id != first.id)
-    assert report.read(first.uri).overall.tasks["click"].max == 58.0
-    assert report.read(second.uri).overall.tasks["click"].min == -58.0
+    assert documents.read(first.uri, LabelReport).overall.tasks["click"].max == 58.0
+    assert documents.read(second.uri, LabelReport).overall.tasks["click"].min == -58.0

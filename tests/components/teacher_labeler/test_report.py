@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from components.teacher_labeler import report
-from components.teacher_labeler.fingerprint import fingerprint
+from contracts.label_report import LabelReport
+from records import documents
+from records.fingerprint import fingerprint
 from schema.errors import InputError
 from schema.surface import Surface
 from tests.components.teacher_labeler.conftest import (
@@ -142,7 +143,7 @@ def _from(teacher_task: str) -> object:
 
 def test_reading_a_report_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"report.json: expected a label report, found no such file"):
-        report.read(str(tmp_path))
+        documents.read(str(tmp_path), LabelReport)
     (tmp_path / "report.json").write_text('{"surface": "tiny"}')
     with pytest.raises(InputError, match=r"report.json: not a label report"):
-        report.read(str(tmp_path))
+        documents.read(str(tmp_path), LabelReport)

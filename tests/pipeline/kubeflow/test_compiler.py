@@ -5,7 +5,7 @@ import pytest
 import yaml
 from kfp import components
 
-from components import artifacts
+from contracts import artifacts
 from pipeline.kubeflow.compiler import Request, compile_job
 from pipeline.kubeflow.parameters import Defaults, placeholder
 from pipeline.kubeflow.policies import Policies
@@ -158,7 +158,7 @@ def test_the_entry_point_is_told_of_the_parameters_and_classes(spec):
     inputs = json.loads(argument(spec, "trainer-student", "--json_serialized_inputs_spec_args"))
     assert inputs["parameters"]["pipelinechannel--seed"] == {"parameterType": "NUMBER_INTEGER"}
     classes = json.loads(argument(spec, "blessing-gate", "--artifact_classes"))
-    assert classes["outputs"]["decision"] == "components.artifacts.GateDecision"
+    assert classes["outputs"]["decision"] == "contracts.artifacts.GateDecision"
     assert executor(spec, "trainer-student")["container"]["command"] == ["python", "-m", "pipeline.kubeflow.entrypoint"]
 
 

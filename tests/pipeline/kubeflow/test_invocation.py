@@ -3,14 +3,14 @@ from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 from tfx.types import standard_artifacts
 
-from components.artifacts import GateDecision
+from contracts.artifacts import GateDecision
 from pipeline.kubeflow.invocation import give_classes, identity, merge, parse, result
 from pipeline.kubeflow.storage import Storage
 from schema.errors import InputError
 
 CLASSES = {
     "examples": "tfx.types.standard_artifacts.Examples",
-    "decision": "components.artifacts.GateDecision",
+    "decision": "contracts.artifacts.GateDecision",
     "model": "tfx.types.standard_artifacts.Model",
 }
 LAUNCHED = Storage(launched=True)

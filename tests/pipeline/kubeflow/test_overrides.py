@@ -4,7 +4,8 @@ import pytest
 from google.protobuf import json_format
 from tensorflow_model_analysis.proto import config_pb2
 
-from pipeline.eval_config import Baseline, eval_config
+from contracts.roles import ModelRole
+from pipeline.eval_config import eval_config
 from pipeline.kubeflow.overrides import Evaluates, override, read_gates, with_gates
 from schema.errors import InputError
 from schema.loader import load_surface
@@ -62,12 +63,12 @@ def test_gates_change_the_surface_of_the_gate_and_the_configuration_of_an_evalua
     evaluator = {"eval_config": "{}"}
     run = {"gates": json.dumps(GATES)}
     override(gate, run, None)
-    override(evaluator, run, Evaluates(surface=surface, baseline=Baseline.CONTROL))
+    override(evaluator, run, Evaluates(surface=surface, baseline=ModelRole.CONTROL))
     expected = with_gates(surface, GATES)
     assert type(surface).model_validate_json(gate["surface"]) == expected
     derived = json_format.Parse(evaluator["eval_config"], config_pb2.EvalConfig())
-    assert derived == eval_config(expected, Baseline.CONTROL)
-    assert derived != eval_config(surface, Baseline.LAST_BLESSED)
+    assert derived == eval_config(expected, ModelRole.CONTROL)
+    assert derived != eval_config(surface, ModelRole.LAST_BLESSED)
 
 
 def test_without_run_parameters_nothing_changes():

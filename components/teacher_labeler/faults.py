@@ -1,0 +1,105 @@
+"""What is wrong with a record that cannot be labelled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import tensorflow as tf
+
+from components.teacher_labeler.columns import column_of, hard_labels, readers
+from records.tf_example import FLOAT, STRING, kind_of, parse, values_of
+from schema.checks import nearest
+from schema.surface import Surface, TaskKind
+from schema.teacher_feature import TeacherFeature
+
+
+class Reason(StrEnum):
+    """Why a record became a dead letter."""
+
+    UNPARSABLE = "unparsable"
+    WRONG_TYPE = "wrong_type"
+    WRONG_SIZE = "wrong_size"
+    MISSING_FEATURE = "missing_feature"
+    UNCASTABLE = "uncastable"
+    BAD_LABEL = "bad_label"
+    TEACHER_FAILED = "teacher_failed"
+    NON_FINITE = "non_finite"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with one record.
+
+    Attributes:
+      reason: The kind of fault.
+      column: The column (or teacher task) at fault, empty when it is the record itself.
+      detail: A sentence for the reader of the dead letters.
+    """
+
+    reason: Reason
+    column: str
+    detail: str
+
+
+def find_fault(record: bytes, surface: Surface, kinds: Mapping[str, str]) -> Fault | None:
+    """What in `record` itself keeps it from being labelled, or None.
+
+    Args:
+      record: A serialized tf.Example, or what should be one.
+      surface: The surface.
+      kinds: The kind of every needed column.
+    """
+    example = parse(record)
+    if example is None:
+        return Fault(Reason.UNPARSABLE, "", f"not a tf.Example ({len(record)} bytes)")
+    for column, expected in kinds.items():
+        found = kind_of(example, column)
+        if found not in (None, expected):
+            return Fault(Reason.WRONG_TYPE, column, f"feature {column!r}: expected {expected}, found {found}")
+    return _find_value_fault(example, surface)
+
+
+def _find_value_fault(example: tf.train.Example, surface: Surface) -> Fault | None:
+    for name, feature in readers(surface).items():
+        fault = _find_feature_fault(example, name, feature)
+        if fault:
+            return fault
+    for label in hard_labels(surface):
+        values = values_of(example, label.column)
+        if len(values) > 1:
+            return Fault(Reason.WRONG_SIZE, label.column, f"label {label.column!r}: {len(values)} values, expected 1")
+        if label.kind is TaskKind.BINARY and any(value not in (0, 1) and value == value for value in values):
+            detail = f"label {label.column!r} of binary task {label.task!r}: expected 0 or 1, found {values[0]!r}"
+            return Fault(Reason.BAD_LABEL, label.column, detail)
+    return None
+
+
+def _find_feature_fault(example: tf.train.Example, name: str, feature: TeacherFeature) -> Fault | None:
+    column = column_of(name, feature)
+    values = values_of(example, column)
+    if feature.variable and not values:
+        return None
+    if not values and feature.default is None:
+        columns = example.features.feature.keys()
+        detail = f"feature {column!r} is required and absent{nearest(column, columns)}"
+        return Fault(Reason.MISSING_FEATURE, column, detail)
+    if values and len(values) != feature.size and not feature.variable:
+        detail = f"feature {column!r}: {len(values)} values, expected {feature.size}"
+        return Fault(Reason.WRONG_SIZE, column, detail)
+    if feature.vocabulary is None and not all(_castable(value, feature.dtype) for value in values):
+        return Fault(Reason.UNCASTABLE, column, f"feature {column!r}: {values[:4]} is not {feature.dtype}")
+    return None
+
+
+def _castable(value: float | bytes, dtype: str) -> bool:
+    if dtype == STRING:
+        return isinstance(value, int | bytes)
+    if dtype == FLOAT and not isinstance(value, bytes):
+        return True
+    try:
+        number = float(value)
+    except ValueError:
+        return False
+    return dtype == FLOAT or number.is_integer()

@@ -1,0 +1,33 @@
+"""Ids of the pipeline's nodes, by which runs are read and policies are given.
+
+A custom component that stands once in the pipeline bears its class's name, as in TFX.
+"""
+
+from contracts.roles import ModelRole
+
+RAW_STATISTICS = "RawStatistics"
+RAW_GUARD = "RawExampleGuard"
+CANDIDATE_SAMPLER = "CandidateSampler"
+TEACHER = "Teacher"
+TEACHER_LABELER = "TeacherLabeler"
+LABELLED_STATISTICS = "LabelledStatistics"
+LABELLED_GUARD = "LabelledExampleGuard"
+PREVIOUS_SPAN = "PreviousSpan"
+WINDOW = "Window"
+TRANSFORM = "Transform"
+LAST_BLESSED = "LastBlessed"
+SERVING_VALIDATOR = "ServingValidator"
+BLESSING_GATE = "BlessingGate"
+PUSHER = "Pusher"
+EARLIER_RUNS = "EarlierRuns"
+EVALUATION_REPORT = "EvaluationReport"
+
+
+def trainer(role: ModelRole) -> str:
+    """The id of the Trainer of the student, or of the control."""
+    return f"Trainer.{role.value}"
+
+
+def evaluator(baseline: ModelRole) -> str:
+    """The id of the Evaluator that compares the student with `baseline`."""
+    return f"Evaluator.{baseline.value}"

@@ -1,0 +1,58 @@
+"""Where a pushed model comes from: a file inside every pushed version.
+
+It lies in `assets.extra`, the part of a SavedModel that loaders leave alone, so that the
+version can be served as it is and the file travels with every copy of it.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from contracts.base import Document
+
+
+class Origin(BaseModel):
+    """What a run knows of its model before it starts; other keys are kept as they are.
+
+    Attributes:
+      surface: Name of the surface.
+      data_span: The span of examples it was trained on.
+      teacher_fingerprint: Of the teacher's content.
+      git_revision: Of the code.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    surface: str
+    data_span: str | None = None
+    teacher_fingerprint: str | None = None
+    git_revision: str | None = None
+
+
+class Provenance(Document):
+    """Everything about one pushed version.
+
+    Attributes:
+      version: The version, the name of its folder.
+      pushed_at: When, in UTC, ISO 8601.
+      model: URI of the Model artifact.
+      model_fingerprint: Of its content; see `records.content`.
+      decision: The sentence by which it was blessed.
+      origin: What it was made of.
+      rollback_of: The version that this one took the place of, for a rollback.
+      restores: The version whose content this one serves again, for a rollback.
+    """
+
+    FILE: ClassVar[str] = "assets.extra/provenance.json"
+    TITLE: ClassVar[str] = "the provenance of a pushed model"
+
+    version: int
+    pushed_at: str
+    model: str
+    model_fingerprint: str
+    decision: str
+    origin: Origin
+    rollback_of: int | None = None
+    restores: int | None = None

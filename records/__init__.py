@@ -1,0 +1,1 @@
+"""Bytes in and out: files of examples, records, documents, SavedModels."""

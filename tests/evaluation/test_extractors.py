@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from sklearn.metrics import ndcg_score, r2_score, roc_auc_score
+from tensorflow_model_analysis.proto import config_pb2
+from tensorflow_model_analysis.slicer import slicer_lib
+
+from contracts.roles import ModelRole
+from evaluation.extractors import SliceFinder, groups_of, label_column
+from evaluation.slices import slicing_spec
+from pipeline.eval_config import eval_config
+from schema.errors import InputError
+from schema.surface import Slice
+from tests.evaluation.evaluating import evaluate, metrics_of, surface_of, write_examples, write_model
+
+Row = dict[str, Any]
+
+
+def batch(**columns: list[list[Any] | None]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pydict(columns)
+
+
+def test_labels_may_be_absent_in_every_way() -> None:
+    rows = batch(click=[[1], None, [], [0]], trail=[None, None, [2.5], [float("nan")]], nothing=[None] * 4)
+    np.testing.assert_array_equal(label_column(rows, "click"), [1, np.nan, np.nan, 0])
+    np.testing.assert_array_equal(label_column(rows, "trail"), [np.nan, np.nan, 2.5, np.nan])
+    np.testing.assert_array_equal(label_column(rows, "nothing"), [np.nan] * 4)
+    np.testing.assert_array_equal(label_column(rows, "no_such_column"), [np.nan] * 4)
+
+
+def test_a_label_is_one_number() -> None:
+    with pytest.raises(InputError, match="label 'click': expected at most one value per example, found 2"):
+        label_column(batch(click=[[1, 0]]), "click")
+    with pytest.raises(InputError, match="label 'click': expected a number, found type string"):
+        label_column(batch(click=[["yes"]]), "click")
+
+
+def test_slices_are_those_of_tfma() -> None:
+    rng = np.random.default_rng(6)
+    rows = batch(
+        shelf=[[int(value)] if value < 5 else None for value in rng.integers(0, 6, 200)],
+        familiar=[[float(value)] for value in rng.integers(0, 2, 200)],
+        tags=[[str(tag) for tag in rng.choice(["a", "b", "c"], size)] for size in rng.integers(0, 3, 200)],
+    )
+    specs = [
+        config_pb2.SlicingSpec(),
+        config_pb2.SlicingSpec(feature_values={"familiar": "1"}),
+        config_pb2.SlicingSpec(feature_keys=["shelf"], feature_values={"familiar": "0"}),
+        config_pb2.SlicingSpec(feature_keys=["tags"]),
+    ]
+    expected: dict[Any, list[int]] = {}
+    for index, row in enumerate(rows.to_pylist()):
+        features = {name: np.array(values) for name, values in row.items() if values}
+        keys = slicer_lib.get_slices_for_features_dicts(
+            [], features, [slicer_lib.SingleSliceSpec(spec=spec) for spec in specs]
+        )
+        for key in set(keys):
+            expected.setdefault(key, []).append(index)
+    found = SliceFinder(specs).rows_by_slice(rows)
+    assert {key: list(indices) for key, indices in found.items()} == expected
+    assert len(expected) == 1 + 1 + 5 + 3
+
+
+def test_without_slices_there_is_the_overall_one() -> None:
+    found = SliceFinder([]).rows_by_slice(batch(x=[[1.0], [2.0]]))
+    assert {key: list(rows) for key, rows in found.items()} == {(): [0, 1]}
+
+
+@pytest.mark.parametrize(
+    ("value", "column"), [("3", [["3"], ["4"]]), (0.1, [[np.float32(0.1)], [np.float32(0.2)]]), (3, [[3.0], [4.0]])]
+)
+def test_a_slice_value_finds_its_examples(value: Any, column: list[Any]) -> None:
+    kind = pa.list_(pa.string() if isinstance(value, str) else pa.float32())
+    rows = pa.RecordBatch.from_arrays([pa.array(column, kind)], ["feature"])
+    spec = slicing_spec("part", Slice(features={"feature": value}))
+    ((key, indices),) = SliceFinder([spec]).rows_by_slice(rows).items()
+    assert list(indices) == [0]
+    assert slicer_lib.SingleSliceSpec(spec=spec).is_slice_applicable(key)
+
+
+def test_a_slice_value_that_tfma_would_misread_is_refused() -> None:
+    with pytest.raises(InputError, match=r"slices.part.features.zip: TFMA reads '0815' as the number 815"):
+        slicing_spec("part", Slice(features={"zip": "0815"}))
+
+
+def test_groups_are_equal_where_their_values_are() -> None:
+    rows = batch(user=[[7], [8], [7], None, None])
+    found = groups_of(rows, "user", [b"a", b"b", b"c", b"d", b"e"])
+    assert found[0] == found[2]
+    assert len(set(found)) == 4
+    assert found.min() >= 0
+    alone = groups_of(rows, None, [b"a", b"b", b"a", b"d", b"e"])
+    assert alone[0] == alone[2]
+    assert len(set(alone)) == 4
+
+
+def test_ndcg_over_groups_that_are_spread_over_batches(tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    rows = [
+        {"user": int(user), "clicked": int(rng.random() < 0.3), "p": float(rng.random())}
+        for user in rng.permutation(np.repeat(np.arange(60), 12))
+    ]
+    surface = surface_of({"click": {"kind": "binary", "label": "clicked", "ungated": "for the test"}})
+    config = eval_config(surface.model_copy(update={"group": "user"}), ModelRole.CONTROL)
+    examples = write_examples(tmp_path / "examples", rows)
+    student = write_model(tmp_path / "student", {"click": "p"})
+    found = metrics_of(evaluate(tmp_path, config, examples, student))[()][("", "click", "ndcg_at_10")]
+    users = [[row for row in rows if row["user"] == user] for user in range(60)]
+    expected = [
+        ndcg_score([[row["clicked"] for row in of_user]], [[row["p"] for row in of_user]], k=10)
+        for of_user in users
+        if any(row["clicked"] for row in of_user)
+    ]
+    assert found == pytest.approx(np.mean(expected), abs=1e-6)
+
+
+SURFACE = surface_of(
+    {
+        "click": {"kind": "binary", "label": "clicked", "gates": [{"metric": "auc", "at_least": 0.5}]},
+        "trail": {"kind": "regression", "label": "minutes", "ungated": "for the test"},
+    },
+    {"new": {"features": {"new": 1}}, "city": {"features": {"city": None}}},
+)
+
+
+def world(rows: int) -> list[Row]:
+    """Clicks absent from a fifth of the rows, minutes wherever there was no click."""
+    rng = np.random.default_rng(7)
+    made = []
+    for index in range(rows):
+        signal = rng.normal()
+        clicked = int(rng.random() < 1 / (1 + np.exp(1 - signal)))
+        row = {"p": 1 / (1 + np.exp(2 - signal)), "q": rng.random(), "m": 3 + 0.7 * signal}
+        row |= {"clicked": None if index % 5 == 0 else clicked, "minutes": None, "new": int(index % 3 == 0)}
+        row["minutes"] = float(3 + signal + rng.normal()) if clicked else None
+        made.append({**row, "city": "ab"[index % 2]})
+    return made
+
+
+def expected(rows: list[Row], prediction: str) -> dict[str, float]:
+    labelled = [row for row in rows if row["clicked"] is not None]
+    timed = [row for row in rows if row["minutes"] is not None]
+    return {
+        "auc": roc_auc_score([row["clicked"] for row in labelled], [row[prediction] for row in labelled]),
+        "positives": sum(row["clicked"] for row in labelled),
+        "labelled clicks": len(labelled),
+        "r2": r2_score([row["minutes"] for row in timed], [row["m"] for row in timed]),
+        "labelled minutes": len(timed),
+    }
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[Row]:
+    return world(600)
+
+
+@pytest.fixture(scope="module")
+def metrics(rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> dict[Any, Any]:
+    root = tmp_path_factory.mktemp("two_models")
+    examples = write_examples(root / "examples", rows)
+    student = write_model(root / "student", {"click": "p", "trail": "m"})
+    other = write_model(root / "other", {"click": "q", "trail": "m"})
+    return metrics_of(evaluate(root, eval_config(SURFACE, ModelRole.LAST_BLESSED), examples, student, other))
+
+
+@pytest.mark.parametrize(
+    ("key", "belongs"),
+    [
+        ((), lambda row: True),
+        ((("new", 1),), lambda row: row["new"] == 1),
+        ((("city", "a"),), lambda row: row["city"] == "a"),
+        ((("city", "b"),), lambda row: row["city"] == "b"),
+    ],
+)
+@pytest.mark.parametrize(("model", "prediction"), [("candidate", "p"), ("baseline", "q")])
+def test_metrics_equal_scikit_learn(
+    key: Any, belongs: Any, model: str, prediction: str, rows: list[Row], metrics: dict[Any, Any]
+) -> None:
+    should = expected([row for row in rows if belongs(row)], prediction)
+    found = metrics[key]
+    assert found[(model, "click", "auc")] == pytest.approx(should["auc"], abs=1e-4)
+    assert found[(model, "click", "positives")] == should["positives"]
+    assert found[(model, "click", "labelled_examples")] == should["labelled clicks"]
+    assert found[(model, "trail", "r2")] == pytest.approx(should["r2"], abs=1e-6)
+    assert found[(model, "trail", "labelled_examples")] == should["labelled minutes"]
+
+
+def test_changes_are_candidate_less_baseline(metrics: dict[Any, Any]) -> None:
+    assert set(metrics) == {(), (("new", 1),), (("city", "a"),), (("city", "b"),)}
+    for found in metrics.values():
+        candidate, baseline = found[("candidate", "click", "auc")], found[("baseline", "click", "auc")]
+        assert found[("candidate", "click", "auc", "diff")] == pytest.approx(candidate - baseline)
+        assert found[("candidate", "trail", "r2", "diff")] == 0.0
+
+
+def test_agrees_with_tfma_where_tfma_can_tell(rows: list[Row], tmp_path: Path) -> None:
+    """TFMA's own AUC, calibration and extractors, on rows whose label is there."""
+    surface = surface_of({"click": {"kind": "binary", "label": "clicked", "ungated": "for the test"}})
+    examples = write_examples(tmp_path / "examples", [row for row in rows if row["clicked"] is not None])
+    student = write_model(tmp_path / "student", {"click": "p"})
+    ours = eval_config(surface, ModelRole.LAST_BLESSED)
+    plain = config_pb2.EvalConfig(
+        model_specs=[config_pb2.ModelSpec(signature_name="serving_default", label_key="clicked")],
+        metrics_specs=[config_pb2.MetricsSpec(metrics=[{"class_name": "AUC"}, {"class_name": "Calibration"}])],
+    )
+    found = metrics_of(evaluate(tmp_path / "ours", ours, examples, student))[()]
+    tfma = metrics_of(evaluate(tmp_path / "tfma", plain, examples, student, module_path=None))[()]
+    assert found[("", "click", "auc")] == pytest.approx(tfma[("", "", "auc")], abs=1e-4)
+    assert found[("", "click", "calibration")] == pytest.approx(tfma[("", "", "calibration")], abs=1e-6)
+
+
+def test_a_model_without_an_output_for_a_task_is_refused(tmp_path: Path) -> None:
+    examples = write_examples(tmp_path / "examples", world(10))
+    student = write_model(tmp_path / "student", {"click": "p"})
+    with pytest.raises(Exception, match="expected an output for task 'trail', found click"):
+        evaluate(tmp_path, eval_config(SURFACE, ModelRole.LAST_BLESSED), examples, student)
