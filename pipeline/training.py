@@ -16,8 +16,8 @@ from records.code import code_version
 from schema.candidates import UNLABELLED_SPLIT
 from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
 
-# The code that Transform and Trainer run by import path, which is all that TFX's cache knows.
-_CODE = ("models", "schema")
+# What Transform and Trainer run by import path, which is all that TFX's cache knows.
+_PREPROCESSING, _TRAINER = "models.preprocessing", "models.trainer"
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ def training(settings: Settings, labelled: Labelling) -> Training:
     transform = tfx.components.Transform(
         examples=window[0].outputs[EXAMPLES] if window else labelled.examples,
         schema=labelled.schema,
-        preprocessing_fn="models.preprocessing.preprocessing_fn",
-        custom_config={"surface": settings.surface_json, "code": code_version(*_CODE)},
+        preprocessing_fn=f"{_PREPROCESSING}.preprocessing_fn",
+        custom_config={"surface": settings.surface_json, "code": code_version(_PREPROCESSING)},
         disable_statistics=True,
     )
     transform.add_upstream_node(labelled.guard)
@@ -56,14 +56,14 @@ def training(settings: Settings, labelled: Labelling) -> Training:
 
 def _trainer(settings: Settings, role: ModelRole, transform: BaseNode, teacher: tfx.dsl.Channel) -> BaseNode:
     student = role is ModelRole.STUDENT
-    config = {"surface": settings.surface_json, "arm": role.value, "code": code_version(*_CODE)}
+    config = {"surface": settings.surface_json, "arm": role.value, "code": code_version(_TRAINER)}
     warm = student and bool(settings.surface.warm_start)
     if warm:
         # TFX's cache knows the teacher by its path; this is for one that changed under it.
         config["teacher_fingerprint"] = settings.teacher_fingerprint
     unshown = [UNLABELLED_SPLIT] if student and settings.surface.unlabelled else []
     return tfx.components.Trainer(
-        run_fn="models.trainer.run_fn",
+        run_fn=f"{_TRAINER}.run_fn",
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
         base_model=teacher if warm else None,

@@ -72,7 +72,7 @@ class BlessingGate(base_component.BaseComponent):
             label_report=label_report,
             infra_blessing=infra_blessing,
             surface=surface,
-            code=code_version("components.blessing_gate", "evaluation"),
+            code=code_version("components.blessing_gate"),
             blessing=channel_utils.as_channel([standard_artifacts.ModelBlessing()]),
             decision=channel_utils.as_channel([GateDecision()]),
         )

@@ -50,7 +50,7 @@ class LastServed(base_component.BaseComponent):
         spec = LastServedSpec(
             candidate=candidate,
             serving=serving,
-            code=code_version("components.last_served", "components.model_pusher"),
+            code=code_version("components.last_served"),
             model=channel_utils.as_channel([standard_artifacts.Model()]),
         )
         super().__init__(spec=spec)

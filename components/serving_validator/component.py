@@ -73,7 +73,7 @@ class ServingValidator(base_component.BaseComponent):
             examples=examples,
             baseline_model=baseline_model,
             requirements=requirements.model_dump_json(),
-            code=code_version("components.serving_validator", "components.model_pusher"),
+            code=code_version("components.serving_validator"),
             blessing=channel_utils.as_channel([standard_artifacts.InfraBlessing()]),
             report=channel_utils.as_channel([ServingReportArtifact()]),
         )
