@@ -14,7 +14,9 @@ import tensorflow as tf
 from contracts import keys
 from contracts import nodes as node_ids
 from contracts.decision import Measurement
+from contracts.history import HISTORY_FILE, VALIDATION_PREFIX
 from contracts.label_report import LabelReport
+from contracts.roles import ModelRole
 from crosskd.runs import Run
 from evaluation import results as evaluation
 from records import documents
@@ -24,8 +26,6 @@ from schema.surface import Surface
 OVERALL = "overall"
 # How the rows of a metric are counted; not metrics themselves.
 _COUNTS = ("labelled_examples", "positives")
-_HISTORY_FILE = "history.json"
-_VALIDATION = "val_"
 
 
 def nodes(run: Run) -> pd.DataFrame:
@@ -79,11 +79,11 @@ def _ends(name: str, found: Measurement | None) -> dict[str, float]:
 def history(run: Run) -> pd.DataFrame:
     """Training losses: `arm`, `epoch` (from 1), `loss` (its name), `part` (train or validation) and `value`."""
     rows = []
-    for arm in ("student", "control"):
-        file = Path(_uri(run, f"Trainer.{arm}", "model_run")) / _HISTORY_FILE
+    for role in (ModelRole.STUDENT, ModelRole.CONTROL):
+        file = Path(_uri(run, node_ids.trainer(role), keys.MODEL_RUN)) / HISTORY_FILE
         for name, values in json.loads(file.read_text(encoding="utf-8")).items():
-            part = "validation" if name.startswith(_VALIDATION) else "train"
-            kept = {"arm": arm, "loss": name.removeprefix(_VALIDATION), "part": part}
+            part = "validation" if name.startswith(VALIDATION_PREFIX) else "train"
+            kept = {"arm": role.value, "loss": name.removeprefix(VALIDATION_PREFIX), "part": part}
             rows += [{**kept, "epoch": epoch, "value": value} for epoch, value in enumerate(values, start=1)]
     return pd.DataFrame(rows)
 

@@ -11,6 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from contracts import keys, nodes, properties
+from contracts.roles import HEADINGS, ModelRole
 from crosskd.terminal import TERMINAL, VERDICT_MARKS, Exit
 from schema.errors import InputError
 from schema.surface import EVAL_SPLIT
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from crosskd.runs import Run
 
 _MAIN_METRICS = ("auc", "r2")
-_METRIC_NUMBERS = ("examples", "control", "student", "change", "teacher", "last blessed")
+_METRIC_NUMBERS = ("examples", "control", "student", "change", "teacher", HEADINGS[ModelRole.LAST_BLESSED])
 
 
 class Push(BaseModel):

@@ -10,6 +10,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
+from contracts import keys
 from contracts.history import HISTORY_FILE
 from contracts.roles import ModelRole
 from models import inputs, training, warm_start
@@ -34,7 +35,7 @@ def run_fn(fn_args: FnArgs) -> None:
         surface has a warm start; `train_files` may have patterns of the split `unlabelled`.
     """
     config = fn_args.custom_config or {}
-    surface = Surface.model_validate_json(config["surface"])
+    surface = Surface.model_validate_json(config[keys.SURFACE])
     ranker, history = train(
         surface,
         ModelRole(config["arm"]),

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import keras
 import tensorflow as tf
 
-from contracts.history import HARD_LOSS, SELECTION_LOSS, SOFT_LOSS
+from contracts.history import HARD_LOSS, SELECTION_LOSS, SOFT_LOSS, VALIDATION_PREFIX
 from models import losses
 from models.optimizer import Adam
 from models.ranker import Ranker
@@ -133,7 +133,7 @@ class _Selection(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         if logs is not None:
-            means = {each.name: logs[f"val_{each.name}"] for each in self._terms}
+            means = {each.name: logs[VALIDATION_PREFIX + each.name] for each in self._terms}
             logs[SELECTION_LOSS] = selection_loss(self._terms, means, self._by)
 
 

@@ -10,7 +10,7 @@ from tfx.dsl.components.base.base_node import BaseNode
 from components.blessing_gate.component import BlessingGate
 from components.model_pusher.component import ModelPusher
 from components.serving_validator.component import ServingValidator
-from contracts import nodes
+from contracts import keys, nodes
 from contracts.roles import ModelRole
 from evaluation import extractors
 from pipeline import resolvers
@@ -74,8 +74,8 @@ def judging(
         # Through the resolver: TFX goes on when a resolver fails, as if nothing had ever been
         # blessed.  Then this channel is empty, and nothing is judged or pushed.
         model=resolved.candidate,
-        evaluation=against_last.outputs["evaluation"],
-        control_evaluation=against_control.outputs["evaluation"],
+        evaluation=against_last.outputs[keys.EVALUATION],
+        control_evaluation=against_control.outputs[keys.EVALUATION],
         label_report=label_report,
         infra_blessing=validator.outputs["blessing"],
         surface=settings.surface_json,
@@ -83,7 +83,7 @@ def judging(
     pusher = ModelPusher(
         model=student,
         model_blessing=gate.outputs["blessing"],
-        decision=gate.outputs["decision"],
+        decision=gate.outputs[keys.DECISION],
         infra_blessing=validator.outputs["blessing"],
         push_destination=tfx.proto.PushDestination(
             filesystem=tfx.proto.PushDestination.Filesystem(base_directory=settings.serving)
@@ -92,11 +92,11 @@ def judging(
     ).with_id(nodes.PUSHER)
     return Judging(
         nodes=[resolved.node, against_last, against_control, validator, gate, pusher],
-        decision=gate.outputs["decision"],
-        evaluation=against_last.outputs["evaluation"],
-        control_evaluation=against_control.outputs["evaluation"],
-        serving_report=validator.outputs["report"],
-        pushed_model=pusher.outputs["pushed_model"],
+        decision=gate.outputs[keys.DECISION],
+        evaluation=against_last.outputs[keys.EVALUATION],
+        control_evaluation=against_control.outputs[keys.EVALUATION],
+        serving_report=validator.outputs[keys.SERVING_REPORT],
+        pushed_model=pusher.outputs[keys.PUSHED_MODEL],
     )
 
 

@@ -10,7 +10,7 @@ from tfx.types import standard_artifacts
 
 from components.example_guard.component import ExampleGuard
 from components.teacher_labeler.component import TeacherLabeler
-from contracts import nodes
+from contracts import keys, nodes
 from pipeline.candidates import sampler
 from pipeline.settings import Settings
 from pipeline.spans import PREVIOUS, STATISTICS, previous_span
@@ -51,13 +51,13 @@ def labelling(settings: Settings) -> Labelling:
     """Examples in, checked against the schema, labelled, and checked again."""
     unchecked = _labelled(settings)
     labeler = unchecked.labeler
-    labelled = labeler.outputs["labelled_examples"]
+    labelled = labeler.outputs[keys.LABELLED_EXAMPLES]
     label_statistics, *previous, label_guard = _guarded_labels(settings, labelled, unchecked.schema)
     return Labelling(
         nodes=[*unchecked.nodes, label_statistics, *previous, label_guard],
         examples=labelled,
         teacher=unchecked.teacher,
-        report=labeler.outputs["label_report"],
+        report=labeler.outputs[keys.LABEL_REPORT],
         statistics=label_statistics.outputs["statistics"],
         schema=unchecked.schema,
         guard=label_guard,
@@ -94,8 +94,8 @@ def _labelled(settings: Settings, key_column: str = "") -> _Labelled:
     ).with_id(nodes.TEACHER)
     pairs = sampler(settings, examples.outputs["examples"], schema.outputs["schema"])
     labeler = TeacherLabeler(
-        examples=pairs.outputs["extended_examples"] if pairs else examples.outputs["examples"],
-        teacher=teacher.outputs["result"],
+        examples=pairs.outputs[keys.EXTENDED_EXAMPLES] if pairs else examples.outputs["examples"],
+        teacher=teacher.outputs[keys.IMPORTED],
         surface=settings.surface_json,
         teacher_fingerprint=settings.teacher_fingerprint,
         key_column=key_column,
@@ -105,7 +105,7 @@ def _labelled(settings: Settings, key_column: str = "") -> _Labelled:
     return _Labelled(
         nodes=[examples, schema, statistics, guard, *made, teacher, labeler],
         labeler=labeler,
-        teacher=teacher.outputs["result"],
+        teacher=teacher.outputs[keys.IMPORTED],
         schema=schema.outputs["schema"],
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
 
-from contracts import nodes
+from contracts import keys, nodes, properties
 from contracts.roles import ModelRole
 from pipeline.labelling import Labelling
 from pipeline.settings import Settings
@@ -38,7 +38,7 @@ def training(settings: Settings, labelled: Labelling) -> Training:
         examples=window[0].outputs[EXAMPLES] if window else labelled.examples,
         schema=labelled.schema,
         preprocessing_fn=f"{_PREPROCESSING}.preprocessing_fn",
-        custom_config={"surface": settings.surface_json, "code": code_version(_PREPROCESSING)},
+        custom_config={keys.SURFACE: settings.surface_json, keys.CODE: code_version(_PREPROCESSING)},
         disable_statistics=True,
     )
     transform.add_upstream_node(labelled.guard)
@@ -47,25 +47,25 @@ def training(settings: Settings, labelled: Labelling) -> Training:
     )
     return Training(
         nodes=[*window, transform, student, control],
-        student=student.outputs["model"],
-        control=control.outputs["model"],
-        student_run=student.outputs["model_run"],
-        control_run=control.outputs["model_run"],
+        student=student.outputs[keys.MODEL],
+        control=control.outputs[keys.MODEL],
+        student_run=student.outputs[keys.MODEL_RUN],
+        control_run=control.outputs[keys.MODEL_RUN],
     )
 
 
 def _trainer(settings: Settings, role: ModelRole, transform: BaseNode, teacher: tfx.dsl.Channel) -> BaseNode:
     student = role is ModelRole.STUDENT
-    config = {"surface": settings.surface_json, "arm": role.value, "code": code_version(_TRAINER)}
+    config = {keys.SURFACE: settings.surface_json, "arm": role.value, keys.CODE: code_version(_TRAINER)}
     warm = student and bool(settings.surface.warm_start)
     if warm:
         # TFX's cache knows the teacher by its path; this is for one that changed under it.
-        config["teacher_fingerprint"] = settings.teacher_fingerprint
+        config[properties.TEACHER_FINGERPRINT] = settings.teacher_fingerprint
     unshown = [UNLABELLED_SPLIT] if student and settings.surface.unlabelled else []
     return tfx.components.Trainer(
         run_fn=f"{_TRAINER}.run_fn",
-        examples=transform.outputs["transformed_examples"],
-        transform_graph=transform.outputs["transform_graph"],
+        examples=transform.outputs[keys.TRANSFORMED_EXAMPLES],
+        transform_graph=transform.outputs[keys.TRANSFORM_GRAPH],
         base_model=teacher if warm else None,
         train_args=tfx.proto.TrainArgs(splits=[TRAIN_SPLIT, *unshown]),
         eval_args=tfx.proto.EvalArgs(splits=[EVAL_SPLIT]),

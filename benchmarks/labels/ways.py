@@ -33,6 +33,7 @@ from benchmarks.labels.world import (
 )
 from components.teacher_labeler import options, spec
 from components.teacher_labeler.executor import Executor as TeacherLabeler
+from contracts import keys
 from contracts.artifacts import DeadLetters, LabelReportArtifact
 from contracts.label_report import LabelReport
 from pipeline.runners import beam_args
@@ -76,7 +77,7 @@ def run_labeler(
     outputs = {
         spec.LABELLED_EXAMPLES_KEY: [_artifact(standard_artifacts.Examples(), out / "examples")],
         spec.LABEL_REPORT_KEY: [_artifact(LabelReportArtifact(), out / "report")],
-        spec.DEAD_LETTERS_KEY: [_artifact(DeadLetters(), out / "dead_letters")],
+        spec.DEAD_LETTERS_KEY: [_artifact(DeadLetters(), out / keys.DEAD_LETTERS)],
     }
     properties = {
         spec.SURFACE_KEY: surface.model_dump_json(by_alias=True),

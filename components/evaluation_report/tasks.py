@@ -12,6 +12,7 @@ from components.evaluation_report.charts import CONTROL, LAST_BLESSED, MODELS, S
 from components.evaluation_report.page import Cell, Column, Figure, Section, Table
 from components.evaluation_report.sources import Sources, main_metric
 from contracts.decision import BoundKind, Measurement
+from contracts.roles import PHRASES, ModelRole
 from schema.surface import EVAL_SPLIT
 
 # Room for the axis below the rows.
@@ -148,7 +149,10 @@ def _notes(sources: Sources, found: dict[str, dict[str, Measurement]]) -> tuple[
             "The teacher is run as it is. The interval of its AUC follows from the counts of positives and negatives "
             "(Hanley and McNeil, 1982); its R2 has none."
         )
-    evaluations = {"the last blessed model": sources.against_last, "the control": sources.against_control}
+    evaluations = {
+        PHRASES[ModelRole.LAST_BLESSED]: sources.against_last,
+        PHRASES[ModelRole.CONTROL]: sources.against_control,
+    }
     for what, evaluation in evaluations.items():
         if isinstance(evaluation, str):
             notes.append(f"There is no evaluation against {what}: {evaluation}")

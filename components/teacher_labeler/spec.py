@@ -3,7 +3,7 @@
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-from contracts import keys
+from contracts import keys, properties
 from contracts.artifacts import DeadLetters, LabelReportArtifact
 
 EXAMPLES_KEY = "examples"
@@ -12,11 +12,11 @@ LABELLED_EXAMPLES_KEY = keys.LABELLED_EXAMPLES
 LABEL_REPORT_KEY = keys.LABEL_REPORT
 DEAD_LETTERS_KEY = keys.DEAD_LETTERS
 SURFACE_KEY = keys.SURFACE
-TEACHER_FINGERPRINT_KEY = "teacher_fingerprint"
+TEACHER_FINGERPRINT_KEY = properties.TEACHER_FINGERPRINT
 BATCH_SIZE_KEY = "batch_size"
 COMPRESSION_LEVEL_KEY = "compression_level"
 MAX_BAD_FRACTION_KEY = "max_bad_fraction"
-KEY_COLUMN_KEY = "key_column"
+KEY_COLUMN_KEY = properties.KEY_COLUMN
 VOCABULARIES_KEY = "vocabularies"
 
 
