@@ -8,10 +8,10 @@ from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.types import standard_artifacts
 
+from components.candidate_sampler.component import CandidateSampler
 from components.example_guard.component import ExampleGuard
 from components.teacher_labeler.component import TeacherLabeler
 from contracts import keys, nodes
-from pipeline.candidates import sampler
 from pipeline.settings import Settings
 from pipeline.spans import PREVIOUS, STATISTICS, previous_span
 from schema.candidates import UNLABELLED_SPLIT
@@ -92,7 +92,7 @@ def _labelled(settings: Settings, key_column: str = "") -> _Labelled:
         artifact_type=standard_artifacts.Model,
         custom_properties={TEACHER_FINGERPRINT: settings.teacher_fingerprint},
     ).with_id(nodes.TEACHER)
-    pairs = sampler(settings, examples.outputs["examples"], schema.outputs["schema"])
+    pairs = _sampler(settings, examples.outputs["examples"], schema.outputs["schema"])
     labeler = TeacherLabeler(
         examples=pairs.outputs[keys.EXTENDED_EXAMPLES] if pairs else examples.outputs["examples"],
         teacher=teacher.outputs[keys.IMPORTED],
@@ -153,3 +153,16 @@ def _guarded_labels(settings: Settings, labelled: tfx.dsl.Channel, schema: tfx.d
         previous_statistics=previous,
     )
     return [statistics, *resolved, guard.with_id(nodes.LABELLED_GUARD)]
+
+
+def _sampler(settings: Settings, examples: tfx.dsl.Channel, schema: tfx.dsl.Channel) -> CandidateSampler | None:
+    """The CandidateSampler of a surface with an `unlabelled:` section; None for any other."""
+    if settings.surface.unlabelled is None:
+        return None
+    return CandidateSampler(
+        examples=examples,
+        schema=schema,
+        surface=settings.surface_json,
+        candidates=settings.candidates,
+        candidates_fingerprint=settings.candidates_fingerprint,
+    )

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from components.teacher_labeler.columns import teacher_of
 from components.teacher_labeler.faults import Fault, Reason, find_fault
-from components.teacher_labeler.keys import KeyReader
 from components.teacher_labeler.plan import LabelPlan
 from components.teacher_labeler.program import BAD_RECORD_ERRORS, Scores, TeacherProgram
+from components.teacher_labeler.stored import KeyReader
 from records.encoding import NumberField, NumberLayout
 from records.shards import cause, read_batches
 from schema.surface import soft_label

@@ -1,4 +1,4 @@
-"""Soft labels that were stored once, as a teacher that looks them up.
+"""Soft labels that are stored once: the key that is kept of each record, and a teacher that looks the labels up.
 
 Labels that are stored once and shared by many students are what arXiv:2408.14678 does.  The
 store is a SavedModel, and so works wherever a teacher does: with dead letters for examples
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tfx.dsl.io import fileio
 
 from components.teacher_labeler.joining import SIGNATURE
+from records.encoding import NumberField, NumberLayout, encode_strings
 from records.shards import cause, read_batches
 from records.tf_example import FLOAT, INT, STRING, observe_kinds
 from schema.errors import InputError
@@ -24,6 +25,44 @@ from schema.surface import SOFT_LABEL_PREFIX, soft_label
 _BATCH = 4096
 _HASHES = 2**63 - 1  # strings are looked up by their 64-bit fingerprint
 _KEY_DTYPES = {INT: tf.int64, STRING: tf.string}
+
+
+class KeyReader:
+    """Reads the key of records.
+
+    Args:
+      column: The key's column: one int or one string in every record.
+      path: The records' file, for messages.
+    """
+
+    def __init__(self, column: str, path: str) -> None:
+        self._column = column
+        self._where = f"{path}: key_column {column!r}"
+
+    def __call__(self, records: list[bytes]) -> list[bytes]:
+        """A serialized tf.Example with nothing but the key, for each of the records.
+
+        Raises:
+          InputError: A record does not have exactly one key, or keys are of different types.
+        """
+        if not records:
+            return []
+        kind = observe_kinds(records, [self._column]).get(self._column, FLOAT)
+        if kind == FLOAT:
+            raise InputError(f"{self._where}: expected an int or a string in every example, found floats or nothing")
+        keys = self._parse(records, kind)
+        if kind == STRING:
+            return encode_strings(self._column, keys.numpy())
+        return NumberLayout([NumberField(self._column, kind)]).encode([keys.numpy()])
+
+    def _parse(self, records: list[bytes], kind: str) -> tf.Tensor:
+        try:
+            parsed = tf.io.parse_example(records, {self._column: tf.io.RaggedFeature(_KEY_DTYPES[kind])})[self._column]
+        except tf.errors.InvalidArgumentError as error:
+            raise InputError(f"{self._where}: expected {kind} in every example, found another type") from error
+        if not tf.reduce_all(tf.equal(parsed.row_lengths(), 1)):
+            raise InputError(f"{self._where}: expected one value in every example, found none or several")
+        return parsed.to_tensor()
 
 
 @dataclass(frozen=True)
