@@ -30,7 +30,7 @@ from components.serving_validator.requests import Requests, read_requests
 from components.serving_validator.requirements import requirements_of
 from components.serving_validator.sessions import SessionModel, as_batch
 from components.teacher_labeler.adaptation import adapt
-from components.teacher_labeler.columns import needed_columns, teacher_of
+from components.teacher_labeler.columns import needed_columns
 from components.teacher_labeler.parsing import parse_ragged
 from components.teacher_labeler.signature import read_signature
 from contracts import keys, nodes
@@ -39,7 +39,7 @@ from crosskd.runs import newest_run
 from crosskd.terminal import TERMINAL
 from records.tf_example import observe_kinds
 from schema.loader import load_surface
-from schema.surface import Surface
+from schema.surface import DistilledSurface, Surface, distilled
 
 _BATCHES = 32
 _SEED = 0
@@ -91,7 +91,7 @@ def compare(paths: dict[str, str], surface: Surface, rounds: int, calls: int) ->
         "control": SessionModel(paths["control"]),
         "control_again": SessionModel(paths["control"]),
     }
-    teacher = _Teacher(paths["teacher"], surface, requests.full)
+    teacher = _Teacher(paths["teacher"], distilled(surface), requests.full)
     sizes, of_rounds = {}, []
     for size in surface.serving.batch_sizes:
         sizes[str(size)], ratios = _of_size(models, teacher, requests, size, rounds, calls)
@@ -154,8 +154,8 @@ def _on(model: SessionModel, requests: Sequence[np.ndarray]) -> Callable[[int], 
 class _Teacher:
     """The teacher in a session, and the target's examples as it takes them."""
 
-    def __init__(self, uri: str, surface: Surface, records: Sequence[bytes]) -> None:
-        signature = read_signature(uri, teacher_of(surface))
+    def __init__(self, uri: str, surface: DistilledSurface, records: Sequence[bytes]) -> None:
+        signature = read_signature(uri, surface.teacher)
         model = SessionModel(signature.model_dir, signature.name)
         self.call = model.call
         self._surface, self._inputs, self._names = surface, signature.inputs, model.inputs
@@ -164,7 +164,7 @@ class _Teacher:
 
     def adapt(self, records: Sequence[bytes]) -> list[np.ndarray]:
         """The teacher's inputs for serialized target examples, in the order of `call`."""
-        if teacher_of(self._surface).takes == "examples":
+        if self._surface.teacher.takes == "examples":
             return [as_batch(records)]
         dtypes = {name: each.dtype for name, each in self._inputs.items()}
         found = adapt(tf.constant(list(records)), self._surface, self._kinds, dtypes, parse_ragged).inputs

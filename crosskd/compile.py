@@ -40,10 +40,10 @@ def command(
     if out.suffix not in (*_YAML, ".json"):
         raise InputError(f"--out {out}: expected a name ending in .yaml (Kubeflow Pipelines) or .json (Vertex)")
     from schema.loader import load_surface
+    from schema.surface import distilled
 
     loaded = load_surface(surface_folder(surface))
-    if loaded.surface.teacher is None:
-        raise InputError(f"{loaded.path}: the surface has no `teacher:` section, so there is nothing to distil")
+    distilled(loaded.surface)
     with tempfile.TemporaryDirectory() as folder, TERMINAL.noise_to(Path(folder) / "compile.log"):
         from pipeline.kubeflow.compiler import Request, compile_job
         from pipeline.kubeflow.parameters import Defaults

@@ -54,13 +54,10 @@ def surface_folder(name: str) -> Path:
 def check_surface_and_teacher(surface: str, teacher: Path) -> None:
     """What can be known to be wrong with them before TFX is imported."""
     from schema.loader import load_surface
+    from schema.surface import distilled
 
     loaded = load_surface(surface_folder(surface))
-    if loaded.surface.teacher is None:
-        raise InputError(
-            f"{loaded.path}: the surface has no `teacher:` section, so there is nothing to distil. "
-            "A source domain is trained with `crosskd train-teacher`."
-        )
+    distilled(loaded.surface)
     if not any((teacher / folder / _SAVED_MODEL).is_file() for folder in ("", "Format-Serving")):
         raise InputError(f"{teacher}: expected the folder of a SavedModel ({_SAVED_MODEL} in it), found none")
 

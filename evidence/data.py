@@ -16,7 +16,7 @@ from models import inputs, vocabulary
 from models.columns import hard_label_columns, soft_label_columns, training_columns
 from models.scales import LabelStatistics, label_statistics, soft_statistics
 from schema.errors import InputError
-from schema.surface import Scalar, Surface, TaskKind, soft_label
+from schema.surface import DistilledSurface, Scalar, Surface, TaskKind, distilled, soft_label
 
 _READ_BATCH = 4096
 # A slice with fewer examples has intervals too wide to read.
@@ -89,7 +89,7 @@ def load(
     columns = inputs.transformed_columns(_patterns(paths.train), spec, [*features, *labels])
     if not columns:
         raise InputError(f"{', '.join(paths.train)}: expected the transformed training split, found no examples")
-    teacher_columns = _teacher_columns(surface)
+    teacher_columns = _teacher_columns(distilled(surface))
     sliced = {feature for part in surface.slices.values() for feature in part.features}
     wanted = sorted(sliced | set(teacher_columns.values()) | set(raw_columns))
     names = [*features, *hard_label_columns(surface).values(), *soft]
@@ -132,10 +132,8 @@ def _expect_columns(paths: RunPaths, spec: Mapping[str, object], names: Sequence
         )
 
 
-def _teacher_columns(surface: Surface) -> dict[str, str]:
+def _teacher_columns(surface: DistilledSurface) -> dict[str, str]:
     """By task, the raw soft label that can be held against the task's own label."""
-    if surface.teacher is None:
-        raise InputError(f"surface {surface.name!r} has no `teacher:` section: there is nothing to distil")
     found = {}
     for name, task in surface.tasks.items():
         if task.distil is None:

@@ -132,7 +132,7 @@ def gather(
     trained = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     evaluated = inputs.raw_columns(evaluation, schema, list(sides)) if sides else {}
     ids = [name for name in sides if len(np.unique(trained[name])) >= _LEAST_IDS]
-    adapted = surface.teacher.features if surface.teacher else {}
+    adapted = surface.teacher_features
     inputs_of = {each.source or name: name for name, each in adapted.items()}
     seen, source_rows = _source(source, [inputs_of[name] for name in ids if name in inputs_of])
     return Facts(

@@ -50,7 +50,7 @@ def shared_features(surface: Surface, source: Surface) -> dict[str, str]:
 
     Those are the teacher's inputs that the target fills from its own columns.
     """
-    adapted = surface.teacher.features if surface.teacher else {}
+    adapted = surface.teacher_features
     pairs = {each.source or name: name for name, each in adapted.items()}
     return {name: pairs[name] for name in surface.features if pairs.get(name) in source.features}
 

@@ -49,7 +49,7 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
         outputs[column] = _dense_label(inputs[surface.tasks[task].label])
     for column in set(soft_label_columns(surface).values()):
         outputs[column] = _dense_label(tft.scale_to_z_score(_as_float(inputs[column])))
-    for name, representation in surface.teacher.representations.items() if surface.teacher else ():
+    for name, representation in surface.teacher_representations.items():
         column = soft_label(name)
         outputs[column] = _dense_vector(inputs[column], representation.size)
     if surface.group is not None:

@@ -96,7 +96,7 @@ def build(
 
 def _representations(surface: Surface) -> dict[str, int]:
     """The layers of the student that learn a layer of the teacher, and its width."""
-    offered = surface.teacher.representations if surface.teacher else {}
+    offered = surface.teacher_representations
     return {name: offered[each.source].size for name, each in surface.representations.items()}
 
 

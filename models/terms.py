@@ -213,8 +213,7 @@ def needs_scale(surface: Surface, distillation: Distillation) -> bool:
     has an arbitrary unit, and its z-score is taken.
     """
     if distillation.loss.ranks:
-        teacher = surface.teacher
-        return teacher is not None and teacher.tasks[distillation.teacher_task].kind is TaskKind.BINARY
+        return surface.teacher_tasks[distillation.teacher_task].kind is TaskKind.BINARY
     return distillation.loss.tempered or distillation.head is Head.SHARED
 
 

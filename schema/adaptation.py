@@ -24,7 +24,7 @@ def check_adaptation(surface: Surface, columns: dict[str, schema_pb2.Feature], p
     Raises:
       InputError: An input has neither, or its default is of another size.
     """
-    for name, feature in (surface.teacher.features if surface.teacher else {}).items():
+    for name, feature in surface.teacher_features.items():
         where = f"teacher.features.{name}"
         if feature.source is not None:
             expect_known(path, f"{where}.from", "a feature of the target", feature.source, columns)

@@ -165,7 +165,7 @@ def _aliases(model: type[BaseModel]) -> list[str]:
 
 def _check_references(surface: Surface, path: Path) -> None:
     """Names inside surface.yaml refer to each other; all of them must exist."""
-    teacher_tasks = surface.teacher.tasks if surface.teacher else {}
+    teacher_tasks = surface.teacher_tasks
     for name, distillation in surface.distillations().items():
         where = f"tasks.{name}.distil.from" if name in surface.tasks else f"non_serving_heads.{name}.from"
         if surface.teacher is None:
@@ -195,7 +195,7 @@ def _check_against_schema(surface: Surface, schema: schema_pb2.Schema, folder: P
         expect_known(path, f"tasks.{name}.label", known, task.label, columns)
         _expect_number(path, f"tasks.{name}.label", columns[task.label])
         _expect_outside(folder, columns[task.label], SERVING, "a label does not exist when serving")
-    for teacher_task in surface.teacher.tasks if surface.teacher else ():
+    for teacher_task in surface.teacher_tasks:
         column = soft_label(teacher_task)
         expect_known(path, f"teacher.tasks.{teacher_task}", known, column, columns)
         _expect_number(path, f"teacher.tasks.{teacher_task}", columns[column])
@@ -211,7 +211,7 @@ def _check_against_schema(surface: Surface, schema: schema_pb2.Schema, folder: P
 
 
 def _check_representations(surface: Surface, columns: dict[str, schema_pb2.Feature], folder: Path) -> None:
-    for name, representation in surface.teacher.representations.items() if surface.teacher else ():
+    for name, representation in surface.teacher_representations.items():
         where, column = f"teacher.representations.{name}", soft_label(name)
         expect_known(folder / SURFACE_FILE, where, f"a feature of {folder / SCHEMA_FILE}", column, columns)
         found = columns[column]

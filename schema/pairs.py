@@ -170,7 +170,7 @@ def _check_dot(
 
 def _check_teacher(surface: Surface, plan: PairPlan, columns: dict[str, schema_pb2.Feature], path: Path) -> None:
     there = {*plan.user_side, *plan.item_side, *plan.cross}
-    for name, feature in (surface.teacher.features if surface.teacher else {}).items():
+    for name, feature in surface.teacher_features.items():
         source = feature.source or name
         if source in columns and source not in there and feature.default is None:
             raise InputError(

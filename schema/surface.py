@@ -8,6 +8,7 @@ serving head, distillation head, non-serving head, soft label (a teacher logit).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -16,7 +17,9 @@ from pydantic import Field, PositiveInt, model_validator
 from schema.base import Name, Scalar, Strict, TaskKind, Weight
 from schema.candidates import Unlabelled, WarmStart
 from schema.distillation import Distillation, NonServingHead, Representation
-from schema.teacher import Teacher
+from schema.errors import InputError
+from schema.teacher import Teacher, TeacherRepresentation, TeacherTask
+from schema.teacher_feature import TeacherFeature
 from schema.training import Model, Training
 
 SOFT_LABEL_PREFIX = "teacher/"
@@ -217,6 +220,21 @@ class Surface(Strict):
     warm_start: dict[str, WarmStart] = Field(default_factory=dict)
     serving: Serving = Serving()
 
+    @property
+    def teacher_tasks(self) -> Mapping[str, TeacherTask]:
+        """The teacher's tasks; none without a teacher."""
+        return self.teacher.tasks if self.teacher else {}
+
+    @property
+    def teacher_features(self) -> Mapping[str, TeacherFeature]:
+        """The teacher's inputs; none without a teacher."""
+        return self.teacher.features if self.teacher else {}
+
+    @property
+    def teacher_representations(self) -> Mapping[str, TeacherRepresentation]:
+        """The teacher's layers that are offered; none without a teacher."""
+        return self.teacher.representations if self.teacher else {}
+
     def distillations(self) -> dict[str, Distillation]:
         """All distillations, keyed by the name of the task or non-serving head."""
         of_tasks = {name: task.distil for name, task in self.tasks.items() if task.distil}
@@ -227,6 +245,26 @@ class Surface(Strict):
         tasks = {name: task.model_copy(update={"distil": None}) for name, task in self.tasks.items()}
         only: dict[str, object] = {"non_serving_heads": {}, "representations": {}, "unlabelled": None, "warm_start": {}}
         return self.model_copy(update={"tasks": tasks, **only})
+
+
+class DistilledSurface(Surface):
+    """A surface with a teacher: what there are labels for."""
+
+    teacher: Teacher
+
+
+def distilled(surface: Surface) -> DistilledSurface:
+    """The surface as one that is distilled.
+
+    Raises:
+      InputError: It has no teacher.
+    """
+    if surface.teacher is None:
+        raise InputError(
+            f"surface {surface.name!r}: expected a `teacher:` section, found none; there is nothing to distil. "
+            "A source domain is trained with `crosskd train-teacher`."
+        )
+    return DistilledSurface.model_validate(surface.model_dump(by_alias=True))
 
 
 def soft_label(teacher_task: str) -> str:

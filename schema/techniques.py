@@ -21,7 +21,7 @@ def check_techniques(surface: Surface, path: Path) -> None:
     Raises:
       InputError: A loss or a head does not fit, or ranking has no groups.
     """
-    kinds = {name: task.kind for name, task in surface.teacher.tasks.items()} if surface.teacher else {}
+    kinds = {name: task.kind for name, task in surface.teacher_tasks.items()}
     for name, distillation in surface.distillations().items():
         where = f"tasks.{name}.distil" if name in surface.tasks else f"non_serving_heads.{name}"
         teacher_kind = kinds[distillation.teacher_task]
@@ -42,12 +42,12 @@ def check_techniques(surface: Surface, path: Path) -> None:
 
 
 def _check_representations(surface: Surface, path: Path) -> None:
-    offered = surface.teacher.representations if surface.teacher else {}
+    offered = surface.teacher_representations
     for name, representation in surface.representations.items():
         where = f"representations.{name}"
         expect_known(path, where, f"`{TRUNK}` or a task", name, [TRUNK, *surface.tasks])
         expect_known(path, f"{where}.from", "a name of teacher.representations", representation.source, offered)
-    twice = sorted(set(offered) & set(surface.teacher.tasks)) if surface.teacher else []
+    twice = sorted(set(offered) & set(surface.teacher_tasks))
     if twice:
         raise InputError(f"{path}: teacher.representations.{twice[0]}: a task of the teacher has the same name")
     if TRUNK in surface.tasks and surface.representations:

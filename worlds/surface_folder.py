@@ -51,7 +51,7 @@ def schema_text(content: Mapping[str, Any], splits: Mapping[str, Columns]) -> st
             feature.not_in_environment.append(SERVING)
         if labels.get(name) is TaskKind.BINARY:
             feature.int_domain.min, feature.int_domain.max = 0, 1
-    for task in surface.teacher.tasks if surface.teacher else ():
+    for task in surface.teacher_tasks:
         _add_soft_label(message, soft_label(task))
     return text_format.MessageToString(message)
 

@@ -39,7 +39,7 @@ class Requirements(BaseModel):
 
 def requirements_of(surface: Surface) -> Requirements:
     """What `surface` asks."""
-    soft = [soft_label(task) for task in surface.teacher.tasks] if surface.teacher else []
+    soft = [soft_label(task) for task in surface.teacher_tasks]
     return Requirements(
         surface=surface.name,
         features=tuple(surface.features),

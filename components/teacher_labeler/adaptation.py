@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from components.teacher_labeler.columns import column_of, hard_labels, readers, teacher_of
+from components.teacher_labeler.columns import column_of, hard_labels, readers
 from components.teacher_labeler.parsing import ANY_SIZE, Column, Shape
 from components.teacher_labeler.vocabulary import Lookup
 from records.tf_example import FLOAT, INT, STRING
 from schema.base import Scalar
 from schema.errors import InputError
-from schema.surface import Surface, TaskKind
+from schema.surface import DistilledSurface, TaskKind
 from schema.teacher_feature import Clip, TeacherFeature
 
 Parser = Callable[[tf.Tensor, Mapping[str, str], Mapping[str, Shape]], dict[str, Column]]
@@ -69,7 +69,7 @@ def _values(
     return values
 
 
-def column_shapes(surface: Surface) -> dict[str, Shape]:
+def column_shapes(surface: DistilledSurface) -> dict[str, Shape]:
     """Values per example of each column that is read.
 
     Raises:
@@ -90,7 +90,7 @@ def column_shapes(surface: Surface) -> dict[str, Shape]:
 
 def adapt(
     serialized: tf.Tensor,
-    surface: Surface,
+    surface: DistilledSurface,
     kinds: Mapping[str, str],
     dtypes: Mapping[str, str],
     parse: Parser,
@@ -112,7 +112,7 @@ def adapt(
     """
     batch = tf.shape(serialized)[0]
     columns = parse(serialized, kinds, column_shapes(surface))
-    features = teacher_of(surface).features
+    features = surface.teacher.features
     read = {
         name: _read_feature(columns[column_of(name, each)], name, each, dtypes[name], (lookups or {}).get(name))
         for name, each in readers(surface).items()
@@ -222,7 +222,7 @@ def _clip(values: tf.Tensor, clip: Clip) -> tf.Tensor:
     return values
 
 
-def _labels(columns: Mapping[str, Column], surface: Surface, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _labels(columns: Mapping[str, Column], surface: DistilledSurface, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Hard labels [batch, labels], NaN where absent, and which rows hold one that is none [batch]."""
     declared = hard_labels(surface)
     if not declared:

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 from records.tf_example import FLOAT, INT, STRING
 from schema.errors import InputError
-from schema.surface import Surface, TaskKind
-from schema.teacher import Teacher
+from schema.surface import DistilledSurface, TaskKind
 from schema.teacher_feature import TeacherFeature
 
 _CASTS = {
@@ -39,28 +38,17 @@ class HardLabel:
     teacher_task: str
 
 
-def teacher_of(surface: Surface) -> Teacher:
-    """The teacher section of `surface`.
-
-    Raises:
-      InputError: There is none.
-    """
-    if surface.teacher is None:
-        raise InputError(f"surface {surface.name!r}: expected a `teacher:` section, found none; nothing to label with")
-    return surface.teacher
-
-
 def column_of(name: str, feature: TeacherFeature) -> str:
     """The target's column that the teacher's input `name` reads."""
     return feature.source or name
 
 
-def readers(surface: Surface) -> dict[str, TeacherFeature]:
+def readers(surface: DistilledSurface) -> dict[str, TeacherFeature]:
     """The teacher's inputs that read a column of the target."""
-    return {name: feature for name, feature in teacher_of(surface).features.items() if feature.reads}
+    return {name: feature for name, feature in surface.teacher.features.items() if feature.reads}
 
 
-def hard_labels(surface: Surface) -> tuple[HardLabel, ...]:
+def hard_labels(surface: DistilledSurface) -> tuple[HardLabel, ...]:
     """The tasks with a counterpart at the teacher, in the surface's order."""
     return tuple(
         HardLabel(name, task.label, task.kind, task.distil.teacher_task)
@@ -69,7 +57,7 @@ def hard_labels(surface: Surface) -> tuple[HardLabel, ...]:
     )
 
 
-def needed_columns(surface: Surface) -> dict[str, str]:
+def needed_columns(surface: DistilledSurface) -> dict[str, str]:
     """The columns to parse, with the type to assume until the data show another.
 
     Returns:
@@ -80,7 +68,7 @@ def needed_columns(surface: Surface) -> dict[str, str]:
     return columns
 
 
-def check_kinds(surface: Surface, kinds: Mapping[str, str], where: str) -> None:
+def check_kinds(surface: DistilledSurface, kinds: Mapping[str, str], where: str) -> None:
     """Checks that each column's kind can become what the teacher, or the hard loss, takes.
 
     Args:

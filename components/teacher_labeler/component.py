@@ -8,14 +8,13 @@ from tfx.types.channel import BaseChannel
 
 from components.teacher_labeler import options
 from components.teacher_labeler.adaptation import default_values
-from components.teacher_labeler.columns import teacher_of
 from components.teacher_labeler.executor import Executor
 from components.teacher_labeler.spec import TeacherLabelerSpec
 from components.teacher_labeler.vocabulary import digests
 from contracts.artifacts import DeadLetters, LabelReportArtifact
 from records.code import code_version
 from schema.checks import from_json
-from schema.surface import Distillation, Feature, FeatureKind, Surface, Task
+from schema.surface import Distillation, DistilledSurface, Feature, FeatureKind, Surface, Task, distilled
 
 _NOT_JUDGED = "the labeller judges no task"
 _NO_FEATURES = {"the_labeller_reads_none": Feature(kind=FeatureKind.NUMERIC)}  # a surface has at least one
@@ -90,7 +89,7 @@ class TeacherLabeler(base_beam_component.BaseBeamComponent):
             compression_level=compression_level,
             max_bad_fraction=float(max_bad_fraction),
             key_column=key_column,
-            vocabularies=digests(teacher_of(parsed).features),
+            vocabularies=digests(parsed.teacher.features),
             code=code_version("components.teacher_labeler"),
             labelled_examples=channel_utils.as_channel([standard_artifacts.Examples()]),
             label_report=channel_utils.as_channel([LabelReportArtifact()]),
@@ -99,14 +98,14 @@ class TeacherLabeler(base_beam_component.BaseBeamComponent):
         super().__init__(spec=spec)
 
 
-def _read_surface(surface: str) -> Surface:
-    parsed = from_json(Surface, surface, "TeacherLabeler: surface", "a Surface")
-    for name, feature in teacher_of(parsed).features.items():
+def _read_surface(surface: str) -> DistilledSurface:
+    parsed = distilled(from_json(Surface, surface, "TeacherLabeler: surface", "a Surface"))
+    for name, feature in parsed.teacher.features.items():
         default_values(name, feature)
     return parsed
 
 
-def _without_the_rest(surface: Surface) -> Surface:
+def _without_the_rest(surface: DistilledSurface) -> Surface:
     """`surface` with only what soft labels and their report depend on.
 
     It is part of the cache key: a changed gate or learning rate must not label everything again.

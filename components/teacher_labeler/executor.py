@@ -10,7 +10,6 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import Artifact, artifact_utils
 
 from components.teacher_labeler import spec
-from components.teacher_labeler.columns import teacher_of
 from components.teacher_labeler.examples import describe_outputs, list_shards
 from components.teacher_labeler.job import run_job
 from components.teacher_labeler.options import LabelOptions
@@ -23,7 +22,7 @@ from records import documents
 from records.example_artifacts import one_for_each
 from records.fingerprint import fingerprint
 from schema.errors import InputError
-from schema.surface import Surface
+from schema.surface import DistilledSurface
 
 Artifacts = dict[str, list[Artifact]]
 
@@ -78,14 +77,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
 def _make_plan(teacher_uri: str, exec_properties: dict[str, Any], shards: Sequence[Shard]) -> LabelPlan:
     """Checks all that can be checked before the job starts."""
-    surface = Surface.model_validate_json(exec_properties[spec.SURFACE_KEY])
+    surface = DistilledSurface.model_validate_json(exec_properties[spec.SURFACE_KEY])
     options = LabelOptions(
         exec_properties[spec.BATCH_SIZE_KEY],
         exec_properties[spec.COMPRESSION_LEVEL_KEY],
         exec_properties[spec.MAX_BAD_FRACTION_KEY],
         exec_properties.get(spec.KEY_COLUMN_KEY) or "",
     )
-    signature = read_signature(teacher_uri, teacher_of(surface))
+    signature = read_signature(teacher_uri, surface.teacher)
     _check_fingerprint(teacher_uri, exec_properties[spec.TEACHER_FINGERPRINT_KEY])
     kinds = probe_kinds(shards, surface)
     return LabelPlan(surface, signature, exec_properties[spec.TEACHER_FINGERPRINT_KEY], kinds, options)

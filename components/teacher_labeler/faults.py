@@ -11,7 +11,7 @@ import tensorflow as tf
 from components.teacher_labeler.columns import column_of, hard_labels, readers
 from records.tf_example import FLOAT, STRING, kind_of, parse, values_of
 from schema.checks import nearest
-from schema.surface import Surface, TaskKind
+from schema.surface import DistilledSurface, TaskKind
 from schema.teacher_feature import TeacherFeature
 
 
@@ -43,7 +43,7 @@ class Fault:
     detail: str
 
 
-def find_fault(record: bytes, surface: Surface, kinds: Mapping[str, str]) -> Fault | None:
+def find_fault(record: bytes, surface: DistilledSurface, kinds: Mapping[str, str]) -> Fault | None:
     """What in `record` itself keeps it from being labelled, or None.
 
     Args:
@@ -61,7 +61,7 @@ def find_fault(record: bytes, surface: Surface, kinds: Mapping[str, str]) -> Fau
     return _find_value_fault(example, surface)
 
 
-def _find_value_fault(example: tf.train.Example, surface: Surface) -> Fault | None:
+def _find_value_fault(example: tf.train.Example, surface: DistilledSurface) -> Fault | None:
     for name, feature in readers(surface).items():
         fault = _find_feature_fault(example, name, feature)
         if fault:

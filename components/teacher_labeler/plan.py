@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from components.teacher_labeler.columns import needed_columns
 from components.teacher_labeler.options import LabelOptions
 from components.teacher_labeler.signature import TeacherSignature
-from schema.surface import Surface
+from schema.surface import DistilledSurface
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class LabelPlan:
       options: Sizes, compression, bound on bad records.
     """
 
-    surface: Surface
+    surface: DistilledSurface
     signature: TeacherSignature
     teacher_fingerprint: str
     kinds: Mapping[str, str]

@@ -11,12 +11,12 @@ from components.teacher_labeler.plan import Shard
 from records.shards import read_batches
 from records.tf_example import observe_kinds
 from schema.errors import InputError
-from schema.surface import Surface
+from schema.surface import DistilledSurface
 
 _PROBED_RECORDS = 256
 
 
-def probe_kinds(shards: Sequence[Shard], surface: Surface) -> dict[str, str]:
+def probe_kinds(shards: Sequence[Shard], surface: DistilledSurface) -> dict[str, str]:
     """Reads the first records of each split.
 
     Args:
@@ -48,7 +48,7 @@ def _first_records(shards: Sequence[Shard]) -> tuple[str, list[bytes]]:
     raise InputError(f"{folder}: split {shards[0].split!r} is empty: its {len(shards)} files hold no record")
 
 
-def _check_required(path: str, records: Sequence[bytes], surface: Surface, kinds: dict[str, str]) -> None:
+def _check_required(path: str, records: Sequence[bytes], surface: DistilledSurface, kinds: dict[str, str]) -> None:
     faults = [fault for fault in (find_fault(record, surface, kinds) for record in records) if fault]
     missing = [fault for fault in faults if fault.reason is Reason.MISSING_FEATURE]
     if missing:
@@ -60,8 +60,7 @@ def _check_required(path: str, records: Sequence[bytes], surface: Surface, kinds
         )
 
 
-def how_to_fill(column: str, surface: Surface) -> str:
+def how_to_fill(column: str, surface: DistilledSurface) -> str:
     """What to do about a required column that is absent."""
-    features = surface.teacher.features if surface.teacher else {}
-    readers = [name for name, feature in features.items() if (feature.source or name) == column]
+    readers = [name for name, feature in surface.teacher.features.items() if (feature.source or name) == column]
     return f"Give teacher.features.{readers[0]} a `default:`, or the right `from:`." if readers else ""

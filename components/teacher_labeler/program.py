@@ -12,7 +12,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from components.teacher_labeler.adaptation import Adapted, Parser, adapt
-from components.teacher_labeler.columns import check_kinds, column_of, needed_columns, readers, teacher_of
+from components.teacher_labeler.columns import check_kinds, column_of, needed_columns, readers
 from components.teacher_labeler.example_encoder import example_encoder
 from components.teacher_labeler.parsing import parse_fixed, parse_ragged
 from components.teacher_labeler.plan import LabelPlan
@@ -107,7 +107,7 @@ class TeacherProgram:
             for name, feature in readers(self.plan.surface).items()
             if feature.vocabulary
         }
-        takes_tensors = teacher_of(self.plan.surface).takes == "tensors"
+        takes_tensors = self.plan.surface.teacher.takes == "tensors"
         build = self._build_for_tensors if takes_tensors else self._build_for_examples
         self._fast, self._tolerant = build(self.plan, parse_fixed), build(self.plan, parse_ragged)
 
@@ -133,7 +133,7 @@ class TeacherProgram:
         The teacher gets examples of the declared features only: what else the target's records
         hold cannot reach a feature of the teacher that happens to bear the same name.
         """
-        features = teacher_of(plan.surface).features
+        features = plan.surface.teacher.features
         dtypes = {name: _EXAMPLES_DTYPES[feature.dtype] for name, feature in features.items()}
         kinds, lookups = plan.all_kinds(), self._lookups
         (argument,) = plan.signature.inputs
@@ -157,7 +157,7 @@ class TeacherProgram:
 
     def _outputs(self, outputs: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         """Tasks, float32 [batch, tasks], and representations, [batch, sum of sizes], in the surface's order."""
-        teacher, keys = teacher_of(self.plan.surface), self.plan.signature.outputs
+        teacher, keys = self.plan.surface.teacher, self.plan.signature.outputs
         columns = [tf.cast(tf.reshape(outputs[keys[task]], [-1]), tf.float32) for task in teacher.tasks]
         logits = tf.stack(columns, axis=1)
         vectors = [tf.cast(outputs[keys[name]], tf.float32) for name in teacher.representations]

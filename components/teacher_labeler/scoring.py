@@ -17,7 +17,6 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from components.teacher_labeler.columns import teacher_of
 from components.teacher_labeler.faults import Fault, Reason, find_fault
 from components.teacher_labeler.plan import LabelPlan
 from components.teacher_labeler.program import BAD_RECORD_ERRORS, Scores, TeacherProgram
@@ -58,7 +57,7 @@ class LabelledBatch:
 
 def soft_label_layout(plan: LabelPlan) -> NumberLayout:
     """The tf.Example that is appended to each record: one float a task of the teacher, and its representations."""
-    teacher = teacher_of(plan.surface)
+    teacher = plan.surface.teacher
     fields = [NumberField(soft_label(task), "float") for task in teacher.tasks]
     fields += [NumberField(soft_label(name), "float", each.size) for name, each in teacher.representations.items()]
     return NumberLayout(fields)
@@ -110,7 +109,7 @@ class _Scorer:
         self._layout = soft_label_layout(program.plan)
         key_column = program.plan.options.key_column
         self._read_keys = KeyReader(key_column, path) if key_column else None
-        teacher = teacher_of(program.plan.surface)
+        teacher = program.plan.surface.teacher
         sizes = [1] * len(teacher.tasks) + [each.size for each in teacher.representations.values()]
         self._names = [*teacher.tasks, *teacher.representations]
         self._ends = np.cumsum(sizes)[:-1]
@@ -172,7 +171,7 @@ class _Scorer:
 
     def _nothing_labelled(self, rejected: list[tuple[int, Fault, bytes]]) -> LabelledBatch:
         plan = self._program.plan
-        teacher = teacher_of(plan.surface)
+        teacher = plan.surface.teacher
         logits = np.empty((0, len(teacher.tasks)), np.float32)
         labels = np.empty((0, sum(task.distil is not None for task in plan.surface.tasks.values())), np.float32)
         return LabelledBatch(

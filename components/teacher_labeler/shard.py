@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from tfx.dsl.io import fileio
 
-from components.teacher_labeler.columns import hard_labels, teacher_of
+from components.teacher_labeler.columns import hard_labels
 from components.teacher_labeler.dead_letters import DeadLetterWriter
 from components.teacher_labeler.options import is_held_to_one_thread
 from components.teacher_labeler.plan import LabelPlan, Shard
@@ -76,7 +76,7 @@ def label_shard(shard: Shard, program: TeacherProgram) -> ShardResult:
 
 def empty_statistics(plan: LabelPlan, sample_size: int) -> SplitStatistics:
     """Statistics of no records, for the plan's features, tasks and hard labels."""
-    teacher = teacher_of(plan.surface)
+    teacher = plan.surface.teacher
     return SplitStatistics.empty(len(teacher.features), len(teacher.tasks), len(hard_labels(plan.surface)), sample_size)
 
 
@@ -95,7 +95,7 @@ def _count(statistics: SplitStatistics, batch: LabelledBatch, shard: Shard, rand
 
 
 def _compare(statistics: SplitStatistics, batch: LabelledBatch, plan: LabelPlan) -> None:
-    tasks = list(teacher_of(plan.surface).tasks)
+    tasks = list(plan.surface.teacher.tasks)
     for index, (label, agreement) in enumerate(zip(hard_labels(plan.surface), statistics.agreements, strict=True)):
         predicted = batch.logits[batch.finite, tasks.index(label.teacher_task)]
         agreement.add(predicted, batch.labels[batch.finite, index])

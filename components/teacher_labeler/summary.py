@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from components.teacher_labeler.columns import HardLabel, hard_labels, teacher_of
+from components.teacher_labeler.columns import HardLabel, hard_labels
 from components.teacher_labeler.faults import Reason
 from components.teacher_labeler.plan import LabelPlan
 from components.teacher_labeler.shard import empty_statistics
@@ -44,7 +44,7 @@ def summarize(plan: LabelPlan, splits: Mapping[str, SplitStatistics], seconds: f
 
 
 def _split_report(plan: LabelPlan, statistics: SplitStatistics) -> SplitReport:
-    teacher = teacher_of(plan.surface)
+    teacher = plan.surface.teacher
     features = {
         name: _feature_report(int(counts[0]), int(counts[1]), statistics.adapted)
         for name, counts in zip(teacher.features, statistics.filled, strict=True)
@@ -88,12 +88,12 @@ def _std(moments: Moments) -> float:
 
 
 def _counterparts(plan: LabelPlan, statistics: SplitStatistics) -> dict[str, CounterpartReport]:
-    tasks = list(teacher_of(plan.surface).tasks)
+    tasks = list(plan.surface.teacher.tasks)
     reports = {}
     for index, label in enumerate(hard_labels(plan.surface)):
         predicted = statistics.sample.values[:, tasks.index(label.teacher_task)]
         actual = statistics.sample.values[:, len(tasks) + index]
-        teacher_kind = teacher_of(plan.surface).tasks[label.teacher_task].kind
+        teacher_kind = plan.surface.teacher.tasks[label.teacher_task].kind
         reports[label.task] = _counterpart(label, teacher_kind, statistics.agreements[index], predicted, actual)
     return reports
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from components.teacher_labeler.columns import teacher_of
 from components.teacher_labeler.faults import Reason
 from components.teacher_labeler.job import Finding, JobSummary
 from components.teacher_labeler.plan import LabelPlan
@@ -62,7 +61,7 @@ def _problems(split: str, report: LabelReport, summary: JobSummary, plan: LabelP
 
 def _fill_problems(split: str, counted: SplitReport, plan: LabelPlan) -> list[str]:
     """Which limits on fill rates do not hold."""
-    teacher = teacher_of(plan.surface)
+    teacher = plan.surface.teacher
     limits = {name: feature.max_fill_rate for name, feature in teacher.features.items()}
     problems = [
         f"split {split!r}: teacher.features.{name}: {report.filled} of {report.filled + report.present} examples have "

@@ -77,7 +77,7 @@ def test_json_is_the_job_that_vertex_takes(crosskd_compile, tmp_path):
         (["--out", "p.yaml", "--image", "crosskd"], "--image: expected registry/name:tag"),
         (["--out", "p.yaml", "--pipeline-root", "/data"], "--pipeline-root: expected a bucket"),
         (["--out", "p.json", "--pipeline-root", "s3://bucket/x"], "Vertex keeps artifacts in gs:// only"),
-        (["--out", "p.yaml", "--surface", "video"], "has no `teacher:` section"),
+        (["--out", "p.yaml", "--surface", "video"], "expected a `teacher:` section, found none"),
         (["--out", "p.yaml", "--volume", "data"], "--volume: expected claim=/absolute/path"),
         (["--out", "p.yaml", "--policies", "nowhere.yaml"], "nowhere.yaml: expected a YAML file of policies"),
         (["--out", "p.yaml", "--gates", "nowhere.yaml"], "expected a YAML file of gates by task"),

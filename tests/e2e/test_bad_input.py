@@ -75,7 +75,7 @@ def test_a_surface_that_is_not_there(case):
 
 def test_a_source_domain_is_no_target(case):
     case.surface = Path("video")
-    assert "no `teacher:` section" in case.refusal()
+    assert "expected a `teacher:` section, found none" in case.refusal()
 
 
 def test_two_runs_in_one_root(case):
