@@ -39,9 +39,15 @@ def packages() -> list[str]:
     return (_ours().read_text("top_level.txt") or "").split()
 
 
+def version() -> str:
+    """The version of crosskd that is installed."""
+    return _ours().version
+
+
 @functools.cache
 def _ours() -> Distribution:
-    return importlib.metadata.distribution(NAME)
+    """What was installed; a checkout in the working directory may also hold metadata of an older build."""
+    return next(each for each in importlib.metadata.distributions(name=NAME) if each.read_text("RECORD") is not None)
 
 
 def intruders() -> list[str]:

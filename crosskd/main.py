@@ -66,7 +66,7 @@ app = typer.Typer(
 
 def _print_version(asked: bool) -> None:
     if asked:
-        typer.echo(f"{installation.NAME} {installation.installed(installation.NAME)}")
+        typer.echo(f"{installation.NAME} {installation.version()}")
         raise typer.Exit
 
 

@@ -27,7 +27,7 @@ def main() -> None:
         if not absent:
             raise
         raise SystemExit(
-            f"error: {len(absent)} of the packages that crosskd {installation.installed(installation.NAME)} runs on "
+            f"error: {len(absent)} of the packages that crosskd {installation.version()} runs on "
             f"are not installed here ({error.name} is asked for first). This command brings them:\n\n"
             f"  {installation.install_command()}\n"
         ) from error
