@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO ?= runs/demo
 DIST ?= dist
+COVERAGE := $(CURDIR)/build/coverage
+# What `make coverage` runs; by default, all tests.
+TESTS ?=
 # Tests run in this many processes; a file stays in one, since its tests share what they made.
 JOBS ?= 2
 COMPILE := $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes \
@@ -37,6 +40,12 @@ demo: setup ## Run the whole pipeline on the embedded world
 
 test: setup ## Run all tests
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
+
+coverage: setup ## Run all tests, and say which lines none of them runs
+	rm -rf $(COVERAGE) && mkdir -p $(COVERAGE)
+	PYTHONPATH=$(CURDIR)/tests/executed EXECUTED_LINES=$(COVERAGE) \
+		$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(TESTS)
+	EXECUTED_LINES=$(COVERAGE) $(BIN)/python tests/executed/report.py
 
 test-flink: setup ## Label on a Flink cluster that loses a task manager (Java 17, Maven)
 	tests/flink/fetch.sh

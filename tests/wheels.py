@@ -31,9 +31,11 @@ def environment(folder: Path, *options: str) -> Path:
 
 
 def install(programs: Path, *arguments: str | Path) -> None:
-    """Installs into an environment: files and what is pinned, and nothing that these ask for."""
+    """Installs files and what is pinned: out of the cache that `make setup` filled, or else from the index."""
     command = [UV, "pip", "install", "--quiet", "--python", programs / "python", "--no-deps", *arguments]
-    subprocess.run(command, check=True, timeout=600)
+    cached = subprocess.run([*command, "--offline"], capture_output=True, timeout=600)
+    if cached.returncode:
+        subprocess.run(command, check=True, timeout=600)
 
 
 def run(programs: Path, *arguments: str | Path, cwd: Path, timeout: float = 120) -> subprocess.CompletedProcess[str]:

@@ -1,10 +1,12 @@
 """Environments in which something is missing or in the way: each is made, and the real script runs in it."""
 
+import email
 import os
 import re
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,28 @@ def test_the_packages_are_the_folders_that_python_can_import():
 
 def test_every_package_is_typed():
     assert [name for name in installation.packages() if not (wheels.PROJECT / name / "py.typed").is_file()] == []
+
+
+def test_the_wheel_holds_every_file_of_every_package(wheel):
+    held = set(zipfile.ZipFile(wheel).namelist())
+    files = {
+        file.relative_to(wheels.PROJECT).as_posix()
+        for name in installation.packages()
+        for file in (wheels.PROJECT / name).rglob("*")
+        if file.is_file() and file.suffix not in (".pyc", ".md")
+    }
+    assert files - held == set()
+    assert {"schema/homepage/surface.yaml", "components/evaluation_report/templates/report.css"} <= files
+    assert {"crosskd/requirements/base.txt", "contracts/py.typed"} <= held
+
+
+def test_the_wheel_says_what_it_is(wheel):
+    held = zipfile.ZipFile(wheel)
+    folder = f"crosskd-{installation.version()}.dist-info"
+    said = email.message_from_bytes(held.read(f"{folder}/METADATA"))
+    assert (said["Name"], said["License-Expression"], said["Requires-Dist"]) == ("crosskd", "Apache-2.0", None)
+    assert said.get_payload() == (wheels.PROJECT / "README.md").read_text(encoding="utf-8")
+    assert held.read(f"{folder}/licenses/LICENSE") == (wheels.PROJECT / "LICENSE").read_bytes()
 
 
 def test_looking_for_intruders_costs_milliseconds(installed, tmp_path):
