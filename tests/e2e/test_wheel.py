@@ -25,7 +25,7 @@ def test_the_demonstration_runs_from_the_wheel_and_pushes(programs, tmp_path):
     assert done.returncode == 0, done.stderr
     pushed = list((tmp_path / "out/homepage/serving/homepage").glob("[0-9]*/saved_model.pb"))
     assert len(pushed) == 1
-    (report,) = (tmp_path / "out/homepage/EvaluationReport").rglob("*.html")
+    (report,) = (tmp_path / "out/homepage/artifacts/EvaluationReport").rglob("index.html")
     assert "</html>" in report.read_text(encoding="utf-8")
 
 
