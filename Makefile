@@ -4,6 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO ?= runs/demo
+DIST ?= dist
+COVERAGE := $(CURDIR)/build/coverage
+# What `make coverage` runs; by default, all tests.
+TESTS ?=
 # Tests run in this many processes; a file stays in one, since its tests share what they made.
 JOBS ?= 2
 COMPILE := $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes \
@@ -14,7 +18,7 @@ export PYTHONDONTWRITEBYTECODE =
 # Nothing here has a GPU; TensorFlow's start-up notes would bury the messages meant for people.
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help setup demo test test-flink lint docs types bench lock clean
+.PHONY: help setup demo test coverage test-flink lint docs wheel bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -25,7 +29,7 @@ $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || { echo "crosskd needs Python 3.11: '$(PYTHON)' was not found. Set PYTHON=/path/to/python3.11." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(STAMP): $(BIN)/python requirements/bootstrap.txt requirements/dev.txt setup.py
+$(STAMP): $(BIN)/python requirements/bootstrap.txt requirements/dev.txt setup.py pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --no-deps --require-hashes -r requirements/dev.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
@@ -36,6 +40,12 @@ demo: setup ## Run the whole pipeline on the embedded world
 
 test: setup ## Run all tests
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
+
+coverage: setup ## Run all tests, and say which lines none of them runs
+	rm -rf $(COVERAGE) && mkdir -p $(COVERAGE)
+	PYTHONPATH=$(CURDIR)/tests/executed EXECUTED_LINES=$(COVERAGE) \
+		$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(TESTS)
+	EXECUTED_LINES=$(COVERAGE) $(BIN)/python tests/executed/report.py
 
 test-flink: setup ## Label on a Flink cluster that loses a task manager (Java 17, Maven)
 	tests/flink/fetch.sh
@@ -49,6 +59,9 @@ lint: setup ## Check style, types and the directions of imports
 
 docs: setup ## Build the documentation into build/site; a broken link or an unknown page is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+wheel: setup ## Build the wheel, from the source distribution, into dist
+	$(BIN)/uv build --quiet --python $(BIN)/python --no-build-isolation --out-dir $(DIST)
 
 bench: demo ## Run the benchmarks on the demonstration; each writes one JSON under benchmarks/results
 	@for script in benchmarks/[a-z]*.py; do $(BIN)/python -m benchmarks.$$(basename $$script .py) || exit 1; done

@@ -1,33 +1,18 @@
-"""Package metadata of crosskd; also what Beam workers get as ``--setup_file``."""
+"""What the distribution holds; also what Beam workers get as ``--setup_file``.  Its metadata are in pyproject.toml."""
 
 from setuptools import find_packages, setup
 
-PACKAGES = (
-    "benchmarks",
-    "components",
-    "contracts",
-    "crosskd",
-    "evaluation",
-    "evidence",
-    "models",
-    "pipeline",
-    "records",
-    "schema",
-    "worlds",
-)
+# A folder with an `__init__.py` is a package of ours; tests are not installed.
+PACKAGES = find_packages(exclude=["tests", "tests.*"])
 
 setup(
-    name="crosskd",
-    version="0.1.0",
-    description="Zero-shot cross-domain knowledge distillation for multi-task ranking models on TFX",
-    python_requires=">=3.11,<3.12",
-    packages=find_packages(include=[p for name in PACKAGES for p in (name, f"{name}.*")]),
+    packages=[*PACKAGES, "crosskd.requirements"],
+    # The pinned requirements lie in the installed package, so that `crosskd` can name the command that installs them.
+    package_dir={"crosskd.requirements": "requirements"},
     package_data={
+        "": ["py.typed"],
+        "crosskd.requirements": ["base.txt", "bootstrap.txt"],
         "schema": ["*/surface.yaml", "*/schema.pbtxt"],
         "components.evaluation_report": ["templates/*"],
     },
-    entry_points={"console_scripts": ["crosskd=crosskd.main:app"]},
-    # The environment is requirements/base.txt, pinned with hashes and installed with
-    # --no-deps: TFX's own metadata does not admit the set of versions that works here.
-    install_requires=[],
 )

@@ -21,10 +21,10 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from crosskd import installation
+
 _PYTHON = (3, 11)
-_PINNED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)", re.M)
 _MANYLINUX = re.compile(r"manylinux_(\d+)_(\d+)_")
-_REQUIREMENTS = Path(__file__).parent.parent / "requirements" / "base.txt"
 _GIB = 2**30
 # A run of the demonstration keeps 25 MB and holds 1.7 GB of memory at its peak; the environment is 4.2 GB.
 _DISK = (0.5, 5.0)
@@ -56,16 +56,16 @@ class Check(BaseModel):
     advice: str = ""
 
 
-def checks(root: Path, requirements: Path = _REQUIREMENTS) -> Iterator[Check]:
+def checks(root: Path) -> Iterator[Check]:
     """All checks, one after the other; the last takes as long as importing TFX.
 
     Args:
       root: Where runs will be kept; it need not exist.
-      requirements: The pinned requirements that the environment is compared with.
     """
     yield python()
     yield system()
-    yield versions(requirements)
+    yield own_packages()
+    yield versions(installation.requirements())
     yield bytecode()
     yield disk(root)
     yield memory()
@@ -106,30 +106,32 @@ def _glibc_of_wheels() -> Iterator[tuple[str, tuple[int, int]]]:
             yield each.metadata["Name"], min(tags)
 
 
+def own_packages() -> Check:
+    """This project's packages are what is imported under their names, and as they were installed."""
+    name = "own packages"
+    intruders = installation.intruders()
+    if intruders:
+        return Check(name=name, state=State.BROKEN, found="; ".join(intruders), advice=installation.ADVICE)
+    return Check(name=name, state=State.OK, found=f"{', '.join(installation.packages())} are crosskd's own")
+
+
 def versions(requirements: Path) -> Check:
     """Every pinned package is there, in the version that was tested."""
     name = "packages"
-    if not requirements.is_file():
-        found = f"not compared: {requirements} is not there (crosskd does not run from a checkout)"
-        return Check(name=name, state=State.WARNING, found=found, advice="run `crosskd doctor` from a checkout")
-    pinned = dict(_PINNED.findall(requirements.read_text(encoding="utf-8")))
+    pinned = installation.pinned(requirements)
     wrong = [
-        f"{each} {_installed(each) or 'absent'}, pinned {version}"
+        f"{each} {installation.installed(each) or 'absent'}, pinned {version}"
         for each, version in pinned.items()
-        if _installed(each) != version
+        if installation.installed(each) != version
     ]
     if wrong:
         shown = "; ".join(wrong[:5]) + (f"; and {len(wrong) - 5} more" if len(wrong) > 5 else "")
-        advice = "install what was tested: `make setup`, or `make clean setup` if that changes nothing"
+        advice = (
+            "install what was tested: in a checkout `make setup`, or `make clean setup` if that changes nothing; "
+            f"elsewhere `{installation.install_command()}`"
+        )
         return Check(name=name, state=State.BROKEN, found=shown, advice=advice)
-    return Check(name=name, state=State.OK, found=f"all {len(pinned)} as pinned; tfx {_installed('tfx')}")
-
-
-def _installed(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+    return Check(name=name, state=State.OK, found=f"all {len(pinned)} as pinned; tfx {installation.installed('tfx')}")
 
 
 def bytecode() -> Check:

@@ -31,3 +31,13 @@ def command(
     if as_json:
         TERMINAL.json({"healthy": healthy, "checks": [check.model_dump(mode="json") for check in found]})
     raise typer.Exit(Exit.OK if healthy else Exit.FAILED)
+
+
+# The doctor without the other commands, for an environment in which those cannot be imported.
+app = typer.Typer(name="crosskd", pretty_exceptions_enable=False, rich_markup_mode=None)
+app.command("doctor")(command)
+
+
+@app.callback()
+def _alone() -> None:
+    """Other commands do not start here: see what the doctor says."""

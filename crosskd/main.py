@@ -6,7 +6,7 @@ and `crosskd --help` should not.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -20,6 +20,7 @@ from crosskd import (
     fingerprint,
     gate,
     init,
+    installation,
     join_teachers,
     label,
     live,
@@ -61,6 +62,23 @@ app = typer.Typer(
     # Click cuts descriptions to 80 columns however wide the window is.
     context_settings={"max_content_width": 120},
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"{installation.NAME} {installation.version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Options of `crosskd` itself, before any command."""
+
+
 app.command("init")(init.command)
 app.add_typer(world.app, name="world")
 app.command("train-teacher")(train_teacher.command)

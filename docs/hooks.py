@@ -28,7 +28,15 @@ from schema import reference
 HERE = Path(__file__).parent
 ORDER: dict[str, tuple[str, ...]] = {
     "Start": ("index.md", "tutorial.md", "own-data.md", "walkthrough.md"),
-    "How it works": ("concepts.md", "labelling.md", "techniques.md", "unlabelled.md", "engines.md", "house.md", "decisions.md"),
+    "How it works": (
+        "concepts.md",
+        "labelling.md",
+        "techniques.md",
+        "unlabelled.md",
+        "engines.md",
+        "house.md",
+        "decisions.md",
+    ),
     "Operate": ("operations.md", "daily.md", "kubeflow.md"),
     "Look": ("report.md", "notebooks/slicing.md", "notebooks/labels.md", "notebooks/experiment.md"),
     "Results": ("results.md", "evidence.md"),

@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,23 @@ def test_every_command_has_help(command):
 def test_help_does_not_import_tensorflow():
     code = "import sys, crosskd.main; sys.exit('tensorflow' in sys.modules or 'tfx' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+def test_the_version_is_that_of_the_metadata_and_comes_at_once():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    started = time.monotonic()
+    done = crosskd("--version")
+    assert (done.returncode, done.stdout) == (0, f"crosskd {project['version']}\n")
+    assert time.monotonic() - started < 10
+
+
+def test_the_version_does_not_import_tensorflow():
+    code = (
+        "import sys; sys.argv = ['crosskd', '--version']; from crosskd import start\n"
+        "try:\n    start.main()\nfinally:\n    assert not {'tensorflow', 'tfx'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout.split()[0]) == (0, "crosskd"), done.stderr
 
 
 @pytest.mark.parametrize(

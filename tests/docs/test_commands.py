@@ -39,7 +39,7 @@ def parse(arguments: list[str]) -> None:
 def test_every_crosskd_line_is_one_that_the_command_line_takes(block):
     for arguments in crosskd_calls(block):
         if arguments and arguments[0].startswith("--"):
-            assert arguments[0] in ("--help", "--install-completion")
+            assert arguments[0] in ("--help", "--install-completion", "--version")
         else:
             parse(arguments)
 

@@ -1,0 +1,44 @@
+"""The wheel as users get it, and environments to install it into."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).parent.parent
+UV = Path(sys.executable).parent / "uv"
+_LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist", "runs", "tests", "docs")
+
+
+def build(folder: Path) -> Path:
+    """What `make wheel` builds, of a copy: two builds in one folder would write the same files.
+
+    Args:
+      folder: An empty folder for the copy and the wheel.
+    """
+    copied = shutil.copytree(PROJECT, folder / "project", ignore=_LEFT_OUT)
+    arguments = ("--old-file=setup", "wheel", f"VENV={sys.prefix}", f"DIST={folder}")
+    subprocess.run(["make", *arguments], cwd=copied, check=True, capture_output=True, timeout=120)
+    return next(folder.glob("*.whl"))
+
+
+def environment(folder: Path, *options: str) -> Path:
+    """Makes a virtual environment with nothing in it; the folder of its programs."""
+    subprocess.run([sys.executable, "-m", "venv", *options, folder], check=True, timeout=120)
+    return folder / "bin"
+
+
+def install(programs: Path, *arguments: str | Path) -> None:
+    """Installs files and what is pinned: out of the cache that `make setup` filled, or else from the index."""
+    command = [UV, "pip", "install", "--quiet", "--python", programs / "python", "--no-deps", *arguments]
+    cached = subprocess.run([*command, "--offline"], capture_output=True, timeout=600)
+    if cached.returncode:
+        subprocess.run(command, check=True, timeout=600)
+
+
+def run(programs: Path, *arguments: str | Path, cwd: Path, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    """Runs a program of an environment where no checkout is."""
+    command = [programs / arguments[0], *arguments[1:]]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=timeout)
