@@ -89,24 +89,21 @@ def train(
     if distil and surface.warm_start:
         embeddings = warm_start.read(surface, _expect_teacher(teacher))
         warm_start.apply(ranker, surface, embeddings, known_values(surface, transform))
-    training_data, validation_data = inputs.transformed(
+    data = inputs.transformed(
         labelled,
         {name: spec[name] for name in [*surface.features, *training_columns(surface, distil=distil)]},
+        surface.training,
         rows=len(labels[hard[0]]),
-        batch_size=surface.training.batch_size,
-        validation_fraction=surface.training.validation_fraction,
-        seed=surface.training.seed,
         unlabelled=_mixed_in(surface, unlabelled) if distil else None,
     )
-    history = training.fit(
+    fitted = training.fit(
         ranker,
         surface,
         head_losses(surface, statistics, distil=distil),
-        training_data,
-        validation_data,
-        callbacks=[keras.callbacks.TensorBoard(log_dir, write_graph=False), LogEpochs()],
+        data,
+        [keras.callbacks.TensorBoard(log_dir, write_graph=False), LogEpochs()],
     )
-    return ranker, history
+    return ranker, fitted.history
 
 
 def _by_split(patterns: list[str]) -> tuple[list[str], list[str]]:
