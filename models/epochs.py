@@ -44,6 +44,16 @@ class Gathered(tf.experimental.ExtensionType):
         return split_labels(self.columns.gather(self.rows[step * self.size : (step + 1) * self.size]))
 
 
+class Held(Protocol):
+    """Batches in memory; an `ExtensionType`, so that it can be an argument of a traced function."""
+
+    def batch(self, step: tf.Tensor) -> Batch:
+        """Features and labels of a step, by column."""
+
+
+Feed = Held | tf.data.Iterator
+
+
 @dataclass(frozen=True)
 class Batches:
     """Some batches of (features, labels by column), once.
@@ -53,13 +63,13 @@ class Batches:
       steps: How many there are.
     """
 
-    feed: Gathered | tf.data.Iterator
+    feed: Feed
     steps: int
 
 
-def batch_of(feed: Gathered | tf.data.Iterator, step: tf.Tensor) -> Batch:
+def batch_of(feed: Feed, step: tf.Tensor) -> Batch:
     """The batch of a step; an iterator is asked for all of them in their order."""
-    return feed.batch(step) if isinstance(feed, Gathered) else next(feed)
+    return next(feed) if isinstance(feed, tf.data.Iterator) else feed.batch(step)
 
 
 class TrainingData(Protocol):
@@ -99,15 +109,15 @@ class InMemory:
         Raises:
           InputError: Unlabelled examples are to be drawn, and there are none.
         """
-        more = [unlabelled] if unlabelled is not None and per_row else []
+        more = [] if unlabelled is None else [unlabelled]
+        if per_row:
+            expect_unlabelled(sum(len(next(iter(part.values()), ())) for part in more), per_row)
         self._columns = pack(columns, *more)
         self._fitted = fitted
         self._groups = group_rows(columns[GROUP_COLUMN], fitted) if training.batch_by == "group" else None
         self._training = training
         self._per_row = per_row
         self._pool = np.arange(len(next(iter(columns.values()))), self._columns.rows)
-        if per_row and not len(self._pool):
-            raise InputError(f"expected unlabelled examples, {per_row} for each labelled one of a batch; found none")
         self._held_out = self._batches(held_out, HELD_OUT_BATCH)
 
     def epoch(self, number: int) -> Batches:
@@ -146,6 +156,12 @@ class Streamed:
     def held_out(self) -> Batches:
         """The held-out rows in their order."""
         return _iterated(self.validation)
+
+
+def expect_unlabelled(rows: int, per_row: int) -> None:
+    """Raises InputError if there are no unlabelled rows, of which some are to be drawn for each labelled one."""
+    if not rows:
+        raise InputError(f"expected unlabelled examples, {per_row} for each labelled one of a batch; found none")
 
 
 def _iterated(batches: tf.data.Dataset) -> Batches:

@@ -15,7 +15,7 @@ from tensorflow_transform.tf_metadata import schema_utils
 
 from models.batching import held_out_every, split
 from models.columns import GROUP_COLUMN, split_labels
-from models.epochs import HELD_OUT_BATCH, InMemory, Streamed
+from models.epochs import HELD_OUT_BATCH, InMemory, Streamed, expect_unlabelled
 from schema.errors import InputError
 from schema.training import Training
 
@@ -70,8 +70,11 @@ def transformed(
       `teacher/*`, float32 [batch], and those of group and weight where `spec` has them.
 
     Raises:
-      InputError: Batches are by group, and the records do not fit in memory.
+      InputError: Batches are by group, and the records do not fit in memory; or there are no
+        unlabelled examples where some are asked for.
     """
+    if unlabelled:
+        expect_unlabelled(unlabelled.rows, unlabelled.per_row)
     total = rows + (unlabelled.rows if unlabelled else 0)
     if total * _row_bytes(spec) > memory_limit:
         if GROUP_COLUMN in spec:

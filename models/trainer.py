@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from pathlib import PurePosixPath
 
 import keras
@@ -10,9 +11,6 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from contracts import keys
-from contracts.history import HISTORY_FILE
-from contracts.roles import ModelRole
 from models import inputs, training, warm_start
 from models.columns import hard_label_columns, training_columns
 from models.export import export_student
@@ -23,7 +21,15 @@ from models.terms import head_losses, scaled_columns
 from models.vocabulary import known_values, sizes
 from schema.candidates import UNLABELLED_SPLIT
 from schema.errors import InputError
+from schema.losses import HISTORY_FILE
 from schema.surface import Surface
+
+
+class Arm(StrEnum):
+    """What is trained: the student, or the same without distillation."""
+
+    STUDENT = "student"
+    CONTROL = "control"
 
 
 def run_fn(fn_args: FnArgs) -> None:
@@ -31,14 +37,14 @@ def run_fn(fn_args: FnArgs) -> None:
 
     Args:
       fn_args: TFX's arguments; `custom_config` holds `surface` (JSON of a
-        `schema.surface.Surface`) and `arm` (an `ModelRole`); `base_model` is the teacher if the
+        `schema.surface.Surface`) and `arm` (an `Arm`); `base_model` is the teacher if the
         surface has a warm start; `train_files` may have patterns of the split `unlabelled`.
     """
     config = fn_args.custom_config or {}
-    surface = Surface.model_validate_json(config[keys.SURFACE])
+    surface = Surface.model_validate_json(config["surface"])
     ranker, history = train(
         surface,
-        ModelRole(config["arm"]),
+        Arm(config["arm"]),
         fn_args.transform_output,
         fn_args.train_files,
         fn_args.model_run_dir,
@@ -50,7 +56,7 @@ def run_fn(fn_args: FnArgs) -> None:
 
 def train(
     surface: Surface,
-    arm: ModelRole,
+    arm: Arm,
     transform_dir: str,
     train_files: list[str],
     log_dir: str,
@@ -71,8 +77,9 @@ def train(
       The trained ranker, and the history of its losses per epoch.
 
     Raises:
-      InputError: The surface asks for unlabelled pairs or a warm start, and there are no
-        such files or no teacher; or the teacher offers no such embeddings.
+      InputError: There are no examples; the surface asks for unlabelled pairs or a warm
+        start, and there are no such files or no teacher; the teacher offers no such
+        embeddings; or a loss is not finite.
     """
     # Before the data are set up, too: tf.data derives the order of shuffling from it.
     keras.utils.set_random_seed(surface.training.seed)
@@ -81,7 +88,9 @@ def train(
     hard = list(hard_label_columns(surface).values())
     labelled, unlabelled = _by_split(train_files)
     labels = inputs.transformed_columns(labelled, spec, hard)
-    distil = arm == ModelRole.STUDENT  # Not `is`: TFX reloads this module before it calls `run_fn`.
+    if not labels:
+        raise InputError(f"{', '.join(labelled)}: expected the transformed training split, found no examples")
+    distil = arm == Arm.STUDENT  # Not `is`: TFX reloads this module before it calls `run_fn`.
     statistics = label_statistics(surface, labels)
     if distil:
         statistics |= soft_statistics(scaled_columns(surface), transform)

@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from models.epochs import Batches, Gathered, TrainingData, batch_of
+from models.epochs import Batches, Feed, TrainingData, batch_of
 from models.ranker import Ranker
 from models.terms import HeadLoss, weighed_losses
 from models.trainable import trainable
@@ -30,8 +30,6 @@ from schema.training import Training
 # Steps of one call into TensorFlow: small models are bound by Python otherwise, and a
 # signal (Ctrl-C) waits for the end of a call.
 _STEPS_PER_CALL = 16
-
-Feed = Gathered | tf.data.Iterator
 
 
 @dataclass(frozen=True)
@@ -68,6 +66,7 @@ class Loop:
         self._model = trainable(ranker, surface, terms)
         self._steps = tf.function(self._take, reduce_retracing=True)
         self._measured = tf.function(self._measure, reduce_retracing=True)
+        self._finite = tf.function(self._finite_weights)
 
     def fit(self, training: Training, data: TrainingData, callbacks: Sequence[keras.callbacks.Callback] = ()) -> Fit:
         """Trains in place, and keeps the weights of the epoch with the least `selection_loss`.
@@ -128,7 +127,7 @@ class Loop:
           The means of its batches' losses, by name.
 
         Raises:
-          InputError: There are no batches, or the loss of a head is not finite.
+          InputError: There are no batches, or the loss of a head or a weight is not finite.
         """
         if not batches.steps:
             raise InputError("there is no row to train on; expected at least two examples, one of which is held out")
@@ -138,6 +137,7 @@ class Loop:
             if not finite:
                 step, heads = self._model.means.first_not_finite()
                 raise InputError(self._diverged(heads, f"step {step} of epoch {number + 1}"))
+        self._expect_finite_weights(number)
         return {name: float(value) for name, value in self._model.get_metrics_result().items()}
 
     def held_out(self, batches: Batches, number: int) -> dict[str, float]:
@@ -163,6 +163,19 @@ class Loop:
             raise InputError(self._diverged(heads, f"the held-out rows after epoch {number + 1}"))
         return losses
 
+    def _expect_finite_weights(self, number: int) -> None:
+        """A feature that is not finite need not show in any loss: a ReLU makes 0 of what is not a number."""
+        finite = self._finite().numpy()
+        if not finite.all():
+            layers = [each.path for each, fine in zip(self._model.trainable_variables, finite, strict=True) if not fine]
+            raise InputError(
+                f"training diverged: after epoch {number + 1} there were weights that are not finite, in "
+                f"{', '.join(layers)}. Look for features that are not finite; the first layers of the trunk read them"
+            )
+
+    def _finite_weights(self) -> tf.Tensor:
+        return tf.stack([tf.reduce_all(tf.math.is_finite(each.value)) for each in self._model.trainable_variables])
+
     def _take(self, feed: Feed, start: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
         for step in tf.range(start, start + count):
             self._model.train_step(batch_of(feed, step))
@@ -182,11 +195,10 @@ class Loop:
     def _diverged(self, names: Sequence[str], where: str) -> str:
         heads = [each for each in self._terms if each.name in names]
         told = ", ".join(f"{each.name} (labels {each.column})" for each in heads) or ", ".join(names)
-        several = "all heads at once, " if len(heads) == len(self._terms) > 1 else ""
         rate = float(self._model.optimizer.learning_rate)
         return (
-            f"training diverged: in {where} the loss was not finite, of {several}{told}. Look for labels far out of "
-            "range there, for numbers in the features that are not finite (which show in all heads at once), and at "
+            f"training diverged: in {where} the loss was not finite, of {told}. Look for labels far out of range "
+            "there, for features that are not finite (which show in several heads at once), and at "
             f"`learning_rate: {rate:g}`, which may be too high"
         )
 
