@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -51,7 +51,7 @@ class Held(Protocol):
         """Features and labels of a step, by column."""
 
 
-Feed = Held | tf.data.Iterator
+Feed: TypeAlias = "Held | tf.data.Iterator"
 
 
 @dataclass(frozen=True)

@@ -83,10 +83,15 @@ class Trainable(keras.Model):
         self.means.update_state([*values, *sums])
         return tf.add_n([*sums, *self.losses])
 
-    def named(self, values: Sequence[tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Every loss by its name in a history, by the value of each head's loss."""
+    @property
+    def reported(self) -> tuple[str, ...]:
+        """The names that a history has for what `all_losses` gives, in its order."""
+        return ("loss", *self.means.names)
+
+    def all_losses(self, values: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        """The total, each head's loss and the sums, by the value of each head's loss."""
         sums = self._summed(values)
-        return {"loss": tf.add_n([*sums, *self.losses]), **dict(zip(self.means.names, [*values, *sums], strict=True))}
+        return [tf.add_n([*sums, *self.losses]), *values, *sums]
 
     def _sums(self) -> list[str]:
         return [HARD_LOSS, SOFT_LOSS] if any(each.soft for each in self.terms) else [HARD_LOSS]

@@ -9,7 +9,8 @@ here, and costs a model of two milliseconds a step less than Keras's `fit`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,9 +28,10 @@ from schema.losses import SELECTION_LOSS, VALIDATION_PREFIX
 from schema.surface import Surface
 from schema.training import Training
 
-# Steps of one call into TensorFlow: small models are bound by Python otherwise, and a
-# signal (Ctrl-C) waits for the end of a call.
+# Steps of the first call into TensorFlow.  Small models are bound by Python if calls are
+# short, and a signal (Ctrl-C) waits for the end of a call: so calls grow up to some time.
 _STEPS_PER_CALL = 16
+_SECONDS_PER_CALL = 0.5
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,23 @@ class Fit:
     history: dict[str, list[float]]
 
 
+class _Pace:
+    """How many steps a call into TensorFlow takes."""
+
+    def __init__(self) -> None:
+        self._steps = _STEPS_PER_CALL
+
+    def calls(self, steps: int) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+        """First step and number of steps of each call; the next one is larger if a call took little time."""
+        start = 0
+        while start < steps:
+            count, began = min(self._steps, steps - start), time.monotonic()
+            yield tf.constant(start, tf.int64), tf.constant(count, tf.int64)
+            if count == self._steps and time.monotonic() - began < _SECONDS_PER_CALL / 2:
+                self._steps *= 2
+            start += count
+
+
 class Loop:
     """The training of one model structure, traced once however often it is fitted."""
 
@@ -66,7 +85,7 @@ class Loop:
         self._model = trainable(ranker, surface, terms)
         self._steps = tf.function(self._take, reduce_retracing=True)
         self._measured = tf.function(self._measure, reduce_retracing=True)
-        self._finite = tf.function(self._finite_weights)
+        self._step_pace, self._held_out_pace = _Pace(), _Pace()
 
     def fit(self, training: Training, data: TrainingData, callbacks: Sequence[keras.callbacks.Callback] = ()) -> Fit:
         """Trains in place, and keeps the weights of the epoch with the least `selection_loss`.
@@ -127,18 +146,16 @@ class Loop:
           The means of its batches' losses, by name.
 
         Raises:
-          InputError: There are no batches, or the loss of a head or a weight is not finite.
+          InputError: There are no batches, or the loss of a head is not finite.
         """
         if not batches.steps:
             raise InputError("there is no row to train on; expected at least two examples, one of which is held out")
-        self._model.reset_metrics()
-        for start, count in _calls(batches.steps):
-            finite = self._steps(batches.feed, start, count)
+        for start, count in self._step_pace.calls(batches.steps):
+            finite, found = self._steps(batches.feed, start, count)
             if not finite:
                 step, heads = self._model.means.first_not_finite()
                 raise InputError(self._diverged(heads, f"step {step} of epoch {number + 1}"))
-        self._expect_finite_weights(number)
-        return {name: float(value) for name, value in self._model.get_metrics_result().items()}
+        return dict(zip(self._model.reported, found.numpy().tolist(), strict=True))
 
     def held_out(self, batches: Batches, number: int) -> dict[str, float]:
         """Measures the losses of the held-out part.
@@ -151,46 +168,44 @@ class Loop:
           The mean of each head's loss over all rows with its label, and the sums.
 
         Raises:
-          InputError: The loss of a head is not finite.
+          InputError: The loss of a head is not finite, or a weight of the model.
         """
         means = weights = tf.zeros([len(self._terms)])
-        found: dict[str, tf.Tensor] = {}
-        for start, count in _calls(batches.steps):
-            means, weights, found = self._measured(batches.feed, start, count, means, weights)
-        losses = {name: float(value) for name, value in found.items()}
+        for start, count in self._held_out_pace.calls(batches.steps):
+            means, weights, found, finite = self._measured(batches.feed, start, count, means, weights)
+        losses = dict(zip(self._model.reported, found.numpy().tolist(), strict=True))
         heads = [each.name for each in self._terms if not np.isfinite(losses[each.name])]
         if heads:
             raise InputError(self._diverged(heads, f"the held-out rows after epoch {number + 1}"))
+        if not finite:
+            raise InputError(self._spoiled(number))
         return losses
 
-    def _expect_finite_weights(self, number: int) -> None:
-        """A feature that is not finite need not show in any loss: a ReLU makes 0 of what is not a number."""
-        finite = self._finite().numpy()
-        if not finite.all():
-            layers = [each.path for each, fine in zip(self._model.trainable_variables, finite, strict=True) if not fine]
-            raise InputError(
-                f"training diverged: after epoch {number + 1} there were weights that are not finite, in "
-                f"{', '.join(layers)}. Look for features that are not finite; the first layers of the trunk read them"
-            )
-
-    def _finite_weights(self) -> tf.Tensor:
-        return tf.stack([tf.reduce_all(tf.math.is_finite(each.value)) for each in self._model.trainable_variables])
-
-    def _take(self, feed: Feed, start: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+    def _take(self, feed: Feed, start: tf.Tensor, count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Some steps: whether all losses were finite since the epoch's first, and their means since then."""
+        if start == 0:
+            self._model.reset_metrics()
         for step in tf.range(start, start + count):
             self._model.train_step(batch_of(feed, step))
-        return self._model.means.finite()
+        means = self._model.get_metrics_result()
+        return self._model.means.finite(), tf.stack([means[name] for name in self._model.reported])
 
     def _measure(
         self, feed: Feed, start: tf.Tensor, count: tf.Tensor, means: tf.Tensor, weights: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]:
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Some held-out batches: means and weights so far, all losses, and whether the weights are finite.
+
+        A feature that is not finite need not show in any loss: a ReLU makes 0 of what is not
+        a number, and the layer that reads it is spoiled unseen.
+        """
         for step in tf.range(start, start + count):
             features, labels = batch_of(feed, step)
             values, of = weighed_losses(self._terms, labels, self._model(features, training=False))
             weights += of
             # Of a single batch, it is that batch's mean to the last bit.
             means += (values - means) * tf.math.divide_no_nan(of, weights)
-        return means, weights, self._model.named(tf.unstack(means))
+        finite = [tf.reduce_all(tf.math.is_finite(each.value)) for each in self._model.trainable_variables]
+        return means, weights, tf.stack(self._model.all_losses(tf.unstack(means))), tf.reduce_all(tf.stack(finite))
 
     def _diverged(self, names: Sequence[str], where: str) -> str:
         heads = [each for each in self._terms if each.name in names]
@@ -200,6 +215,13 @@ class Loop:
             f"training diverged: in {where} the loss was not finite, of {told}. Look for labels far out of range "
             "there, for features that are not finite (which show in several heads at once), and at "
             f"`learning_rate: {rate:g}`, which may be too high"
+        )
+
+    def _spoiled(self, number: int) -> str:
+        found = [each.path for each in self._model.trainable_variables if not np.isfinite(each.numpy()).all()]
+        return (
+            f"training diverged: after epoch {number + 1} weights are not finite, of {', '.join(found)}. Look for "
+            "features that are not finite; the first layers of the trunk read them"
         )
 
     def _restart(self, learning_rate: float) -> None:
@@ -246,11 +268,3 @@ def selection_loss(terms: Sequence[HeadLoss], means: Mapping[str, float], by: Li
     """
     hard = [each for each in terms if not each.soft]
     return sum(each.weight * means[each.name] / (each.constant if by == "relative" else 1.0) for each in hard)
-
-
-def _calls(steps: int) -> list[tuple[tf.Tensor, tf.Tensor]]:
-    """First step and number of steps of each call."""
-    starts = range(0, steps, _STEPS_PER_CALL)
-    return [
-        (tf.constant(start, tf.int64), tf.constant(min(_STEPS_PER_CALL, steps - start), tf.int64)) for start in starts
-    ]
