@@ -15,6 +15,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from contracts.heads import SERVING_PREFIX
+from contracts.history import HARD_LOSS, SELECTION_LOSS, VALIDATION_PREFIX
 from evidence.arms import Columns
 from evidence.data import RunData
 from models import warm_start
@@ -25,7 +26,6 @@ from models.ranker import Ranker, build
 from models.terms import head_losses
 from models.training import Fit, Loop, assign
 from schema.errors import InputError
-from schema.losses import HARD_LOSS, SELECTION_LOSS, VALIDATION_PREFIX
 from schema.surface import Surface
 from schema.training import EarlyStopping
 

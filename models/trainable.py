@@ -8,11 +8,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from contracts.history import HARD_LOSS, SOFT_LOSS
 from models import losses
 from models.optimizer import Adam
 from models.ranker import Ranker
 from models.terms import HeadLoss, mean_losses
-from schema.losses import HARD_LOSS, SOFT_LOSS
 from schema.surface import Surface
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from pathlib import PurePosixPath
 
 import keras
@@ -11,6 +10,9 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
+from contracts import keys
+from contracts.history import HISTORY_FILE
+from contracts.roles import ModelRole
 from models import inputs, training, warm_start
 from models.columns import hard_label_columns, training_columns
 from models.export import export_student
@@ -21,15 +23,7 @@ from models.terms import head_losses, scaled_columns
 from models.vocabulary import known_values, sizes
 from schema.candidates import UNLABELLED_SPLIT
 from schema.errors import InputError
-from schema.losses import HISTORY_FILE
 from schema.surface import Surface
-
-
-class Arm(StrEnum):
-    """What is trained: the student, or the same without distillation."""
-
-    STUDENT = "student"
-    CONTROL = "control"
 
 
 def run_fn(fn_args: FnArgs) -> None:
@@ -37,14 +31,14 @@ def run_fn(fn_args: FnArgs) -> None:
 
     Args:
       fn_args: TFX's arguments; `custom_config` holds `surface` (JSON of a
-        `schema.surface.Surface`) and `arm` (an `Arm`); `base_model` is the teacher if the
+        `schema.surface.Surface`) and `arm` (an `ModelRole`); `base_model` is the teacher if the
         surface has a warm start; `train_files` may have patterns of the split `unlabelled`.
     """
     config = fn_args.custom_config or {}
-    surface = Surface.model_validate_json(config["surface"])
+    surface = Surface.model_validate_json(config[keys.SURFACE])
     ranker, history = train(
         surface,
-        Arm(config["arm"]),
+        ModelRole(config["arm"]),
         fn_args.transform_output,
         fn_args.train_files,
         fn_args.model_run_dir,
@@ -56,7 +50,7 @@ def run_fn(fn_args: FnArgs) -> None:
 
 def train(
     surface: Surface,
-    arm: Arm,
+    arm: ModelRole,
     transform_dir: str,
     train_files: list[str],
     log_dir: str,
@@ -90,7 +84,7 @@ def train(
     labels = inputs.transformed_columns(labelled, spec, hard)
     if not labels:
         raise InputError(f"{', '.join(labelled)}: expected the transformed training split, found no examples")
-    distil = arm == Arm.STUDENT  # Not `is`: TFX reloads this module before it calls `run_fn`.
+    distil = arm == ModelRole.STUDENT  # Not `is`: TFX reloads this module before it calls `run_fn`.
     statistics = label_statistics(surface, labels)
     if distil:
         statistics |= soft_statistics(scaled_columns(surface), transform)

@@ -19,12 +19,12 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from contracts.history import SELECTION_LOSS, VALIDATION_PREFIX
 from models.epochs import Batches, Feed, TrainingData, batch_of
 from models.ranker import Ranker
 from models.terms import HeadLoss, weighed_losses
 from models.trainable import trainable
 from schema.errors import InputError
-from schema.losses import SELECTION_LOSS, VALIDATION_PREFIX
 from schema.surface import Surface
 from schema.training import Training
 

@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from contracts.history import SELECTION_LOSS
+from contracts.roles import ModelRole
 from evidence import data
 from evidence.data import RunData
 from evidence.fitting import Fitter
 from evidence.paths import RunPaths
 from models import trainer
-from schema.losses import SELECTION_LOSS
 from schema.surface import Surface
 from tests.models.conftest import SURFACE
 
@@ -80,7 +81,7 @@ def surface_of(case: dict[str, Any]) -> Surface:
 
 
 def _by_the_trainer(case: dict[str, Any], folder: Path) -> dict[str, np.ndarray]:
-    arm = trainer.Arm.CONTROL if case.get("control") else trainer.Arm.STUDENT
+    arm = ModelRole.CONTROL if case.get("control") else ModelRole.STUDENT
     files = [str(folder / split / "*") for split in (TRAIN, UNLABELLED)]
     ranker, history = trainer.train(
         surface_of(case), arm, str(folder / GRAPH), files, str(folder / "logs"), str(folder / TEACHER)

@@ -13,13 +13,14 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from components.blessing_gate.decision import Verdict
 from components.serving_validator.graph import ModelGraph, read_graph
 from components.serving_validator.judge import graph_checks
 from components.serving_validator.requirements import requirements_of
+from contracts.decision import Verdict
+from contracts.roles import ModelRole
 from models import inputs
 from models.export import EXAMPLES_INPUT, SIGNATURE
-from models.trainer import HISTORY_FILE, Arm, run_fn
+from models.trainer import HISTORY_FILE, run_fn
 from schema.distillation import Head
 from schema.surface import Surface
 from schema.training import Training
@@ -75,7 +76,7 @@ def surface_of(technique: dict[str, Any]) -> Surface:
     return Surface.model_validate(content)
 
 
-def run(surface: Surface, arm: Arm, transformed: Any, folder: Path) -> Trained:
+def run(surface: Surface, arm: ModelRole, transformed: Any, folder: Path) -> Trained:
     out = str(folder / "model")
     run_fn(
         FnArgs(
@@ -96,13 +97,13 @@ def is_shared(trained: Trained) -> bool:
 
 @pytest.fixture(scope="module")
 def control(transformed, tmp_path_factory):
-    return run(SURFACE, Arm.CONTROL, transformed, tmp_path_factory.mktemp("control"))
+    return run(SURFACE, ModelRole.CONTROL, transformed, tmp_path_factory.mktemp("control"))
 
 
 @pytest.fixture(scope="module", params=TECHNIQUES)
 def trained(request, transformed, tmp_path_factory):
     surface = surface_of(TECHNIQUES[request.param])
-    return run(surface, Arm.STUDENT, transformed, tmp_path_factory.mktemp("student"))
+    return run(surface, ModelRole.STUDENT, transformed, tmp_path_factory.mktemp("student"))
 
 
 def test_every_loss_falls(trained):
