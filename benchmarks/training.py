@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,13 +30,14 @@ from benchmarks.serving import median
 from crosskd.experiment import run_paths
 from crosskd.terminal import TERMINAL
 from evidence.levels import resized
-from models import inputs, training
-from models.columns import hard_label_columns, soft_label_columns, training_columns
+from models import inputs, training, vocabulary
+from models.columns import hard_label_columns, soft_label_columns, split_labels, training_columns
+from models.epochs import Batch, Batches, TrainingData, batch_of
 from models.ranker import build
 from models.scales import label_statistics, soft_statistics
 from models.terms import head_losses
 from schema.loader import load_surface
-from schema.surface import FeatureKind, Surface
+from schema.surface import Surface
 
 _STEP_RATIO = 1.05
 _INPUT_RATIO = 0.8
@@ -112,51 +114,75 @@ def prepare(surface: Surface, root: Path) -> tuple[dict[str, Fit], int]:
     patterns, spec = [f"{folder}/*" for folder in paths.train], transform.transformed_feature_spec()
     hard = list(hard_label_columns(surface).values())
     labels = inputs.transformed_columns(patterns, spec, hard)
-    rows = len(labels[hard[0]])
 
-    def data(distil: bool, memory_limit: int = inputs.MEMORY_LIMIT) -> tf.data.Dataset:
+    def data(distil: bool, memory_limit: int = inputs.MEMORY_LIMIT) -> TrainingData:
         names = [*surface.features, *training_columns(surface, distil=distil)]
-        return inputs.transformed(
-            patterns,
-            {name: spec[name] for name in names},
-            rows=rows,
-            batch_size=surface.training.batch_size,
-            validation_fraction=surface.training.validation_fraction,
-            seed=surface.training.seed,
-            memory_limit=memory_limit,
-        )[0]
+        wanted = {name: spec[name] for name in names}
+        rows = len(labels[hard[0]])
+        return inputs.transformed(patterns, wanted, surface.training, rows=rows, memory_limit=memory_limit)
 
-    def way(batches: tf.data.Dataset, distil: bool) -> Fit:
+    def way(batches: TrainingData, distil: bool) -> Fit:
         soft = set(soft_label_columns(surface).values()) if distil else set()
         statistics = label_statistics(surface, labels) | soft_statistics(soft, transform)
-        ranker = build(surface, _sizes(surface, transform), statistics, distil=distil)
-        model = training.trainable(ranker, surface, head_losses(surface, statistics, distil=distil))
-        return lambda: model.fit(batches, epochs=_EPOCHS, steps_per_epoch=steps, verbose=0)
+        ranker = build(surface, vocabulary.sizes(surface, transform), statistics, distil=distil)
+        loop = training.Loop(ranker, surface, head_losses(surface, statistics, distil=distil))
+        return lambda: _train(loop, batches)
 
     student = data(distil=True)
-    steps = int(student.cardinality())
+    first = student.epoch(0)
     return {
         "control": way(data(distil=False), distil=False),
         "student": way(student, distil=True),
         "control_again": way(data(distil=False), distil=False),
-        "from_memory": way(_ready(student, surface.training.batch_size, steps), distil=True),
+        "from_memory": way(_ready(first, surface.training.batch_size), distil=True),
         "streamed": way(data(distil=True, memory_limit=0), distil=True),
-    }, steps * _EPOCHS
+    }, first.steps * _EPOCHS
 
 
-def _ready(batches: tf.data.Dataset, size: int, steps: int) -> tf.data.Dataset:
-    """As many whole batches, each put together before."""
-    whole = list(batches.unbatch().batch(size, drop_remainder=True).take(_READY))
-    stacked = tf.nest.map_structure(lambda *parts: tf.stack(parts), *whole)
-    return tf.data.Dataset.from_tensor_slices(stacked).repeat().take(steps).prefetch(tf.data.AUTOTUNE)
+def _train(loop: training.Loop, data: TrainingData) -> None:
+    """The epochs of a turn, without the held-out part, which all ways measure alike."""
+    for number in range(_EPOCHS):
+        loop.epoch(data.epoch(number), number)
 
 
-def _sizes(surface: Surface, transform: tft.TFTransformOutput) -> dict[str, int]:
-    return {
-        name: transform.num_buckets_for_transformed_feature(name)
-        for name, feature in surface.features.items()
-        if feature.kind is FeatureKind.CATEGORICAL
-    }
+class Ready(tf.experimental.ExtensionType):
+    """Whole batches that lie ready, one after the other and again from the first: no row is looked for.
+
+    Attributes:
+      columns: Features and labels, [batches, size, ...] each.
+      count: How many batches there are.
+    """
+
+    columns: Mapping[str, tf.Tensor]
+    count: tf.Tensor
+
+    def batch(self, step: tf.Tensor) -> Batch:
+        """Features and labels of a step, by column."""
+        return split_labels({name: column[step % self.count] for name, column in self.columns.items()})
+
+
+@dataclass(frozen=True)
+class _Again:
+    """The same batches in every epoch."""
+
+    batches: Batches
+
+    def epoch(self, number: int) -> Batches:
+        return self.batches
+
+    def held_out(self) -> Batches:
+        return self.batches
+
+
+def _ready(batches: Batches, size: int) -> TrainingData:
+    """As many steps as `batches` have, of its first whole batches, each put together before."""
+    whole = []
+    for step in range(min(batches.steps, _READY)):
+        features, labels = batch_of(batches.feed, tf.constant(step, tf.int64))
+        whole.append({**features, **labels})
+    full = [each for each in whole if len(next(iter(each.values()))) == size]
+    columns = {name: tf.stack([each[name] for each in full]) for name in full[0]}
+    return _Again(Batches(Ready(columns, tf.constant(len(full), tf.int64)), batches.steps))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from evidence.paths import RunPaths
 from models import inputs, vocabulary
+from models.batching import split
 from models.columns import hard_label_columns, soft_label_columns, training_columns
 from models.scales import LabelStatistics, label_statistics, soft_statistics
 from schema.errors import InputError
@@ -94,16 +95,15 @@ def load(
     wanted = sorted(sliced | set(teacher_columns.values()) | set(raw_columns))
     names = [*features, *hard_label_columns(surface).values(), *soft]
     evaluation, raw = _evaluation(paths, transform, names, wanted)
-    rows = np.arange(len(next(iter(columns.values()))))
-    held_out = rows % inputs.held_out_every(surface.training.validation_fraction) == 0
+    fitted, held_out = split(len(next(iter(columns.values()))), surface.training.validation_fraction)
     slices, small = _slices(surface, raw)
     return RunData(
         name=paths.name,
         training=columns,
-        unlabelled=_unlabelled(paths, spec, names),
+        unlabelled=_unlabelled(paths, spec, [*features, *labels]),
         evaluation=evaluation,
-        fitted=rows[~held_out],
-        held_out=rows[held_out],
+        fitted=fitted,
+        held_out=held_out,
         vocabulary_sizes=vocabulary.sizes(surface, transform),
         vocabularies=vocabulary.known_values(surface, transform),
         teacher_model=paths.teacher,

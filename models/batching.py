@@ -1,18 +1,43 @@
-"""In which order an epoch takes its rows: it is drawn at once, and each batch is a slice of it.
+"""Which rows an epoch takes, and in which order: a function of the seed and of the epoch, and of nothing else.
 
-Drawing row by row through a shuffle buffer takes longer than a step of a small model leaves
-time for.  Losses that compare rows of a group need its rows together: then groups are
-shuffled and not rows.
+Whoever trains draws here: the Trainer, the reference teacher and every model of an
+experiment.  An order is drawn at once, and each batch is a slice of it; drawing row by row
+takes longer than a step of a small model leaves time for.  Losses that compare the rows of
+a group need them together: then groups are shuffled and not rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
+
+# Tells the draws of unlabelled rows from the shuffle of the labelled ones.
+_DRAWS = 1
+
+
+def held_out_every(validation_fraction: float) -> int:
+    """The k of "every k-th record is held out for validation"."""
+    return max(2, round(1 / validation_fraction))
+
+
+def split(rows: int, validation_fraction: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The indices of the rows to fit and of those held out, the same ones in every arm."""
+    every = np.arange(rows)
+    held_out = every % held_out_every(validation_fraction) == 0
+    return every[~held_out], every[held_out]
+
+
+def shuffled(rows: NDArray[np.int64], seed: int, epoch: int) -> NDArray[np.int64]:
+    """All rows in the order of an epoch.
+
+    Args:
+      rows: Indices of the examples to use.
+      seed: The seed of the training.
+      epoch: The epoch, from 0.
+    """
+    return np.random.default_rng([seed, epoch]).permutation(rows)
 
 
 @dataclass(frozen=True)
@@ -29,20 +54,12 @@ class Grouped:
     starts: NDArray[np.int64]
     ends: NDArray[np.int64]
 
-    def shuffled(self, rng: np.random.Generator) -> NDArray[np.int64]:
-        """All rows, the groups in random order."""
-        order = rng.permutation(len(self.starts))
-        return np.concatenate([self.rows[self.starts[group] : self.ends[group]] for group in order])
-
-    def orders(self, seed: int) -> tf.data.Dataset:
-        """An epoch's order of all rows, int64 [rows]; the groups are in another random order in every epoch."""
-        rows, starts, ends = (tf.constant(each) for each in (self.rows, self.starts, self.ends))
-
-        def order(numbers: tf.Tensor) -> tf.Tensor:
-            groups = tf.random.experimental.stateless_shuffle(tf.range(len(self.starts)), numbers)
-            return tf.gather(rows, tf.ragged.range(tf.gather(starts, groups), tf.gather(ends, groups)).values)
-
-        return _epoch(order, seed)
+    def shuffled(self, seed: int, epoch: int) -> NDArray[np.int64]:
+        """All rows in the order of an epoch: the groups at random, the rows of each in their own order."""
+        order = np.random.default_rng([seed, epoch]).permutation(len(self.starts))
+        starts, sizes = self.starts[order], (self.ends - self.starts)[order]
+        before = np.cumsum(sizes) - sizes
+        return self.rows[np.repeat(starts - before, sizes) + np.arange(len(self.rows))]
 
 
 def group_rows(groups: NDArray[np.int64], rows: NDArray[np.int64]) -> Grouped:
@@ -53,54 +70,29 @@ def group_rows(groups: NDArray[np.int64], rows: NDArray[np.int64]) -> Grouped:
       rows: Indices of the examples to use.
     """
     ordered = rows[np.argsort(groups[rows], kind="stable")]
-    starts = np.flatnonzero(np.diff(groups[ordered], prepend=groups[ordered][0] - 1))
+    starts = np.flatnonzero(np.diff(groups[ordered], prepend=groups[ordered][:1] - 1))
     return Grouped(ordered, starts, np.append(starts[1:], len(ordered)))
 
 
-def shuffled(rows: NDArray[np.int64], seed: int) -> tf.data.Dataset:
-    """An epoch's order of all rows, int64 [rows]; another random one in every epoch."""
-    every = tf.constant(rows)
-    return _epoch(lambda numbers: tf.random.experimental.stateless_shuffle(every, numbers), seed)
-
-
 def with_draws(
-    orders: tf.data.Dataset,
-    batch_size: int,
-    batches: int,
-    unlabelled: NDArray[np.int64],
-    per_row: int,
-    seed: int | None,
-) -> tf.data.Dataset:
-    """An epoch's order with further rows after each batch, drawn anew for it, with replacement.
+    order: NDArray[np.int64], batch_size: int, unlabelled: NDArray[np.int64], per_row: int, seed: int, epoch: int
+) -> NDArray[np.int64]:
+    """An epoch's order with unlabelled rows after each batch, drawn anew in every epoch, with replacement.
+
+    The draws are of their own, so that the labelled rows are those of an arm without unlabelled ones.
 
     Args:
-      orders: An epoch's order of the batches' own rows.
-      batch_size: Own rows of a batch; the last may have fewer.
-      batches: Number of batches in an epoch.
-      unlabelled: What is drawn from.
-      per_row: How many are drawn for each own row.
-      seed: Seed of the draws; None for others in every run.
+      order: The order of the labelled rows.
+      batch_size: Labelled rows of a batch; the last may have fewer.
+      unlabelled: Indices of the rows that are drawn from.
+      per_row: How many are drawn for each labelled row.
+      seed: The seed of the training.
+      epoch: The epoch, from 0.
+
+    Returns:
+      Batches of `batch_size * (1 + per_row)` rows, int64 [rows * (1 + per_row)].
     """
-    pool = tf.constant(unlabelled)
-
-    def mixed(batch: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-        own, number = batch
-        count = [per_row * tf.size(own)]
-        places = tf.random.stateless_uniform(count, tf.stack([number, 0]), maxval=tf.size(pool), dtype=tf.int32)
-        return tf.concat([own, tf.gather(pool, places)], axis=0)
-
-    def order(rows: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
-        own = tf.RaggedTensor.from_row_starts(rows, tf.range(batches, dtype=tf.int64) * batch_size)
-        return tf.map_fn(mixed, (own, numbers), fn_output_signature=tf.RaggedTensorSpec([None], rows.dtype)).values
-
-    return tf.data.Dataset.zip((orders, _numbers(seed).batch(batches))).map(order)
-
-
-def _epoch(order: Callable[[tf.Tensor], tf.Tensor], seed: int) -> tf.data.Dataset:
-    """One order, drawn by two numbers: the seed, and another one in every epoch."""
-    return _numbers(seed).take(1).map(lambda number: order(tf.stack([tf.constant(seed, tf.int64), number])))
-
-
-def _numbers(seed: int | None) -> tf.data.Dataset:
-    """Random numbers without end, int64 [], other ones in every epoch."""
-    return tf.data.Dataset.random(seed, rerandomize_each_iteration=True)
+    drawn = np.random.default_rng([seed, epoch, _DRAWS]).choice(unlabelled, per_row * len(order))
+    whole = len(order) // batch_size * batch_size
+    batches = (order[:whole].reshape(-1, batch_size), drawn[: per_row * whole].reshape(-1, per_row * batch_size))
+    return np.concatenate([np.concatenate(batches, axis=1).ravel(), order[whole:], drawn[per_row * whole :]])

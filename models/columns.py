@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from schema.surface import SOFT_LABEL_PREFIX, Surface, soft_label
 
 LABEL_PREFIX = "label/"
@@ -43,3 +46,9 @@ def training_columns(surface: Surface, *, distil: bool) -> list[str]:
     columns += sorted(soft) if distil else []
     columns += [GROUP_COLUMN] if surface.training.batch_by == "group" else []
     return columns + ([WEIGHT_COLUMN] if surface.weight_column is not None else [])
+
+
+def split_labels(columns: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Separates the features from the labels, hard and soft, and what else only training reads."""
+    labels = {name: column for name, column in columns.items() if name.startswith(TRAINING_PREFIXES)}
+    return {name: column for name, column in columns.items() if name not in labels}, labels

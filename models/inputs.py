@@ -13,16 +13,15 @@ import tensorflow as tf
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.tf_metadata import schema_utils
 
-from models.batching import group_rows, shuffled, with_draws
-from models.columns import GROUP_COLUMN, TRAINING_PREFIXES
-from models.packing import Packed
+from models.batching import held_out_every, split
+from models.columns import GROUP_COLUMN, split_labels
+from models.epochs import HELD_OUT_BATCH, InMemory, Streamed, expect_unlabelled
 from schema.errors import InputError
+from schema.training import Training
 
 COMPRESSION = "GZIP"
 _SHUFFLE_BUFFER = 100_000
 _READ_BATCH = 4096
-# Rows that are gathered from memory at once.
-_BLOCK = 4096
 MEMORY_LIMIT = 4 * 2**30
 
 
@@ -44,18 +43,16 @@ class Unlabelled:
 def transformed(
     patterns: Sequence[str],
     spec: Mapping[str, Any],
+    training: Training,
     *,
     rows: int,
-    batch_size: int,
-    validation_fraction: float,
-    seed: int,
     unlabelled: Unlabelled | None = None,
     memory_limit: int = MEMORY_LIMIT,
-) -> tuple[tf.data.Dataset, tf.data.Dataset]:
-    """Training and validation batches from Transform's output.
+) -> InMemory | Streamed:
+    """What a training reads of Transform's output.
 
     Every k-th record is held out (k = 1 / validation_fraction), the same ones in every
-    arm.  The order of the rest depends on `seed` and the epoch alone.  Records are read
+    arm.  The order of the rest depends on the seed and the epoch alone.  Records are read
     once and kept in memory if they fit, and else read and parsed again in every epoch.
 
     Unlabelled examples come after a batch's labelled ones, which are the same as without.
@@ -63,22 +60,21 @@ def transformed(
     Args:
       patterns: File patterns of gzipped TFRecords.
       spec: Transform's feature spec, all fixed-length.
+      training: Gives seed, batches and the part that is held out.
       rows: Number of records; reading any other number of them is an error.
-      batch_size: Examples per batch.
-      validation_fraction: Part of the records that is held out.
-      seed: Seed of the shuffle.
       unlabelled: More examples for the training batches.
       memory_limit: Bytes that may be kept in memory.
 
     Returns:
-      Two datasets of (features, labels) dicts; labels are the columns `label/*` and
+      Batches of (features, labels) dicts; labels are the columns `label/*` and
       `teacher/*`, float32 [batch], and those of group and weight where `spec` has them.
-      With a group, groups are shuffled and not rows.
 
     Raises:
-      InputError: There is a group, and the records do not fit in memory.
+      InputError: Batches are by group, and the records do not fit in memory; or there are no
+        unlabelled examples where some are asked for.
     """
-    every = held_out_every(validation_fraction)
+    if unlabelled:
+        expect_unlabelled(unlabelled.rows, unlabelled.per_row)
     total = rows + (unlabelled.rows if unlabelled else 0)
     if total * _row_bytes(spec) > memory_limit:
         if GROUP_COLUMN in spec:
@@ -86,44 +82,38 @@ def transformed(
                 f"batches by group need all rows in memory: {total:,} rows of {_row_bytes(spec)} bytes are more than "
                 f"the {memory_limit:,} bytes that may be used; expected `batch_by: rows` under training"
             )
-        return _streamed(patterns, spec, rows, batch_size, every, seed, unlabelled)
+        return _streamed(patterns, spec, training, rows, unlabelled)
     columns = transformed_columns(patterns, spec, list(spec))
-    held_out = np.arange(rows) % every == 0
-    fitted, per_row = np.flatnonzero(~held_out), 0
-    if unlabelled:
-        columns = stacked(columns, transformed_columns(unlabelled.patterns, spec, list(spec)))
-        per_row = unlabelled.per_row
-    return (
-        in_memory(columns, fitted, batch_size, seed, unlabelled=np.arange(rows, total), per_row=per_row),
-        in_memory(columns, np.flatnonzero(held_out), _READ_BATCH, None),
+    more = transformed_columns(unlabelled.patterns, spec, list(spec)) if unlabelled else None
+    return InMemory(
+        columns,
+        *split(rows, training.validation_fraction),
+        training,
+        unlabelled=more,
+        per_row=unlabelled.per_row if unlabelled else 0,
     )
 
 
 def _streamed(
-    patterns: Sequence[str],
-    spec: Mapping[str, Any],
-    rows: int,
-    batch_size: int,
-    every: int,
-    seed: int,
-    unlabelled: Unlabelled | None,
-) -> tuple[tf.data.Dataset, tf.data.Dataset]:
+    patterns: Sequence[str], spec: Mapping[str, Any], training: Training, rows: int, unlabelled: Unlabelled | None
+) -> Streamed:
+    every, size = held_out_every(training.validation_fraction), training.batch_size
     held_out = math.ceil(rows / every)
     records = _records(patterns)
     # In blocks: a call into a function for every single record takes longer than the training step.
     blocks = records.batch(every * _READ_BATCH)
     kept = blocks.map(lambda block: tf.boolean_mask(block, tf.range(tf.size(block)) % every != 0))
-    training = _shuffled(kept.unbatch(), seed).batch(batch_size)
+    batches = _shuffled(kept.unbatch(), training.seed).batch(size)
     if unlabelled:
-        more = _shuffled(_records(unlabelled.patterns), seed).repeat().batch(batch_size * unlabelled.per_row)
+        more = _shuffled(_records(unlabelled.patterns), training.seed).repeat().batch(size * unlabelled.per_row)
         per_row = unlabelled.per_row
-        training = tf.data.Dataset.zip((training, more)).map(
+        batches = tf.data.Dataset.zip((batches, more)).map(
             lambda batch, extra: tf.concat([batch, extra[: per_row * tf.size(batch)]], axis=0)
         )
-    validation = records.shard(every, 0).batch(_READ_BATCH)
-    return (
-        _parsed(training, spec, math.ceil((rows - held_out) / batch_size)),
-        _parsed(validation, spec, math.ceil(held_out / _READ_BATCH)),
+    validation = records.shard(every, 0).batch(HELD_OUT_BATCH)
+    return Streamed(
+        _parsed(batches, spec, math.ceil((rows - held_out) / size)),
+        _parsed(validation, spec, math.ceil(held_out / HELD_OUT_BATCH)),
     )
 
 
@@ -137,18 +127,8 @@ def count(patterns: Sequence[str]) -> int:
     return int(sizes.reduce(tf.constant(0, tf.int64), lambda total, size: total + size))
 
 
-def stacked(columns: Mapping[str, np.ndarray], more: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The rows of `columns`, then the rows of `more`, of the same columns."""
-    return {name: np.concatenate([column, more[name]]) for name, column in columns.items()}
-
-
 def _row_bytes(spec: Mapping[str, Any]) -> int:
     return sum(math.prod(column.shape) * column.dtype.size for column in spec.values())
-
-
-def held_out_every(validation_fraction: float) -> int:
-    """The k of "every k-th record is held out for validation"."""
-    return max(2, round(1 / validation_fraction))
 
 
 def transformed_columns(
@@ -191,53 +171,6 @@ def raw_columns(folder: Path, schema: schema_pb2.Schema, names: Sequence[str]) -
     if not columns:
         raise InputError(f"{folder}: the files hold no examples")
     return columns
-
-
-def in_memory(
-    columns: Mapping[str, np.ndarray],
-    rows: np.ndarray,
-    batch_size: int,
-    seed: int | None,
-    *,
-    unlabelled: np.ndarray | None = None,
-    per_row: int = 0,
-) -> tf.data.Dataset:
-    """Batches of (features, labels) gathered from columns held in memory.
-
-    Args:
-      columns: Arrays with the examples on the first axis.
-      rows: Indices of the examples to use.
-      batch_size: Examples per batch.
-      seed: Seed of the shuffle, of groups if there is a group's column; None keeps the order.
-      unlabelled: Indices of further examples, of which each batch draws some at random,
-        with replacement, after its own.
-      per_row: How many for each of a batch's own; 0 draws none.
-    """
-    packed, count = Packed(columns), math.ceil(len(rows) / batch_size)
-    if seed is None:
-        orders = tf.data.Dataset.from_tensors(rows)
-    elif GROUP_COLUMN in columns:
-        orders = group_rows(columns[GROUP_COLUMN], rows).orders(seed)
-    else:
-        orders = shuffled(rows, seed)
-    if unlabelled is not None and per_row:
-        orders = with_draws(orders, batch_size, count, unlabelled, per_row, seed)
-        batch_size *= 1 + per_row
-    # A call into a function for each batch takes longer than slicing the columns of several.
-    together = math.ceil(_BLOCK / batch_size)
-    blocks = orders.rebatch(batch_size * together)
-    batches = blocks.map(lambda block: split_labels(packed.gather(block))).rebatch(batch_size)
-    counted = batches.apply(tf.data.experimental.assert_cardinality(count))
-    # There is nothing to tune, and tuning takes a tenth of a small model's time.
-    untuned = tf.data.Options()
-    untuned.autotune.enabled = False
-    return counted.prefetch(together).with_options(untuned)
-
-
-def split_labels(columns: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Separates the features from the labels, hard and soft, and what else only training reads."""
-    labels = {name: column for name, column in columns.items() if name.startswith(TRAINING_PREFIXES)}
-    return {name: column for name, column in columns.items() if name not in labels}, labels
 
 
 def _records(patterns: Sequence[str]) -> tf.data.Dataset:

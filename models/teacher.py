@@ -17,7 +17,9 @@ import tensorflow as tf
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from models import inputs, training
+from models.batching import split
 from models.columns import hard_label_column, hard_label_columns
+from models.epochs import InMemory
 from models.export import SIGNATURE, Endpoints, export_teacher
 from models.ranker import Ranker, build
 from models.scales import LabelStatistics, label_statistics
@@ -162,17 +164,11 @@ def _fit(
 ) -> dict[str, list[float]]:
     encoded = {name: encoder(columns[name]).numpy() for name, encoder in encoders.items()}
     encoded |= {column: columns[column] for column in hard_label_columns(surface).values()}
-    rows = np.arange(len(next(iter(encoded.values()))))
-    held_out = rows % inputs.held_out_every(surface.training.validation_fraction) == 0
-    batch = surface.training.batch_size
-    return training.fit(
-        ranker,
-        surface,
-        head_losses(surface, statistics, distil=False),
-        inputs.in_memory(encoded, rows[~held_out], batch, surface.training.seed),
-        inputs.in_memory(encoded, rows[held_out], 4096, None),
-        callbacks,
-    )
+    fitted, held_out = split(len(next(iter(encoded.values()))), surface.training.validation_fraction)
+    # Hard losses compare no rows, and the source's rows are read without their group.
+    by_rows = surface.training.model_copy(update={"batch_by": "rows"})
+    data = InMemory(encoded, fitted, held_out, by_rows)
+    return training.fit(ranker, surface, head_losses(surface, statistics, distil=False), data, callbacks).history
 
 
 def _export(

@@ -79,15 +79,20 @@ class HeadLoss:
 
     def __call__(self, columns: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """The masked mean loss of a batch, before `weight`; a scalar."""
-        labels, present = losses.split_absent(columns[self.column])
+        labels, present = self.labelled(columns)
         weights = columns.get(WEIGHT_COLUMN)
+        if self.ranks:
+            return self.loss(*self._compared(labels, outputs), columns[GROUP_COLUMN], present, example_weights=weights)
+        return losses.masked_mean(self.per_example(labels, outputs), present, weights)
+
+    def labelled(self, columns: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        """Labels without NaN, and which rows the loss is of, bool [batch]."""
+        labels, present = losses.split_absent(columns[self.column])
         if self.vector:
             present = tf.reduce_all(present, axis=-1)
         if self.ranks:
-            groups = columns[GROUP_COLUMN]
-            present &= groups >= 0
-            return self.loss(*self._compared(labels, outputs), groups, present, example_weights=weights)
-        return losses.masked_mean(self.per_example(labels, outputs), present, weights)
+            present &= columns[GROUP_COLUMN] >= 0
+        return labels, present
 
     @property
     def pointwise(self) -> bool:
@@ -127,6 +132,21 @@ def mean_losses(
     means = losses.masked_mean(tf.stack(per_example), present, columns.get(WEIGHT_COLUMN))
     found = dict(zip([each.name for each in together], tf.unstack(means), strict=True))
     return [found[each.name] if each.pointwise else each(columns, outputs) for each in terms]
+
+
+def weighed_losses(
+    terms: Sequence[HeadLoss], columns: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """What every term gives for a batch, and how much of it that is: means over several batches are weighed by it.
+
+    Returns:
+      The losses, float [terms], and the weights of the rows that each is of, float [terms].
+      A ranking loss is a mean over pairs or lists; it is weighed by its rows nevertheless.
+    """
+    example = columns.get(WEIGHT_COLUMN)
+    weights = [tf.cast(each.labelled(columns)[1], tf.float32) for each in terms]
+    weights = [each if example is None else each * example for each in weights]
+    return tf.stack(mean_losses(terms, columns, outputs)), tf.stack([tf.reduce_sum(each) for each in weights])
 
 
 def head_losses(surface: Surface, statistics: Mapping[str, LabelStatistics], *, distil: bool) -> list[HeadLoss]:

@@ -71,8 +71,9 @@ def train(
       The trained ranker, and the history of its losses per epoch.
 
     Raises:
-      InputError: The surface asks for unlabelled pairs or a warm start, and there are no
-        such files or no teacher; or the teacher offers no such embeddings.
+      InputError: There are no examples; the surface asks for unlabelled pairs or a warm
+        start, and there are no such files or no teacher; the teacher offers no such
+        embeddings; or a loss is not finite.
     """
     # Before the data are set up, too: tf.data derives the order of shuffling from it.
     keras.utils.set_random_seed(surface.training.seed)
@@ -81,6 +82,8 @@ def train(
     hard = list(hard_label_columns(surface).values())
     labelled, unlabelled = _by_split(train_files)
     labels = inputs.transformed_columns(labelled, spec, hard)
+    if not labels:
+        raise InputError(f"{', '.join(labelled)}: expected the transformed training split, found no examples")
     distil = arm == ModelRole.STUDENT  # Not `is`: TFX reloads this module before it calls `run_fn`.
     statistics = label_statistics(surface, labels)
     if distil:
@@ -89,24 +92,21 @@ def train(
     if distil and surface.warm_start:
         embeddings = warm_start.read(surface, _expect_teacher(teacher))
         warm_start.apply(ranker, surface, embeddings, known_values(surface, transform))
-    training_data, validation_data = inputs.transformed(
+    data = inputs.transformed(
         labelled,
         {name: spec[name] for name in [*surface.features, *training_columns(surface, distil=distil)]},
+        surface.training,
         rows=len(labels[hard[0]]),
-        batch_size=surface.training.batch_size,
-        validation_fraction=surface.training.validation_fraction,
-        seed=surface.training.seed,
         unlabelled=_mixed_in(surface, unlabelled) if distil else None,
     )
-    history = training.fit(
+    fitted = training.fit(
         ranker,
         surface,
         head_losses(surface, statistics, distil=distil),
-        training_data,
-        validation_data,
-        callbacks=[keras.callbacks.TensorBoard(log_dir, write_graph=False), LogEpochs()],
+        data,
+        [keras.callbacks.TensorBoard(log_dir, write_graph=False), LogEpochs()],
     )
-    return ranker, history
+    return ranker, fitted.history
 
 
 def _by_split(patterns: list[str]) -> tuple[list[str], list[str]]:

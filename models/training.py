@@ -1,106 +1,253 @@
-"""Fits a ranker: one loop for the student, the control and the reference teacher."""
+"""The training loop: one for the student, its control, the reference teacher and all models of an experiment.
+
+It takes the epochs in their order, runs the steps, measures the held-out part, chooses
+the epoch whose weights are kept, and stops where a loss is not finite.  The step is that
+of Keras, with `models.trainable`'s losses; what goes around it is small enough to be read
+here, and costs a model of two milliseconds a step less than Keras's `fit`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import keras
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
-from contracts.history import HARD_LOSS, SELECTION_LOSS, SOFT_LOSS, VALIDATION_PREFIX
-from models import losses
-from models.optimizer import Adam
+from contracts.history import SELECTION_LOSS, VALIDATION_PREFIX
+from models.epochs import Batches, Feed, TrainingData, batch_of
 from models.ranker import Ranker
-from models.terms import HeadLoss, mean_losses
+from models.terms import HeadLoss, weighed_losses
+from models.trainable import trainable
+from schema.errors import InputError
 from schema.surface import Surface
+from schema.training import Training
 
-# Steps that run inside one TensorFlow call: small models are bound by Python otherwise.
-_STEPS_PER_EXECUTION = 16
-
-
-class _Means(keras.metrics.Metric):
-    """Running means of several losses in one vector: a step updates it once, not once a loss.
-
-    A step of a small model is bound by the number of TensorFlow's operations, and a student
-    has more losses than its control.
-    """
-
-    def __init__(self, names: Sequence[str]):
-        super().__init__(name="means")
-        self._names = tuple(names)
-        self._totals = self.add_variable((len(self._names),), initializer="zeros", name="totals")
-        self._steps = self.add_variable((), initializer="zeros", name="steps")
-
-    def update_state(self, values: Sequence[tf.Tensor]) -> None:
-        self._totals.assign_add(tf.stack(values))
-        self._steps.assign_add(1.0)
-
-    def result(self) -> dict[str, tf.Tensor]:
-        means = tf.math.divide_no_nan(self._totals.value, self._steps.value)
-        return dict(zip(self._names, tf.unstack(means), strict=True))
+# Steps of the first call into TensorFlow.  Small models are bound by Python if calls are
+# short, and a signal (Ctrl-C) waits for the end of a call: so calls grow up to some time.
+_STEPS_PER_CALL = 16
+_SECONDS_PER_CALL = 0.5
 
 
-class Trainable(keras.Model):
-    """A ranker's training model with its losses; labels travel in `y` by column name.
+@dataclass(frozen=True)
+class Fit:
+    """What a training came to.
 
     Attributes:
-      log_variances: By name of the loss, what uncertainty weights learn; empty without them.
+      weights: The values of the ranker's variables after the epoch that was kept, in their order.
+      epoch: That epoch, from 1.
+      losses: Its losses, as the history has them.
+      history: Per epoch `loss`, `hard_loss`, `soft_loss` and each head's loss, all of them
+        with `val_` too, and `val_selection_loss`.
     """
 
-    def __init__(self, model: keras.Model, terms: Sequence[HeadLoss], *, uncertainty: bool):
-        super().__init__(name="trainable")
-        self.model = model
-        self.terms = list(terms)
-        # They belong to training, not to the ranker, and so are never exported.
-        self.log_variances = {
-            each.name: self.add_weight(shape=(), initializer="zeros", name=f"log_variance_{each.name}")
-            for each in (self.terms if uncertainty else ())
+    weights: list[NDArray]
+    epoch: int
+    losses: dict[str, float]
+    history: dict[str, list[float]]
+
+
+class _Pace:
+    """How many steps a call into TensorFlow takes."""
+
+    def __init__(self) -> None:
+        self._steps = _STEPS_PER_CALL
+
+    def calls(self, steps: int) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+        """First step and number of steps of each call; the next one is larger if a call took little time."""
+        start = 0
+        while start < steps:
+            count, began = min(self._steps, steps - start), time.monotonic()
+            yield tf.constant(start, tf.int64), tf.constant(count, tf.int64)
+            if count == self._steps and time.monotonic() - began < _SECONDS_PER_CALL / 2:
+                self._steps *= 2
+            start += count
+
+
+class Loop:
+    """The training of one model structure, traced once however often it is fitted."""
+
+    def __init__(self, ranker: Ranker, surface: Surface, terms: Sequence[HeadLoss]):
+        """Compiles the ranker.
+
+        Args:
+          ranker: What to train; `fit` goes on from the weights that it has.
+          surface: Gives whether loss weights are learned.
+          terms: The heads' losses, from `head_losses`.
+        """
+        self._ranker = ranker
+        self._terms = list(terms)
+        self._model = trainable(ranker, surface, terms)
+        self._steps = tf.function(self._take, reduce_retracing=True)
+        self._measured = tf.function(self._measure, reduce_retracing=True)
+        self._step_pace, self._held_out_pace = _Pace(), _Pace()
+
+    def fit(self, training: Training, data: TrainingData, callbacks: Sequence[keras.callbacks.Callback] = ()) -> Fit:
+        """Trains in place, and keeps the weights of the epoch with the least `selection_loss`.
+
+        All epochs run, so that student and control take the same steps, unless there is
+        patience.  Optimizer, schedules and learned loss weights start anew.
+
+        Args:
+          training: Gives epochs, learning rate and early stopping.
+          data: The batches of every epoch.
+          callbacks: Keras's callbacks; they are told of epochs and of the held-out part, not of batches.
+
+        Raises:
+          InputError: There is nothing to train on, or a loss is not finite.
+        """
+        self._restart(training.learning_rate)
+        told = keras.callbacks.CallbackList(list(callbacks), model=self._model, epochs=training.epochs)
+        told.on_train_begin()
+        history: dict[str, list[float]] = {}
+        best = Fit(weights=[], epoch=0, losses={SELECTION_LOSS: math.inf}, history=history)
+        for number in range(training.epochs):
+            told.on_epoch_begin(number)
+            losses = self._losses(training, data, number, told)
+            for name, value in losses.items():
+                history.setdefault(name, []).append(value)
+            told.on_epoch_end(number, losses)
+            if losses[SELECTION_LOSS] < best.losses[SELECTION_LOSS]:
+                best = Fit([variable.numpy() for variable in self._variables()], number + 1, losses, history)
+            if number + 1 - best.epoch >= (training.early_stopping.patience or training.epochs):
+                break
+        assign(self._variables(), best.weights)
+        told.on_train_end()
+        return best
+
+    def _losses(
+        self, training: Training, data: TrainingData, number: int, told: keras.callbacks.CallbackList
+    ) -> dict[str, float]:
+        """Runs an epoch and measures what came of it."""
+        losses = self.epoch(data.epoch(number), number)
+        told.on_test_begin()
+        held_out = self.held_out(data.held_out(), number)
+        told.on_test_end(held_out)
+        chosen_by = selection_loss(self._terms, held_out, training.early_stopping.by)
+        return {
+            **losses,
+            **{f"{VALIDATION_PREFIX}{name}": value for name, value in held_out.items()},
+            SELECTION_LOSS: chosen_by,
         }
-        totals = [HARD_LOSS, SOFT_LOSS] if any(each.soft for each in self.terms) else [HARD_LOSS]
-        self.means = _Means([*(each.name for each in self.terms), *totals])
 
-    def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> Mapping[str, tf.Tensor]:
-        return self.model(inputs, training=training)
+    def epoch(self, batches: Batches, number: int) -> dict[str, float]:
+        """Takes the steps of one epoch.
 
-    def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
-    ) -> tf.Tensor:
-        """Total loss; updates the running mean of each head's loss on the way."""
-        values = mean_losses(self.terms, y, y_pred)
-        weighted = [self._weighted(each, value) for each, value in zip(self.terms, values, strict=True)]
-        totals = [
-            tf.add_n([value for each, value in zip(self.terms, weighted, strict=True) if each.soft is soft])
-            for soft in sorted({each.soft for each in self.terms})
-        ]
-        self.means.update_state([*values, *totals])
-        return tf.add_n([*totals, *self.losses])
+        Args:
+          batches: Its batches.
+          number: The epoch, from 0, for messages.
 
-    def _weighted(self, term: HeadLoss, value: tf.Tensor) -> tf.Tensor:
-        if term.name in self.log_variances:
-            variance = self.log_variances[term.name].value
-            value = losses.by_uncertainty(value, variance, regression=term.regression)
-        return term.weight_at(self.optimizer.iterations) * value
+        Returns:
+          The means of its batches' losses, by name.
+
+        Raises:
+          InputError: There are no batches, or the loss of a head is not finite.
+        """
+        if not batches.steps:
+            raise InputError("there is no row to train on; expected at least two examples, one of which is held out")
+        for start, count in self._step_pace.calls(batches.steps):
+            finite, found = self._steps(batches.feed, start, count)
+            if not finite:
+                step, heads = self._model.means.first_not_finite()
+                raise InputError(self._diverged(heads, f"step {step} of epoch {number + 1}"))
+        return dict(zip(self._model.reported, found.numpy().tolist(), strict=True))
+
+    def held_out(self, batches: Batches, number: int) -> dict[str, float]:
+        """Measures the losses of the held-out part.
+
+        Args:
+          batches: Its batches.
+          number: The epoch, from 0, for messages.
+
+        Returns:
+          The mean of each head's loss over all rows with its label, and the sums.
+
+        Raises:
+          InputError: The loss of a head is not finite, or a weight of the model.
+        """
+        means = weights = tf.zeros([len(self._terms)])
+        for start, count in self._held_out_pace.calls(batches.steps):
+            means, weights, found, finite = self._measured(batches.feed, start, count, means, weights)
+        losses = dict(zip(self._model.reported, found.numpy().tolist(), strict=True))
+        heads = [each.name for each in self._terms if not np.isfinite(losses[each.name])]
+        if heads:
+            raise InputError(self._diverged(heads, f"the held-out rows after epoch {number + 1}"))
+        if not finite:
+            raise InputError(self._spoiled(number))
+        return losses
+
+    def _take(self, feed: Feed, start: tf.Tensor, count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Some steps: whether all losses were finite since the epoch's first, and their means since then."""
+        if start == 0:
+            self._model.reset_metrics()
+        for step in tf.range(start, start + count):
+            self._model.train_step(batch_of(feed, step))
+        means = self._model.get_metrics_result()
+        return self._model.means.finite(), tf.stack([means[name] for name in self._model.reported])
+
+    def _measure(
+        self, feed: Feed, start: tf.Tensor, count: tf.Tensor, means: tf.Tensor, weights: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Some held-out batches: means and weights so far, all losses, and whether the weights are finite.
+
+        A feature that is not finite need not show in any loss: a ReLU makes 0 of what is not
+        a number, and the layer that reads it is spoiled unseen.
+        """
+        for step in tf.range(start, start + count):
+            features, labels = batch_of(feed, step)
+            values, of = weighed_losses(self._terms, labels, self._model(features, training=False))
+            weights += of
+            # Of a single batch, it is that batch's mean to the last bit.
+            means += (values - means) * tf.math.divide_no_nan(of, weights)
+        finite = [tf.reduce_all(tf.math.is_finite(each.value)) for each in self._model.trainable_variables]
+        return means, weights, tf.stack(self._model.all_losses(tf.unstack(means))), tf.reduce_all(tf.stack(finite))
+
+    def _diverged(self, names: Sequence[str], where: str) -> str:
+        heads = [each for each in self._terms if each.name in names]
+        told = ", ".join(f"{each.name} (labels {each.column})" for each in heads) or ", ".join(names)
+        rate = float(self._model.optimizer.learning_rate)
+        return (
+            f"training diverged: in {where} the loss was not finite, of {told}. Look for labels far out of range "
+            "there, for features that are not finite (which show in several heads at once), and at "
+            f"`learning_rate: {rate:g}`, which may be too high"
+        )
+
+    def _spoiled(self, number: int) -> str:
+        found = [each.path for each in self._model.trainable_variables if not np.isfinite(each.numpy()).all()]
+        return (
+            f"training diverged: after epoch {number + 1} weights are not finite, of {', '.join(found)}. Look for "
+            "features that are not finite; the first layers of the trunk read them"
+        )
+
+    def _restart(self, learning_rate: float) -> None:
+        for variable in (*self._model.optimizer.variables, *self._model.log_variances.values()):
+            variable.assign(tf.zeros_like(variable.value))
+        self._model.optimizer.learning_rate.assign(learning_rate)
+
+    def _variables(self) -> list[keras.Variable]:
+        return self._ranker.training.variables
 
 
-def trainable(ranker: Ranker, surface: Surface, terms: Sequence[HeadLoss]) -> Trainable:
-    """The ranker with its losses and its optimizer: the step that every loop takes.
+def fit(
+    ranker: Ranker,
+    surface: Surface,
+    terms: Sequence[HeadLoss],
+    data: TrainingData,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> Fit:
+    """Trains a ranker once, in place; see `Loop.fit`."""
+    return Loop(ranker, surface, terms).fit(surface.training, data, callbacks)
 
-    Args:
-      ranker: What to train; its weights are the model's.
-      surface: Gives the learning rate, and whether loss weights are learned.
-      terms: The heads' losses, from `head_losses`.
 
-    Returns:
-      A compiled model of (features, labels by column), with `HARD_LOSS` among its metrics.
-    """
-    model = Trainable(ranker.training, terms, uncertainty=surface.training.loss_weights == "uncertainty")
-    model.compile(
-        optimizer=Adam(surface.training.learning_rate),
-        steps_per_execution=_STEPS_PER_EXECUTION,
-        jit_compile=False,
-    )
-    return model
+def assign(variables: Sequence[keras.Variable], values: Sequence[NDArray]) -> None:
+    """Sets variables to values in the same order."""
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
 
 
 def selection_loss(terms: Sequence[HeadLoss], means: Mapping[str, float], by: Literal["relative", "sum"]) -> float:
@@ -121,62 +268,3 @@ def selection_loss(terms: Sequence[HeadLoss], means: Mapping[str, float], by: Li
     """
     hard = [each for each in terms if not each.soft]
     return sum(each.weight * means[each.name] / (each.constant if by == "relative" else 1.0) for each in hard)
-
-
-class _Selection(keras.callbacks.Callback):
-    """Writes the loss that early stopping watches beside the epoch's other losses."""
-
-    def __init__(self, terms: Sequence[HeadLoss], by: Literal["relative", "sum"]):
-        super().__init__()
-        self._terms = terms
-        self._by = by
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        if logs is not None:
-            means = {each.name: logs[VALIDATION_PREFIX + each.name] for each in self._terms}
-            logs[SELECTION_LOSS] = selection_loss(self._terms, means, self._by)
-
-
-def fit(
-    ranker: Ranker,
-    surface: Surface,
-    terms: Sequence[HeadLoss],
-    training_data: tf.data.Dataset,
-    validation_data: tf.data.Dataset,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
-) -> dict[str, list[float]]:
-    """Trains in place, and keeps the weights of the epoch with the least `selection_loss`.
-
-    All epochs run, so that student and control take the same steps, unless the surface
-    asks for patience.
-
-    Args:
-      ranker: What to train.
-      surface: Gives epochs, learning rate and early stopping.
-      terms: The heads' losses, from `head_losses`.
-      training_data: Batches of (features, labels by column).
-      validation_data: The same, from the held-out part of the training split.
-      callbacks: More Keras callbacks.
-
-    Returns:
-      Per epoch: `loss`, `hard_loss`, `soft_loss`, each head's loss, all of them with `val_`
-      too, and `val_selection_loss`.
-    """
-    model = trainable(ranker, surface, terms)
-    stopping = surface.training.early_stopping
-    keep_best = keras.callbacks.EarlyStopping(
-        monitor=SELECTION_LOSS,
-        mode="min",
-        patience=stopping.patience or surface.training.epochs,
-        restore_best_weights=True,
-    )
-    history = model.fit(
-        training_data,
-        validation_data=validation_data,
-        epochs=surface.training.epochs,
-        # All of them, as without it; but then Keras makes two iterators an epoch, and making one is work.
-        steps_per_epoch=int(training_data.cardinality()),
-        callbacks=[_Selection(terms, stopping.by), keep_best, *callbacks],
-        verbose=0,
-    )
-    return {name: [float(value) for value in values] for name, values in history.history.items()}

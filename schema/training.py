@@ -67,7 +67,7 @@ class Training(Strict):
       loss_weights: `fixed` ones, or learned by each loss's `uncertainty` on top of those.
       validation_fraction: Part of the training split held out for early stopping.
       early_stopping: Which epoch's weights are kept.
-      seed: Seed of initialisation and shuffling, shared by student and control.
+      seed: Seed of initialisation and shuffling, shared by student and control; 0 or more.
     """
 
     epochs: PositiveInt = 10
@@ -77,4 +77,4 @@ class Training(Strict):
     loss_weights: Literal["fixed", "uncertainty"] = "fixed"
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
     early_stopping: EarlyStopping = EarlyStopping()
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0

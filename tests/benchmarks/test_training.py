@@ -4,6 +4,9 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.training import _figures, _ready, measure
+from models.epochs import Batches, Gathered
+from models.packing import pack
+from tests.models.reading import batches_of
 
 
 def test_ratios_are_taken_within_rounds():
@@ -35,6 +38,11 @@ def test_every_way_is_in_every_place_of_the_turn():
 
 
 def test_ready_batches_are_whole_and_repeated():
-    batches = tf.data.Dataset.range(10).map(lambda value: ({"x": value}, {"label/y": value})).batch(4)
-    found = [each[0]["x"].numpy().tolist() for each in _ready(batches, 4, 3)]
-    assert found == [[0, 1, 2, 3], [4, 5, 6, 7], [0, 1, 2, 3]]
+    columns = {"x": np.arange(10, dtype=np.float32), "label/y": np.arange(10, dtype=np.float32) * 10}
+    rows = tf.constant([*range(9, -1, -1)], tf.int64)
+    batches = Batches(Gathered(pack(columns), rows, tf.constant(4, tf.int64)), 3)
+    ready = _ready(batches, 4)
+    found = list(batches_of(ready.epoch(0)))
+    assert [features["x"].tolist() for features, _ in found] == [[9, 8, 7, 6], [5, 4, 3, 2], [9, 8, 7, 6]]
+    for features, labels in found:
+        np.testing.assert_array_equal(labels["label/y"], features["x"] * 10)

@@ -11,9 +11,6 @@ from evidence.experiment import Plan, check, train, train_arm
 from evidence.fitting import Fitter
 from evidence.tuning import SETTINGS, Setting
 from evidence.verdicts import Verdict
-from models import inputs, training
-from models.ranker import build
-from models.terms import head_losses
 from schema.errors import InputError
 from schema.surface import Surface
 from tests.evidence.conftest import SURFACE
@@ -120,20 +117,6 @@ def test_tuning_takes_for_each_task_what_held_out_rows_prefer(knowing):
     only = train_arm(control, 2, settings[1:], knowing, fitter, _silent)
     for task in SURFACE.tasks:
         np.testing.assert_array_equal(only.predictions[1][task], trained.predictions[1][task])
-
-
-def test_the_fitter_fits_as_the_trainer_does(knowing):
-    """The Trainer's own loop, from the same start, comes to about the same loss."""
-    fitted = Fitter(knowing).fit(SURFACE, knowing.training, distil=True)
-    ranker = build(SURFACE, knowing.vocabulary_sizes, knowing.statistics, distil=True)
-    history = training.fit(
-        ranker,
-        SURFACE,
-        head_losses(SURFACE, knowing.statistics, distil=True),
-        inputs.in_memory(knowing.training, knowing.fitted, SURFACE.training.batch_size, 0),
-        inputs.in_memory(knowing.training, knowing.held_out, 4096, None),
-    )
-    assert fitted.hard_loss == pytest.approx(min(history["val_hard_loss"]), rel=0.05)
 
 
 def _with_seed(surface: Surface, seed: int) -> Surface:

@@ -1,4 +1,4 @@
-"""Techniques in the experiment's own loop, which shares model, losses and step with the Trainer."""
+"""Techniques in an experiment, whose traced loops are used again; `test_one_loop` holds them to the Trainer."""
 
 from __future__ import annotations
 
@@ -65,5 +65,17 @@ def test_patience_ends_training(data):
     surface = surface_of({}, epochs=12, learning_rate=1e-12, early_stopping={"patience": 2})
     fitter = Fitter(data)
     assert fitter.fit(surface, data.training, distil=False).epoch == 1
-    steps = fitter._graph(surface, distil=False)._model.optimizer.iterations
+    steps = fitter._structure(surface, distil=False)._loop._model.optimizer.iterations
     assert int(steps) == 3 * len(data.fitted) / surface.training.batch_size
+
+
+def test_seeds_settings_and_columns_share_a_traced_loop(data):
+    """A structure is traced once; another number of heads is another structure."""
+    fitter = Fitter(data)
+    for surface in (surface_of({}, epochs=1), surface_of({}, epochs=2, seed=3, learning_rate=0.1, batch_size=64)):
+        for columns in (data.training, {**data.training, "teacher/click": -data.training["teacher/click"]}):
+            fitter.fit(surface, columns, distil=True)
+    loop = fitter._structure(surface_of({}), distil=True)._loop
+    assert loop._steps.experimental_get_tracing_count() == 1
+    assert loop._measured.experimental_get_tracing_count() == 1
+    assert fitter._structure(surface_of({}), distil=False)._loop is not loop

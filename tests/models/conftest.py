@@ -94,7 +94,11 @@ def raw_rows() -> list[dict]:
 
 @pytest.fixture(scope="session")
 def transformed(tmp_path_factory: pytest.TempPathFactory) -> Transformed:
-    folder = tmp_path_factory.mktemp("transform")
+    return write_transformed(tmp_path_factory.mktemp("transform"))
+
+
+def write_transformed(folder: Path) -> Transformed:
+    """Sends the raw rows through Transform; the examples are in ``Split-train``, in two shards."""
     rows = raw_rows()
     metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(RAW_SPEC))
     weighted = SURFACE.model_copy(update={"weight_column": "importance"})
@@ -111,8 +115,8 @@ def transformed(tmp_path_factory: pytest.TempPathFactory) -> Transformed:
         _ = (
             data
             | beam.Map(coder.encode)
-            | beam.io.WriteToTFRecord(str(folder / "train"), file_name_suffix=".gz", num_shards=2)
+            | beam.io.WriteToTFRecord(str(folder / "Split-train" / "train"), file_name_suffix=".gz", num_shards=2)
         )
         _ = function | tft_beam.WriteTransformFn(str(folder / "graph"))
     metadata_io.write_metadata(metadata, str(folder / "graph" / tft.TFTransformOutput.RAW_METADATA_DIR))
-    return Transformed(rows, str(folder / "graph"), [str(Path(folder) / "train*")])
+    return Transformed(rows, str(folder / "graph"), [str(folder / "Split-train" / "*")])

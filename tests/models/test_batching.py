@@ -1,53 +1,68 @@
-"""Batches from memory: whole ones in blocks, and yet in the order that published results were trained in."""
+"""The order of an epoch: a function of seed and epoch, and the one that published results were trained in."""
+
+from __future__ import annotations
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from models import inputs
-from models.columns import GROUP_COLUMN
+from models.batching import group_rows, shuffled, split, with_draws
 
-IDS = {"id": np.arange(20)}
-GROUPS = {**IDS, GROUP_COLUMN: np.array([0, 1, 2] * 6 + [0, 1])}
-
-
-def two_epochs(batches):
-    return [[features["id"].tolist() for features, _ in batches.as_numpy_iterator()] for _ in range(2)]
-
-
-@pytest.fixture(autouse=True)
-def seeded():
-    tf.random.set_seed(5)
-    yield
-    tf.random.set_seed(None)
+GROUPS = np.array([0, 1, 2] * 6 + [0, 1])
 
 
 def test_rows_are_shuffled_as_ever():
-    assert two_epochs(inputs.in_memory(IDS, np.arange(9), 4, seed=3)) == [
-        [[0, 3, 5, 2], [8, 7, 1, 6], [4]],
-        [[7, 6, 3, 4], [0, 8, 2, 5], [1]],
+    assert [shuffled(np.arange(9), 3, epoch).tolist() for epoch in range(2)] == [
+        [7, 0, 2, 1, 4, 6, 5, 3, 8],
+        [5, 1, 2, 4, 0, 7, 8, 6, 3],
     ]
 
 
 def test_groups_are_shuffled_as_ever():
-    assert two_epochs(inputs.in_memory(GROUPS, np.arange(9), 4, seed=3)) == [
-        [[0, 3, 6, 1], [4, 7, 2, 5], [8]],
-        [[1, 4, 7, 2], [5, 8, 0, 3], [6]],
+    grouped = group_rows(GROUPS, np.arange(9))
+    assert [grouped.shuffled(3, epoch).tolist() for epoch in range(2)] == [
+        [2, 5, 8, 1, 4, 7, 0, 3, 6],
+        [0, 3, 6, 1, 4, 7, 2, 5, 8],
     ]
 
 
 def test_unlabelled_rows_are_drawn_as_ever():
-    batches = inputs.in_memory(IDS, np.arange(5), 2, seed=3, unlabelled=np.arange(9, 20), per_row=2)
-    assert two_epochs(batches) == [
-        [[0, 3, 18, 10, 18, 13], [4, 1, 10, 13, 16, 10], [2, 13, 17]],
-        [[4, 2, 11, 10, 14, 12], [0, 1, 11, 18, 18, 18], [3, 14, 12]],
+    pool = np.arange(9, 20)
+    assert [with_draws(np.arange(5), 2, pool, 2, 3, epoch).tolist() for epoch in range(2)] == [
+        [0, 1, 12, 16, 15, 13, 2, 3, 19, 14, 13, 12, 4, 17, 15],
+        [0, 1, 13, 17, 16, 17, 2, 3, 15, 12, 11, 9, 4, 15, 19],
     ]
-    assert len(batches) == 3
 
 
-@pytest.mark.parametrize("block", [1, 4, 6, 100])
-def test_blocks_do_not_show(monkeypatch, block):
-    monkeypatch.setattr(inputs, "_BLOCK", block)
-    batches = inputs.in_memory(IDS, np.arange(9)[::-1].copy(), 4, seed=None)
-    assert two_epochs(batches) == [[[8, 7, 6, 5], [4, 3, 2, 1], [0]]] * 2
-    assert len(batches) == 3
+@pytest.mark.parametrize("seed", range(3))
+def test_groups_of_any_size_stay_whole(seed):
+    """Against the same written as a loop over groups."""
+    rng = np.random.default_rng(seed)
+    groups, rows = rng.integers(7, size=40), np.flatnonzero(rng.random(40) < 0.8)
+    found = group_rows(groups, rows).shuffled(seed, epoch=4)
+    order = np.random.default_rng([seed, 4]).permutation(len(np.unique(groups[rows])))
+    expected = [rows[groups[rows] == np.unique(groups[rows])[group]] for group in order]
+    np.testing.assert_array_equal(found, np.concatenate(expected))
+
+
+def test_no_rows_have_an_order_of_no_rows():
+    none = np.arange(0)
+    assert group_rows(GROUPS, none).shuffled(0, 0).size == 0
+    assert with_draws(none, 4, np.arange(3), 2, 0, 0).size == 0
+
+
+def test_a_batch_s_own_rows_are_those_of_an_arm_without_draws():
+    order = shuffled(np.arange(10), 1, 0)
+    mixed = with_draws(order, 4, np.arange(100, 130), 3, 1, 0)
+    batches = [mixed[at : at + 16] for at in range(0, 40, 16)]
+    assert [len(each) for each in batches] == [16, 16, 8]
+    own = [batch[: len(batch) // 4] for batch in batches]
+    np.testing.assert_array_equal(np.concatenate(own), order)
+    drawn = np.concatenate([batch[len(batch) // 4 :] for batch in batches])
+    assert ((drawn >= 100) & (drawn < 130)).all()
+    assert len(np.unique(drawn)) > 10
+
+
+def test_every_kth_row_is_held_out():
+    fitted, held_out = split(10, 0.25)
+    assert held_out.tolist() == [0, 4, 8]
+    assert fitted.tolist() == [1, 2, 3, 5, 6, 7, 9]

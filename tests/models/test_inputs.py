@@ -8,6 +8,8 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from models import inputs
 from schema.errors import InputError
+from schema.training import Training
+from tests.models.reading import batches_of
 
 ROWS = 23
 SPEC = {"x": tf.io.FixedLenFeature([2], tf.float32), "label/y": tf.io.FixedLenFeature([], tf.float32)}
@@ -26,40 +28,48 @@ def patterns(tmp_path_factory):
     return [str(folder / "part-*")]
 
 
-def batches(patterns, memory_limit, seed=3):
-    return inputs.transformed(
-        patterns, SPEC, rows=ROWS, batch_size=4, validation_fraction=0.25, seed=seed, memory_limit=memory_limit
-    )
+TRAINING = Training(batch_size=4, validation_fraction=0.25, seed=3)
 
 
-def rows_of(dataset):
-    return [int(value) for features, _ in dataset.as_numpy_iterator() for value in features["x"][:, 0]]
+def data_of(patterns, memory_limit):
+    return inputs.transformed(patterns, SPEC, TRAINING, rows=ROWS, memory_limit=memory_limit)
+
+
+def rows_of(batches):
+    return [int(value) for features, _ in batches_of(batches) for value in features["x"][:, 0]]
 
 
 @pytest.mark.parametrize("memory_limit", [0, 2**30], ids=["streamed", "in_memory"])
 def test_every_fourth_record_is_held_out_and_the_rest_trains(patterns, memory_limit):
-    training, validation = batches(patterns, memory_limit)
+    data = data_of(patterns, memory_limit)
     held_out = list(range(0, ROWS, 4))
-    assert rows_of(validation) == held_out
-    first, second = rows_of(training), rows_of(training)
+    assert rows_of(data.held_out()) == held_out
+    assert data.epoch(0).steps == 5
+    first, second = (rows_of(data.epoch(number)) for number in (1, 2))
     assert sorted(first) == sorted(second) == sorted(set(range(ROWS)) - set(held_out))
     assert first != second  # another order in every epoch
-    assert len(training) == 5
+    assert rows_of(data.held_out()) == held_out
 
 
 @pytest.mark.parametrize("memory_limit", [0, 2**30], ids=["streamed", "in_memory"])
 def test_labels_travel_with_their_features(patterns, memory_limit):
-    for features, labels in batches(patterns, memory_limit)[0].as_numpy_iterator():
+    for features, labels in batches_of(data_of(patterns, memory_limit).epoch(0)):
         assert set(features) == {"x"}
         np.testing.assert_array_equal(labels["label/y"], features["x"][:, 0] * 10)
 
 
+def test_the_order_in_memory_depends_on_the_epoch_alone(patterns):
+    """And not on what was drawn before, or on anybody's global seed."""
+    first, again = data_of(patterns, 2**30), data_of(patterns, 2**30)
+    orders = [rows_of(first.epoch(number)) for number in (0, 1)]
+    tf.random.set_seed(99)
+    assert [rows_of(again.epoch(number)) for number in (1, 0)] == orders[::-1]
+
+
 def test_a_wrong_number_of_rows_is_noticed(patterns):
-    training, _ = inputs.transformed(
-        patterns, SPEC, rows=ROWS + 9, batch_size=4, validation_fraction=0.25, seed=0, memory_limit=0
-    )
+    data = inputs.transformed(patterns, SPEC, TRAINING, rows=ROWS + 9, memory_limit=0)
     with pytest.raises(tf.errors.FailedPreconditionError, match="expected to contain 6 elements"):
-        rows_of(training)
+        rows_of(data.epoch(0))
 
 
 def schema(text: str) -> schema_pb2.Schema:

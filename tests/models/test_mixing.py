@@ -7,7 +7,10 @@ import tensorflow as tf
 from models import inputs
 from models.scales import LabelStatistics
 from models.terms import head_losses
+from schema.errors import InputError
+from schema.training import Training
 from tests.models.conftest import SURFACE
+from tests.models.reading import batches_of
 
 LABELLED, UNLABELLED, BATCH, PER_ROW = 23, 40, 4, 3
 SPEC = {
@@ -35,14 +38,12 @@ def folder(tmp_path_factory):
     return folder
 
 
-def batches(folder, memory_limit, unlabelled):
+def data_of(folder, memory_limit, unlabelled):
     return inputs.transformed(
         [str(folder / "labelled.gz")],
         SPEC,
+        Training(batch_size=BATCH, validation_fraction=0.25, seed=3),
         rows=LABELLED,
-        batch_size=BATCH,
-        validation_fraction=0.25,
-        seed=3,
         unlabelled=unlabelled,
         memory_limit=memory_limit,
     )
@@ -56,12 +57,12 @@ def rows_of(batch):
 def test_a_batch_is_the_control_s_and_then_so_many_unlabelled_rows_for_each(folder, memory_limit):
     pool = inputs.Unlabelled([str(folder / "unlabelled.gz")], UNLABELLED, PER_ROW)
     tf.random.set_seed(1)
-    control, held_out = batches(folder, memory_limit, None)
+    control = data_of(folder, memory_limit, None)
     tf.random.set_seed(1)
-    student, same = batches(folder, memory_limit, pool)
+    student = data_of(folder, memory_limit, pool)
     extra = []
-    for _ in range(2):  # two epochs
-        plain, mixed = list(control.as_numpy_iterator()), list(student.as_numpy_iterator())
+    for number in range(2):
+        plain, mixed = list(batches_of(control.epoch(number))), list(batches_of(student.epoch(number)))
         assert [rows_of(each) for each in plain] == [
             rows_of(each)[: len(rows_of(other))] for each, other in zip(mixed, plain, strict=True)
         ]
@@ -75,8 +76,16 @@ def test_a_batch_is_the_control_s_and_then_so_many_unlabelled_rows_for_each(fold
     assert drawn <= set(range(1000, 1000 + UNLABELLED))
     assert len(drawn) > UNLABELLED / 2
     assert extra[: len(extra) // 2] != extra[len(extra) // 2 :]  # other ones in every epoch
-    for one, other in zip(held_out.as_numpy_iterator(), same.as_numpy_iterator(), strict=True):
+    for one, other in zip(batches_of(control.held_out()), batches_of(student.held_out()), strict=True):
         assert rows_of(one) == rows_of(other)
+
+
+@pytest.mark.parametrize("memory_limit", [0, 2**30], ids=["streamed", "in_memory"])
+def test_pairs_that_are_not_there_are_an_error(folder, tmp_path, memory_limit):
+    write(tmp_path / "empty.gz", [], lambda _: np.nan)
+    pool = inputs.Unlabelled([str(tmp_path / "empty.gz")], 0, PER_ROW)
+    with pytest.raises(InputError, match=r"expected unlabelled examples, 3 for each labelled one.*; found none"):
+        data_of(folder, memory_limit, pool)
 
 
 def test_records_are_counted(folder):

@@ -1,7 +1,7 @@
 import numpy as np
 import tensorflow as tf
 
-from models.packing import Packed
+from models.packing import pack
 
 
 def test_gathered_columns_are_those_that_were_packed():
@@ -14,7 +14,7 @@ def test_gathered_columns_are_those_that_were_packed():
         "age": np.array([[4.0], [5.0], [6.0]], np.float32),
     }
     rows = [2, 0, 2]
-    found = Packed(columns).gather(tf.constant(rows))
+    found = pack(columns).gather(tf.constant(rows))
     assert set(found) == set(columns)
     for name, column in columns.items():
         assert found[name].dtype.as_numpy_dtype == column.dtype
@@ -22,5 +22,31 @@ def test_gathered_columns_are_those_that_were_packed():
 
 
 def test_a_single_column_is_enough():
-    found = Packed({"label": np.array([1.0, 2.0], np.float32)}).gather(tf.constant([1]))
+    found = pack({"label": np.array([1.0, 2.0], np.float32)}).gather(tf.constant([1]))
     np.testing.assert_array_equal(found["label"], [2.0])
+
+
+def test_further_rows_follow_those_of_the_first_part():
+    first = {"id": np.array([3, 1]), "content": np.ones((2, 2), np.float32), "label": np.zeros(2, np.float32)}
+    more = {"label": np.full(3, np.nan, np.float32), "content": np.zeros((3, 2), np.float32), "id": np.array([7, 8, 9])}
+    packed = pack(first, more)
+    assert packed.rows == 5
+    found = packed.gather(tf.constant([1, 4]))
+    np.testing.assert_array_equal(found["id"], [1, 9])
+    np.testing.assert_array_equal(found["content"], [[1, 1], [0, 0]])
+    np.testing.assert_array_equal(found["label"], [0, np.nan])
+
+
+def test_other_columns_of_the_same_layout_are_not_traced_again():
+    traces = []
+
+    @tf.function(reduce_retracing=True)
+    def first_row(packed):
+        traces.append(1)
+        return packed.gather(tf.constant([0]))["x"]
+
+    for value in (1.0, 2.0):
+        np.testing.assert_array_equal(first_row(pack({"x": np.full(4, value, np.float32)})), [value])
+    assert len(traces) == 1
+    first_row(pack({"x": np.ones(4, np.float32), "y": np.ones(4, np.float32)}))
+    assert len(traces) == 2

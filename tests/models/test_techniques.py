@@ -18,12 +18,14 @@ from components.serving_validator.judge import graph_checks
 from components.serving_validator.requirements import requirements_of
 from contracts.decision import Verdict
 from contracts.roles import ModelRole
-from models import inputs, training
+from models import inputs
 from models.export import EXAMPLES_INPUT, SIGNATURE
 from models.trainer import HISTORY_FILE, run_fn
 from schema.distillation import Head
 from schema.surface import Surface
+from schema.training import Training
 from tests.models.conftest import SURFACE
+from tests.models.reading import batches_of
 
 CLICK = {"from": "click"}
 TECHNIQUES: dict[str, dict[str, Any]] = {
@@ -101,10 +103,7 @@ def control(transformed, tmp_path_factory):
 @pytest.fixture(scope="module", params=TECHNIQUES)
 def trained(request, transformed, tmp_path_factory):
     surface = surface_of(TECHNIQUES[request.param])
-    # Tracing takes longer than these few steps, and is repeated for each step in one call.
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "_STEPS_PER_EXECUTION", 1)
-        return run(surface, ModelRole.STUDENT, transformed, tmp_path_factory.mktemp("student"))
+    return run(surface, ModelRole.STUDENT, transformed, tmp_path_factory.mktemp("student"))
 
 
 def test_every_loss_falls(trained):
@@ -154,10 +153,11 @@ def test_the_serving_validation_takes_each_export_for_what_it_is(trained, contro
 def test_batches_by_group_hold_groups_whole(transformed):
     spec = tft.TFTransformOutput(transformed.graph).transformed_feature_spec()
     wanted = {name: spec[name] for name in ("match", "group/id")}
-    batches, _ = inputs.transformed(
-        transformed.train_files, wanted, rows=400, batch_size=64, validation_fraction=0.2, seed=1
-    )
-    epochs = [np.concatenate([labels["group/id"] for _, labels in batches.as_numpy_iterator()]) for _ in range(2)]
+    by_group = Training(batch_size=64, batch_by="group", validation_fraction=0.2, seed=1)
+    data = inputs.transformed(transformed.train_files, wanted, by_group, rows=400)
+    epochs = [
+        np.concatenate([labels["group/id"] for _, labels in batches_of(data.epoch(number))]) for number in range(2)
+    ]
     for groups in epochs:
         assert len(groups) == 320
         assert np.count_nonzero(np.diff(groups)) == 6  # seven users, one after the other
@@ -168,15 +168,7 @@ def test_groups_that_do_not_fit_in_memory_are_an_error(transformed):
     spec = tft.TFTransformOutput(transformed.graph).transformed_feature_spec()
     wanted = {name: spec[name] for name in ("match", "group/id")}
     with pytest.raises(inputs.InputError, match=r"400 rows of 12 bytes.*batch_by: rows"):
-        inputs.transformed(
-            transformed.train_files,
-            wanted,
-            rows=400,
-            batch_size=64,
-            validation_fraction=0.2,
-            seed=1,
-            memory_limit=100,
-        )
+        inputs.transformed(transformed.train_files, wanted, Training(batch_by="group"), rows=400, memory_limit=100)
 
 
 def _request(row: dict[str, Any]) -> bytes:

@@ -5,11 +5,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from models import epochs, training
+from models.batching import split
 from models.columns import WEIGHT_COLUMN
+from models.epochs import InMemory
+from models.ranker import Ranker, build
 from models.scales import LabelStatistics, label_statistics
 from models.terms import HeadLoss, head_losses, mean_losses
-from models.training import Trainable
+from models.trainable import Trainable
+from models.training import Loop
 from schema.errors import InputError
+from schema.surface import Surface
+from schema.training import EarlyStopping, Training
 from tests.models.conftest import SURFACE
 
 STATISTICS = {"click": LabelStatistics(0.5, 0.5), "minutes": LabelStatistics(3.0, 2.0)}
@@ -98,3 +105,156 @@ def test_reported_losses_are_means_over_batches():
     assert found["hard_loss"] == pytest.approx(hard)
     assert found["soft_loss"] == pytest.approx(soft)
     assert found["loss"] == pytest.approx(hard + soft)
+
+
+ROWS = 120
+TRAINING = Training(epochs=3, batch_size=16, validation_fraction=0.2, learning_rate=0.01, seed=2)
+FITTED, HELD_OUT = split(ROWS, TRAINING.validation_fraction)
+
+
+def columns_of(rows: int = ROWS) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    match = rng.normal(size=(rows, 1)).astype(np.float32)
+    clicked = (rng.random(rows) < 0.5).astype(np.float32)
+    return {
+        "user": rng.integers(7, size=rows),
+        "genre": rng.integers(3, size=rows),
+        "match": match,
+        "content": rng.normal(size=(rows, 2)).astype(np.float32),
+        "age": rng.normal(size=(rows, 1)).astype(np.float32),
+        "label/click": clicked,
+        "label/minutes": np.where(clicked > 0, 3 + match[:, 0], np.nan).astype(np.float32),
+        "teacher/click": match[:, 0].copy(),
+        "teacher/stay": -match[:, 0],
+    }
+
+
+def loop_of(surface: Surface = SURFACE) -> tuple[Loop, Ranker]:
+    ranker = build(surface, {"user": 8, "genre": 4}, STATISTICS, distil=True)
+    return Loop(ranker, surface, head_losses(surface, STATISTICS, distil=True)), ranker
+
+
+def in_memory(columns: dict[str, np.ndarray], training: Training = TRAINING) -> InMemory:
+    return InMemory(columns, FITTED, HELD_OUT, training)
+
+
+def changed(name: str, rows: np.ndarray, value: float) -> dict[str, np.ndarray]:
+    columns = columns_of()
+    columns[name][rows] = value
+    return columns
+
+
+def test_held_out_losses_are_means_over_rows_whatever_the_batches(monkeypatch):
+    """Absent labels lie as they fall: a batch with few of them must not count as one with many."""
+    columns = columns_of()
+    columns["label/minutes"][HELD_OUT[5:]] = np.nan
+    loop, ranker = loop_of()
+    at_once = loop.held_out(in_memory(columns).held_out(), 0)
+    monkeypatch.setattr(epochs, "HELD_OUT_BATCH", 5)
+    batches = in_memory(columns).held_out()
+    assert batches.steps == 5
+    monkeypatch.setattr("models.training._STEPS_PER_CALL", 2)
+    assert loop.held_out(batches, 0) == pytest.approx(at_once, rel=1e-5)
+    features = {name: columns[name][HELD_OUT] for name in SURFACE.features}
+    outputs = ranker.training(features)["serving_minutes"].numpy()[:, 0]
+    labels = (columns["label/minutes"][HELD_OUT] - 3) / 2
+    assert at_once["serving_minutes"] == pytest.approx(np.nanmean((outputs - labels) ** 2), rel=1e-5)
+
+
+def test_weights_of_examples_weigh_held_out_batches_too(monkeypatch):
+    columns = {**columns_of(), WEIGHT_COLUMN: np.arange(ROWS, dtype=np.float32)}
+    loop, _ = loop_of()
+    at_once = loop.held_out(in_memory(columns).held_out(), 0)
+    monkeypatch.setattr(epochs, "HELD_OUT_BATCH", 5)
+    assert loop.held_out(in_memory(columns).held_out(), 0) == pytest.approx(at_once, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        # Squared, the largest float is not finite.
+        (
+            changed("teacher/stay", FITTED, 3e38),
+            r"in step 1 of epoch 1 the loss was not finite, of distillation_stay \(labels teacher/stay\)\. .*0\.01",
+        ),
+        (
+            changed("label/minutes", HELD_OUT, 3e38),
+            r"in the held-out rows after epoch 1 the loss was not finite, of serving_minutes \(labels label/minutes\)",
+        ),
+    ],
+    ids=["soft label", "held-out label"],
+)
+def test_a_loss_that_is_not_finite_stops_training_and_names_its_head(columns, told):
+    with pytest.raises(InputError, match=f"training diverged: {told}"):
+        loop_of()[0].fit(TRAINING, in_memory(columns))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("feature", ["match", "content", "age"])
+def test_a_feature_that_is_not_finite_stops_training_though_a_relu_hides_it(feature, value):
+    with pytest.raises(InputError, match=r"training diverged: (in step \d of epoch 1|after epoch 1 .*trunk_0/kernel)"):
+        loop_of()[0].fit(TRAINING, in_memory(changed(feature, FITTED[7:8], value)))
+
+
+def test_a_label_that_spoils_the_weights_is_named_and_not_what_it_spoils():
+    """One row of the first epoch: from the step after it on, every head's loss is not finite."""
+    order = InMemory(columns_of(), FITTED, HELD_OUT, TRAINING).epoch(0).feed.rows.numpy()
+    with pytest.raises(InputError, match=r"in step 3 of epoch 1 .*, of distillation_click \(labels teacher/click\)\."):
+        loop_of()[0].fit(TRAINING, in_memory(changed("teacher/click", order[40:41], 3e38)))
+
+
+def test_a_learning_rate_that_is_too_high_is_an_error_too():
+    with pytest.raises(InputError, match=r"training diverged: .*`learning_rate: 1e\+30`, which may be too high"):
+        loop_of()[0].fit(TRAINING.model_copy(update={"learning_rate": 1e30}), in_memory(columns_of()))
+
+
+def test_a_loop_starts_anew_with_every_fit():
+    """Optimizer, learned loss weights and the step of schedules, whatever was fitted before."""
+    content = SURFACE.model_dump(mode="json", by_alias=True)
+    content["training"] |= {"loss_weights": "uncertainty"}
+    content["non_serving_heads"]["stay"]["schedule"] = {"from": 0.0, "steps": 10}
+    loop, ranker = loop_of(Surface.model_validate(content))
+    start = [variable.numpy() for variable in ranker.training.variables]
+    fits = []
+    for rate in (0.01, 0.1, 0.01):
+        training.assign(ranker.training.variables, start)
+        fits.append(loop.fit(TRAINING.model_copy(update={"learning_rate": rate}), in_memory(columns_of())))
+    assert fits[0].history == fits[2].history
+    assert fits[0].history != fits[1].history
+    for one, other in zip(fits[0].weights, fits[2].weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_weights_of_the_best_epoch_are_kept():
+    """With a rate far too high the first epochs are the best, and patience waits for two more."""
+    impatient = Training(epochs=30, batch_size=16, learning_rate=0.5, early_stopping=EarlyStopping(patience=2))
+    loop, ranker = loop_of()
+    fit = loop.fit(impatient, in_memory(columns_of()))
+    losses = fit.history["val_selection_loss"]
+    assert len(losses) == fit.epoch + 2 < 30
+    assert fit.epoch == int(np.argmin(losses)) + 1
+    assert fit.losses == {name: values[fit.epoch - 1] for name, values in fit.history.items()}
+    for variable, kept in zip(ranker.training.variables, fit.weights, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), kept)
+    again = loop.held_out(in_memory(columns_of()).held_out(), 0)
+    assert again["hard_loss"] == fit.losses["val_hard_loss"]
+
+
+def test_callbacks_are_told_of_every_epoch():
+    told: list[tuple[str, int]] = []
+    callback = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: told.append(("begins", epoch)),
+        on_epoch_end=lambda epoch, logs: told.append((f"ends with {len(logs)} losses", epoch)),
+        on_train_end=lambda logs: told.append(("is over", -1)),
+    )
+    loop_of()[0].fit(TRAINING, in_memory(columns_of()), [callback])
+    assert told == [
+        *(each for epoch in range(3) for each in (("begins", epoch), ("ends with 15 losses", epoch))),
+        ("is over", -1),
+    ]
+
+
+def test_there_must_be_rows_to_train_on():
+    data = InMemory(columns_of(1), *split(1, 0.1), TRAINING)
+    with pytest.raises(InputError, match="no row to train on; expected at least two examples"):
+        loop_of()[0].fit(TRAINING, data)

@@ -1,0 +1,16 @@
+"""Reads batches as the training loop does, for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import tensorflow as tf
+
+from models.epochs import Batches, batch_of
+
+
+def batches_of(batches: Batches) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Features and labels of every batch as arrays."""
+    for step in range(batches.steps):
+        yield tf.nest.map_structure(lambda each: each.numpy(), batch_of(batches.feed, tf.constant(step, tf.int64)))
