@@ -21,11 +21,10 @@ from crosskd.runs import Run
 from evaluation import results as evaluation
 from records import documents
 from schema.errors import InputError
+from schema.metrics import COUNTS
 from schema.surface import Surface
 
 OVERALL = "overall"
-# How the rows of a metric are counted; not metrics themselves.
-_COUNTS = ("labelled_examples", "positives")
 
 
 def nodes(run: Run) -> pd.DataFrame:
@@ -57,7 +56,7 @@ def _slice_rows(key: evaluation.SliceKey, tasks: Any) -> Iterator[dict[str, Any]
     name = ", ".join(f"{feature}={value}" for feature, value in key) or OVERALL
     for task, found in tasks.items():
         for metric, student in found.student.items():
-            if metric not in _COUNTS:
+            if metric not in COUNTS:
                 yield {
                     "slice": name,
                     "task": task,

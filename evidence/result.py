@@ -40,7 +40,7 @@ class Finding(_Part):
       candidate: The arm that is judged.
       task: The task.
       slice: None for all evaluation examples.
-      metric: `auc` or `r2`.
+      metric: Name of the task's metric.
       distilled: Whether the candidate distils this task.
       examples: Labelled evaluation examples, of the first run.
       positives: Positive ones among them, of a binary task.

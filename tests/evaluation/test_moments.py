@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import r2_score
 
-from evaluation.moments import CalibrationRatio, LabelledExamples, LabelMean, PredictionMean, SquaredError
-from evaluation.r2 import R2
+from evaluation.moments import R2, CalibrationRatio, LabelledExamples, LabelMean, PredictionMean, SquaredError
 from tests.evaluation.combining import compute
 
 
