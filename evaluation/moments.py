@@ -106,3 +106,10 @@ class R2(SumsMetric):
 
     def __init__(self, name: str = metrics.R2.name):
         super().__init__(name, sums.coefficient_of_determination)
+
+
+class LogLoss(RowsMetric):
+    """Weighted mean of minus the log likelihood, in nats: scikit-learn's `log_loss`."""
+
+    def __init__(self, name: str = metrics.LOG_LOSS.name):
+        super().__init__(name, sums.log_losses)

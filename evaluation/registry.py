@@ -67,6 +67,9 @@ COMPUTATIONS: Mapping[str, Computation] = {
     metrics.SQUARED_ERROR.name: _of_sums(
         "SquaredError", sums.squared_error, lambda labels, predictions: influence.mean((labels - predictions) ** 2)
     ),
+    metrics.LOG_LOSS.name: Computation(
+        "LogLoss", _MOMENTS, lambda labels, predictions: influence.mean(sums.log_losses(labels, predictions))
+    ),
     metrics.NDCG.name: Computation(
         "Ndcg", "evaluation.ndcg", settings={"k": metrics.NDCG_RANKS, "name": metrics.NDCG.name}
     ),

@@ -20,6 +20,9 @@ from numpy.typing import NDArray
 from evaluation.jackknife import EVERYTHING, FOLDS, Floats
 from evaluation.rows import Rows
 
+# A model's outputs are 32-bit floats, of which those next to 0 and 1 are still probabilities.
+_LEAST_PROBABILITY = float(np.finfo(np.float32).eps)
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -249,6 +252,18 @@ class RowMeans:
 def mean_of_rows(sums: RowMeans, included: Floats) -> float:
     """The weighted mean over the folds that are included; NaN without rows."""
     return _quotient(_dot(included, sums.total), float(included @ sums.weight))
+
+
+def log_losses(labels: NDArray[np.floating], predictions: NDArray[np.floating]) -> Floats:
+    """Minus the log likelihood of each label, in nats: -(y log p + (1 - y) log(1 - p)).
+
+    A probability of 0 or 1 counts as the 32-bit float next to it, as in scikit-learn's
+    `log_loss`; what is no probability gives NaN.
+    """
+    probable = (predictions >= 0) & (predictions <= 1)
+    inside = np.clip(np.where(probable, predictions, 0.5), _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
+    losses = -(labels * np.log(inside) + (1 - labels) * np.log1p(-inside))
+    return np.where(probable, losses, np.nan)
 
 
 def _per_cell(cells: NDArray[np.intp], values: Floats, count: int) -> Floats:

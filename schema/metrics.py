@@ -90,6 +90,7 @@ CALIBRATION = Metric("calibration", "calibration ratio", _ALL, Direction.TARGET,
 SQUARED_ERROR = Metric(
     "mean_squared_error", "mean squared error", _ALL, Direction.LOWER, f"{_LABEL}, squared", least=0.0
 )
+LOG_LOSS = Metric("log_loss", "log loss", _BINARY, Direction.LOWER, "nats", least=0.0)
 NDCG = Metric(
     f"ndcg_at_{NDCG_RANKS}",
     f"NDCG@{NDCG_RANKS}",
@@ -112,6 +113,7 @@ METRICS: Mapping[str, Metric] = {
         MEAN_PREDICTION,
         CALIBRATION,
         SQUARED_ERROR,
+        LOG_LOSS,
         NDCG,
     )
 }

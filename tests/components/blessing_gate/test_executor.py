@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from sklearn.metrics import log_loss
 from tfx.components.util import model_utils
 from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
 from tfx.types import standard_artifacts
@@ -125,6 +126,12 @@ def test_first_run_of_a_good_student(tmp_path: Path, world: World) -> None:
     assert change.baseline.value == pytest.approx(WORSE)
     assert change.examples == 6
     assert change.positives == 3
+    (row,) = [row for row in decision.metrics if (row.metric, row.slice) == ("log_loss", "")]
+    labelled = [each for each in ROWS if each["clicked"] is not None]
+    for measured, model in ((row.student, "good"), (row.control, "worse")):
+        assert measured is not None
+        expected = log_loss([each["clicked"] for each in labelled], [each[model] for each in labelled])
+        assert measured.value == pytest.approx(expected, abs=1e-6)
 
 
 def test_a_metric_that_is_only_added_to_the_registry_is_evaluated_and_gated(
