@@ -57,6 +57,14 @@ class Spread:
         mean = _ratio(_per_cell(cells, weights * values, count), weight)
         return cls(weight, mean, _per_cell(cells, weights * (values - mean[cells]) ** 2, count))
 
+    @classmethod
+    def of_one_cell(cls, values: Floats) -> Spread:
+        """The moments of some numbers, each of weight 1, in one cell."""
+        if not values.size:
+            return cls.nothing(1)
+        mean = values.mean()
+        return cls(np.array([float(values.size)]), np.array([mean]), np.array([np.square(values - mean).sum()]))
+
     def __add__(self, other: Spread) -> Spread:
         """The moments of both, cell by cell (Chan, Golub and LeVeque 1979, equation 2.1)."""
         weight = self.weight + other.weight

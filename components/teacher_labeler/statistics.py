@@ -30,9 +30,8 @@ class Moments:
         """The moments of an array of any shape."""
         if not values.size:
             return Moments()
-        numbers = values.astype(np.float64).ravel()
-        spread = Spread.of(numbers, np.ones(numbers.size), np.zeros(numbers.size, np.intp), 1)
-        return Moments(spread, float(numbers.min()), float(numbers.max()))
+        numbers = values.astype(np.float64)
+        return Moments(Spread.of_one_cell(numbers), float(numbers.min()), float(numbers.max()))
 
     def merge(self, other: Moments) -> None:
         """Adds what `other` has seen."""
