@@ -37,7 +37,7 @@ def test_agreement_skips_rows_without_a_label() -> None:
 
 
 def test_the_r2_of_labels_that_do_not_vary_is_undefined_however_they_come():
-    """Ten labels of .1 once gave -1e26: their mean is rounded, which leaves a residue of squares."""
+    """The mean of 64-bit labels of .1 is rounded, and the residue of squares once made an R2 of -1e31."""
     labels, agreement = np.full(10, 0.1), Agreement()
     for part in np.split(np.arange(10), [1, 4]):
         agreement.add(np.zeros(len(part)), labels[part], part % FOLDS)
