@@ -15,7 +15,7 @@ class FeatureReport(Part):
       present: Examples that carried a value.
       filled: Examples in which the default, the padding or the constant stood for it.
       fill_rate: filled / (present + filled).
-      unmapped: Of `present`, examples with a value that is not in the vocabulary.
+      unmapped: How many of the `present` ones have a value that is not in the vocabulary.
     """
 
     present: int

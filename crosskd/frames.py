@@ -28,13 +28,13 @@ OVERALL = "overall"
 
 
 def nodes(run: Run) -> pd.DataFrame:
-    """A row a node, the slowest first: `node`, `state`, `seconds`."""
+    """One row per node, the slowest first: `node`, `state`, `seconds`."""
     rows = [{"node": name, "state": node.state, "seconds": node.seconds} for name, node in run.nodes.items()]
     return pd.DataFrame(rows).sort_values("seconds", ascending=False, ignore_index=True)
 
 
 def slices(run: Run, against: str = "control") -> pd.DataFrame:
-    """A row a slice, task and metric of the Evaluator.
+    """One row per slice, task and metric of the Evaluator.
 
     Args:
       run: A run that came as far as its evaluation.

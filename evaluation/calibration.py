@@ -32,7 +32,7 @@ class Cells:
 
     Attributes:
       codes: One per cell, ascending as the predictions are, shape [cells].
-      sums: Of weight, weight * label and weight * prediction, shape [cells, 3].
+      sums: Sums of weight, weight * label and weight * prediction, shape [cells, 3].
     """
 
     codes: NDArray[np.int64]

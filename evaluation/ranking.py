@@ -111,7 +111,7 @@ def area_under_curve(scores: Scores, included: Floats) -> float:
 
 @dataclass(frozen=True)
 class RankedRows:
-    """Rows to be ranked: arrays of equal length [rows]; 28 bytes a row are kept until the end."""
+    """Rows to be ranked: arrays of equal length [rows]; 28 bytes per row are kept until the end."""
 
     groups: NDArray[np.int64]
     scores: NDArray[np.float32]

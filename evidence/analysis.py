@@ -64,7 +64,7 @@ def analyse(
       surface: The surface; techniques share its tasks.
       groups: The candidates with their controls and placebos.
       runs: The data of each run.
-      predictions: Of all arms.
+      predictions: The predictions of all arms.
       confidence: Joint confidence of the verdicts' intervals, and of each family of a
         slice's intervals.
       clusters: Raw column whose values are clusters of examples.

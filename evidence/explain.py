@@ -89,7 +89,7 @@ class Facts:
 
     Attributes:
       target_rows: Training rows of the target.
-      source_rows: Of the source; None if it was not given.
+      source_rows: Training rows of the source; None if it was not given.
       labels: What the label report says.
       ids: What is known of each id feature.
       pairs: Whether the student also learns from pairs never shown.

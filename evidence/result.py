@@ -18,11 +18,11 @@ class Difference(_Part):
 
     Attributes:
       arm: The other arm.
-      mean: Over runs and seeds.
-      low: Of the confidence interval, corrected for the number of comparisons.
-      high: Its other end.
+      mean: The mean over runs and seeds.
+      low: Lower end of the confidence interval, corrected for the number of comparisons.
+      high: Its upper end.
       p_value: Two-sided, not corrected.
-      replicates: Of each run and seed, runs first.
+      replicates: The difference in each run and seed, runs first.
     """
 
     arm: str

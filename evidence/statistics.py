@@ -66,7 +66,7 @@ def mean_of(scores: Sequence[Score], *, confidence: float) -> Estimate:
 
     Args:
       scores: One per pair of models; of a single one, the interval is over units alone.
-      confidence: Of the two-sided interval, after any correction.
+      confidence: Confidence of the two-sided interval, after any correction.
     """
     values = np.array([[each.value for each in scores]])
     between = float(np.var(values, ddof=1)) / len(scores) if len(scores) > 1 else 0.0
@@ -85,7 +85,7 @@ def difference(
     Args:
       ours: Scores by run and seed.
       theirs: The other arm's, of the same runs, seeds and examples.
-      confidence: Of the two-sided interval, after any correction.
+      confidence: Confidence of the two-sided interval, after any correction.
       clusters: Per run the cluster (a person) of each example; None where each example
         stands for itself.
 

@@ -37,7 +37,7 @@ class Metric:
       title: What people read.
       kinds: The kinds of task that it is computed for.
       direction: Which values are better.
-      unit: Of its values; empty for a number without a unit.
+      unit: The unit of its values; empty for a number without one.
       least: No value is lower.
       most: No value is higher.
       gateable: Whether a gate may ask for it.  `Gate` knows lower bounds alone, so that

@@ -83,7 +83,7 @@ class Draft:
     """All that the files say.
 
     Attributes:
-      name: Of the surface.
+      name: Name of the surface.
       examples: Where the sample is from.
       sample: What was read.
       features: Guesses by column.
