@@ -6,7 +6,8 @@ accumulator keeps the folds apart, so that one pass over the data yields the met
 rows and on all rows but one fold: the delete-a-group jackknife (Kott 2001; TFMA's own
 jackknife follows the same method, with 20 times the Beam graph and random folds).
 Candidate and baseline see the same rows in the same folds, hence the interval of their
-difference is a paired one.
+difference is a paired one.  The labeller, which reads no groups, deals its rows out to folds
+at random.
 
 Nothing here, nor in what this imports, needs Beam or TFMA.
 """

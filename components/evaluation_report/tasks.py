@@ -127,7 +127,7 @@ def _table(sources: Sources, task: str, metric: str, found: dict[str, Measuremen
 
 
 def _without_interval(sources: Sources, teachers: list[Measurement]) -> str:
-    """Why the teacher has no interval somewhere, as the end of a sentence's paragraph."""
+    """A further sentence that says why the teacher has no interval somewhere; empty where it has all of them."""
     if all(each.lower is not None for each in teachers):
         return ""
     if sources.surface.group is not None:
