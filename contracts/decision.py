@@ -44,7 +44,7 @@ class GateResult(Part):
 
     Attributes:
       task: Name of the task.
-      metric: `auc` or `r2`.
+      metric: Name of the metric.
       kind: What the bound applies to.
       slice: Name of the gate's slice; None for the overall slice.
       slice_key: The slice's value, such as `shelf=3`; "" for the overall slice and for a

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from contracts.base import Document, Part
+from schema.metrics import MetricName
 
 
 class FeatureReport(Part):
@@ -14,7 +15,7 @@ class FeatureReport(Part):
       present: Examples that carried a value.
       filled: Examples in which the default, the padding or the constant stood for it.
       fill_rate: filled / (present + filled).
-      unmapped: Of `present`, examples with a value that is not in the vocabulary.
+      unmapped: How many of the `present` ones have a value that is not in the vocabulary.
     """
 
     present: int
@@ -47,16 +48,23 @@ class CounterpartReport(Part):
 
     Attributes:
       teacher_task: The teacher's task.
-      metric: `auc`, or `r2` = 1 - SSE / SST; None when the kinds of the two tasks have none in common.
+      metric: Name of the hard label's metric; None when the teacher's output cannot be
+        judged by it, since the kinds of the two tasks differ.
       value: None when it is not defined: no labels, one class only, or no variance.
+      lower: Lower end of the value's 95% interval, by a jackknife over folds of the rows;
+        None where it is not defined, and where the surface has a `group`, whose rows
+        depend on each other while the folds know no groups.
+      upper: Upper end.
       rows: Labelled rows the value rests on; all of them unless the sample was needed.
       labelled: Rows with both a soft and a hard label.
       mean_label: Mean hard label: the positive rate of a binary task.
     """
 
     teacher_task: str
-    metric: Literal["auc", "r2"] | None
+    metric: MetricName | None
     value: float | None
+    lower: float | None = None
+    upper: float | None = None
     rows: int
     labelled: int
     mean_label: float | None

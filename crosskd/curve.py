@@ -11,6 +11,7 @@ from rich.table import Table
 
 from crosskd.terminal import TERMINAL, seconds
 from schema.errors import InputError
+from schema.metrics import title_of
 
 if TYPE_CHECKING:
     from evidence.curve import CurveResult
@@ -80,7 +81,7 @@ def print_result(result: CurveResult, sentences: list[str]) -> None:
     table.add_column("verdict")
     for each in sorted(result.points, key=lambda point: point.task):
         table.add_row(
-            f"{each.task} {each.metric.upper()}",
+            f"{each.task} {title_of(each.metric)}",
             f"{each.level:g}",
             f"{each.rows:,}",
             *("-" if mean is None else f"{mean:.4f}" for mean in (each.control, each.student)),

@@ -14,6 +14,7 @@ from contracts import keys, nodes
 from crosskd.terminal import TERMINAL, seconds
 from schema.candidates import UNLABELLED_SPLIT
 from schema.errors import InputError
+from schema.metrics import title_of
 from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
 
 if TYPE_CHECKING:
@@ -252,7 +253,7 @@ def _tuning_table(result: ExperimentResult) -> Table:
 
 
 def _metric(result: ExperimentResult, task: str) -> str:
-    return next(each.metric for each in result.findings if each.task == task).upper()
+    return title_of(next(each.metric for each in result.findings if each.task == task))
 
 
 def _verdict_table(result: ExperimentResult) -> Table:

@@ -21,21 +21,20 @@ from crosskd.runs import Run
 from evaluation import results as evaluation
 from records import documents
 from schema.errors import InputError
+from schema.metrics import COUNTS
 from schema.surface import Surface
 
 OVERALL = "overall"
-# How the rows of a metric are counted; not metrics themselves.
-_COUNTS = ("labelled_examples", "positives")
 
 
 def nodes(run: Run) -> pd.DataFrame:
-    """A row a node, the slowest first: `node`, `state`, `seconds`."""
+    """One row per node, the slowest first: `node`, `state`, `seconds`."""
     rows = [{"node": name, "state": node.state, "seconds": node.seconds} for name, node in run.nodes.items()]
     return pd.DataFrame(rows).sort_values("seconds", ascending=False, ignore_index=True)
 
 
 def slices(run: Run, against: str = "control") -> pd.DataFrame:
-    """A row a slice, task and metric of the Evaluator.
+    """One row per slice, task and metric of the Evaluator.
 
     Args:
       run: A run that came as far as its evaluation.
@@ -57,7 +56,7 @@ def _slice_rows(key: evaluation.SliceKey, tasks: Any) -> Iterator[dict[str, Any]
     name = ", ".join(f"{feature}={value}" for feature, value in key) or OVERALL
     for task, found in tasks.items():
         for metric, student in found.student.items():
-            if metric not in _COUNTS:
+            if metric not in COUNTS:
                 yield {
                     "slice": name,
                     "task": task,

@@ -14,6 +14,7 @@ from contracts import keys, nodes, properties
 from contracts.roles import HEADINGS, ModelRole
 from crosskd.terminal import TERMINAL, VERDICT_MARKS, Exit
 from schema.errors import InputError
+from schema.metrics import is_main
 from schema.surface import EVAL_SPLIT
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from contracts.label_report import LabelReport
     from crosskd.runs import Run
 
-_MAIN_METRICS = ("auc", "r2")
 _METRIC_NUMBERS = ("examples", "control", "student", "change", "teacher", HEADINGS[ModelRole.LAST_BLESSED])
 
 
@@ -152,14 +152,18 @@ def _push_sentence(push: Push) -> str:
 
 
 def _metrics_table(summary: Summary) -> Table:
-    """The gated metric of each task: overall, and in the slices that are gated."""
+    """The main metric of each task, and what else is gated: overall, and in the slices that are gated."""
     decision = summary.decision
-    gated = {(gate.task, gate.slice_key) for gate in decision.gates if gate.slice}
+    metrics = {(gate.task, gate.metric) for gate in decision.gates}
+    slices = {(gate.task, gate.slice_key) for gate in decision.gates if gate.slice}
     table = _table("offline metrics on the evaluation split", ("task", "metric", "slice"), _METRIC_NUMBERS)
     for row in decision.metrics:
-        if row.metric not in _MAIN_METRICS or (row.slice and (row.task, row.slice) not in gated):
+        main = is_main(row.metric)
+        if not main and (row.task, row.metric) not in metrics:
             continue
-        teacher = summary.teacher.get(row.task) if not row.slice else None
+        if row.slice and (row.task, row.slice) not in slices:
+            continue
+        teacher = summary.teacher.get(row.task) if main and not row.slice else None
         table.add_row(
             row.task,
             row.metric,

@@ -24,6 +24,8 @@ import diagrams
 
 from crosskd.main import app
 from schema import reference
+from schema.metrics import METRICS, Direction, Metric, main_metric
+from schema.surface import TaskKind
 
 HERE = Path(__file__).parent
 ORDER: dict[str, tuple[str, ...]] = {
@@ -40,7 +42,7 @@ ORDER: dict[str, tuple[str, ...]] = {
     "Operate": ("operations.md", "daily.md", "kubeflow.md"),
     "Look": ("report.md", "notebooks/slicing.md", "notebooks/labels.md", "notebooks/experiment.md"),
     "Results": ("results.md", "evidence.md"),
-    "Reference": ("reference/surface.md", "reference/commands.md"),
+    "Reference": ("reference/surface.md", "reference/metrics.md", "reference/commands.md"),
 }
 _OUTSIDE = re.compile(r"\[([^\]]*)\]\((?:\.\./)+([^)#]+)(?:#[^)]*)?\)")
 
@@ -71,7 +73,11 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def _generated() -> dict[str, str]:
-    return {"reference/surface.md": surface_page(), "reference/commands.md": commands_page()}
+    return {
+        "reference/surface.md": surface_page(),
+        "reference/metrics.md": metrics_page(),
+        "reference/commands.md": commands_page(),
+    }
 
 
 def surface_page() -> str:
@@ -117,6 +123,29 @@ def _default(field: Any) -> str:
         return "required"
     value = field.get_default(call_default_factory=True)
     return "its own" if isinstance(value, BaseModel) else f"`{getattr(value, 'value', value)}`"
+
+
+def metrics_page() -> str:
+    """Every metric with what is known of it, from the registry's facts."""
+    rows = "".join(
+        f"| `{each.name}` | {each.title} | {', '.join(sorted(each.kinds))}{', with a `group`' * each.by_group} | "
+        f"{_better(each)} | {each.unit or 'none'} | {each.least:g} to {each.most:g} | "
+        f"{'yes' if each.gateable else 'no'} |\n"
+        for each in METRICS.values()
+    )
+    return (
+        "# Metrics\n\nMade from `schema/metrics.py` when this page was built. Every evaluation computes all of them, "
+        "for each task, slice and model, with 95% intervals; `crosskd summary` and the report show the main one of "
+        f"each kind of task, {' and '.join(main_metric(kind).title for kind in TaskKind)}, and what is gated.\n\n"
+        "| name | metric | of tasks | better | unit | range | may be gated |\n"
+        f"| --- | --- | --- | --- | --- | --- | --- |\n{rows}"
+    )
+
+
+def _better(metric: Metric) -> str:
+    if metric.direction is Direction.TARGET:
+        return f"near {metric.target:g}"
+    return "tells of the data" if metric.direction is Direction.NEITHER else metric.direction.value
 
 
 def commands_page() -> str:

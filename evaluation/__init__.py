@@ -1,1 +1,1 @@
-"""Metrics and extractors that TFX's Evaluator runs; TFMA imports them by module path."""
+"""Metrics: how they are computed, what TFX's Evaluator runs (TFMA imports it by module path), and its results."""

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from tensorflow_model_analysis.metrics import calibration_plot, metric_types, metric_util
 from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2
 
-from evaluation.estimates import Floats
-from evaluation.gathering import GatherRows, ordered_bits
-from evaluation.rows import Rows, TaskInputs, inputs_preprocessor
+from evaluation.gathering import GatherRows
+from evaluation.inputs import TaskInputs, inputs_preprocessor
+from evaluation.jackknife import Floats
+from evaluation.ranking import ordered_bits
+from evaluation.rows import Rows
 
 BINS = 10
 _CELLS_NAME = "_calibration_cells"
@@ -30,7 +32,7 @@ class Cells:
 
     Attributes:
       codes: One per cell, ascending as the predictions are, shape [cells].
-      sums: Of weight, weight * label and weight * prediction, shape [cells, 3].
+      sums: Sums of weight, weight * label and weight * prediction, shape [cells, 3].
     """
 
     codes: NDArray[np.int64]

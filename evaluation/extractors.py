@@ -29,7 +29,8 @@ from tensorflow_model_analysis.slicer import slicer_lib
 from tensorflow_model_analysis.utils import model_util
 from tfx_bsl.tfxio import tensor_adapter
 
-from evaluation.estimates import FOLDS, FOLDS_KEY, GROUPS_KEY, Floats
+from evaluation.inputs import FOLDS_KEY, GROUPS_KEY
+from evaluation.jackknife import FOLDS, Floats
 from schema.errors import InputError
 
 _MAX_REMEMBERED_SLICES = 100_000

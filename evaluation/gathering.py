@@ -1,17 +1,15 @@
-"""Gathers rows into histograms that add up, batch by batch."""
+"""Gathers rows into sums and histograms that add up, batch by batch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Generic, Protocol, Self, TypeVar
 
 import apache_beam as beam
-import numpy as np
-from numpy.typing import NDArray
 from tensorflow_model_analysis.metrics import metric_types
 
-from evaluation.estimates import Floats
-from evaluation.rows import Rows, TaskInputs
+from evaluation.inputs import TaskInputs
+from evaluation.rows import Rows
 from schema.errors import InputError
 
 
@@ -58,7 +56,39 @@ class GatherRows(beam.CombineFn, Generic[T]):
         return {self._inputs.key: self._kind.merged(accumulator)}
 
 
-def ordered_bits(scores: Floats) -> NDArray[np.int64]:
-    """The bits of scores as float32, mapped to integers in the same order as the scores."""
-    bits = (scores.astype(np.float32) + np.float32(0)).view(np.int32).astype(np.int64)  # + 0 turns -0 into 0
-    return np.where(bits < 0, -(bits & 0x7FFFFFFF), bits)
+class Sums(Protocol):
+    """Sums of a fixed size, which those of other rows can be added to."""
+
+    def __add__(self, other: Self) -> Self:
+        """The sums over the rows of both."""
+
+
+S = TypeVar("S", bound=Sums)
+
+
+class AddUp(beam.CombineFn, Generic[S]):
+    """Gathers sums of a fixed size."""
+
+    def __init__(self, of: Callable[[Rows], S], nothing: S, inputs: TaskInputs):
+        """Initializes the function.
+
+        Args:
+          of: The sums of some rows.
+          nothing: Those of none.
+          inputs: Which model and task is read.
+        """
+        self._of = of
+        self._nothing = nothing
+        self._inputs = inputs
+
+    def create_accumulator(self) -> S:
+        return self._nothing
+
+    def add_input(self, accumulator: S, element: metric_types.StandardMetricInputs) -> S:
+        return accumulator + self._of(self._inputs.rows(element))
+
+    def merge_accumulators(self, accumulators: Iterable[S]) -> S:
+        return sum(accumulators, self._nothing)
+
+    def extract_output(self, accumulator: S) -> dict[metric_types.MetricKey, S]:
+        return {self._inputs.key: accumulator}

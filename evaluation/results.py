@@ -17,7 +17,9 @@ from tensorflow_model_analysis.slicer import slicer_lib
 from tfx.dsl.io import fileio
 
 from contracts.decision import Measurement
+from evaluation.registry import name_of
 from schema.errors import InputError
+from schema.metrics import LABELLED_EXAMPLES, POSITIVES
 
 SliceKey = tuple[tuple[str, int | float | str], ...]
 OVERALL: SliceKey = ()
@@ -33,12 +35,14 @@ class Bound:
 
     Attributes:
       task: Output name.
+      metric: The metric's name.
       spec: The slices it holds for.
       change: True for a bound on the difference to the baseline.
       at_least: The bound.
     """
 
     task: str
+    metric: str
     spec: slicer_lib.SingleSliceSpec
     change: bool
     at_least: float
@@ -62,11 +66,11 @@ class TaskMetrics:
 
     @property
     def examples(self) -> int:
-        return self._count("labelled_examples")
+        return self._count(LABELLED_EXAMPLES.name)
 
     @property
     def positives(self) -> int:
-        return self._count("positives")
+        return self._count(POSITIVES.name)
 
     def _count(self, metric: str) -> int:
         found = self.student.get(metric)
@@ -196,18 +200,21 @@ def _finite(value: float) -> float | None:
 def _bounds(config: config_pb2.EvalConfig) -> Iterator[Bound]:
     for spec in config.metrics_specs:
         for metric in spec.metrics:
+            name = name_of(metric.class_name, json.loads(metric.config or "{}"))
             for threshold in metric.per_slice_thresholds:
                 for slicing_spec in threshold.slicing_specs:
                     for task in spec.output_names:
-                        yield from _bound(task, slicing_spec, threshold.threshold)
+                        yield from _bound(task, name, slicing_spec, threshold.threshold)
 
 
-def _bound(task: str, spec: config_pb2.SlicingSpec, threshold: config_pb2.MetricThreshold) -> Iterator[Bound]:
+def _bound(
+    task: str, metric: str, spec: config_pb2.SlicingSpec, threshold: config_pb2.MetricThreshold
+) -> Iterator[Bound]:
     part = slicer_lib.SingleSliceSpec(spec=spec)
     if threshold.HasField("value_threshold"):
-        yield Bound(task, part, False, threshold.value_threshold.lower_bound.value)
+        yield Bound(task, metric, part, False, threshold.value_threshold.lower_bound.value)
     if threshold.HasField("change_threshold"):
-        yield Bound(task, part, True, threshold.change_threshold.absolute.value)
+        yield Bound(task, metric, part, True, threshold.change_threshold.absolute.value)
 
 
 def _failures(result: validation_result_pb2.ValidationResult, config: config_pb2.EvalConfig) -> Iterator[Failure]:
@@ -225,11 +232,12 @@ def _failed_bound(failure: validation_result_pb2.ValidationFailure, bounds: list
     threshold = failure.metric_threshold
     change = threshold.HasField("change_threshold")
     at_least = threshold.change_threshold.absolute.value if change else threshold.value_threshold.lower_bound.value
+    task, metric = failure.metric_key.output_name, failure.metric_key.name
     for bound in bounds:
-        same = (bound.task, bound.change, bound.at_least) == (failure.metric_key.output_name, change, at_least)
+        same = (bound.task, bound.metric, bound.change, bound.at_least) == (task, metric, change, at_least)
         if same and bound.spec.is_slice_applicable(key):
             return bound
-    return Bound(failure.metric_key.output_name, slicer_lib.SingleSliceSpec(features=key), change, at_least)
+    return Bound(task, metric, slicer_lib.SingleSliceSpec(features=key), change, at_least)
 
 
 def _validation_result(folder: str) -> validation_result_pb2.ValidationResult:

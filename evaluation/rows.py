@@ -1,17 +1,13 @@
-"""Labels, predictions, weights and folds of one task, from what TFMA hands to a combiner."""
+"""The labelled rows of one task, as every metric takes them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from tensorflow_model_analysis.metrics import metric_types, metric_util
-from tensorflow_model_analysis.proto import config_pb2
+from numpy.typing import ArrayLike, NDArray
 
-from evaluation.estimates import FOLDS_KEY, GROUPS_KEY, Floats
+from evaluation.jackknife import Floats
 
 
 @dataclass(frozen=True)
@@ -32,62 +28,15 @@ class Rows:
     folds: NDArray[np.intp]
     groups: NDArray[np.int64]
 
-
-@dataclass(frozen=True)
-class TaskInputs:
-    """Which model and task a combiner reads.
-
-    Attributes:
-      key: Any metric key of that model and task.
-      eval_config: The evaluation's configuration.
-    """
-
-    key: metric_types.MetricKey
-    eval_config: config_pb2.EvalConfig | None
-
-    def rows(self, element: metric_types.StandardMetricInputs) -> Rows:
-        """Reads one extract: a single example, or a batch of them.
-
-        Rows whose label is absent (no value, or NaN) are left out.
-
-        Args:
-          element: What TFMA hands to `CombineFn.add_input`.
-
-        Returns:
-          The labelled rows.
-        """
-        ((label, prediction, weight),) = metric_util.to_label_prediction_example_weight(
-            element,
-            eval_config=self.eval_config,
-            model_name=self.key.model_name,
-            output_name=self.key.output_name,
-            example_weighted=bool(self.key.example_weighted),
-            flatten=False,
-            squeeze=False,
-            allow_none=True,
+    @classmethod
+    def of(cls, labels: ArrayLike, predictions: ArrayLike, folds: NDArray[np.intp] | None = None) -> Rows:
+        """Rows of weight 1 and without groups, all in the first fold unless `folds` says otherwise."""
+        known = np.asarray(labels, np.float64)
+        nothing = np.zeros(known.shape, np.int64)
+        return cls(
+            labels=known,
+            predictions=np.asarray(predictions, np.float64),
+            weights=np.ones(known.shape),
+            folds=nothing.astype(np.intp) if folds is None else folds,
+            groups=nothing,
         )
-        labels = _flat(label)
-        if not labels.size:
-            return Rows(labels, labels, labels, np.zeros(0, np.intp), np.zeros(0, np.int64))
-        predictions, weights = _flat(prediction), np.broadcast_to(_flat(weight), labels.shape)
-        folds = np.broadcast_to(self._numbers(element, FOLDS_KEY), labels.shape)
-        groups = np.broadcast_to(self._numbers(element, GROUPS_KEY), labels.shape)
-        present = ~np.isnan(labels)
-        return Rows(
-            labels[present], predictions[present], weights[present], folds[present].astype(np.intp), groups[present]
-        )
-
-    def _numbers(self, element: metric_types.StandardMetricInputs, key: str) -> NDArray[np.int64]:
-        found = element.get(key)
-        if isinstance(found, Mapping):
-            found = found[self.key.output_name]
-        return np.zeros(1, np.int64) if found is None else np.asarray(found, np.int64)
-
-
-def inputs_preprocessor() -> metric_types.StandardMetricInputsPreprocessor:
-    """Makes TFMA hand folds and groups to the combiners, beside labels and predictions."""
-    return metric_types.StandardMetricInputsPreprocessor(include_filter={FOLDS_KEY: {}, GROUPS_KEY: {}})
-
-
-def _flat(values: Any) -> Floats:
-    return np.asarray(values, dtype=np.float64).reshape(-1)

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.influence import Score
+from evaluation.registry import score
 from evidence.arms import TEACHER, Group
 from evidence.data import RunData
 from evidence.result import Difference, Finding, Mean
-from evidence.statistics import Score, difference, score
+from evidence.statistics import difference
 from evidence.verdicts import corrected_confidence, judge
 from models.columns import hard_label_column
-from schema.loader import metric_of
+from schema.metrics import main_metric
 from schema.surface import Surface, TaskKind
 
 # By arm, run and seed: predictions by task, float [examples].
@@ -62,7 +64,7 @@ def analyse(
       surface: The surface; techniques share its tasks.
       groups: The candidates with their controls and placebos.
       runs: The data of each run.
-      predictions: Of all arms.
+      predictions: The predictions of all arms.
       confidence: Joint confidence of the verdicts' intervals, and of each family of a
         slice's intervals.
       clusters: Raw column whose values are clusters of examples.
@@ -82,12 +84,12 @@ def analyse(
 
 
 def _cell(surface: Surface, task: str, part: str | None, runs: Sequence[RunData], predictions: Predictions) -> _Cell:
-    kind = surface.tasks[task].kind
+    metric = main_metric(surface.tasks[task].kind)
     rows = [_labelled(run, task, part) for run in runs]
     scores: dict[str, _Scores] = {}
     for arm, of_runs in predictions.items():
         found = [
-            [score(kind, _labels(run, task)[chosen], seed[task][chosen]) for seed in of_seeds]
+            [score(metric, _labels(run, task)[chosen], seed[task][chosen]) for seed in of_seeds]
             for run, chosen, of_seeds in zip(runs, rows, of_runs, strict=True)
         ]
         known = [[each for each in of_seeds if each is not None] for of_seeds in found]
@@ -128,7 +130,7 @@ def _teacher(cell: _Cell, runs: Sequence[RunData], kind: TaskKind) -> float | No
     values = []
     for run, rows in zip(runs, cell.rows, strict=True):
         known = rows[np.isfinite(run.teacher[cell.task][rows])]
-        found = score(kind, _labels(run, cell.task)[known], run.teacher[cell.task][known])
+        found = score(main_metric(kind), _labels(run, cell.task)[known], run.teacher[cell.task][known])
         if found is None:
             return None
         values.append(found.value)
@@ -149,13 +151,13 @@ def _finding(
         candidate=judged.candidate.name,
         task=cell.task,
         slice=cell.slice,
-        metric=metric_of(kind),
+        metric=main_metric(kind).name,
         distilled=judged.candidate.surface.tasks[cell.task].distil is not None,
         examples=len(labels),
         positives=int((labels > 0).sum()) if kind is TaskKind.BINARY else None,
     )
     if any(arm.name not in cell.scores for arm in judged.arms()):
-        reason = "one class only" if kind is TaskKind.BINARY else "labels that do not vary"
+        reason = _undefined(kind, [_labels(run, cell.task)[rows] for run, rows in zip(runs, cell.rows, strict=True)])
         return finding.model_copy(update={"note": f"no verdict: {reason} among {len(labels)} labelled examples"})
     groups = [None if of is None else of[rows] for of, rows in zip(codes, cell.rows, strict=True)]
     against = {
@@ -184,3 +186,10 @@ def _finding(
             "verdict": verdict if cell.slice is None else None,
         }
     )
+
+
+def _undefined(kind: TaskKind, labels: Sequence[NDArray]) -> str:
+    """Why a metric is not defined in some run."""
+    if all(len(np.unique(each)) > 1 for each in labels):
+        return "predictions that are no numbers"
+    return "one class only" if kind is TaskKind.BINARY else "labels that do not vary"

@@ -33,7 +33,7 @@ class Point(BaseModel):
       level: The noise, factor or part.
       rows: Rows that models are fitted to.
       task: The task.
-      metric: `auc` or `r2`.
+      metric: Name of the task's metric.
       distilled: Whether the student distils this task.
       control: The control's metric, mean over seeds; None where it is not defined.
       student: The student's.

@@ -21,6 +21,7 @@ from evidence.verdicts import Verdict
 from models import inputs
 from schema.errors import InputError
 from schema.loader import SCHEMA_FILE, read_schema
+from schema.metrics import METRICS, Metric
 from schema.surface import TRAIN_SPLIT, FeatureKind, Side, Surface
 
 # A categorical feature with fewer values than this tells no users or items apart.
@@ -29,7 +30,7 @@ _LITTLE_OVERLAP = 0.5
 _MANY_NEW = 0.3
 _MUCH_FILLED = 0.5
 _SMALL_SOURCE = 10
-_USELESS_AUC = 0.52
+_NEAR_CHANCE = 0.02
 _NOTABLE = 0.005
 
 
@@ -88,7 +89,7 @@ class Facts:
 
     Attributes:
       target_rows: Training rows of the target.
-      source_rows: Of the source; None if it was not given.
+      source_rows: Training rows of the source; None if it was not given.
       labels: What the label report says.
       ids: What is known of each id feature.
       pairs: Whether the student also learns from pairs never shown.
@@ -277,20 +278,29 @@ def _quality(labels: Labels, result: ExperimentResult) -> list[str]:
         control = means.get((CONTROL, task))
         if quality.value is None or control is None:
             continue
+        metric = METRICS[quality.metric]
         place = "better" if quality.value > control else "worse"
         line = (
-            f"{task}: as it is, the teacher's {quality.metric.upper()} on the target is {quality.value:.4f}, {place} "
+            f"{task}: as it is, the teacher's {metric.title} on the target is {quality.value:.4f}, {place} "
             f"than the control's {control:.4f}."
         )
-        if quality.metric == "auc" and quality.value < _USELESS_AUC:
-            line += " That is close to chance: there is little to learn from it."
-        if quality.metric == "r2" and quality.value < 0:
-            line += (
-                " Below 0 says that its scale does not fit the target, not that it knows nothing: "
-                "soft labels are z-scored, so only their order and spacing are learned."
-            )
-        lines.append(line)
+        lines.append(line + _remark(metric, quality.value))
     return lines
+
+
+def _remark(metric: Metric, value: float) -> str:
+    """What a teacher's value near that of a model without any skill says of it; higher is better."""
+    if metric.no_skill is None:
+        return ""
+    if metric.order_only:
+        close = value < metric.no_skill + _NEAR_CHANCE
+        return " That is close to chance: there is little to learn from it." if close else ""
+    if value >= metric.no_skill:
+        return ""
+    return (
+        f" Below {metric.no_skill:g} says that its scale does not fit the target, not that it knows nothing: "
+        "soft labels are z-scored, so only their order and spacing are learned."
+    )
 
 
 def _placebos(result: ExperimentResult) -> list[str]:

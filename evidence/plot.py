@@ -12,6 +12,7 @@ from evidence.levels import Over
 from evidence.live import LiveResult
 from evidence.result import Difference, ExperimentResult, Finding
 from evidence.verdicts import Verdict
+from schema.metrics import title_of
 
 _WIDTH = 560
 _PANEL = 260
@@ -50,7 +51,7 @@ def lifts(result: LiveResult) -> str:
 def curve(result: CurveResult) -> str:
     """Student minus control, and minus the placebo, over the levels of a curve, as one self-contained SVG."""
     rows = [
-        {"task": f"{each.task} {each.metric.upper()}", "arm": arm, "level": f"{each.level:g}", **_span(difference)}
+        {"task": f"{each.task} {title_of(each.metric)}", "arm": arm, "level": f"{each.level:g}", **_span(difference)}
         for each in result.points
         for arm, difference in (("minus control", each.difference), ("minus shuffled", each.placebo))
         if difference is not None
@@ -108,7 +109,7 @@ def _rows(finding: Finding) -> list[dict[str, Any]]:
     if finding.slice is not None or finding.control is None:
         return []
     verdict = finding.verdict or Verdict.NONE
-    name = f"{finding.candidate}: {finding.task} {finding.metric.upper()}: {verdict.value}"
+    name = f"{finding.candidate}: {finding.task} {title_of(finding.metric)}: {verdict.value}"
     return [_row(name, each) for each in (finding.control, *finding.placebos)]
 
 

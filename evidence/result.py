@@ -18,11 +18,11 @@ class Difference(_Part):
 
     Attributes:
       arm: The other arm.
-      mean: Over runs and seeds.
-      low: Of the confidence interval, corrected for the number of comparisons.
-      high: Its other end.
+      mean: The mean over runs and seeds.
+      low: Lower end of the confidence interval, corrected for the number of comparisons.
+      high: Its upper end.
       p_value: Two-sided, not corrected.
-      replicates: Of each run and seed, runs first.
+      replicates: The difference in each run and seed, runs first.
     """
 
     arm: str
@@ -40,7 +40,7 @@ class Finding(_Part):
       candidate: The arm that is judged.
       task: The task.
       slice: None for all evaluation examples.
-      metric: `auc` or `r2`.
+      metric: Name of the task's metric.
       distilled: Whether the candidate distils this task.
       examples: Labelled evaluation examples, of the first run.
       positives: Positive ones among them, of a binary task.

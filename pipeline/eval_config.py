@@ -17,32 +17,14 @@ import json
 from tensorflow_model_analysis.proto import config_pb2
 
 from contracts.roles import ModelRole
+from evaluation.registry import COMPUTATIONS, PLOTS
 from evaluation.slices import slicing_spec
 from records.code import code_version
-from schema.loader import metric_of
-from schema.surface import Change, Gate, Surface, Task, TaskKind
+from schema.metrics import LABELLED_EXAMPLES, Metric, metrics_of
+from schema.surface import Change, Gate, Surface, Task
 
 SIGNATURE = "serving_default"
 EXTRACTORS_MODULE = "evaluation.extractors"
-NDCG_RANKS = 10
-
-_METRICS = {
-    TaskKind.BINARY: {
-        "RocAuc": "evaluation.auc",
-        "Positives": "evaluation.moments",
-    },
-    TaskKind.REGRESSION: {
-        "R2": "evaluation.r2",
-    },
-}
-_METRICS_OF_ALL = {
-    **dict.fromkeys(
-        ("LabelledExamples", "LabelMean", "PredictionMean", "CalibrationRatio", "SquaredError"),
-        "evaluation.moments",
-    ),
-    "CalibrationCurve": "evaluation.calibration",
-}
-_CLASS_OF = {"auc": "RocAuc", "r2": "R2"}
 
 
 def eval_config(surface: Surface, baseline: ModelRole) -> config_pb2.EvalConfig:
@@ -76,26 +58,34 @@ def slicing_specs(surface: Surface) -> dict[str, config_pb2.SlicingSpec]:
 
 
 def _metrics_spec(surface: Surface, name: str, task: Task, baseline: ModelRole) -> config_pb2.MetricsSpec:
-    gated = _CLASS_OF[metric_of(task.kind)]
-    metrics = []
-    for class_name, module in {**_METRICS[task.kind], **_METRICS_OF_ALL}.items():
-        config = config_pb2.MetricConfig(class_name=class_name, module=module)
-        if class_name == gated:
-            config.per_slice_thresholds.extend(_thresholds(surface, task, baseline))
-        if class_name == "LabelledExamples":
-            config.config = json.dumps({"code": code_version("evaluation")})
-        metrics.append(config)
-    if surface.group is not None and task.kind is TaskKind.BINARY:
-        metrics.append(_ndcg(surface.group))
-    return config_pb2.MetricsSpec(output_names=[name], metrics=metrics)
+    metrics = metrics_of(task.kind, grouped=surface.group is not None)
+    return config_pb2.MetricsSpec(
+        output_names=[name],
+        metrics=[
+            *(_metric(surface, task, metric, baseline) for metric in metrics),
+            *(config_pb2.MetricConfig(class_name=plot.class_name, module=plot.module) for plot in PLOTS),
+        ],
+    )
 
 
-def _ndcg(group: str) -> config_pb2.MetricConfig:
-    settings = {"group": group, "k": NDCG_RANKS, "name": f"ndcg_at_{NDCG_RANKS}"}
-    return config_pb2.MetricConfig(class_name="Ndcg", module="evaluation.ndcg", config=json.dumps(settings))
+def _metric(surface: Surface, task: Task, metric: Metric, baseline: ModelRole) -> config_pb2.MetricConfig:
+    found = COMPUTATIONS[metric.name]
+    settings = dict(found.settings)
+    if metric.by_group:
+        settings["group"] = surface.group
+    if metric is LABELLED_EXAMPLES:  # every task has it
+        settings["code"] = code_version("evaluation")
+    return config_pb2.MetricConfig(
+        class_name=found.class_name,
+        module=found.module,
+        config=json.dumps(settings) if settings else "",
+        per_slice_thresholds=_thresholds(surface, task, metric, baseline),
+    )
 
 
-def _thresholds(surface: Surface, task: Task, baseline: ModelRole) -> list[config_pb2.PerSliceMetricThreshold]:
+def _thresholds(
+    surface: Surface, task: Task, metric: Metric, baseline: ModelRole
+) -> list[config_pb2.PerSliceMetricThreshold]:
     specs = slicing_specs(surface)
 
     def gated_slice(gate: Gate) -> config_pb2.SlicingSpec:
@@ -104,6 +94,7 @@ def _thresholds(surface: Surface, task: Task, baseline: ModelRole) -> list[confi
     return [
         config_pb2.PerSliceMetricThreshold(slicing_specs=[gated_slice(gate)], threshold=threshold)
         for gate in task.gates
+        if gate.metric == metric.name
         for threshold in _bounds(gate, baseline)
     ]
 

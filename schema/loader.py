@@ -23,7 +23,7 @@ from schema.checks import expect_known, nearest
 from schema.errors import InputError
 from schema.overrides import override
 from schema.pairs import check_pairs
-from schema.surface import Feature, FeatureKind, Surface, TaskKind, soft_label
+from schema.surface import Feature, FeatureKind, Surface, soft_label
 from schema.techniques import check_techniques
 
 SURFACE_FILE = "surface.yaml"
@@ -290,8 +290,3 @@ def _expect_outside(folder: Path, column: schema_pb2.Feature, environment: str, 
         raise InputError(
             f'{folder / SCHEMA_FILE}: feature {column.name!r}: {why}; add `not_in_environment: "{environment}"`'
         )
-
-
-def metric_of(kind: TaskKind) -> str:
-    """The metric a task of this kind is reported and gated on."""
-    return "auc" if kind is TaskKind.BINARY else "r2"

@@ -18,6 +18,7 @@ from schema.base import Name, Scalar, Strict, TaskKind, Weight
 from schema.candidates import Unlabelled, WarmStart
 from schema.distillation import Distillation, NonServingHead, Representation
 from schema.errors import InputError
+from schema.metrics import GatedMetric, gateable
 from schema.teacher import Teacher, TeacherRepresentation, TeacherTask
 from schema.teacher_feature import TeacherFeature
 from schema.training import Model, Training
@@ -98,7 +99,7 @@ class Gate(Strict):
         its 95% confidence interval (for a change, of the paired difference).
     """
 
-    metric: Literal["auc", "r2"]
+    metric: GatedMetric
     at_least: float | None = None
     vs_last_blessed: Change | None = None
     vs_control: Change | None = None
@@ -140,10 +141,10 @@ class Task(Strict):
             raise ValueError("a task needs at least one gate, or `ungated:` with the reason why it has none")
         if self.gates and self.ungated:
             raise ValueError("a task with gates cannot also be ungated")
-        expected = "auc" if self.kind is TaskKind.BINARY else "r2"
+        expected = gateable(self.kind)
         for gate in self.gates:
-            if gate.metric != expected:
-                raise ValueError(f"a {self.kind} task is gated on {expected}, found {gate.metric}")
+            if gate.metric not in expected:
+                raise ValueError(f"a {self.kind} task is gated on {' or '.join(expected)}, found {gate.metric}")
         return self
 
 

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schema.errors import InputError
-from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
+from schema.metrics import main_metric
+from schema.surface import EVAL_SPLIT, TRAIN_SPLIT, TaskKind
 from worlds.records import Column, Columns
 
 LIKE = "like"
@@ -28,9 +29,8 @@ SOURCE_EVAL_SHARE = 0.1
 LOWEST, HIGHEST = 1, 5
 
 _UNGATED = "the reference teacher is trained here and never pushed by the pipeline"
-# Set before anything was trained: no worse than a coin or than always saying the mean, and no
+# The gates were set before anything was trained: no worse than a model without any skill, and no
 # loss over .02, about the standard error of an AUC on the few thousand rows of these sets.
-_AT_LEAST = {"auc": 0.5, "r2": 0.0}
 _TOLERANCE = -0.02
 _MIN_POSITIVES = 30
 
@@ -71,9 +71,14 @@ def target_surface(
         "name": name,
         "features": dict(features),
         "tasks": {
-            LIKE: {"kind": "binary", "label": LIKE, "distil": {"from": LIKE}, "gates": _gates("auc")},
-            RATING: {"kind": "regression", "label": RATING, "distil": {"from": RATING}, "gates": _gates("r2")},
-            own_task: {"kind": "binary", "label": own_task, "gates": _gates("auc")},
+            LIKE: {"kind": "binary", "label": LIKE, "distil": {"from": LIKE}, "gates": _gates(TaskKind.BINARY)},
+            RATING: {
+                "kind": "regression",
+                "label": RATING,
+                "distil": {"from": RATING},
+                "gates": _gates(TaskKind.REGRESSION),
+            },
+            own_task: {"kind": "binary", "label": own_task, "gates": _gates(TaskKind.BINARY)},
         },
         "teacher": dict(teacher),
     }
@@ -100,14 +105,15 @@ def select(columns: Columns, rows: NDArray[np.bool_]) -> Columns:
     }
 
 
-def _gates(metric: str) -> list[dict[str, Any]]:
+def _gates(kind: TaskKind) -> list[dict[str, Any]]:
+    metric = main_metric(kind)
     gate = {
-        "metric": metric,
-        "at_least": _AT_LEAST[metric],
+        "metric": metric.name,
+        "at_least": metric.no_skill,
         "vs_last_blessed": {"at_least": _TOLERANCE},
         "vs_control": {"at_least": _TOLERANCE},
     }
-    return [gate | ({"min_positives": _MIN_POSITIVES} if metric == "auc" else {})]
+    return [gate | ({"min_positives": _MIN_POSITIVES} if kind is TaskKind.BINARY else {})]
 
 
 def check_ratings(path: Path, values: NDArray[Any]) -> None:

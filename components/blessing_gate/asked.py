@@ -66,4 +66,5 @@ def gated_slices(surface: Surface, gate: Gate) -> slicer_lib.SingleSliceSpec:
 
 def tfma_bound(surface: Surface, asked: Asked) -> Bound:
     """The threshold that `pipeline.eval_config` makes of a bound."""
-    return Bound(asked.task, gated_slices(surface, asked.gate), asked.kind is not BoundKind.ABSOLUTE, asked.bound)
+    changes = asked.kind is not BoundKind.ABSOLUTE
+    return Bound(asked.task, asked.gate.metric, gated_slices(surface, asked.gate), changes, asked.bound)

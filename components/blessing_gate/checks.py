@@ -8,6 +8,7 @@ from components.blessing_gate import sentences
 from components.blessing_gate.asked import FIRST_RUN, Evidence, asked_bounds, tfma_bound
 from contracts.decision import BoundKind, Check, GateResult, Verdict
 from evaluation.results import OVERALL, Bound, Evaluation, TaskMetrics, slice_text
+from schema.metrics import MEAN_PREDICTION
 from schema.surface import Surface
 
 # The bounds that each comparison's Evaluator was given.
@@ -60,7 +61,7 @@ def _compiled_bounds(surface: Surface, kind: BoundKind, has_baseline: bool) -> f
 def _second_opinions(surface: Surface, evidence: Evidence, gates: tuple[GateResult, ...]) -> Iterator[Check]:
     """TFMA rejects what passed here: one of the two is wrong, so nothing is pushed."""
     passed = {
-        (result.task, result.slice, result.kind, result.bound, result.slice_key)
+        (result.task, result.metric, result.slice, result.kind, result.bound, result.slice_key)
         for result in gates
         if result.verdict is Verdict.PASS
     }
@@ -70,7 +71,7 @@ def _second_opinions(surface: Surface, evidence: Evidence, gates: tuple[GateResu
         for failure in () if isinstance(evaluation, str) else evaluation.failures:
             text = slice_text(failure.slice_key or OVERALL)
             matching = [one for one in asked if tfma_bound(surface, one) == failure.bound]
-            keys = {(one.task, one.gate.slice, one.kind, one.bound, text) for one in matching}
+            keys = {(one.task, one.gate.metric, one.gate.slice, one.kind, one.bound, text) for one in matching}
             if not matching or keys & passed:
                 yield _contradiction(failure.bound, text)
 
@@ -81,7 +82,7 @@ def _contradiction(bound: Bound, text: str) -> Check:
     return Check(
         name="second opinion",
         verdict=Verdict.FAIL,
-        sentence=f"TFMA's own validation rejects {bound.task}, {where} ({change} {bound.at_least:g}), "
+        sentence=f"TFMA's own validation rejects {bound.task} {bound.metric}, {where} ({change} {bound.at_least:g}), "
         "which passed here: one of the two is wrong, so nothing is pushed.",
     )
 
@@ -93,7 +94,7 @@ def _defined_checks(surface: Surface, evidence: Evidence) -> Iterator[Check]:
     overall = evidence.last_blessed.slices.get(OVERALL, {})
     for name in surface.tasks:
         metrics = overall.get(name, TaskMetrics())
-        predicted = metrics.student.get("mean_prediction")
+        predicted = metrics.student.get(MEAN_PREDICTION.name)
         if metrics.examples and (predicted is None or predicted.value is None):
             text = f"{name}: the student's predictions are not all finite numbers."
             yield Check(name=f"predictions of {name}", verdict=Verdict.FAIL, sentence=text)

@@ -15,6 +15,7 @@ from components.blessing_gate.asked import FIRST_RUN, Asked, Evidence, asked_bou
 from components.blessing_gate.checks import run_checks
 from contracts.decision import BoundKind, Decision, GateResult, Measurement, MetricRow, Verdict
 from evaluation.results import OVERALL, Evaluation, SliceKey, TaskMetrics, slice_text
+from schema.metrics import COUNTS
 from schema.surface import Surface, TaskKind
 
 
@@ -138,7 +139,7 @@ def _rows_of(task: str, key: SliceKey, known: dict[BoundKind, Evaluation], kind:
     found = {which: evaluation.slices.get(key, {}).get(task, TaskMetrics()) for which, evaluation in known.items()}
     student = next(iter(found.values()), TaskMetrics())
     last_blessed, control = (found.get(which, TaskMetrics()) for which in (BoundKind.LAST_BLESSED, BoundKind.CONTROL))
-    for metric in sorted(set(student.student) - {"labelled_examples", "positives"}):
+    for metric in sorted(set(student.student) - COUNTS):
         yield MetricRow(
             task=task,
             metric=metric,

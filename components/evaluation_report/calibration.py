@@ -12,6 +12,7 @@ from components.evaluation_report.charts import CONTROL, LAST_BLESSED, STUDENT
 from components.evaluation_report.page import Cell, Column, Figure, Section, Table
 from components.evaluation_report.sources import Bin, Sources
 from contracts.decision import Measurement
+from schema.metrics import CALIBRATION
 from schema.surface import TaskKind
 
 _HEIGHT = 300
@@ -37,7 +38,7 @@ def section(sources: Sources) -> Section:
 
 def _figure(sources: Sources, task: str, models: Mapping[str, Sequence[Bin]]) -> Figure:
     binary = sources.surface.tasks[task].kind is TaskKind.BINARY
-    ratio = sources.student(task, "calibration")
+    ratio = sources.student(task, CALIBRATION.name)
     sums = f"The student predicts {cells.in_words(ratio)} times what the labels add up to." if ratio else ""
     bars = " Bars are Wilson's 95% intervals of the student's bins." if binary else ""
     return Figure(

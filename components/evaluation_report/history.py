@@ -10,7 +10,7 @@ import altair as alt
 from components.evaluation_report import cells, charts
 from components.evaluation_report.charts import CONTROL, STUDENT
 from components.evaluation_report.page import Cell, Column, Figure, Section, Table
-from components.evaluation_report.sources import Sources, main_metric
+from components.evaluation_report.sources import Sources
 from components.evaluation_report.times import when_text
 from contracts.decision import Decision, Measurement, MetricRow
 
@@ -55,8 +55,8 @@ def _points(task: str, metric: str, decisions: list[Dated]) -> Iterator[tuple[Da
 
 
 def _figure(sources: Sources, task: str, decisions: list[Dated]) -> Figure:
-    metric = main_metric(sources.surface, task)
-    points = list(_points(task, metric, decisions))
+    metric = sources.metric(task)
+    points = list(_points(task, metric.name, decisions))
     rows = [
         {
             "run": place,
@@ -71,11 +71,11 @@ def _figure(sources: Sources, task: str, decisions: list[Dated]) -> Figure:
     ]
     return Figure(
         title=task,
-        note=f"{metric.upper()} by run; bars are 95% intervals of the student.",
+        note=f"{metric.title} by run; bars are 95% intervals of the student.",
         svg=_plot(rows),
         table=Table(
-            caption=f"{metric.upper()} of {task} by run",
-            columns=(Column("run", numeric=True), Column("model"), Column(metric.upper(), numeric=True)),
+            caption=f"{metric.title} of {task} by run",
+            columns=(Column("run", numeric=True), Column("model"), Column(metric.title, numeric=True)),
             rows=tuple(
                 (Cell(str(place), place), Cell(model), cells.measured(found)) for (place, _, _), model, found in points
             ),
@@ -108,7 +108,7 @@ def _plot(rows: list[charts.Row]) -> str:
 
 
 def _table(sources: Sources, decisions: list[Dated]) -> Table:
-    metrics = [(task, main_metric(sources.surface, task)) for task in sources.surface.tasks]
+    metrics = [(task, sources.metric(task).name) for task in sources.surface.tasks]
     rows = []
     for place, when, decision in reversed(decisions):
         found = [_row_of(decision, task, metric) for task, metric in metrics]

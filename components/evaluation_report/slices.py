@@ -7,7 +7,7 @@ import altair as alt
 from components.evaluation_report import cells, charts
 from components.evaluation_report.charts import CONTROL, LAST_BLESSED, STUDENT
 from components.evaluation_report.page import Cell, Column, Figure, Section, Table
-from components.evaluation_report.sources import Sources, main_metric
+from components.evaluation_report.sources import Sources
 from evaluation.results import OVERALL, SliceKey, slice_text
 
 # More slices than this are no picture any more; the table has the others.
@@ -65,7 +65,7 @@ def _figure(sources: Sources, task: str, keys: list[SliceKey]) -> Figure | None:
     found = {key: change for key in keys if (change := sources.change(task, CONTROL, key)) and change.value is not None}
     if not found:
         return None
-    metric = main_metric(sources.surface, task).upper()
+    metric = sources.metric(task).title
     below = [key for key, change in found.items() if change.upper is not None and change.upper < 0]
     note = f"{metric}, {len(found)} slices with the overall one."
     if below:

@@ -20,6 +20,7 @@ from contracts.label_report import LabelReport
 from contracts.serving_report import ServingReport
 from evaluation.results import OVERALL, Evaluation, SliceKey, TaskMetrics
 from schema.errors import InputError
+from schema.metrics import Metric, main_metric
 from schema.surface import EVAL_SPLIT, Surface, TaskKind
 
 History = Mapping[str, Sequence[float]]
@@ -92,9 +93,13 @@ class Sources:
     facts: Mapping[str, str] = field(default_factory=dict)
     push: str = ""
 
+    def metric(self, task: str) -> Metric:
+        """The metric that a task is first of all judged on."""
+        return main_metric(self.surface.tasks[task].kind)
+
     def measured(self, task: str, key: SliceKey = OVERALL) -> dict[str, Measurement]:
         """The task's own metric in a slice, by model; models without it are left out."""
-        metric = main_metric(self.surface, task)
+        metric = self.metric(task).name
         last, control = (_in_slice(each, key, task) for each in (self.against_last, self.against_control))
         found = {
             CONTROL: control.baseline.get(metric),
@@ -111,7 +116,7 @@ class Sources:
     def change(self, task: str, model: str, key: SliceKey = OVERALL) -> Measurement | None:
         """Student minus `model` (control or last blessed), with its paired interval."""
         evaluation = self.against_control if model == CONTROL else self.against_last
-        return _in_slice(evaluation, key, task).difference.get(main_metric(self.surface, task))
+        return _in_slice(evaluation, key, task).difference.get(self.metric(task).name)
 
     def counts(self, task: str, key: SliceKey = OVERALL) -> tuple[int, int | None]:
         """Labelled examples in a slice, and the positive ones of a binary task."""
@@ -133,11 +138,6 @@ class Sources:
             return not any("new" in name for name in names), place, str(key)
 
         return sorted(keys, key=order)
-
-
-def main_metric(surface: Surface, task: str) -> str:
-    """The metric that a task's gates are about."""
-    return "auc" if surface.tasks[task].kind is TaskKind.BINARY else "r2"
 
 
 def _in_slice(evaluation: Evaluation | str, key: SliceKey, task: str) -> TaskMetrics:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import altair as alt
 
 from components.evaluation_report import cells, charts
-from components.evaluation_report.cells import NORMAL_975
 from components.evaluation_report.charts import CONTROL, LAST_BLESSED, MODELS, STUDENT, TEACHER
 from components.evaluation_report.page import Cell, Column, Figure, Section, Table
-from components.evaluation_report.sources import Sources, main_metric
+from components.evaluation_report.sources import Sources
 from contracts.decision import BoundKind, Measurement
 from contracts.roles import PHRASES, ModelRole
 from schema.surface import EVAL_SPLIT
@@ -42,27 +39,16 @@ def _measured(sources: Sources, task: str) -> dict[str, Measurement]:
 
 
 def teacher_measured(sources: Sources, task: str) -> Measurement | None:
-    """The teacher's own metric on a task's hard labels, as the label report has it; of R2, without an interval."""
+    """The teacher's own metric on a task's hard labels, as the label report has it."""
     split = sources.labels.splits.get(EVAL_SPLIT) if sources.labels else None
     found = split.counterparts.get(task) if split else None
-    if found is None or found.value is None or found.metric != main_metric(sources.surface, task):
+    if found is None or found.value is None or found.metric != sources.metric(task).name:
         return None
-    positives = round((found.mean_label or 0.0) * found.rows)
-    if found.metric != "auc" or not 0 < positives < found.rows:
-        return Measurement(value=found.value)
-    half = NORMAL_975 * auc_error(found.value, positives, found.rows - positives)
-    return Measurement(value=found.value, lower=found.value - half, upper=found.value + half)
-
-
-def auc_error(auc: float, positives: int, negatives: int) -> float:
-    """The standard error of an AUC that follows from the counts alone (Hanley and McNeil 1982, equation 2)."""
-    of_positives = (positives - 1) * (auc / (2 - auc) - auc**2)
-    of_negatives = (negatives - 1) * (2 * auc**2 / (1 + auc) - auc**2)
-    return math.sqrt((auc * (1 - auc) + of_positives + of_negatives) / (positives * negatives))
+    return Measurement(value=found.value, lower=found.lower, upper=found.upper)
 
 
 def _figure(sources: Sources, task: str, found: dict[str, Measurement]) -> Figure:
-    metric = main_metric(sources.surface, task).upper()
+    metric = sources.metric(task).title
     examples, positives = sources.counts(task)
     of_them = "" if positives is None else f", {positives:,} of them positive"
     change = sources.change(task, CONTROL)
@@ -140,15 +126,22 @@ def _table(sources: Sources, task: str, metric: str, found: dict[str, Measuremen
     )
 
 
+def _without_interval(sources: Sources, teachers: list[Measurement]) -> str:
+    """A further sentence that says why the teacher has no interval somewhere; empty where it has all of them."""
+    if all(each.lower is not None for each in teachers):
+        return ""
+    if sources.surface.group is not None:
+        return f" It has no interval: rows of one {sources.surface.group} depend on each other."
+    return " Where it has no interval, the label report has none."
+
+
 def _notes(sources: Sources, found: dict[str, dict[str, Measurement]]) -> tuple[str, ...]:
     notes = [f"{task}: there is no metric to show." for task, rows in found.items() if not rows]
     if any(_bound(sources, task) is not None for task in found):
         notes.append("The dashed line is the gate's bound.")
-    if any(TEACHER in rows for rows in found.values()):
-        notes.append(
-            "The teacher is run as it is. The interval of its AUC follows from the counts of positives and negatives "
-            "(Hanley and McNeil, 1982); its R2 has none."
-        )
+    teachers = [rows[TEACHER] for rows in found.values() if TEACHER in rows]
+    if teachers:
+        notes.append("The teacher is run as it is." + _without_interval(sources, teachers))
     evaluations = {
         PHRASES[ModelRole.LAST_BLESSED]: sources.against_last,
         PHRASES[ModelRole.CONTROL]: sources.against_control,

@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 from tfx.dsl.io import fileio
 
 from components.teacher_labeler.columns import hard_labels
@@ -15,7 +16,7 @@ from components.teacher_labeler.plan import LabelPlan, Shard
 from components.teacher_labeler.program import TeacherProgram
 from components.teacher_labeler.progress import Labelled
 from components.teacher_labeler.scoring import LabelledBatch, label_batches
-from components.teacher_labeler.statistics import Moments, SplitStatistics
+from components.teacher_labeler.statistics import Moments, SplitStatistics, folds_of
 from records.shards import OverlappedShardWriter, ShardWriter
 from schema.errors import InputError
 
@@ -63,8 +64,9 @@ def label_shard(shard: Shard, program: TeacherProgram) -> ShardResult:
             writer.write(batch.records)
             for position, fault, record in batch.rejected:
                 dead_letters.write(position, fault, record)
-            _count(statistics, batch, shard, random)
-            _compare(statistics, batch, program.plan)
+            keys = random.random(int(batch.finite.sum()))
+            _count(statistics, batch, shard, keys)
+            _compare(statistics, batch, program.plan, folds_of(keys))
             _give_up_if_hopeless(statistics, shard)
             progress.add(len(batch.records))
     statistics.sample.settle()
@@ -80,7 +82,7 @@ def empty_statistics(plan: LabelPlan, sample_size: int) -> SplitStatistics:
     return SplitStatistics.empty(len(teacher.features), len(teacher.tasks), len(hard_labels(plan.surface)), sample_size)
 
 
-def _count(statistics: SplitStatistics, batch: LabelledBatch, shard: Shard, random: np.random.Generator) -> None:
+def _count(statistics: SplitStatistics, batch: LabelledBatch, shard: Shard, keys: NDArray[np.float64]) -> None:
     statistics.read += batch.read
     statistics.adapted += len(batch.finite)
     statistics.labelled += len(batch.records)
@@ -91,14 +93,14 @@ def _count(statistics: SplitStatistics, batch: LabelledBatch, shard: Shard, rand
     logits, labels = batch.logits[batch.finite], batch.labels[batch.finite]
     for task, moments in enumerate(statistics.tasks):
         moments.merge(Moments.of(logits[:, task]))
-    statistics.sample.add(random.random(len(logits)), np.concatenate([logits, labels], axis=1))
+    statistics.sample.add(keys, np.concatenate([logits, labels], axis=1))
 
 
-def _compare(statistics: SplitStatistics, batch: LabelledBatch, plan: LabelPlan) -> None:
+def _compare(statistics: SplitStatistics, batch: LabelledBatch, plan: LabelPlan, folds: NDArray[np.intp]) -> None:
     tasks = list(plan.surface.teacher.tasks)
     for index, (label, agreement) in enumerate(zip(hard_labels(plan.surface), statistics.agreements, strict=True)):
         predicted = batch.logits[batch.finite, tasks.index(label.teacher_task)]
-        agreement.add(predicted, batch.labels[batch.finite, index])
+        agreement.add(predicted, batch.labels[batch.finite, index], folds)
 
 
 def _give_up_if_hopeless(statistics: SplitStatistics, shard: Shard) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
+from evaluation.jackknife import FOLDS
+from evaluation.rows import Rows
+from evaluation.sums import Spread, WeightedSums
 
 SAMPLE_SIZE = 200_000
 EXAMPLE_FAULTS = 3
@@ -14,11 +19,9 @@ EXAMPLE_FAULTS = 3
 
 @dataclass
 class Moments:
-    """Count, mean and spread of numbers; merging follows Chan, Golub and LeVeque (1979), equation 2.1."""
+    """Count, mean, spread and ends of the numbers seen so far."""
 
-    count: int = 0
-    mean: float = 0.0
-    squares: float = 0.0  # sum of squared differences from the mean
+    spread: Spread = field(default_factory=lambda: Spread.nothing(1))
     low: float = np.inf
     high: float = -np.inf
 
@@ -28,38 +31,55 @@ class Moments:
         if not values.size:
             return Moments()
         numbers = values.astype(np.float64)
-        mean = float(numbers.mean())
-        squares = float(np.square(numbers - mean).sum())
-        return Moments(numbers.size, mean, squares, float(numbers.min()), float(numbers.max()))
+        return Moments(Spread.of_one_cell(numbers), float(numbers.min()), float(numbers.max()))
 
     def merge(self, other: Moments) -> None:
-        if not other.count:
-            return
-        total = self.count + other.count
-        shift = other.mean - self.mean
-        self.squares += other.squares + shift * shift * self.count * other.count / total
-        self.mean += shift * other.count / total
-        self.count = total
+        """Adds what `other` has seen."""
+        self.spread = self.spread + other.spread
         self.low, self.high = min(self.low, other.low), max(self.high, other.high)
+
+    @property
+    def count(self) -> int:
+        """How many numbers there were."""
+        return int(self.spread.weight[0])
+
+    @property
+    def mean(self) -> float:
+        """Their mean; 0 without any."""
+        return float(self.spread.mean[0])
+
+    @property
+    def std(self) -> float:
+        """Their standard deviation, as of a whole population; 0 without any."""
+        return math.sqrt(float(self.spread.deviation[0]) / self.count) if self.count else 0.0
 
 
 @dataclass
 class Agreement:
-    """A teacher's value against the hard label, over rows that have one: sums for R2 = 1 - SSE / SST."""
+    """A teacher's value against the hard label, over rows that have one; in folds, for a jackknife."""
 
-    labels: Moments = field(default_factory=Moments)
-    squared_errors: float = 0.0
+    sums: WeightedSums = field(default_factory=WeightedSums.nothing)
 
-    def add(self, predicted: NDArray, labels: NDArray) -> None:
+    def add(self, predicted: NDArray, labels: NDArray, folds: NDArray[np.intp]) -> None:
         """Adds rows; `labels` [batch] is NaN where there is none."""
         known = ~np.isnan(labels)
-        errors = labels[known].astype(np.float64) - predicted[known]
-        self.labels.merge(Moments.of(labels[known]))
-        self.squared_errors += float(np.square(errors).sum())
+        self.sums = self.sums + WeightedSums.of(Rows.of(labels[known], predicted[known], folds[known]))
 
     def merge(self, other: Agreement) -> None:
-        self.labels.merge(other.labels)
-        self.squared_errors += other.squared_errors
+        """Adds the rows of `other`."""
+        self.sums = self.sums + other.sums
+
+
+def folds_of(keys: NDArray[np.float64]) -> NDArray[np.intp]:
+    """A fold for each row, by the last bits of the key it drew.
+
+    Which rows a sample keeps depends on the first bits of their keys, so that folds are
+    equally likely among them.
+
+    Args:
+      keys: Float [rows], drawn uniformly from [0, 1) by NumPy, hence multiples of 2^-53.
+    """
+    return np.asarray((keys * 2.0**53).astype(np.int64) % FOLDS, np.intp)
 
 
 @dataclass

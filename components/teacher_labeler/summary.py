@@ -1,4 +1,4 @@
-"""From counts to report: quantiles, AUC and R2."""
+"""From counts to report: quantiles, and how soft labels agree with hard ones."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 
 from components.teacher_labeler.columns import HardLabel, hard_labels
 from components.teacher_labeler.faults import Reason
 from components.teacher_labeler.plan import LabelPlan
 from components.teacher_labeler.shard import empty_statistics
-from components.teacher_labeler.statistics import SAMPLE_SIZE, Agreement, Moments, SplitStatistics
+from components.teacher_labeler.statistics import SAMPLE_SIZE, SplitStatistics, folds_of
 from contracts.label_report import (
     CounterpartReport,
     FeatureReport,
@@ -21,6 +19,12 @@ from contracts.label_report import (
     SplitReport,
     TaskReport,
 )
+from evaluation.jackknife import Jackknife, jackknife
+from evaluation.ranking import Scores
+from evaluation.registry import COMPUTATIONS
+from evaluation.rows import Rows
+from evaluation.sums import WeightedSums
+from schema.metrics import Metric, main_metric
 from schema.surface import TaskKind
 
 _QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
@@ -76,56 +80,57 @@ def _task_report(index: int, name: str, statistics: SplitStatistics) -> TaskRepo
         count=moments.count,
         non_finite=statistics.at_fault[Reason.NON_FINITE, name],
         mean=moments.mean if known else None,
-        std=_std(moments) if known else None,
+        std=moments.std if known else None,
         min=moments.low if known else None,
         max=moments.high if known else None,
         quantiles={str(q): float(np.quantile(sample, q)) for q in _QUANTILES} if known else {},
     )
 
 
-def _std(moments: Moments) -> float:
-    return math.sqrt(moments.squares / moments.count)
-
-
 def _counterparts(plan: LabelPlan, statistics: SplitStatistics) -> dict[str, CounterpartReport]:
-    tasks = list(plan.surface.teacher.tasks)
+    teacher = plan.surface.teacher
+    tasks = list(teacher.tasks)
     reports = {}
     for index, label in enumerate(hard_labels(plan.surface)):
-        predicted = statistics.sample.values[:, tasks.index(label.teacher_task)]
-        actual = statistics.sample.values[:, len(tasks) + index]
-        teacher_kind = plan.surface.teacher.tasks[label.teacher_task].kind
-        reports[label.task] = _counterpart(label, teacher_kind, statistics.agreements[index], predicted, actual)
+        sample = statistics.sample
+        labels, predicted = sample.values[:, len(tasks) + index], sample.values[:, tasks.index(label.teacher_task)]
+        known = ~np.isnan(labels)
+        reports[label.task] = _counterpart(
+            label,
+            teacher.tasks[label.teacher_task].kind,
+            statistics.agreements[index].sums,
+            Rows.of(labels[known], predicted[known], folds_of(sample.keys[known])),
+            grouped=plan.surface.group is not None,
+        )
     return reports
 
 
 def _counterpart(
-    label: HardLabel, teacher_kind: TaskKind, agreement: Agreement, predicted: NDArray, actual: NDArray
+    label: HardLabel, teacher_kind: TaskKind, sums: WeightedSums, sampled: Rows, *, grouped: bool
 ) -> CounterpartReport:
-    """Any number ranks a binary label; only a regression's value can be compared with a regression's label."""
-    count = agreement.labels.count
-    report = CounterpartReport(
+    """Any number can be judged by the order it gives; for the rest, the two must be of one kind."""
+    metric, totals = main_metric(label.kind), sums.total()
+    comparable = metric.order_only or teacher_kind is label.kind
+    found = _measured(metric, sums, sampled) if comparable else None
+    ends = None if found is None or grouped else found.interval()
+    return CounterpartReport(
         teacher_task=label.teacher_task,
-        metric=None,
-        value=None,
-        rows=count,
-        labelled=count,
-        mean_label=agreement.labels.mean if count else None,
+        metric=metric.name if comparable else None,
+        value=found.value if found and math.isfinite(found.value) else None,
+        lower=ends[0] if ends else None,
+        upper=ends[1] if ends else None,
+        rows=len(sampled.labels) if metric.order_only else int(totals.count),
+        labelled=int(totals.count),
+        mean_label=totals.mean if totals.count else None,
     )
-    if label.kind is TaskKind.BINARY:
-        known = ~np.isnan(actual)
-        return report.model_copy(
-            update={"metric": "auc", "value": _auc(actual[known], predicted[known]), "rows": int(known.sum())}
-        )
-    if teacher_kind is TaskKind.REGRESSION:
-        return report.model_copy(update={"metric": "r2", "value": _r2(agreement)})
-    return report
 
 
-def _auc(labels: NDArray, scores: NDArray) -> float | None:
-    """None with one class only, where AUC is not defined."""
-    return float(roc_auc_score(labels, scores)) if len(np.unique(labels)) == 2 else None
-
-
-def _r2(agreement: Agreement) -> float | None:
-    """1 - SSE / SST; None where the labels do not vary."""
-    return 1 - agreement.squared_errors / agreement.labels.squares if agreement.labels.squares > 0 else None
+def _measured(metric: Metric, sums: WeightedSums, sampled: Rows) -> Jackknife:
+    """Over all rows where sums suffice, over the sample where each row's score is needed."""
+    computation = COMPUTATIONS[metric.name]
+    if computation.of_scores is not None:
+        return jackknife(Scores.of(sampled, dropped_bits=0), computation.of_scores)
+    formula = computation.of_sums
+    if formula is None:
+        raise ValueError(f"{metric.name}: expected a metric of sums or of scores")
+    return jackknife(sums, lambda gathered, included: formula(gathered.total(included)))

@@ -16,12 +16,14 @@ from crosskd.draft.guesses import FeatureGuess
 from crosskd.draft.sample import Sample
 from crosskd.draft.teacher import TeacherDraft
 from schema.loader import RAW, SCHEMA_FILE, SERVING, SURFACE_FILE, TRAINING
+from schema.metrics import main_metric
 from schema.reference import json_schema
 from schema.surface import TaskKind, soft_label
 
 JSON_SCHEMA_FILE = "surface.schema.json"
 # A finite logit beyond odds of e^50 is a broken teacher; a regression's unit is not known here.
 _SOFT_LABEL_RANGE = (-50.0, 50.0)
+_NOT_CLEARLY_WORSE = -0.01
 _MOST_DRIFT = 0.1  # Jensen-Shannon divergence from the span before, where the examples come in spans
 
 _HEAD = """\
@@ -45,10 +47,9 @@ tasks:
 _NO_TASK = """\
   # GAP: no column looks like a hard label.  Name the task, and put its column for LABEL_COLUMN.
   my_task:
-    kind: binary # or regression
+    kind: %s # or regression
     label: LABEL_COLUMN
     gates:
-      - {metric: auc, vs_last_blessed: {at_least: -0.01}, vs_control: {at_least: -0.01}}
 """
 _TEACHER = """
 # How the teacher is called, and what becomes its inputs: a column of the same name, `from:` another
@@ -82,7 +83,7 @@ class Draft:
     """All that the files say.
 
     Attributes:
-      name: Of the surface.
+      name: Name of the surface.
       examples: Where the sample is from.
       sample: What was read.
       features: Guesses by column.
@@ -114,7 +115,15 @@ def surface_text(draft: Draft) -> str:
     """``surface.yaml``, with a comment beside each guess."""
     head = _HEAD.format(schema_file=JSON_SCHEMA_FILE, rows=draft.sample.rows, examples=draft.examples, name=draft.name)
     tasks = "".join(_task(draft, label, kind) for label, kind in draft.tasks.items())
-    parts = [head, _FEATURES, *_features(draft), _TASKS, tasks or _NO_TASK, *_teacher(draft.teacher), _REST]
+    parts = [
+        head,
+        _FEATURES,
+        *_features(draft),
+        _TASKS,
+        tasks or _NO_TASK % TaskKind.BINARY + _gate(TaskKind.BINARY),
+        *_teacher(draft.teacher),
+        _REST,
+    ]
     if draft.group:
         parts.append(f"\n# guess: examples of one {draft.group} were ranked together.\ngroup: {draft.group}\n")
     return "".join(parts)
@@ -145,10 +154,14 @@ def _features(draft: Draft) -> Iterator[str]:
 
 def _task(draft: Draft, label: str, kind: TaskKind) -> str:
     name = task_name(label)
-    metric = "auc" if kind is TaskKind.BINARY else "r2"
-    gate = {"metric": metric, "vs_last_blessed": {"at_least": -0.01}, "vs_control": {"at_least": -0.01}}
     distil = _distil(name, draft.teacher.tasks) if draft.teacher else ""
-    return f"  {name}:\n    kind: {kind}\n    label: {_key(label)}\n{distil}    gates:\n      - {_flow(gate)}\n"
+    return f"  {name}:\n    kind: {kind}\n    label: {_key(label)}\n{distil}    gates:\n{_gate(kind)}"
+
+
+def _gate(kind: TaskKind) -> str:
+    """A gate that only says: not clearly worse."""
+    least = {"at_least": _NOT_CLEARLY_WORSE}
+    return f"      - {_flow({'metric': main_metric(kind).name, 'vs_last_blessed': least, 'vs_control': dict(least)})}\n"
 
 
 def _distil(task: str, teacher_tasks: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from schema.metrics import METRICS
 from tests.docs.pages import DOCS, ROOT
 
 # What a browser fetches by itself, unlike a link.
@@ -29,7 +30,7 @@ def site(tmp_path_factory) -> Path:
 def test_every_page_is_there(site):
     pages = {file.relative_to(DOCS).with_suffix(".html").as_posix() for file in DOCS.rglob("*.md")}
     built = {file.relative_to(site).as_posix() for file in site.rglob("*.html")}
-    assert pages | {"reference/surface.html", "reference/commands.html"} <= built
+    assert pages | {f"reference/{name}.html" for name in ("surface", "metrics", "commands")} <= built
 
 
 def test_no_page_loads_anything_from_elsewhere(site):
@@ -50,6 +51,14 @@ def test_the_reference_has_every_key_and_every_command(site):
     commands = (site / "reference" / "commands.html").read_text(encoding="utf-8")
     assert "crosskd world yahoo-r3" in commands
     assert "--not-served" in commands
+
+
+def test_the_reference_has_every_metric_with_its_range(site):
+    page = (site / "reference" / "metrics.html").read_text(encoding="utf-8")
+    for name in METRICS:
+        assert f"<code>{name}</code>" in page
+    assert "<td>-inf to 1</td>" in page
+    assert "<td>near 1</td>" in page
 
 
 def test_every_diagram_is_drawn_and_shown(site):

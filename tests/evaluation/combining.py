@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from tensorflow_model_analysis.metrics import metric_types
 
-from evaluation.estimates import FOLDS, FOLDS_KEY, GROUPS_KEY
+from evaluation.inputs import FOLDS_KEY, GROUPS_KEY
+from evaluation.jackknife import FOLDS
 
 
 def compute(

@@ -3,74 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import stats
-from sklearn.metrics import r2_score, roc_auc_score
 
-from evidence.statistics import Score, auc, difference, lift, mean_of, r2, score
-from schema.surface import TaskKind
-
-
-def test_auc_by_hand():
-    # Pairs (positive, negative): .8 > .3, .8 > .5, .5 > .3, and .5 = .5 counts half.
-    found = auc(np.array([1, 0, 1, 0]), np.array([0.8, 0.3, 0.5, 0.5]))
-    assert found is not None
-    assert found.value == pytest.approx(3.5 / 4)
-    # The placements are 1, 1, .75 and .75; each half of the examples is one class.
-    np.testing.assert_allclose(found.influence, [0.25, 0.25, -0.25, -0.25])
-
-
-def test_r2_by_hand():
-    # SSE = 0 + 1 + 1 = 2, SST = 4 + 0 + 4 = 8.
-    found = r2(np.array([1.0, 3.0, 5.0]), np.array([1.0, 4.0, 4.0]))
-    assert found is not None
-    assert found.value == pytest.approx(0.75)
-    np.testing.assert_allclose(found.influence, np.array([0.25 * 4 - 0, 0 - 1, 0.25 * 4 - 1]) / (8 / 3))
-
-
-def test_metrics_agree_with_sklearn():
-    rng = np.random.default_rng(0)
-    truth = rng.normal(size=500)
-    predictions = np.round(truth + rng.normal(size=500), 1)
-    binary = (truth + rng.normal(size=500) > 0.5).astype(np.float32)
-    assert auc(binary, predictions).value == pytest.approx(roc_auc_score(binary, predictions))
-    assert r2(truth, predictions).value == pytest.approx(r2_score(truth, predictions))
-
-
-@pytest.mark.parametrize(
-    ("kind", "labels"),
-    [
-        (TaskKind.BINARY, np.zeros(4)),
-        (TaskKind.BINARY, np.ones(4)),
-        (TaskKind.BINARY, np.zeros(0)),
-        (TaskKind.REGRESSION, np.full(4, 2.5)),
-        (TaskKind.REGRESSION, np.zeros(0)),
-    ],
-)
-def test_an_undefined_metric_is_none(kind, labels):
-    assert score(kind, labels, np.arange(len(labels), dtype=float)) is None
-
-
-@pytest.mark.parametrize("kind", list(TaskKind))
-def test_the_error_over_examples_agrees_with_the_bootstrap(kind):
-    rng = np.random.default_rng(1)
-    truth = rng.normal(size=600)
-    labels = (truth > 0.8).astype(float) if kind is TaskKind.BINARY else truth
-    ours, theirs = truth + rng.normal(size=600), truth + 1.3 * rng.normal(size=600)
-    a, b = score(kind, labels, ours), score(kind, labels, theirs)
-    linear = np.sqrt(np.square(a.influence - b.influence).sum()) / 600
-
-    def statistic(y, p, q):
-        return score(kind, y, p).value - score(kind, y, q).value
-
-    drawn = stats.bootstrap(
-        (labels, ours, theirs),
-        statistic,
-        paired=True,
-        vectorized=False,
-        n_resamples=800,
-        random_state=2,
-        method="basic",
-    )
-    assert linear == pytest.approx(drawn.standard_error, rel=0.12)
+from evaluation.influence import Score
+from evidence.statistics import difference, lift, mean_of
 
 
 def _flat(value: float, examples: int = 10) -> Score:

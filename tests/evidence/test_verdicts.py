@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evidence.statistics import Estimate, auc, difference
+from evaluation.influence import auc
+from evidence.statistics import Estimate, difference
 from evidence.verdicts import Verdict, corrected_confidence, judge
 
 

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from schema.errors import InputError
-from schema.loader import load_surface, metric_of
-from schema.surface import FeatureKind, TaskKind, soft_label
+from schema.loader import load_surface
+from schema.surface import FeatureKind, soft_label
 
 SHIPPED = Path(__file__).parents[2] / "schema"
 CONTENT = yaml.safe_load((SHIPPED / "homepage" / "surface.yaml").read_text())
@@ -304,7 +304,5 @@ def test_a_file_that_is_no_text(tmp_path: Path) -> None:
         load_surface(tmp_path)
 
 
-def test_names_of_metrics_and_soft_labels() -> None:
-    assert metric_of(TaskKind.BINARY) == "auc"
-    assert metric_of(TaskKind.REGRESSION) == "r2"
+def test_names_of_soft_labels() -> None:
     assert soft_label("click") == "teacher/click"

@@ -10,19 +10,25 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from sklearn.metrics import log_loss
 from tfx.components.util import model_utils
 from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
 from tfx.types import standard_artifacts
 
+from components.blessing_gate.asked import Evidence
 from components.blessing_gate.executor import Executor
+from components.blessing_gate.judge import decide
 from contracts.artifacts import GateDecision, LabelReportArtifact
 from contracts.decision import Decision, Verdict
 from contracts.label_report import LabelReport, SplitReport
 from contracts.roles import ModelRole
 from evaluation import results as evaluation
+from evaluation.registry import COMPUTATIONS, Computation
 from pipeline.eval_config import eval_config
 from records import documents
 from schema.errors import InputError
+from schema.metrics import METRICS, Direction, Metric
+from schema.surface import TaskKind
 from tests.evaluation.evaluating import evaluate, surface_of, write_examples, write_model
 
 # `good` ranks the clicks fully right, `worse` one pair of nine wrong, `nan` lacks a prediction.
@@ -120,6 +126,39 @@ def test_first_run_of_a_good_student(tmp_path: Path, world: World) -> None:
     assert change.baseline.value == pytest.approx(WORSE)
     assert change.examples == 6
     assert change.positives == 3
+    (row,) = [row for row in decision.metrics if (row.metric, row.slice) == ("log_loss", "")]
+    labelled = [each for each in ROWS if each["clicked"] is not None]
+    for measured, model in ((row.student, "good"), (row.control, "worse")):
+        assert measured is not None
+        expected = log_loss([each["clicked"] for each in labelled], [each[model] for each in labelled])
+        assert measured.value == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_metric_that_is_only_added_to_the_registry_is_evaluated_and_gated(
+    tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside the AUC of the same task, and TFMA's own verdict is told from that on the AUC."""
+    facts = Metric("share_right", "share right", frozenset({TaskKind.BINARY}), Direction.HIGHER, gateable=True)
+    monkeypatch.setitem(METRICS, facts.name, facts)
+    monkeypatch.setitem(COMPUTATIONS, facts.name, Computation("ShareRight", "tests.evaluation.share_right"))
+    click = SURFACE.tasks["click"]
+    auc = click.gates[0].model_copy(update={"vs_last_blessed": None, "vs_control": None})
+    # Of the six rows, only the positive one that is predicted as .4 is on the wrong side.
+    right, wrong = (auc.model_copy(update={"metric": facts.name, "at_least": least}) for least in (0.83, 0.84))
+    surface = SURFACE.model_copy(update={"tasks": {"click": click.model_copy(update={"gates": (auc, right, wrong)})}})
+
+    found = evaluate(tmp_path, eval_config(surface, ModelRole.LAST_BLESSED), world.examples, world.models["good"])
+    decision = decide(surface, Evidence(last_blessed=evaluation.read(found.uri), control="not asked for"))
+
+    assert [(gate.metric, gate.verdict) for gate in decision.gates] == [
+        ("auc", Verdict.PASS),
+        ("share_right", Verdict.PASS),
+        ("share_right", Verdict.FAIL),
+    ]
+    assert decision.gates[2].sentence == "click share_right, overall: 0.8333, but at least 0.84 was asked."
+    assert [check.name for check in decision.checks if check.verdict is Verdict.FAIL] == [
+        "evaluation against the control"
+    ]
 
 
 def test_tfx_resolves_what_was_blessed(tmp_path: Path, world: World) -> None:

@@ -311,7 +311,7 @@ def test_tfma_rejecting_what_passed_here_blesses_nothing() -> None:
     decision = decide(click, evidence(click, failures=(objection,)))
     assert not decision.blessed
     assert failed_checks(decision) == [
-        "TFMA's own validation rejects click, overall (change of at least -0.01), which passed here: "
+        "TFMA's own validation rejects click auc, overall (change of at least -0.01), which passed here: "
         "one of the two is wrong, so nothing is pushed."
     ]
 

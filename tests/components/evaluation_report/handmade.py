@@ -76,7 +76,14 @@ def labels(mean: float = -2.0) -> LabelReport:
         quantiles={"0.01": -3.8, "0.05": -3.2, "0.25": -2.6, "0.5": mean, "0.75": -1.4, "0.95": 0.0, "0.99": 0.8},
     )
     counterpart = CounterpartReport(
-        teacher_task="click", metric="auc", value=0.655, rows=1000, labelled=1000, mean_label=0.15
+        teacher_task="click",
+        metric="auc",
+        value=0.655,
+        lower=0.605,
+        upper=0.705,
+        rows=1000,
+        labelled=1000,
+        mean_label=0.15,
     )
     split = SplitReport(
         read=1000,

@@ -12,6 +12,7 @@ from components.evaluation_report.contents import compose
 from components.evaluation_report.page import Cell, Section, Table, render
 from components.evaluation_report.sources import Sources
 from contracts.decision import Measurement, Verdict
+from contracts.label_report import LabelReport
 from tests.components.evaluation_report import handmade
 
 
@@ -50,8 +51,7 @@ def test_a_task_shows_every_model_with_its_interval():
         ["student", "0.7000", "[0.6900, 0.7100]", "", ""],
         ["control", "0.6877", "[0.6777, 0.6977]", "+0.0123", "[+0.0023, +0.0223]"],
         ["last blessed", "0.6877", "[0.6777, 0.6977]", "+0.0123", "[+0.0023, +0.0223]"],
-        # A standard error of .0258 follows from 150 positives and 850 negatives.
-        ["teacher", "0.6550", "[0.6045, 0.7055]", "", ""],
+        ["teacher", "0.6550", "[0.6050, 0.7050]", "", ""],
     ]
     (click, minutes) = section.figures
     assert click.note.startswith("AUC of 1,000 labelled examples, 100 of them positive.")
@@ -60,9 +60,23 @@ def test_a_task_shows_every_model_with_its_interval():
     assert [row[0] for row in texts(minutes.table)] == ["student", "control", "last blessed"]
 
 
-def test_the_error_of_an_auc_by_hand():
-    # The example of Hanley and McNeil (1982): 51 abnormal and 58 normal cases, an area of .893.
-    assert tasks.auc_error(0.893, 51, 58) == pytest.approx(0.0325, abs=5e-5)
+def without_the_teachers_interval(**changes):
+    content = handmade.labels().model_dump()
+    for split in content["splits"].values():
+        for end in ("lower", "upper"):
+            del split["counterparts"]["click"][end]
+    return handmade.sources(labels=LabelReport.model_validate(content), **changes)
+
+
+def test_a_teacher_without_an_interval_has_none_and_the_page_says_why():
+    """Label reports of older versions have no intervals, and those of surfaces with a group neither."""
+    section = tasks.section(without_the_teachers_interval())
+    assert texts(table(section, "task-click"))[3] == ["teacher", "0.6550", "", "", ""]
+    assert "The teacher is run as it is. Where it has no interval, the label report has none." in section.notes
+    grouped = handmade.two_tasks().model_copy(update={"group": "request"})
+    notes = tasks.section(without_the_teachers_interval(surface=grouped)).notes
+    assert "The teacher is run as it is. It has no interval: rows of one request depend on each other." in notes
+    assert "The teacher is run as it is." in tasks.section(handmade.sources()).notes
 
 
 def test_an_evaluation_that_cannot_be_read_is_said_to_be_missing():

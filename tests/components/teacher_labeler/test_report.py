@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tensorflow as tf
+from tfx.types import Artifact
 
 from contracts.label_report import LabelReport
+from evaluation.influence import auc, r2
 from records import documents
 from records.fingerprint import fingerprint
 from schema.errors import InputError
@@ -114,6 +118,64 @@ def test_undefined_metrics_are_none(labelled: Labelled) -> None:
 
     assert counterparts["click"].value is None
     assert (counterparts["minutes"].value, counterparts["minutes"].rows) == (None, 0)
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> tuple[Artifact, np.ndarray, np.ndarray]:
+    """400 rows in two shards, what the teacher says of click and minutes, and their hard labels."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=400).astype(np.float32)
+    clicked, y = rng.random(400) < 1 / (1 + np.exp(-x)), (2 * x + rng.normal(size=400)).astype(np.float32)
+    records = [make_example(x=float(a), clicked=int(b), y=float(c)) for a, b, c in zip(x, clicked, y, strict=True)]
+    examples = write_examples(tmp_path / "many", {"train": [records[:150], records[150:]]})
+    return examples, np.stack([x, 2 * x]), np.stack([clicked, y])
+
+
+def test_intervals_are_about_as_wide_as_those_of_influence_values(
+    many: tuple[Artifact, np.ndarray, np.ndarray], labeler: Labeler, teacher: Path
+) -> None:
+    examples, predicted, truth = many
+    found = labeler.run(examples, teacher, _surface()).report.splits["train"].counterparts
+
+    for task, scorer, labels, values in zip(("click", "minutes"), (auc, r2), truth, predicted, strict=True):
+        expected = scorer(labels.astype(float), values)
+        assert expected is not None
+        error = math.sqrt(np.square(expected.influence).sum()) / 400
+        counterpart = found[task]
+        assert counterpart.value == pytest.approx(expected.value, abs=1e-6)
+        assert counterpart.lower is not None
+        assert counterpart.upper is not None
+        assert counterpart.upper + counterpart.lower == pytest.approx(2 * counterpart.value)
+        # Student's t with 19 degrees of freedom; a jackknife over 20 folds knows an error to 16%.
+        assert counterpart.upper - counterpart.value == pytest.approx(2.093 * error, rel=0.4)
+
+
+def test_there_is_no_interval_where_rows_depend_on_each_other(
+    many: tuple[Artifact, np.ndarray, np.ndarray], labeler: Labeler, teacher: Path
+) -> None:
+    surface = _surface().model_copy(update={"group": "request"})
+    found = labeler.run(many[0], teacher, surface).report.splits["train"].counterparts
+
+    assert all(each.value is not None and each.lower is None and each.upper is None for each in found.values())
+
+
+def test_r2_of_labels_that_do_not_vary_is_undefined(tmp_path: Path, labeler: Labeler, teacher: Path) -> None:
+    records = [make_example(x=float(number), y=0.1) for number in range(10)]
+    examples = write_examples(tmp_path / "examples", {"train": [records[:3], records[3:]]})
+    minutes = labeler.run(examples, teacher, _surface()).report.splits["train"].counterparts["minutes"]
+
+    assert (minutes.metric, minutes.value, minutes.lower, minutes.rows) == ("r2", None, None, 10)
+
+
+def test_a_report_of_an_older_version_has_no_intervals(labelled: Labelled, tmp_path: Path) -> None:
+    content = labelled.report.model_dump()
+    for split in (*content["splits"].values(), content["overall"]):
+        for counterpart in split["counterparts"].values():
+            del counterpart["lower"], counterpart["upper"]
+    (tmp_path / "report.json").write_text(json.dumps(content))
+
+    found = documents.read(str(tmp_path), LabelReport).splits["train"].counterparts["click"]
+    assert (found.value, found.lower, found.upper) == (0.75, None, None)
 
 
 def test_says_which_teacher_it_was(labelled: Labelled, teacher: Path) -> None:

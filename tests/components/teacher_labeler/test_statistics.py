@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from components.teacher_labeler.statistics import Agreement, Moments, Sample, SplitStatistics
+from components.teacher_labeler.statistics import Agreement, Moments, Sample, SplitStatistics, folds_of
+from evaluation.jackknife import FOLDS
+from evaluation.sums import coefficient_of_determination
 
 
 def test_moments_of_parts_are_those_of_the_whole() -> None:
@@ -17,19 +19,43 @@ def test_moments_of_parts_are_those_of_the_whole() -> None:
 
     assert merged.count == 10_000
     assert merged.mean == pytest.approx(values.mean(), rel=1e-12)
-    assert merged.squares == pytest.approx(values.var() * 10_000, rel=1e-9)
+    assert merged.std == pytest.approx(values.std(), rel=1e-9)
     assert (merged.low, merged.high) == (values.min(), values.max())
 
 
 def test_agreement_skips_rows_without_a_label() -> None:
     agreement, other = Agreement(), Agreement()
-    agreement.add(np.array([1.0, 2.0, 3.0]), np.array([1.0, np.nan, 5.0]))
-    other.add(np.array([0.0]), np.array([3.0]))
+    agreement.add(np.array([1.0, 2.0, 3.0]), np.array([1.0, np.nan, 5.0]), np.array([0, 1, 2]))
+    other.add(np.array([0.0]), np.array([3.0]), np.array([0]))
     agreement.merge(other)
+    totals = agreement.sums.total()
 
-    assert agreement.labels.count == 3
-    assert agreement.squared_errors == 4.0 + 9.0
-    assert agreement.labels.squares == 8.0  # 1, 5, 3 about 3
+    assert totals.count == 3
+    assert totals.error == 4.0 + 9.0
+    assert totals.deviation == 8.0  # 1, 5, 3 about 3
+    assert agreement.sums.count[:3].tolist() == [2, 0, 1]
+
+
+def test_the_r2_of_labels_that_do_not_vary_is_undefined_however_they_come():
+    """The mean of 64-bit labels of .1 is rounded, and the residue of squares once made an R2 of -1e31."""
+    labels, agreement = np.full(10, 0.1), Agreement()
+    for part in np.split(np.arange(10), [1, 4]):
+        agreement.add(np.zeros(len(part)), labels[part], part % FOLDS)
+
+    assert np.isnan(coefficient_of_determination(agreement.sums.total()))
+
+
+def test_moments_of_nothing():
+    assert (Moments().count, Moments().mean, Moments().std) == (0, 0.0, 0.0)
+
+
+def test_folds_are_equally_likely_whatever_the_sample_keeps():
+    keys = np.random.default_rng(3).random(100_000)
+    for kept in (keys, keys[keys < 0.01]):
+        counts = np.bincount(folds_of(kept), minlength=FOLDS)
+        # A chi-squared variable of 19 degrees of freedom stays under 43.8 with a probability of 99.9%.
+        assert len(counts) == FOLDS
+        assert (np.square(counts - len(kept) / FOLDS) / (len(kept) / FOLDS)).sum() < 43.8
 
 
 def test_a_sample_within_its_capacity_holds_every_row() -> None:

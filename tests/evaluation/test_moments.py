@@ -4,10 +4,9 @@ import math
 
 import numpy as np
 import pytest
-from sklearn.metrics import r2_score
+from sklearn.metrics import log_loss, r2_score
 
-from evaluation.moments import CalibrationRatio, LabelledExamples, LabelMean, PredictionMean, SquaredError
-from evaluation.r2 import R2
+from evaluation.moments import R2, CalibrationRatio, LabelledExamples, LabelMean, LogLoss, PredictionMean, SquaredError
 from tests.evaluation.combining import compute
 
 
@@ -63,3 +62,25 @@ def test_calibration_is_predictions_over_labels() -> None:
     assert compute(CalibrationRatio(), [0.0, 1.0], [0.5, 0.7]) == pytest.approx(1.2)
     assert compute(CalibrationRatio(), [0.0, 1.0], [0.5, 0.7], weights=[1.0, 3.0]) == pytest.approx(2.6 / 3)
     assert math.isnan(compute(CalibrationRatio(), [0.0, 0.0], [0.5, 0.7]))
+
+
+def test_log_loss_by_hand() -> None:
+    assert compute(LogLoss(), [1.0, 0.0], [0.5, 0.75]) == pytest.approx((math.log(2) + math.log(4)) / 2)
+    assert compute(LogLoss(), [1.0, 0.0], [0.5, 0.75], weights=[3.0, 1.0]) == pytest.approx(math.log(32) / 4)
+
+
+@pytest.mark.parametrize("parts", [1, 7])
+def test_log_loss_equals_scikit_learn_also_where_the_model_is_certain(parts: int) -> None:
+    rng = np.random.default_rng(7)
+    labels, weights = rng.integers(0, 2, 1000).astype(float), rng.uniform(0, 3, 1000)
+    predictions = rng.random(1000).astype(np.float32)
+    predictions[:20] = np.arange(20) % 2
+    found = compute(LogLoss(), labels, predictions, weights, parts=parts)
+    assert found == pytest.approx(log_loss(labels, predictions, sample_weight=weights), rel=1e-6)
+
+
+def test_log_loss_is_undefined_without_rows_and_for_what_is_no_probability() -> None:
+    assert math.isnan(compute(LogLoss(), [], []))
+    assert math.isnan(compute(LogLoss(), [1.0], [1.5]))
+    assert math.isnan(compute(LogLoss(), [1.0, 0.0], [0.5, np.nan]))
+    assert compute(LogLoss(), [1.0, np.nan], [0.5, np.nan]) == pytest.approx(math.log(2))

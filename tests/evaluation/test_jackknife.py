@@ -10,9 +10,9 @@ from tensorflow_model_analysis.api import types
 from tensorflow_model_analysis.utils import math_util
 
 from evaluation.auc import RocAuc
-from evaluation.estimates import FOLDS, Estimate
-from evaluation.moments import LabelMean
-from evaluation.r2 import R2
+from evaluation.derived import to_tfma
+from evaluation.jackknife import FOLDS, Jackknife
+from evaluation.moments import R2, LabelMean
 from tests.evaluation.combining import compute, dealt_folds
 
 
@@ -52,14 +52,26 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
 
 def test_a_difference_is_paired() -> None:
     without = np.linspace(0.4, 0.6, FOLDS)
-    difference = Estimate(0.5, without) - Estimate(0.3, without - 0.2)
-    written = difference.to_tfma()
+    difference = Jackknife(0.5, without) - Jackknife(0.3, without - 0.2)
+    written = to_tfma(difference)
     assert float(written) == pytest.approx(0.2)
     assert written.sample_standard_deviation == pytest.approx(0, abs=1e-12)
 
 
+def test_the_interval_is_the_one_that_tfma_writes() -> None:
+    found = Jackknife(0.7, np.random.default_rng(6).normal(0.7, 0.01, FOLDS))
+    _, lower, upper = math_util.calculate_confidence_interval(to_tfma(found))
+    assert found.interval() == pytest.approx((lower, upper))
+
+
+def test_an_undefined_fold_leaves_no_interval() -> None:
+    assert Jackknife(0.7, np.array([0.7, math.nan, 0.6])).interval() is None
+
+
 def test_without_folds_there_is_a_value_and_no_interval() -> None:
-    assert Estimate(0.5, np.array([0.5])).to_tfma() == 0.5
+    alone = Jackknife(0.5, np.array([0.5]))
+    assert to_tfma(alone) == 0.5
+    assert alone.interval() is None
     assert compute(LabelMean(), [1.0, 3.0], [0.0, 0.0]) == 2.0
 
 

@@ -1,0 +1,291 @@
+"""Sums over a task's labelled rows, and the metrics that follow from them.
+
+`WeightedSums` is gathered once per model, task and slice, and shared by all metrics that
+are functions of `Totals`.  The spread of the labels is kept as (mean, sum of squared
+deviations) and merged by Chan, Golub and LeVeque's formula, which does not cancel when the
+labels are large and close together, as a difference of raw sums of squares would.
+
+Nothing here, nor in what this imports, needs Beam or TFMA: the labeller and the experiment
+use it as well as the Evaluator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.jackknife import EVERYTHING, FOLDS, Floats
+from evaluation.rows import Rows
+
+# A model's outputs are 32-bit floats, of which those next to 0 and 1 are still probabilities.
+_LEAST_PROBABILITY = float(np.finfo(np.float32).eps)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Weighted moments of numbers that were dealt out to cells, each of shape [cells].
+
+    Attributes:
+      weight: Sum of the weights w.
+      mean: Weighted mean; 0 where the weight is 0.
+      deviation: Sum of w (x - mean)^2.
+    """
+
+    weight: Floats
+    mean: Floats
+    deviation: Floats
+
+    @classmethod
+    def nothing(cls, cells: int) -> Spread:
+        """The moments of no numbers."""
+        return cls(np.zeros(cells), np.zeros(cells), np.zeros(cells))
+
+    @classmethod
+    def of(cls, values: Floats, weights: Floats, cells: NDArray[np.intp], count: int) -> Spread:
+        """The moments of some numbers, in two passes over them.
+
+        Args:
+          values: Float [numbers].
+          weights: Float [numbers].
+          cells: The cell of each number, in [0, count).
+          count: How many cells there are.
+        """
+        weight = _per_cell(cells, weights, count)
+        mean = _ratio(_per_cell(cells, weights * values, count), weight)
+        return cls(weight, mean, _per_cell(cells, weights * (values - mean[cells]) ** 2, count))
+
+    @classmethod
+    def of_one_cell(cls, values: Floats) -> Spread:
+        """The moments of some numbers, each of weight 1, in one cell."""
+        if not values.size:
+            return cls.nothing(1)
+        mean = values.mean()
+        return cls(np.array([float(values.size)]), np.array([mean]), np.array([np.square(values - mean).sum()]))
+
+    def __add__(self, other: Spread) -> Spread:
+        """The moments of both, cell by cell (Chan, Golub and LeVeque 1979, equation 2.1)."""
+        weight = self.weight + other.weight
+        step, share = other.mean - self.mean, _ratio(other.weight, weight)
+        return Spread(
+            weight, self.mean + step * share, self.deviation + other.deviation + step**2 * self.weight * share
+        )
+
+    def total(self, included: Floats) -> tuple[float, float, float]:
+        """Weight, mean and deviation over the cells that are included, by the same formula for many parts."""
+        weight = float(included @ self.weight)
+        mean = float((included * self.weight) @ self.mean) / weight if weight else 0.0
+        deviation = float(included @ (self.deviation + self.weight * (self.mean - mean) ** 2))
+        return weight, mean, deviation
+
+
+@dataclass(frozen=True)
+class WeightedSums:
+    """Per fold, each of shape [FOLDS]; y is the label, p the prediction, w the weight.
+
+    Attributes:
+      count: Labelled rows, whatever their weight.
+      positives: Sum of y over the rows, whatever their weight: the number of positives
+        of a binary task.
+      labels: The moments of y.
+      error: Sum of w (y - p)^2.
+      prediction: Sum of w p.
+    """
+
+    count: Floats
+    positives: Floats
+    labels: Spread
+    error: Floats
+    prediction: Floats
+
+    @classmethod
+    def nothing(cls) -> WeightedSums:
+        """The sums of no rows."""
+        return cls(np.zeros(FOLDS), np.zeros(FOLDS), Spread.nothing(FOLDS), np.zeros(FOLDS), np.zeros(FOLDS))
+
+    @classmethod
+    def of(cls, rows: Rows) -> WeightedSums:
+        """The sums of some rows."""
+
+        def per_fold(values: Floats) -> Floats:
+            return _per_cell(rows.folds, values, FOLDS)
+
+        return cls(
+            count=per_fold(np.ones_like(rows.labels)),
+            positives=per_fold(rows.labels),
+            labels=Spread.of(rows.labels, rows.weights, rows.folds, FOLDS),
+            error=per_fold(rows.weights * (rows.labels - rows.predictions) ** 2),
+            prediction=per_fold(rows.weights * rows.predictions),
+        )
+
+    def __add__(self, other: WeightedSums) -> WeightedSums:
+        return WeightedSums(
+            count=self.count + other.count,
+            positives=self.positives + other.positives,
+            labels=self.labels + other.labels,
+            error=self.error + other.error,
+            prediction=self.prediction + other.prediction,
+        )
+
+    def fold_counts(self) -> Floats:
+        return self.count
+
+    def total(self, included: Floats = EVERYTHING) -> Totals:
+        """The sums over the folds that are included."""
+        weight, mean, deviation = self.labels.total(included)
+        return Totals(
+            count=float(included @ self.count),
+            positives=float(included @ self.positives),
+            weight=weight,
+            mean=mean,
+            deviation=deviation,
+            error=_dot(included, self.error),
+            prediction=_dot(included, self.prediction),
+        )
+
+
+@dataclass(frozen=True)
+class Totals:
+    """`WeightedSums` over several folds.
+
+    Attributes:
+      count: Labelled rows, whatever their weight.
+      positives: Sum of y over the rows, whatever their weight.
+      weight: Sum of w.
+      mean: Weighted mean of y.
+      deviation: Sum of w (y - mean)^2.
+      error: Sum of w (y - p)^2.
+      prediction: Sum of w p.
+    """
+
+    count: float
+    positives: float
+    weight: float
+    mean: float
+    deviation: float
+    error: float
+    prediction: float
+
+
+Formula = Callable[[Totals], float]
+
+
+def labelled_examples(totals: Totals) -> float:
+    """How many rows have a hard label."""
+    return totals.count
+
+
+def positives(totals: Totals) -> float:
+    """How many rows of a binary task are positive: the sum of their labels."""
+    return totals.positives
+
+
+def mean_label(totals: Totals) -> float:
+    """The weighted mean of the labels; NaN without rows."""
+    return totals.mean if totals.weight else float("nan")
+
+
+def mean_prediction(totals: Totals) -> float:
+    """The weighted mean of the predictions; NaN without rows."""
+    return _quotient(totals.prediction, totals.weight)
+
+
+def calibration_ratio(totals: Totals) -> float:
+    """Sum of predictions / sum of labels: 1 when right on average; NaN where the labels sum to 0."""
+    return _quotient(totals.prediction, totals.weight * totals.mean)
+
+
+def squared_error(totals: Totals) -> float:
+    """The weighted mean of (y - p)^2; NaN without rows."""
+    return _quotient(totals.error, totals.weight)
+
+
+def coefficient_of_determination(totals: Totals) -> float:
+    """R2 = 1 - SSE / SST, with SST about the mean of these labels.
+
+    Returns:
+      scikit-learn's `r2_score` with `sample_weight`; NaN without rows and where the labels
+      do not vary.
+    """
+    # Equal labels can leave a residue in SST, since their mean is rounded.
+    negligible = totals.weight * (1e-12 * totals.mean) ** 2
+    if totals.deviation <= negligible:
+        return float("nan")
+    return 1.0 - totals.error / totals.deviation
+
+
+@dataclass(frozen=True)
+class RowMeans:
+    """What the weighted mean of a number per row follows from; per fold, each of shape [FOLDS].
+
+    Attributes:
+      count: Labelled rows, whatever their weight.
+      weight: Sum of the weights w.
+      total: Sum of w times the number.
+    """
+
+    count: Floats
+    weight: Floats
+    total: Floats
+
+    @classmethod
+    def nothing(cls) -> RowMeans:
+        """The sums of no rows."""
+        return cls(np.zeros(FOLDS), np.zeros(FOLDS), np.zeros(FOLDS))
+
+    @classmethod
+    def of(cls, rows: Rows, number: Callable[[Floats, Floats], Floats]) -> RowMeans:
+        """The sums of some rows.
+
+        Args:
+          rows: The rows.
+          number: Takes labels and predictions, float [rows], and gives a number per row.
+        """
+        values = number(rows.labels, rows.predictions)
+        return cls(
+            count=_per_cell(rows.folds, np.ones_like(rows.labels), FOLDS),
+            weight=_per_cell(rows.folds, rows.weights, FOLDS),
+            total=_per_cell(rows.folds, rows.weights * values, FOLDS),
+        )
+
+    def __add__(self, other: RowMeans) -> RowMeans:
+        return RowMeans(self.count + other.count, self.weight + other.weight, self.total + other.total)
+
+    def fold_counts(self) -> Floats:
+        return self.count
+
+
+def mean_of_rows(sums: RowMeans, included: Floats) -> float:
+    """The weighted mean over the folds that are included; NaN without rows."""
+    return _quotient(_dot(included, sums.total), float(included @ sums.weight))
+
+
+def log_losses(labels: NDArray[np.floating], predictions: NDArray[np.floating]) -> Floats:
+    """Minus the log likelihood of each label, in nats: -(y log p + (1 - y) log(1 - p)).
+
+    A probability of 0 or 1 counts as the 32-bit float next to it, as in scikit-learn's
+    `log_loss`; what is no probability gives NaN.
+    """
+    probable = (predictions >= 0) & (predictions <= 1)
+    inside = np.clip(np.where(probable, predictions, 0.5), _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
+    losses = -(labels * np.log(inside) + (1 - labels) * np.log1p(-inside))
+    return np.where(probable, losses, np.nan)
+
+
+def _per_cell(cells: NDArray[np.intp], values: Floats, count: int) -> Floats:
+    return np.bincount(cells, values, minlength=count).astype(np.float64)
+
+
+def _quotient(numerator: float, denominator: float) -> float:
+    return numerator / denominator if denominator else float("nan")
+
+
+def _ratio(numerator: Floats, denominator: Floats) -> Floats:
+    return np.divide(numerator, denominator, out=np.zeros(len(denominator)), where=denominator != 0)
+
+
+def _dot(included: Floats, values: Floats) -> float:
+    """Sums the included folds only: a NaN in a fold that is left out must not spread."""
+    return float(values[included > 0].sum())

@@ -1,0 +1,52 @@
+"""What becomes of a metric that is not defined."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from evidence.analysis import analyse
+from evidence.arms import TEACHER, Group, group, student
+from evidence.data import RunData
+from evidence.result import Finding
+from tests.evidence.conftest import SURFACE
+
+GROUP = group(student(SURFACE))
+
+
+def predictions(knowing: RunData, judged: Group) -> dict[str, list[list[dict[str, np.ndarray]]]]:
+    """Of each arm and two seeds: the truth, with noise."""
+    rng = np.random.default_rng(0)
+    truth = {"click": knowing.evaluation["label/click"], "minutes": 2 + knowing.evaluation["teacher/minutes"]}
+    return {
+        arm.name: [
+            [
+                {task: values + rng.normal(size=len(values)).astype(np.float32) for task, values in truth.items()}
+                for _ in range(2)
+            ]
+        ]
+        for arm in judged.arms()
+    }
+
+
+def overall(found: list[Finding], task: str) -> Finding:
+    return next(each for each in found if each.task == task and each.slice is None)
+
+
+def test_each_task_is_judged_on_its_main_metric(knowing: RunData) -> None:
+    found = analyse(SURFACE, [GROUP], [knowing], predictions(knowing, GROUP), 0.95, None)
+    assert [overall(found.findings, task).metric for task in SURFACE.tasks] == ["auc", "r2"]
+    assert all(overall(found.findings, task).verdict is not None for task in SURFACE.tasks)
+    means = {(each.arm, each.task): each.mean for each in found.means if each.slice is None}
+    assert all(means[TEACHER, task] is not None for task in SURFACE.tasks)
+
+
+@pytest.mark.parametrize("task", list(SURFACE.tasks))
+def test_predictions_that_are_no_numbers_give_no_verdict(knowing: RunData, task: str) -> None:
+    """A difference that is NaN compares as false with everything, and would pass for regularisation."""
+    made = predictions(knowing, GROUP)
+    made[GROUP.candidate.name][0][1][task][:] = np.nan
+    found = overall(analyse(SURFACE, [GROUP], [knowing], made, 0.95, None).findings, task)
+    assert found.verdict is None
+    assert found.control is None
+    assert found.note == f"no verdict: predictions that are no numbers among {found.examples} labelled examples"
