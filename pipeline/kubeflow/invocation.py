@@ -6,9 +6,10 @@ Messages are those of `kfp.pipeline_spec`: an ExecutorInput comes in, an Executo
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
+from absl import logging
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 from tfx import types
@@ -16,7 +17,6 @@ from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_entrypoint_utils
 
 from contracts import properties
 from pipeline.kubeflow.storage import Storage
-from schema.errors import InputError
 
 Artifacts = dict[str, list[types.Artifact]]
 
@@ -24,7 +24,7 @@ Artifacts = dict[str, list[types.Artifact]]
 _IDENTITIES = 1 << 52
 
 
-def give_classes(artifacts: Mapping[str, Any], classes: Mapping[str, str], storage: Storage) -> None:
+def give_classes(artifacts: MutableMapping[str, Any], classes: Mapping[str, str], storage: Storage) -> None:
     """Says of every artifact which class it is and where its files are, in place.
 
     The component's interface is the only place that always knows the class: the driver of
@@ -33,15 +33,15 @@ def give_classes(artifacts: Mapping[str, Any], classes: Mapping[str, str], stora
 
     Args:
       artifacts: The field `artifacts` of an ExecutorInput's inputs or outputs.
-      classes: Import paths by key.
+      classes: Import paths by key.  What a backend adds under another key is taken out:
+        open-source Kubeflow adds `executor-logs` to the outputs of every container where it
+        is installed with PUBLISH_LOGS, and uploads it itself.
       storage: Of this container.
-
-    Raises:
-      InputError: The backend hands over an artifact that the component does not know.
     """
+    for key in [key for key in artifacts if key not in classes]:
+        logging.info("Passed over: artifact %r, which the backend added.", key)
+        del artifacts[key]
     for key, of_key in artifacts.items():
-        if key not in classes:
-            raise InputError(f"the backend hands over {key!r}; expected one of {', '.join(classes) or 'no artifact'}")
         for artifact in of_key.artifacts:
             artifact.type.Clear()
             artifact.type.schema_title = classes[key]

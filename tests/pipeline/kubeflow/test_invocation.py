@@ -6,7 +6,6 @@ from tfx.types import standard_artifacts
 from contracts.artifacts import GateDecision
 from pipeline.kubeflow.invocation import give_classes, identity, merge, parse, result
 from pipeline.kubeflow.storage import Storage
-from schema.errors import InputError
 
 CLASSES = {
     "examples": "tfx.types.standard_artifacts.Examples",
@@ -52,9 +51,10 @@ def test_an_artifact_that_stands_for_none_is_left_out():
     assert parsed(model={"uri": "s3://b/none", "metadata": {"absent": 1.0}}) == {"model": []}
 
 
-def test_an_input_that_the_component_does_not_know_is_an_error():
-    with pytest.raises(InputError, match="the backend hands over 'modle'; expected one of examples, decision, model"):
-        parsed(modle={"uri": "/x"})
+@pytest.mark.parametrize("key", ["executor-logs", "what-some-later-release-adds"])
+def test_what_the_backend_adds_is_passed_over(key):
+    found = parsed(**{key: {"uri": "s3://b/logs", "type": {"schemaTitle": "system.Artifact"}}, "model": {"uri": "/m"}})
+    assert list(found) == ["model"]
 
 
 def test_an_identity_is_the_same_everywhere_and_survives_metadata():
