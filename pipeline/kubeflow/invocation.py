@@ -20,8 +20,9 @@ from pipeline.kubeflow.storage import Storage
 
 Artifacts = dict[str, list[types.Artifact]]
 
-# Identities travel as JSON numbers, which hold 53 bits exactly.
-_IDENTITIES = 1 << 52
+# Identities travel as doubles.  JSON and MySQL return 53 bits of one exactly; ML Metadata's
+# SQLite writes 15 decimal digits, so that is what an identity may have.
+_IDENTITIES = 10**15
 
 
 def give_classes(artifacts: MutableMapping[str, Any], classes: Mapping[str, str], storage: Storage) -> None:
