@@ -29,6 +29,10 @@ Spec = dict[str, Any]
 
 _INPUTS_SPEC = "--json_serialized_inputs_spec_args"
 
+# Argo counts this from the start of the first attempt and makes it the deadline of every later
+# one, so it covers all attempts of the longest node, not the waiting between two of them.
+_SECONDS_FOR_ALL_ATTEMPTS = 7 * 24 * 3600
+
 
 @dataclass(frozen=True)
 class Node:
@@ -136,7 +140,7 @@ def _apply_policy(task: Spec, executor: Spec, node: Node, cache_examples: bool) 
             "maxRetryCount": policy.retries,
             "backoffDuration": "30s",
             "backoffFactor": 2.0,
-            "backoffMaxDuration": "600s",
+            "backoffMaxDuration": f"{_SECONDS_FOR_ALL_ATTEMPTS}s",
         }
     resources: Spec = {
         "cpuLimit": policy.cpu,

@@ -179,6 +179,11 @@ def test_policies(spec):
     assert "retryPolicy" not in task(spec, "transform")
 
 
+def test_retries_cover_nodes_that_run_for_days(spec):
+    seconds = task(spec, "trainer-student")["retryPolicy"]["backoffMaxDuration"]
+    assert int(seconds.removesuffix("s")) == 7 * 24 * 3600
+
+
 def test_the_optional_nodes_compile_as_well(request_, tmp_path):
     folder = library.write_surface(
         tmp_path / "surface", surface=library.SURFACE + library.PAIRS, schema=library.SCHEMA_WITH_PAIRS
