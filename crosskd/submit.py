@@ -24,12 +24,14 @@ def command(
     namespace: Annotated[str | None, typer.Option(help="Of the experiment, where Kubeflow has many users.")] = None,
     service_account: Annotated[str | None, typer.Option(help="Of the pods.")] = None,
     cron: Annotated[str | None, typer.Option(help="Run by this schedule: six fields, seconds first.")] = None,
+    pipeline_root: Annotated[str | None, typer.Option(help="Where artifacts go, if not as compiled.")] = None,
     version: Annotated[str | None, typer.Option(help="Name of the uploaded version; by default its content's.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the ids as JSON.")] = False,
 ) -> None:
     """Upload a compiled pipeline and run it."""
     specification, content = _read(pipeline)
     values = _values(specification, parameter or [], gates, surface)
+    root = _root(specification, pipeline_root)
     if cron is not None and len(cron.split()) != _FIELDS_OF_CRON:
         raise InputError(f"--cron: expected six fields (second minute hour day month weekday), found {cron!r}")
     # Not beside the pipeline, which may lie on a volume that is only read.
@@ -43,6 +45,7 @@ def command(
             "params": values,
             "pipeline_id": pipeline_id,
             "version_id": version_id,
+            "pipeline_root": root,
             "service_account": service_account,
         }
         if cron is None:
@@ -70,6 +73,19 @@ def _read(path: Path) -> tuple[dict[str, Any], bytes]:
     if not isinstance(first, dict) or "pipelineInfo" not in first:
         raise InputError(f"{path}: expected a pipeline specification, found no `pipelineInfo`")
     return first, content
+
+
+def _root(specification: dict[str, Any], given: str | None) -> str:
+    """Where the run's artifacts go: a field of the run, which the backend does not take from the pipeline.
+
+    Raises:
+      InputError: Neither the command line nor the pipeline names a bucket.
+    """
+    from pipeline.kubeflow.storage import check_bucket
+
+    root = given or specification.get("defaultPipelineRoot", "")
+    check_bucket(root, "--pipeline-root")
+    return str(root)
 
 
 def _content_name(content: bytes) -> str:

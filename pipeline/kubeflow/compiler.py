@@ -15,6 +15,7 @@ from pipeline.kubeflow import specification
 from pipeline.kubeflow.overrides import Evaluates
 from pipeline.kubeflow.parameters import SPAN_PATTERN, Defaults, placeholder
 from pipeline.kubeflow.policies import Policies
+from pipeline.kubeflow.storage import check_bucket
 from pipeline.pipeline import create_pipeline
 from pipeline.resolvers import from_destination
 from pipeline.settings import Settings
@@ -22,7 +23,6 @@ from schema.errors import InputError
 from schema.surface import Surface
 
 ENTRYPOINT = "pipeline.kubeflow.entrypoint"
-SCHEMES = ("gs://", "s3://", "minio://")
 
 # Registry (with a port), path, and a tag or digest: an image that can change under its name
 # would let a cached node stand in for other code.
@@ -81,6 +81,8 @@ def compile_job(request: Request) -> dict[str, Any]:
         for node in pipeline.components
     }
     specification.finish(job, nodes, defaults, cache_examples=spanned)
+    # On open-source Kubeflow the root is a field of the run, which `crosskd submit` takes from here.
+    job["pipelineSpec"]["defaultPipelineRoot"] = request.pipeline_root.rstrip("/")
     return dict(job)
 
 
@@ -90,11 +92,7 @@ def _check(request: Request) -> None:
             f"--image: expected registry/name:tag or registry/name@sha256:digest, found {request.image!r}. Without a "
             "tag or digest a cached node could stand in for other code."
         )
-    if not request.pipeline_root.startswith(SCHEMES) or not request.pipeline_root.split("://")[1].strip("/"):
-        raise InputError(
-            f"--pipeline-root: expected a bucket, {' or '.join(f'{each}bucket/folder' for each in SCHEMES)}, "
-            f"found {request.pipeline_root!r}. Kubeflow's launcher carries artifacts to and from an object store."
-        )
+    check_bucket(request.pipeline_root, "--pipeline-root")
     if request.defaults.span is not None and SPAN_PATTERN not in (request.defaults.examples or ""):
         raise InputError(
             f"--span: expected {SPAN_PATTERN} in --examples, which the span takes the place of, "

@@ -11,6 +11,7 @@ from tests.kubeflow.api_server import ApiServer
 
 SPECIFICATION = {
     "pipelineInfo": {"name": "crosskd-library"},
+    "defaultPipelineRoot": "s3://artifacts/crosskd",
     "root": {
         "inputDefinitions": {
             "parameters": {
@@ -71,6 +72,17 @@ def test_the_ids_as_json(server, pipeline):
     }
 
 
+def test_the_run_has_the_pipeline_root(server, submit):
+    submit("--parameter", "span=1")
+    submit("--parameter", "span=1", "--pipeline-root", "minio://elsewhere/crosskd")
+    submit("--parameter", "span=1", "--cron", "0 0 4 * * *")
+    assert [run["runtime_config"]["pipeline_root"] for run in server.runs] == [
+        "s3://artifacts/crosskd",
+        "minio://elsewhere/crosskd",
+    ]
+    assert server.recurring_runs[0]["runtime_config"]["pipeline_root"] == "s3://artifacts/crosskd"
+
+
 def test_the_same_content_is_uploaded_once(server, submit, pipeline):
     submit("--parameter", "span=1")
     uploaded = len(server.uploads)
@@ -122,6 +134,7 @@ def test_gates_are_checked_and_travel_as_json(server, submit, tmp_path):
         (["--parameter", "span=1", "--parameter", "teacher=gs://bucket/teacher"], "its fingerprint is not known"),
         (["--parameter", "span=1", "--cron", "0 4 * * *"], "--cron: expected six fields"),
         (["--parameter", "span=1", "--gates", "gates.yaml"], "give --surface, too"),
+        (["--parameter", "span=1", "--pipeline-root", "/data"], "--pipeline-root: expected a bucket"),
     ],
 )
 def test_what_the_pipeline_would_not_take_is_not_sent(server, submit, arguments, message):

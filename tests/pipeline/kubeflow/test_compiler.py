@@ -133,6 +133,7 @@ def test_the_parameters_that_are_asked_for(job, spec):
     }
     assert job["runtimeConfig"]["parameterValues"] == {name: each for name, each in given.items() if each is not None}
     assert job["runtimeConfig"]["gcsOutputDirectory"] == "s3://artifacts/library"
+    assert spec["defaultPipelineRoot"] == "s3://artifacts/library"
 
 
 def test_parameters_reach_the_tasks_that_use_them(spec):
