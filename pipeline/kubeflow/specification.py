@@ -68,10 +68,7 @@ def finish(job: Spec, nodes: Mapping[str, Node], defaults: Mapping[str, str | in
         executor = spec["deploymentSpec"]["executors"][definition["executorLabel"]]
         _bind_parameters(task, definition, _asked_of(node))
         _apply_policy(task, executor, node, cache_examples)
-        if "container" in executor:
-            _tell_entrypoint(executor["container"], definition, node)
-        else:
-            _free_importer(executor["importer"], task, definition)
+        _tell_entrypoint(executor["container"], definition, node)
     used = _used(spec)
     spec["root"]["inputDefinitions"] = {"parameters": _root_parameters(used, defaults)}
     job["runtimeConfig"]["parameterValues"] = {name: defaults[name] for name in sorted(used & set(defaults))}
@@ -133,8 +130,6 @@ def _apply_policy(task: Spec, executor: Spec, node: Node, cache_examples: bool) 
         isinstance(node.component, tfx.components.ImportExampleGen) and not cache_examples
     )
     task["cachingOptions"] = {"enableCache": True} if policy.cache and not outside else {}
-    if "container" not in executor:
-        return
     if policy.retries:
         task["retryPolicy"] = {
             "maxRetryCount": policy.retries,
@@ -178,18 +173,6 @@ def _artifact_classes(component: BaseNode) -> dict[str, dict[str, str]]:
         "inputs": {key: name_utils.get_full_name(channel.type) for key, channel in component.inputs.items()},
         "outputs": {key: name_utils.get_full_name(channel.type) for key, channel in component.outputs.items()},
     }
-
-
-def _free_importer(importer: Spec, task: Spec, definition: Spec) -> None:
-    """Lets an importer take its URI from the run, and drops metadata that would stay placeholders."""
-    for name, value in task["inputs"]["parameters"].items():
-        source = value.get("componentInputParameter")
-        if source and importer["artifactUri"] == {"constant": placeholder(source)}:
-            importer["artifactUri"] = {"runtimeParameter": name}
-    for place in (importer, *definition["outputDefinitions"]["artifacts"].values()):
-        kept = {key: value for key, value in place.pop("metadata", {}).items() if not placeholders_in(str(value))}
-        if kept:
-            place["metadata"] = kept
 
 
 def kubernetes_name(name: str) -> str:

@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
 import boto3
+import pytest
 from moto.server import ThreadedMotoServer
 
+from records import buckets
+
 ACCESS = {"aws_access_key_id": "key", "aws_secret_access_key": "secret", "region_name": "us-east-1"}
+
+
+def credentials(store: ObjectStore) -> dict[str, str]:
+    """The variables by which AWS clients, the launcher among them, find a store."""
+    return {
+        "AWS_ACCESS_KEY_ID": ACCESS["aws_access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": ACCESS["aws_secret_access_key"],
+        "AWS_REGION": ACCESS["region_name"],
+        "AWS_ENDPOINT_URL": store.endpoint,
+    }
+
+
+def reach(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets this process find the store, for one test."""
+    for name, value in credentials(store).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(buckets, "_store", functools.cache(buckets._store.__wrapped__))
 
 
 class ObjectStore:

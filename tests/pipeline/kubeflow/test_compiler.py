@@ -113,9 +113,9 @@ def test_names_agree_everywhere(spec):
         assert spec["components"][each["componentRef"]["name"]]["executorLabel"] in spec["deploymentSpec"]["executors"]
 
 
-def test_no_node_needs_a_resolver_which_open_source_kubeflow_has_not(spec):
+def test_no_node_needs_a_resolver_or_an_importer_which_open_source_kubeflow_has_not_for_volumes(spec):
     kinds = {kind for each in spec["deploymentSpec"]["executors"].values() for kind in each}
-    assert kinds == {"container", "importer"}
+    assert kinds == {"container"}
     assert argument(spec, "last-blessed", "--executor_class_path") == "components.last_served.executor.Executor"
 
 
@@ -147,12 +147,11 @@ def test_parameters_reach_the_tasks_that_use_them(spec):
     assert taken("blessing-gate") == {"pipelinechannel--gates": "gates"}
     assert taken("evaluator-control") == {"pipelinechannel--gates": "gates", "pipelinechannel--beam_args": "beam_args"}
     assert taken("teacher-labeler")["teacher_fingerprint"] == "teacher_fingerprint"
-    assert taken("teacher") == {"artifact_uri": "teacher"}
+    assert taken("teacher") == {"source": "teacher", "teacher_fingerprint": "teacher_fingerprint"}
     assert taken("last-blessed") == {"serving": "serving"}
     assert task(spec, "import-example-gen")["inputs"]["parameters"]["input_base"] == {
         "runtimeValue": {"constant": f"s3://data/library/{placeholder('span')}"}
     }
-    assert executor(spec, "teacher")["importer"]["artifactUri"] == {"runtimeParameter": "artifact_uri"}
 
 
 def test_the_entry_point_is_told_of_the_parameters_and_classes(spec):
