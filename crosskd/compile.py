@@ -34,6 +34,7 @@ def command(
     policies: Annotated[Path | None, typer.Option(help="YAML with resources, retries and caching by node.")] = None,
     volume: Annotated[list[str] | None, typer.Option(help="Mount a volume claim in all pods: claim=/path.")] = None,
     secret: Annotated[list[str] | None, typer.Option(help="Secret as a variable: secret-name:key=VARIABLE.")] = None,
+    env: Annotated[list[str] | None, typer.Option(help="Variable of all containers: VARIABLE=value.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
 ) -> None:
     """Compile the pipeline for Kubeflow Pipelines 2 or Vertex."""
@@ -50,7 +51,7 @@ def command(
         from pipeline.kubeflow.platform import read_platform
         from pipeline.kubeflow.policies import read_policies
 
-        platform = read_platform(volume or [], secret or [])
+        platform = read_platform(volume or [], secret or [], env or [])
         request = Request(
             surface=loaded.surface,
             schema=loaded.schema_path.read_text(),
@@ -70,6 +71,7 @@ def command(
             code_revision=revision(),
         )
         job = compile_job(request)
+        platform.give_environment(job)
         _write(out, job, platform.document(job))
     tasks, needed = len(job["pipelineSpec"]["root"]["dag"]["tasks"]), required(job)
     TERMINAL.say(f"wrote {out}: {tasks} tasks; parameters that a run must give: {', '.join(needed) or 'none'}")

@@ -4,7 +4,8 @@ TFX's own (`kubeflow_v2_run_executor`) runs on Vertex alone.  This one does the 
 TFX's own parts, takes the same arguments and some more, and differs where the open-source
 backend does: artifacts without a class (see `invocation`), files that a launcher carries (see
 `storage`), no driver of ExampleGen, which it therefore runs itself, and run parameters inside
-of execution properties.
+of execution properties.  Buckets that speak S3, which TFX and Beam do not read, it reads by
+`components.buckets`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,8 +29,10 @@ from tfx.dsl.io import fileio
 from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_entrypoint_utils as tfx_utils
 from tfx.orchestration.kubeflow.v2.file_based_example_gen import driver
 from tfx.orchestration.portable import outputs_utils
+from tfx.types.standard_component_specs import INPUT_BASE_KEY
 from tfx.utils import import_utils
 
+from components import buckets
 from pipeline.kubeflow import invocation
 from pipeline.kubeflow.overrides import Evaluates, override
 from pipeline.kubeflow.parameters import PREFIX, resolve
@@ -71,12 +76,19 @@ def main(arguments: argparse.Namespace) -> None:
 
 def run(call: Call) -> None:
     """Runs the executor, and writes what it made of its outputs."""
+    message, storage = call.message, call.storage
+    known = invocation.uris_of(message.inputs) | invocation.uris_of(message.outputs)
+    invocation.give_classes(message.inputs.artifacts, call.classes["inputs"], storage, known)
+    invocation.give_classes(message.outputs.artifacts, call.classes["outputs"], storage, known)
+    run_parameters = _settle_parameters(call)
+    with _examples_at_hand(call):
+        _drive(call)
+        _execute(call, run_parameters)
+
+
+def _execute(call: Call, run_parameters: dict[str, Any]) -> None:
     names: dict[int, str] = {}
     message, storage = call.message, call.storage
-    invocation.give_classes(message.inputs.artifacts, call.classes["inputs"], storage)
-    invocation.give_classes(message.outputs.artifacts, call.classes["outputs"], storage)
-    run_parameters = _settle_parameters(call)
-    _drive(call)
     inputs = invocation.parse(message.inputs.artifacts, storage, names)
     outputs = invocation.parse(message.outputs.artifacts, storage, names)
     exec_properties = _exec_properties(call)
@@ -114,6 +126,18 @@ def _settle_parameters(call: Call) -> dict[str, Any]:
         if value.WhichOneof("kind") == "string_value":
             value.string_value = resolve(value.string_value, run_parameters)
     return run_parameters
+
+
+@contextmanager
+def _examples_at_hand(call: Call) -> Iterator[None]:
+    """Fetches the examples of an ExampleGen, where they lie in a bucket that Beam cannot read by itself."""
+    if not issubclass(call.executor_class, BaseExampleGenExecutor):
+        yield
+        return
+    where = call.message.inputs.parameter_values[INPUT_BASE_KEY]
+    with buckets.locally(where.string_value) as folder:
+        where.string_value = folder
+        yield
 
 
 def _drive(call: Call) -> None:

@@ -6,7 +6,7 @@ Messages are those of `kfp.pipeline_spec`: an ExecutorInput comes in, an Executo
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Container, Mapping, MutableMapping
 from typing import Any
 
 from absl import logging
@@ -25,7 +25,9 @@ Artifacts = dict[str, list[types.Artifact]]
 _IDENTITIES = 10**15
 
 
-def give_classes(artifacts: MutableMapping[str, Any], classes: Mapping[str, str], storage: Storage) -> None:
+def give_classes(
+    artifacts: MutableMapping[str, Any], classes: Mapping[str, str], storage: Storage, known: Container[str] = ()
+) -> None:
     """Says of every artifact which class it is and where its files are, in place.
 
     The component's interface is the only place that always knows the class: the driver of
@@ -38,6 +40,8 @@ def give_classes(artifacts: MutableMapping[str, Any], classes: Mapping[str, str]
         open-source Kubeflow adds `executor-logs` to the outputs of every container where it
         is installed with PUBLISH_LOGS, and uploads it itself.
       storage: Of this container.
+      known: URIs of this container's artifacts; in metadata, these alone become paths.  Others,
+        such as where a model was pushed, are not on its disk.
     """
     for key in [key for key in artifacts if key not in classes]:
         logging.info("Passed over: artifact %r, which the backend added.", key)
@@ -47,9 +51,17 @@ def give_classes(artifacts: MutableMapping[str, Any], classes: Mapping[str, str]
             artifact.type.Clear()
             artifact.type.schema_title = classes[key]
             artifact.uri = storage.path(artifact.uri)
-            metadata = {name: storage.paths_in(value) for name, value in _metadata(artifact).items()}
+            metadata = {
+                name: storage.path(value) if isinstance(value, str) and value in known else value
+                for name, value in _metadata(artifact).items()
+            }
             artifact.metadata.Clear()
             json_format.ParseDict(metadata, artifact.metadata)
+
+
+def uris_of(inputs_or_outputs: Any) -> set[str]:
+    """The URIs of all artifacts of one side of an ExecutorInput."""
+    return {each.uri for of_key in inputs_or_outputs.artifacts.values() for each in of_key.artifacts}
 
 
 def parse(artifacts: Mapping[str, Any], storage: Storage, names: dict[int, str]) -> Artifacts:

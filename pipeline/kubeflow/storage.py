@@ -53,10 +53,6 @@ class Storage:
         """A value of an artifact's metadata, with URIs for paths."""
         return self.uri(value) if isinstance(value, str) else value
 
-    def paths_in(self, value: Any) -> Any:
-        """A value of an artifact's metadata, with paths for URIs."""
-        return self.path(value) if isinstance(value, str) else value
-
 
 def check_bucket(uri: str, option: str) -> None:
     """Checks that a URI names a folder in an object store that Kubeflow's launcher knows.

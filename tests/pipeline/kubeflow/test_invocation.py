@@ -78,10 +78,18 @@ def test_what_an_executor_sets_comes_back_in_the_next_container():
     assert (said.uri, said.name) == ("minio://b/blessing", "n")
     assert said.metadata["current_model"] == "minio://b/model"
     again = inputs(blessing=json_format.MessageToDict(said))
-    give_classes(again, {"blessing": "tfx.types.standard_artifacts.ModelBlessing"}, LAUNCHED)
+    give_classes(again, {"blessing": "tfx.types.standard_artifacts.ModelBlessing"}, LAUNCHED, {"minio://b/model"})
     (back,) = parse(again, LAUNCHED, {})["blessing"]
     assert back.get_int_custom_property("current_model_id") == identity("minio://b/model")
     assert back.get_string_custom_property("current_model") == "/minio/b/model"
+
+
+def test_metadata_that_speaks_of_no_artifact_at_hand_stays_a_uri():
+    pushed = inputs(model={"uri": "s3://b/pushed", "metadata": {"destination": "s3://serving/7", "of": "s3://b/m"}})
+    give_classes(pushed, CLASSES, LAUNCHED, {"s3://b/m", "s3://b/pushed"})
+    (found,) = parse(pushed, LAUNCHED, {})["model"]
+    assert found.get_string_custom_property("destination") == "s3://serving/7"
+    assert (found.get_string_custom_property("of"), found.uri) == ("/s3/b/m", "/s3/b/pushed")
 
 
 def test_what_a_driver_found_out_is_taken_over():
