@@ -110,8 +110,7 @@ def _values(
         values[name] = checked(name, value)
     if gates is not None:
         values["gates"] = _gates(gates, surface)
-    if "teacher" in values and "teacher_fingerprint" not in values:
-        values["teacher_fingerprint"] = _fingerprint(str(values["teacher"]))
+    values.update(_fingerprint(known, values))
     missing = [name for name, each in known.items() if "defaultValue" not in each and name not in values]
     if missing:
         raise InputError(f"--parameter: the pipeline needs values of {', '.join(missing)}; give each as name=value")
@@ -128,16 +127,32 @@ def _gates(gates: Path, surface: str | None) -> str:
     return gates_of(gates, load_surface(surface_folder(surface)).surface)
 
 
-def _fingerprint(teacher: str) -> str:
+def _fingerprint(known: dict[str, Any], values: dict[str, str | int]) -> dict[str, str]:
+    """The teacher's fingerprint, if nobody has given it: as the teacher is now, where it can be read from here.
+
+    What it was when the pipeline was compiled stands in where it cannot.
+
+    Raises:
+      InputError: It is not known at all.
+    """
+    parameter = known.get("teacher_fingerprint")
+    if parameter is None or "teacher_fingerprint" in values:
+        return {}
+    teacher = values.get("teacher", known["teacher"].get("defaultValue"))
+    if teacher is None:
+        return {}
     from crosskd.compile import fingerprint_of
 
-    found = fingerprint_of(teacher)
-    if found is None:
-        raise InputError(
-            f"teacher {teacher}: cannot be read from here, so its fingerprint is not known; give it as "
-            "--parameter teacher_fingerprint=..., as `crosskd fingerprint` prints it where the teacher can be read"
-        )
-    return found
+    found = fingerprint_of(str(teacher))
+    if found is not None:
+        return {"teacher_fingerprint": found}
+    if "teacher" not in values and "defaultValue" in parameter:
+        return {}
+    raise InputError(
+        f"teacher {teacher}: cannot be read from here, so its fingerprint is not known. Submit where the teacher can "
+        "be read (`kubectl create job --from=cronjob/crosskd-daily NAME` does it in the cluster), or give "
+        "--parameter teacher_fingerprint=..., as `crosskd fingerprint` prints it there"
+    )
 
 
 def _connect(host: str, namespace: str | None) -> Any:

@@ -1,3 +1,4 @@
+import copy
 import json
 
 import pytest
@@ -111,6 +112,31 @@ def test_another_teacher_brings_its_fingerprint(server, submit, tmp_path):
     submit("--parameter", "span=1", "--parameter", f"teacher={tmp_path / 'teacher'}")
     parameters = server.runs[0]["runtime_config"]["parameters"]
     assert parameters["teacher_fingerprint"] == fingerprint(str(tmp_path / "teacher"))
+
+
+def test_the_fingerprint_is_that_of_the_teacher_as_it_is_now(server, pipeline, tmp_path):
+    """As the CronJob submits: the pipeline names a teacher, and its pod can read it."""
+    teacher = tmp_path / "teacher"
+    teacher.mkdir()
+    specification = copy.deepcopy(SPECIFICATION)
+    parameters = specification["root"]["inputDefinitions"]["parameters"]
+    parameters["teacher"]["defaultValue"] = str(teacher)
+    del parameters["teacher_fingerprint"]["defaultValue"]
+    pipeline.write_text(yaml.safe_dump_all([specification, {"platforms": {}}]))
+    for content in (b"model", b"a newer model"):
+        (teacher / "saved_model.pb").write_bytes(content)
+        done = CliRunner().invoke(app, ["submit", str(pipeline), "--host", server.host, "--parameter", "span=1"])
+        assert done.exit_code == 0, done.output
+        assert server.runs[-1]["runtime_config"]["parameters"]["teacher_fingerprint"] == fingerprint(str(teacher))
+    teacher.rename(tmp_path / "gone")
+    done = CliRunner().invoke(app, ["submit", str(pipeline), "--host", server.host, "--parameter", "span=1"])
+    assert done.exit_code == 2
+    assert "kubectl create job --from=cronjob/crosskd-daily" in " ".join(done.output.split())
+
+
+def test_the_compiled_fingerprint_stands_where_the_teacher_cannot_be_read(server, submit):
+    submit("--parameter", "span=1")
+    assert "teacher_fingerprint" not in server.runs[0]["runtime_config"]["parameters"]
 
 
 def test_gates_are_checked_and_travel_as_json(server, submit, tmp_path):
