@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import tempfile
 from pathlib import Path
@@ -16,14 +17,14 @@ from schema.errors import InputError
 if TYPE_CHECKING:
     from schema.surface import Surface
 
-_YAML = (".yaml", ".yml")
+_YAML = (".yaml", ".yml", ".yaml.gz")
 
 
 def command(
     surface: Annotated[str, typer.Option(help="Surface folder, or the name of a surface that crosskd ships.")],
     image: Annotated[str, typer.Option(help="The containers' image, with a tag or a digest.")],
     pipeline_root: Annotated[str, typer.Option(help="Where artifacts go: gs://, s3:// or minio://bucket/folder.")],
-    out: Annotated[Path, typer.Option(help="File to write: .yaml for Kubeflow Pipelines 2, .json for Vertex.")],
+    out: Annotated[Path, typer.Option(help="File: .yaml or .yaml.gz for Kubeflow Pipelines 2, .json for Vertex.")],
     examples: Annotated[str | None, typer.Option(help="Default of this run parameter; may hold {SPAN}.")] = None,
     span: Annotated[str | None, typer.Option(help="Default of this run parameter.")] = None,
     teacher: Annotated[str | None, typer.Option(help="Default of this run parameter.")] = None,
@@ -38,8 +39,10 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
 ) -> None:
     """Compile the pipeline for Kubeflow Pipelines 2 or Vertex."""
-    if out.suffix not in (*_YAML, ".json"):
-        raise InputError(f"--out {out}: expected a name ending in .yaml (Kubeflow Pipelines) or .json (Vertex)")
+    if not out.name.endswith((*_YAML, ".json")):
+        raise InputError(
+            f"--out {out}: expected a name ending in .yaml or .yaml.gz (Kubeflow Pipelines), or in .json (Vertex)"
+        )
     from schema.loader import load_surface
     from schema.surface import distilled
 
@@ -130,4 +133,6 @@ def _write(out: Path, job: dict[str, Any], platform: dict[str, Any]) -> None:
             raise InputError("--pipeline-root: Vertex keeps artifacts in gs:// only; for another store write .yaml")
         out.write_text(json.dumps(job, indent=2, sort_keys=True) + "\n")
     else:
-        out.write_text(yaml.safe_dump_all([job["pipelineSpec"], platform], sort_keys=True, width=120))
+        content = yaml.safe_dump_all([job["pipelineSpec"], platform], sort_keys=True, width=120).encode()
+        # Without the time in it, so that the same pipeline is the same file.
+        out.write_bytes(gzip.compress(content, mtime=0) if out.suffix == ".gz" else content)

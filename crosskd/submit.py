@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +16,7 @@ _FIELDS_OF_CRON = 6
 
 
 def command(
-    pipeline: Annotated[Path, typer.Argument(help="The YAML that `crosskd compile` wrote.")],
+    pipeline: Annotated[Path, typer.Argument(help="What `crosskd compile` wrote: .yaml or .yaml.gz.")],
     host: Annotated[str, typer.Option(help="Address of the Kubeflow Pipelines API.")],
     parameter: Annotated[list[str] | None, typer.Option(help="Value of a run parameter: name=value.")] = None,
     gates: Annotated[Path | None, typer.Option(help="YAML with gates by task; checked here.")] = None,
@@ -38,7 +39,9 @@ def command(
     with tempfile.TemporaryDirectory() as folder, TERMINAL.noise_to(Path(folder) / "submit.log"):
         client = _connect(host, namespace)
         name = specification["pipelineInfo"]["name"]
-        pipeline_id, version_id = _upload(client, name, version or _content_name(content), pipeline, namespace)
+        plain = Path(folder) / "pipeline.yaml"
+        plain.write_bytes(content)
+        pipeline_id, version_id = _upload(client, name, version or _content_name(content), plain, namespace)
         shared = {
             "experiment_id": client.create_experiment(experiment, namespace=namespace).experiment_id,
             "job_name": f"{name} {version or _content_name(content)}",
@@ -67,8 +70,10 @@ def _read(path: Path) -> tuple[dict[str, Any], bytes]:
         raise InputError(f"{path}: expected the YAML that `crosskd compile` wrote, found no such file")
     content = path.read_bytes()
     try:
+        if path.suffix == ".gz":
+            content = gzip.decompress(content)
         first = next(yaml.safe_load_all(content))
-    except (yaml.YAMLError, StopIteration) as error:
+    except (yaml.YAMLError, StopIteration, OSError, EOFError) as error:
         raise InputError(f"{path}: expected the YAML that `crosskd compile` wrote: {error}") from error
     if not isinstance(first, dict) or "pipelineInfo" not in first:
         raise InputError(f"{path}: expected a pipeline specification, found no `pipelineInfo`")

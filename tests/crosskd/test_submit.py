@@ -1,4 +1,5 @@
 import copy
+import gzip
 import json
 
 import pytest
@@ -173,6 +174,19 @@ def test_a_server_that_fails_is_named(server, submit):
     server.broken = True
     said = submit("--parameter", "span=1", code=2)
     assert f"--host {server.host}: expected the API of Kubeflow Pipelines 2" in said
+
+
+def test_a_compressed_pipeline_is_the_same_version(server, submit, pipeline):
+    submit("--parameter", "span=1")
+    uploaded = len(server.uploads)
+    compressed = pipeline.with_suffix(".yaml.gz")
+    compressed.write_bytes(gzip.compress(pipeline.read_bytes()))
+    done = CliRunner().invoke(app, ["submit", str(compressed), "--host", server.host, "--parameter", "span=1"])
+    assert done.exit_code == 0, done.output
+    assert (len(server.uploads), len(server.runs)) == (uploaded, 2)
+    compressed.write_bytes(b"not compressed")
+    done = CliRunner().invoke(app, ["submit", str(compressed), "--host", server.host])
+    assert (done.exit_code, "expected the YAML that" in done.output) == (2, True)
 
 
 def test_a_file_that_is_no_pipeline(server, submit, pipeline):
