@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import json
+import os
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any
@@ -166,21 +168,45 @@ def _connect(host: str, namespace: str | None) -> Any:
     from urllib3.exceptions import HTTPError
 
     try:
-        client = kfp.Client(host=host, namespace=namespace or "kubeflow")
+        client = kfp.Client(host=host, namespace=namespace or "kubeflow", credentials=_credentials())
         client.list_experiments(page_size=1, namespace=namespace)
     except (ApiException, HTTPError, TimeoutError) as error:
-        raise InputError(f"--host {host}: expected the API of Kubeflow Pipelines 2; it says: {error}") from error
+        raise InputError(
+            f"--host {host}: expected the API of Kubeflow Pipelines 2 (where it has many users, with --namespace, and "
+            f"a token in {_token_path()}); it says: {error}"
+        ) from error
     return client
+
+
+def _token_path() -> Path:
+    """Where a pod finds the token that its service account shows to an installation with many users."""
+    from kfp import client
+
+    return Path(os.environ.get(client.KF_PIPELINES_SA_TOKEN_ENV) or client.KF_PIPELINES_SA_TOKEN_PATH)
+
+
+def _credentials() -> Any:
+    """The projected token; None where there is none, as an installation with one user asks for none."""
+    from kfp.client.set_volume_credentials import ServiceAccountTokenVolumeCredentials
+
+    path = _token_path()
+    return ServiceAccountTokenVolumeCredentials(str(path)) if path.is_file() else None
 
 
 def _upload(client: Any, name: str, version: str, path: Path, namespace: str | None) -> tuple[str, str]:
     """The ids of pipeline and version; uploads what is not there yet."""
-    pipeline_id = client.get_pipeline_id(name)
-    if pipeline_id is None:
+    found = client.list_pipelines(filter=_named(name), namespace=namespace).pipelines
+    if found:
+        pipeline_id = found[0].pipeline_id
+    else:
         pipeline_id = client.upload_pipeline(str(path), pipeline_name=name, namespace=namespace).pipeline_id
-    versions = client.list_pipeline_versions(pipeline_id, page_size=100).pipeline_versions or []
-    for each in versions:
-        if each.display_name == version:
-            return pipeline_id, each.pipeline_version_id
+    versions = client.list_pipeline_versions(pipeline_id, filter=_named(version)).pipeline_versions
+    if versions:
+        return pipeline_id, versions[0].pipeline_version_id
     uploaded = client.upload_pipeline_version(str(path), pipeline_version_name=version, pipeline_id=pipeline_id)
     return pipeline_id, uploaded.pipeline_version_id
+
+
+def _named(name: str) -> str:
+    """A filter of the API."""
+    return json.dumps({"predicates": [{"operation": "EQUALS", "key": "display_name", "stringValue": name}]})

@@ -87,7 +87,10 @@ def test_json_is_the_job_that_vertex_takes(crosskd_compile, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--out", "pipeline.txt"], "expected a name ending in .yaml or .yaml.gz (Kubeflow Pipelines), or in .json (Vertex)"),
+        (
+            ["--out", "pipeline.txt"],
+            "expected a name ending in .yaml or .yaml.gz (Kubeflow Pipelines), or in .json (Vertex)",
+        ),
         (["--out", "p.yaml", "--image", "crosskd"], "--image: expected registry/name:tag"),
         (["--out", "p.yaml", "--pipeline-root", "/data"], "--pipeline-root: expected a bucket"),
         (["--out", "p.json", "--pipeline-root", "s3://bucket/x"], "Vertex keeps artifacts in gs:// only"),

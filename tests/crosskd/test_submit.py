@@ -176,6 +176,21 @@ def test_a_server_that_fails_is_named(server, submit):
     assert f"--host {server.host}: expected the API of Kubeflow Pipelines 2" in said
 
 
+def test_an_installation_with_many_users_gets_token_and_namespace(pipeline, tmp_path, monkeypatch):
+    many = ApiServer(token="of the service account")
+    arguments = ["submit", str(pipeline), "--host", many.host, "--parameter", "span=1"]
+    assert CliRunner().invoke(app, [*arguments, "--namespace", "team"]).exit_code == 2
+    (tmp_path / "token").write_text("of the service account")
+    monkeypatch.setenv("KF_PIPELINES_SA_TOKEN_PATH", str(tmp_path / "token"))
+    assert "an experiment needs a namespace" in CliRunner().invoke(app, arguments).output
+    for _ in range(2):
+        done = CliRunner().invoke(app, [*arguments, "--namespace", "team"])
+        assert done.exit_code == 0, done.output
+    assert [each["namespace"] for each in (*many.experiments, *many.pipelines)] == ["team", "team"]
+    assert len(many.runs) == 2
+    many.close()
+
+
 def test_a_compressed_pipeline_is_the_same_version(server, submit, pipeline):
     submit("--parameter", "span=1")
     uploaded = len(server.uploads)
