@@ -19,6 +19,7 @@ from typing import Any
 
 from pyarrow import fs
 from tfx.dsl.io import fileio, filesystem, filesystem_registry
+from tfx.dsl.io.filesystem import PathType
 
 SCHEMES = ("s3://", "minio://")
 
@@ -27,7 +28,7 @@ _PRIORITY = 5
 _CHUNK = 1 << 22
 
 
-class Buckets(filesystem.Filesystem):  # type: ignore[misc]  # TFX has no types
+class Buckets(filesystem.Filesystem):
     """The part of TFX's file system interface that this project uses on object stores.
 
     There are no folders in an object store: a folder exists where an object lies under it,
@@ -38,7 +39,7 @@ class Buckets(filesystem.Filesystem):  # type: ignore[misc]  # TFX has no types
     SUPPORTED_SCHEMES = list(SCHEMES)  # noqa: RUF012 - TFX reads a plain class attribute
 
     @staticmethod
-    def open(name: str, mode: str = "r") -> Any:
+    def open(name: PathType, mode: str = "r") -> Any:
         """Opens an object; `mode` is r or w, with b for bytes."""
         store, path = _place(name)
         if "w" in mode:
@@ -46,55 +47,55 @@ class Buckets(filesystem.Filesystem):  # type: ignore[misc]  # TFX has no types
         elif store.get_file_info(path).type is fs.FileType.File:
             stream = store.open_input_file(path)
         else:
-            raise filesystem.NotFoundError(f"{name}: there is no such object")
+            raise filesystem.NotFoundError(f"{_text(name)}: there is no such object")
         return stream if "b" in mode else io.TextIOWrapper(stream, encoding="utf-8")
 
     @staticmethod
-    def copy(src: str, dst: str, overwrite: bool = False) -> None:
+    def copy(src: PathType, dst: PathType, overwrite: bool = False) -> None:
         """Copies an object.
 
         Raises:
           OSError: There is an object at `dst`, and `overwrite` is false.
         """
         if not overwrite and Buckets.exists(dst):
-            raise OSError(f"{dst}: there is such an object")
+            raise OSError(f"{_text(dst)}: there is such an object")
         with Buckets.open(src, "rb") as source, Buckets.open(dst, "wb") as target:
             shutil.copyfileobj(source, target, _CHUNK)
 
     @staticmethod
-    def exists(path: str) -> bool:
+    def exists(path: PathType) -> bool:
         """Whether there is an object of that name, or one under it."""
         store, inside = _place(path)
         return bool(store.get_file_info(inside).type is not fs.FileType.NotFound)
 
     @staticmethod
-    def isdir(path: str) -> bool:
+    def isdir(path: PathType) -> bool:
         """Whether there is an object under it."""
         store, inside = _place(path)
         return bool(store.get_file_info(inside).type is fs.FileType.Directory)
 
     @staticmethod
-    def listdir(path: str) -> list[str]:
+    def listdir(path: PathType) -> list[PathType]:
         """Names of objects and folders in a folder."""
         return sorted(each.base_name for each in _inside(path))
 
     @staticmethod
-    def makedirs(path: str) -> None:
+    def makedirs(path: PathType) -> None:
         """Does nothing: an object needs no folder, and an empty object in its place stops Kubeflow's launcher."""
 
     mkdir = makedirs
 
     @staticmethod
     def walk(
-        top: str, topdown: bool = True, onerror: Callable[..., None] | None = None
-    ) -> Iterator[tuple[str, list[str], list[str]]]:
+        top: PathType, topdown: bool = True, onerror: Callable[..., None] | None = None
+    ) -> Iterator[tuple[PathType, list[PathType], list[PathType]]]:
         """Yields each folder with the names of its folders and objects, the topmost first."""
         del topdown, onerror  # Part of the interface; nobody here asks for another order.
         entries = _inside(top)
-        folders = sorted(each.base_name for each in entries if each.type is fs.FileType.Directory)
+        folders: list[PathType] = sorted(each.base_name for each in entries if each.type is fs.FileType.Directory)
         yield top, folders, sorted(each.base_name for each in entries if each.type is fs.FileType.File)
-        for folder in folders:
-            yield from Buckets.walk(f"{top.rstrip('/')}/{folder}")
+        for folder in map(_text, folders):
+            yield from Buckets.walk(f"{_text(top).rstrip('/')}/{folder}")
 
 
 filesystem_registry.DEFAULT_FILESYSTEM_REGISTRY.register(Buckets, priority=_PRIORITY)
@@ -127,17 +128,22 @@ def copy_folder(source: str, target: str) -> None:
     """
     root = source.rstrip("/")
     for place, _, names in fileio.walk(root):
-        for name in map(str, names):
-            folder = f"{target.rstrip('/')}{str(place).rstrip('/').removeprefix(root)}"
-            fileio.makedirs(folder)
-            with fileio.open(f"{place}/{name}", "rb") as read, fileio.open(f"{folder}/{name}", "wb") as written:
+        inside = _text(place).rstrip("/").removeprefix(root)
+        for name in map(_text, names):
+            fileio.makedirs(f"{target.rstrip('/')}{inside}")
+            way = f"{inside}/{name}"
+            with fileio.open(f"{root}{way}", "rb") as read, fileio.open(f"{target.rstrip('/')}{way}", "wb") as written:
                 written.write(b"")  # TensorFlow makes no file where nothing is written.
                 shutil.copyfileobj(read, written, _CHUNK)
 
 
-def _place(uri: str) -> tuple[fs.FileSystem, str]:
+def _text(path: PathType) -> str:
+    return path.decode() if isinstance(path, bytes) else path
+
+
+def _place(uri: PathType) -> tuple[fs.FileSystem, str]:
     """The store of a URI, and the path in it: bucket and key."""
-    path = uri.partition("://")[2].rstrip("/")
+    path = _text(uri).partition("://")[2].rstrip("/")
     return _store(path.partition("/")[0]), path
 
 
@@ -147,6 +153,6 @@ def _store(bucket: str) -> fs.FileSystem:
     return fs.FileSystem.from_uri(f"s3://{bucket}")[0]
 
 
-def _inside(uri: str) -> list[fs.FileInfo]:
+def _inside(uri: PathType) -> list[fs.FileInfo]:
     store, path = _place(uri)
     return list(store.get_file_info(fs.FileSelector(path, allow_not_found=True)))
