@@ -33,7 +33,8 @@ from tfx.types.standard_component_specs import INPUT_BASE_KEY
 from tfx.utils import import_utils
 
 from components import buckets
-from pipeline.kubeflow import invocation
+from pipeline.failures import input_error
+from pipeline.kubeflow import invocation, refusals
 from pipeline.kubeflow.overrides import Evaluates, override
 from pipeline.kubeflow.parameters import PREFIX, resolve
 from pipeline.kubeflow.storage import Storage, storage_of
@@ -61,17 +62,39 @@ class Call:
     storage: Storage
 
 
-def main(arguments: argparse.Namespace) -> None:
+BAD_INPUT = 2
+
+
+def main(arguments: argparse.Namespace) -> int:
     """Runs one node.
 
-    Raises:
-      InputError: What the backend hands over does not fit the component, or the component says so.
+    Returns:
+      The exit code: 0, or 2 where the input is bad, so that no attempt is worth another.
     """
     logging.set_verbosity(logging.INFO)
-    for path, content in json.loads(arguments.files).items():
+    call = _read_call(arguments)
+    output_file = call.message.outputs.output_file
+    refused = refusals.recall(output_file)
+    if refused is not None:
+        logging.error("Not tried again: %s", refused)
+        return BAD_INPUT
+    try:
+        _write_files(json.loads(arguments.files))
+        run(call)
+    except Exception as error:
+        found = input_error(error)
+        if found is None:
+            raise
+        logging.error("%s", found)
+        refusals.remember(output_file, str(found))
+        return BAD_INPUT
+    return 0
+
+
+def _write_files(files: dict[str, str]) -> None:
+    for path, content in files.items():
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text(content)
-    run(_read_call(arguments))
 
 
 def run(call: Call) -> None:
