@@ -45,5 +45,7 @@ def where_it_lies(settings: Settings) -> Teacher:
 
 def copied(settings: Settings) -> Teacher:
     """Copies the teacher to the run's artifacts: for backends whose importer knows buckets alone."""
-    node = TeacherImporter(source=settings.teacher, teacher_fingerprint=settings.teacher_fingerprint).with_id(nodes.TEACHER)
+    node = TeacherImporter(source=settings.teacher, teacher_fingerprint=settings.teacher_fingerprint).with_id(
+        nodes.TEACHER
+    )
     return Teacher(node, node.outputs[spec.MODEL_KEY])

@@ -5,9 +5,9 @@ from __future__ import annotations
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import channel_utils, standard_artifacts
 
-from records.code import code_version
 from components.teacher_importer.executor import Executor
 from components.teacher_importer.spec import TeacherImporterSpec
+from records.code import code_version
 from schema.errors import InputError
 
 

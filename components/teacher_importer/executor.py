@@ -8,9 +8,9 @@ from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
+from components.teacher_importer import spec
 from records.buckets import copy_folder
 from records.fingerprint import fingerprint
-from components.teacher_importer import spec
 from schema.errors import InputError
 
 Artifacts = dict[str, list[types.Artifact]]

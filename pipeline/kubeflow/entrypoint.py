@@ -5,7 +5,7 @@ TFX's own parts, takes the same arguments and some more, and differs where the o
 backend does: artifacts without a class (see `invocation`), files that a launcher carries (see
 `storage`), no driver of ExampleGen, which it therefore runs itself, and run parameters inside
 of execution properties.  Buckets that speak S3, which TFX and Beam do not read, it reads by
-`components.buckets`.
+`records.buckets`.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from tfx.orchestration.portable import outputs_utils
 from tfx.types.standard_component_specs import INPUT_BASE_KEY
 from tfx.utils import import_utils
 
-from components import buckets
 from pipeline.failures import input_error
 from pipeline.kubeflow import invocation, refusals
 from pipeline.kubeflow.overrides import Evaluates, override
 from pipeline.kubeflow.parameters import PREFIX, resolve
 from pipeline.kubeflow.storage import Storage, storage_of
+from records import buckets
 from schema.errors import InputError
 
 

@@ -9,11 +9,7 @@ from pathlib import Path
 
 import pytest
 
-<<<<<<<< HEAD:tests/records/test_fingerprint.py
 from records.fingerprint import fingerprint
-========
-from records.fingerprint import fingerprint
->>>>>>>> 4acd49c (Bring the teacher from a volume or any bucket: Kubeflow's importer refuses the one, and has no endpoint for the other):tests/components/test_fingerprint.py
 from schema.errors import InputError
 
 

@@ -2,9 +2,9 @@ import pytest
 from tfx.dsl.components.base import base_executor
 from tfx.types import standard_artifacts
 
-from records.fingerprint import fingerprint
 from components.teacher_importer.component import TeacherImporter
 from components.teacher_importer.executor import Executor
+from records.fingerprint import fingerprint
 from schema.errors import InputError
 from tests.kubeflow.object_store import ObjectStore, reach
 
