@@ -16,12 +16,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components.blessing_gate import decision as decisions
+from contracts.decision import Decision
 from pipeline.kubeflow.compiler import Request, compile_job
 from pipeline.kubeflow.parameters import Defaults
 from pipeline.kubeflow.platform import read_platform
 from pipeline.kubeflow.policies import Policies
 from pipeline.runners import DEFAULT_BEAM_ARGS
+from records import documents
 from records.fingerprint import fingerprint
 from schema.loader import load_surface
 from tests.e2e import library
@@ -108,7 +109,7 @@ def test_every_node_runs_and_the_student_is_pushed(parts, world):
     )
     backend = RealParts(pipeline, world / "buckets", {}, parts, ROOT)
     backend.run()
-    assert decisions.read(str(backend.artifact("blessing-gate", "decision"))).blessed
+    assert documents.read(str(backend.artifact("blessing-gate", "decision")), Decision).blessed
     served = {key.rpartition("/")[2] for key in parts.store.keys("s3://elsewhere/serving")}
     assert {"saved_model.pb", "provenance.json"} <= served
     assert {key for _, key in backend.artifacts} >= {"executor-logs", "pushed_model", "report"}
