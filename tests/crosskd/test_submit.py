@@ -2,6 +2,7 @@ import copy
 import gzip
 import json
 
+import kfp
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -177,6 +178,9 @@ def test_a_server_that_fails_is_named(server, submit):
 
 
 def test_an_installation_with_many_users_gets_token_and_namespace(pipeline, tmp_path, monkeypatch):
+    # The client remembers a namespace, and finds one in a pod: neither is to be found here.
+    for place in ("_LOCAL_KFP_CONTEXT", "_NAMESPACE_PATH"):
+        monkeypatch.setattr(kfp.Client, place, str(tmp_path / "nowhere" / place))
     many = ApiServer(token="of the service account")
     arguments = ["submit", str(pipeline), "--host", many.host, "--parameter", "span=1"]
     assert CliRunner().invoke(app, [*arguments, "--namespace", "team"]).exit_code == 2

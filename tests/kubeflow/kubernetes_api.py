@@ -53,7 +53,9 @@ class KubernetesApi:
         context.load_cert_chain(*_certificate(folder))
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        SERVICE_ACCOUNT.mkdir(parents=True)
+        # Fails where there is one: then this machine is a pod.
+        SERVICE_ACCOUNT.parent.mkdir(parents=True)
+        SERVICE_ACCOUNT.mkdir()
         (SERVICE_ACCOUNT / "namespace").write_text(NAMESPACE)
         (SERVICE_ACCOUNT / "token").write_text("token")
         shutil.copyfile(folder / "certificate.pem", SERVICE_ACCOUNT / "ca.crt")
@@ -62,7 +64,7 @@ class KubernetesApi:
 
     def close(self) -> None:
         self._server.shutdown()
-        shutil.rmtree(SERVICE_ACCOUNT)
+        shutil.rmtree(SERVICE_ACCOUNT.parent)
 
 
 def _certificate(folder: Path) -> tuple[Path, Path]:
