@@ -1,4 +1,7 @@
+import inspect
+import shutil
 import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import kubernetes_validate
@@ -9,6 +12,7 @@ from kfp import client
 from tests.kubeflow.scripts import FOLDER
 
 KUBERNETES = "1.31"
+FOLDER_OF_THE_PROJECT = FOLDER
 BASE = FOLDER / "base"
 OVERLAYS = sorted(path.parent for path in FOLDER.glob("overlays/*/kustomization.yaml"))
 MULTI_USER = FOLDER / "overlays" / "multi-user"
@@ -161,3 +165,49 @@ def test_with_many_users_the_token_lies_where_the_client_looks_for_it():
     verbs = {each: rule["verbs"] for rule in read(MULTI_USER / "api-role.yaml")["rules"] for each in rule["resources"]}
     assert {"create", "list"} <= set(verbs["pipelines"]) & set(verbs["experiments"])
     assert "create" in verbs["runs"]
+
+
+MUTATIONS = {
+    "the volume is root's": ("base/daily-run.yaml", "fsGroup: 10001", "fsGroup: 0", "sees_the_teacher"),
+    "the daily job cannot read the teacher": (
+        "base/daily-run.yaml",
+        "- {name: data, mountPath: /data, readOnly: true}",
+        "- {name: tmp, mountPath: /data}",
+        "sees_the_teacher",
+    ),
+    "an overlay replaces the namespace's launcher": (
+        "overlays/example/storage-class.yaml",
+        "kind: PersistentVolumeClaim\nmetadata:\n  name: crosskd-data",
+        "kind: ConfigMap\nmetadata:\n  name: kfp-launcher",
+        "nothing_of_the_namespace",
+    ),
+    "the token is for another audience": (
+        "overlays/multi-user/token.yaml",
+        "audience: pipelines.kubeflow.org",
+        "audience: kubernetes",
+        "with_many_users",
+    ),
+    "the daily job gives no namespace": (
+        "base/daily-run.yaml",
+        '${NAMESPACE:+--namespace "$NAMESPACE"} ',
+        "",
+        "gives_the_command",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", MUTATIONS)
+def test_a_fault_of_the_manifests_is_caught(fault, tmp_path, monkeypatch):
+    """Each brings back what a real cluster would not have run with, and turns a test of this file red."""
+    name, old, new, red = MUTATIONS[fault]
+    changed = shutil.copytree(FOLDER, tmp_path / "kubeflow") / name
+    assert changed.read_text().count(old) == 1
+    changed.write_text(changed.read_text().replace(old, new))
+    module = sys.modules[__name__]
+    for place in ("FOLDER", "BASE", "MULTI_USER"):
+        was = getattr(module, place)
+        monkeypatch.setattr(module, place, tmp_path / "kubeflow" / was.relative_to(FOLDER_OF_THE_PROJECT))
+    (check,) = [each for key, each in vars(module).items() if key.startswith("test_") and red in key]
+    given = {"tmp_path": tmp_path, "environment": {"NAMESPACE": "team"}, "options": ["--namespace", "team"]}
+    with pytest.raises(AssertionError):
+        check(**{key: value for key, value in given.items() if key in inspect.signature(check).parameters})

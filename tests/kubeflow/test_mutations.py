@@ -198,6 +198,18 @@ def _submit(pipeline: Path) -> list[dict]:
         server.close()
 
 
+def submit_serves_many_users(kit: Kit) -> None:
+    """The second time, too, when the pipeline is there already: in the namespace, with the token of the pod."""
+    many, token = ApiServer(token="of the service account"), kit.folder / "token"
+    token.write_text("of the service account")
+    words = ["submit", str(kit.compile()), "--host", many.host, "--namespace", "team"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KF_PIPELINES_SA_TOKEN_PATH", str(token))
+        codes = [CliRunner().invoke(app, words).exit_code for _ in range(2)]
+    many.close()
+    assert (codes, len(many.pipelines), len(many.runs)) == ([0, 0], 1, 2)
+
+
 def long_node_is_tried_again(kit: Kit) -> None:
     """A node that dies after 11 minutes, and again after 11 hours, has a third attempt with days to go."""
     policies = Policies.model_validate({"default": {"retries": 2}})
@@ -319,6 +331,20 @@ MUTATIONS = [
         "identities have more digits than SQLite returns",
         identities_come_back_whole,
         ("pipeline.kubeflow.invocation", "_IDENTITIES = 10**15\n", "_IDENTITIES = 1 << 52\n"),
+    ),
+    mutation(
+        "the token of the pod is not shown",
+        submit_serves_many_users,
+        ("crosskd.submit", " if path.is_file() else None\n", " if path.is_dir() else None\n"),
+    ),
+    mutation(
+        "pipelines are looked for outside of the namespace",
+        submit_serves_many_users,
+        (
+            "crosskd.submit",
+            "list_pipelines(filter=_named(name), namespace=namespace)",
+            "list_pipelines(filter=_named(name))",
+        ),
     ),
     mutation(
         "the pipeline is written as it is",
