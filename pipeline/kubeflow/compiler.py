@@ -119,6 +119,7 @@ def _settings(request: Request) -> Settings:
         metadata=":memory:",
         beam_args=(),
         code_revision=request.code_revision,
+        span=values["span"] if SPAN_PATTERN in (examples or "") else None,
     )
 
 

@@ -219,6 +219,7 @@ def check_against_local(backend: Backend, served: Path, local: Path, world: Worl
     assert (found.blessed, found.first_run, found.sentence) == (True, True, expected.sentence)
     assert verdicts_of(found) == verdicts_of(expected)
     assert metrics_of(found) == pytest.approx(metrics_of(expected), abs=1e-5)
+    assert json.loads((pushed(served) / "assets.extra" / "provenance.json").read_text())["origin"]["data_span"] == "1"
     examples = world.folder / "examples" / "1"
     ours = predictions(pushed(served), examples)
     theirs = predictions(pushed(local / "serving" / "library"), examples)

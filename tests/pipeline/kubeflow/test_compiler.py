@@ -154,6 +154,17 @@ def test_parameters_reach_the_tasks_that_use_them(spec):
     }
 
 
+def test_the_provenance_says_the_span(request_, spec):
+    def origin_of(compiled):
+        value = task(compiled, "pusher")["inputs"]["parameters"]["provenance"]
+        return json.loads(value["runtimeValue"]["constant"])
+
+    assert origin_of(spec)["data_span"] == placeholder("span")
+    assert "pipelinechannel--span" in task(spec, "pusher")["inputs"]["parameters"]
+    unspanned = replace(request_, defaults=replace(DEFAULTS, examples="s3://data/library"))
+    assert origin_of(compile_job(unspanned)["pipelineSpec"])["data_span"] is None
+
+
 def test_the_entry_point_is_told_of_the_parameters_and_classes(spec):
     inputs = json.loads(argument(spec, "trainer-student", "--json_serialized_inputs_spec_args"))
     assert inputs["parameters"]["pipelinechannel--seed"] == {"parameterType": "NUMBER_INTEGER"}
