@@ -80,4 +80,4 @@ def _split(uri: str) -> tuple[str, str]:
 
 
 def _is_under(key: str, prefix: str) -> bool:
-    return key == prefix or key.startswith(f"{prefix}/")
+    return not prefix or key == prefix or key.startswith(f"{prefix}/")
