@@ -49,10 +49,10 @@ def command(
     loaded = load_surface(surface_folder(surface))
     distilled(loaded.surface)
     with tempfile.TemporaryDirectory() as folder, TERMINAL.noise_to(Path(folder) / "compile.log"):
-        from pipeline.kubeflow.compiler import Request, compile_job
-        from pipeline.kubeflow.parameters import Defaults
-        from pipeline.kubeflow.platform import read_platform
-        from pipeline.kubeflow.policies import read_policies
+        from pipeline.kfp.compiler import Request, compile_job
+        from pipeline.kfp.parameters import Defaults
+        from pipeline.kfp.platform import read_platform
+        from pipeline.kfp.policies import read_policies
 
         platform = read_platform(volume or [], secret or [], env or [])
         request = Request(
@@ -105,7 +105,7 @@ def gates_of(path: Path, surface: Surface) -> str:
     Raises:
       InputError: There is no such file, or its gates do not fit the surface.
     """
-    from pipeline.kubeflow.overrides import read_gates
+    from pipeline.kfp.overrides import read_gates
 
     if not path.is_file():
         raise InputError(f"--gates {path}: expected a YAML file of gates by task, found no such file")

@@ -88,7 +88,7 @@ def _root(specification: dict[str, Any], given: str | None) -> str:
     Raises:
       InputError: Neither the command line nor the pipeline names a bucket.
     """
-    from pipeline.kubeflow.storage import check_bucket
+    from pipeline.kfp.storage import check_bucket
 
     root = given or specification.get("defaultPipelineRoot", "")
     check_bucket(root, "--pipeline-root")
@@ -106,7 +106,7 @@ def _values(
     specification: dict[str, Any], given: list[str], gates: Path | None, surface: str | None
 ) -> dict[str, str | int]:
     """Run parameters, checked against what the pipeline takes and needs."""
-    from pipeline.kubeflow.parameters import checked
+    from pipeline.kfp.parameters import checked
 
     known = specification["root"].get("inputDefinitions", {}).get("parameters", {})
     values: dict[str, str | int] = {}

@@ -31,8 +31,8 @@ LIBRARIES = (
     "tensorflow_transform",
     "models.preprocessing",
     "models.trainer",
-    "pipeline.kubeflow.compiler",
-    "pipeline.kubeflow.entrypoint",
+    "pipeline.kfp.compiler",
+    "pipeline.kfp.entrypoint",
 )
 
 

@@ -14,10 +14,10 @@ import yaml
 from contracts.decision import Decision
 from crosskd.runs import newest_run
 from evaluation import results as evaluation
-from pipeline.kubeflow.compiler import Request, compile_job
-from pipeline.kubeflow.parameters import Defaults
-from pipeline.kubeflow.platform import read_platform
-from pipeline.kubeflow.policies import Policies
+from pipeline.kfp.compiler import Request, compile_job
+from pipeline.kfp.parameters import Defaults
+from pipeline.kfp.platform import read_platform
+from pipeline.kfp.policies import Policies
 from pipeline.runners import DEFAULT_BEAM_ARGS
 from records import documents
 from records.fingerprint import fingerprint

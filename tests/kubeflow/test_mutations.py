@@ -17,10 +17,10 @@ from google.protobuf import json_format
 from typer.testing import CliRunner
 
 from crosskd.main import app
-from pipeline.kubeflow import compiler, invocation
-from pipeline.kubeflow.parameters import Defaults
-from pipeline.kubeflow.platform import read_platform
-from pipeline.kubeflow.policies import Policies
+from pipeline.kfp import compiler, invocation
+from pipeline.kfp.parameters import Defaults
+from pipeline.kfp.platform import read_platform
+from pipeline.kfp.policies import Policies
 from pipeline.runners import DEFAULT_BEAM_ARGS
 from records.fingerprint import fingerprint
 from schema.loader import load_surface
@@ -265,25 +265,25 @@ def mutation(fault: str, check: Check, *edits: tuple[str, str, str]) -> Mutation
     return Mutation(fault, check, tuple(Edit(*each) for each in edits))
 
 
-SPECIFICATION = "pipeline.kubeflow.specification"
+SPECIFICATION = "pipeline.kfp.specification"
 
 MUTATIONS = [
     mutation(
         "executor-logs stops the first container",
         first_node_runs,
-        ("pipeline.kubeflow.invocation", "        del artifacts[key]\n", "        raise ValueError(key)\n"),
+        ("pipeline.kfp.invocation", "        del artifacts[key]\n", "        raise ValueError(key)\n"),
     ),
     mutation(
         "the teacher is left to Kubeflow's importer, which takes no path",
         teacher_comes_from_a_volume,
-        ("pipeline.kubeflow.compiler", "import copied\n", "import where_it_lies as copied\n"),
+        ("pipeline.kfp.compiler", "import copied\n", "import where_it_lies as copied\n"),
         (
-            "pipeline.kubeflow.specification",
+            "pipeline.kfp.specification",
             "        _tell_entrypoint(",
             '        "importer" in executor or _tell_entrypoint(',
         ),
         (
-            "pipeline.kubeflow.specification",
+            "pipeline.kfp.specification",
             '    executor["container"]["resources"]',
             '    executor.get("container", {})["resources"]',
         ),
@@ -300,7 +300,7 @@ MUTATIONS = [
     mutation(
         "examples in a bucket are left to TFX, which reads no S3",
         examples_come_from_a_bucket,
-        ("pipeline.kubeflow.entrypoint", "        where.string_value = folder\n", ""),
+        ("pipeline.kfp.entrypoint", "        where.string_value = folder\n", ""),
     ),
     mutation(
         "submit looks at the teacher of the command line alone",
@@ -315,7 +315,7 @@ MUTATIONS = [
     mutation(
         "the pipeline names no root",
         run_has_the_pipeline_root,
-        ("pipeline.kubeflow.compiler", '    job["pipelineSpec"]["defaultPipelineRoot"] = request', "    _ = request"),
+        ("pipeline.kfp.compiler", '    job["pipelineSpec"]["defaultPipelineRoot"] = request', "    _ = request"),
     ),
     mutation(
         "all attempts together have ten minutes",
@@ -325,12 +325,12 @@ MUTATIONS = [
     mutation(
         "bad input is tried again",
         bad_input_is_not_tried_again,
-        ("pipeline.kubeflow.entrypoint", "        refusals.remember(output_file, str(found))\n", ""),
+        ("pipeline.kfp.entrypoint", "        refusals.remember(output_file, str(found))\n", ""),
     ),
     mutation(
         "identities have more digits than SQLite returns",
         identities_come_back_whole,
-        ("pipeline.kubeflow.invocation", "_IDENTITIES = 10**15\n", "_IDENTITIES = 1 << 52\n"),
+        ("pipeline.kfp.invocation", "_IDENTITIES = 10**15\n", "_IDENTITIES = 1 << 52\n"),
     ),
     mutation(
         "the token of the pod is not shown",

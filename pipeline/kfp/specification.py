@@ -20,9 +20,9 @@ from tfx.utils import name_utils
 from components.blessing_gate.component import BlessingGate
 from components.evaluation_report.component import EvaluationReport
 from components.last_served.component import LastServed
-from pipeline.kubeflow.overrides import Evaluates
-from pipeline.kubeflow.parameters import PREFIX, RUN_PARAMETERS, placeholder, placeholders_in
-from pipeline.kubeflow.policies import Policy
+from pipeline.kfp.overrides import Evaluates
+from pipeline.kfp.parameters import PREFIX, RUN_PARAMETERS, placeholder, placeholders_in
+from pipeline.kfp.policies import Policy
 from schema.errors import InputError
 
 Spec = dict[str, Any]
@@ -149,7 +149,7 @@ def _apply_policy(task: Spec, executor: Spec, node: Node, cache_examples: bool) 
 
 
 def _tell_entrypoint(container: Spec, definition: Spec, node: Node) -> None:
-    """Adds the arguments of `pipeline.kubeflow.entrypoint`, and says to both what inputs there are now."""
+    """Adds the arguments of `pipeline.kfp.entrypoint`, and says to both what inputs there are now."""
     inputs = json.dumps(definition.get("inputDefinitions", {}), sort_keys=True)
     told = ["--artifact_classes", json.dumps(_artifact_classes(node.component), sort_keys=True)]
     if node.evaluates is not None:

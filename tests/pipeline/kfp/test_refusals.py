@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.kubeflow import refusals
+from pipeline.kfp import refusals
 from tests.kubeflow.metadata_service import MetadataService
 
 OUTPUT = "/s3/bucket/root/pipeline/run/trainer/0f/output_metadata.json"

@@ -4,8 +4,8 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 from tfx.types import standard_artifacts
 
 from contracts.artifacts import GateDecision
-from pipeline.kubeflow.invocation import give_classes, identity, merge, parse, result
-from pipeline.kubeflow.storage import Storage
+from pipeline.kfp.invocation import give_classes, identity, merge, parse, result
+from pipeline.kfp.storage import Storage
 
 CLASSES = {
     "examples": "tfx.types.standard_artifacts.Examples",

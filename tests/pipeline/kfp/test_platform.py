@@ -2,7 +2,7 @@ import pytest
 from google.protobuf import json_format
 from kfp.kubernetes import kubernetes_executor_config_pb2
 
-from pipeline.kubeflow.platform import read_platform
+from pipeline.kfp.platform import read_platform
 from schema.errors import InputError
 
 JOB = {

@@ -11,11 +11,11 @@ from tfx import v1 as tfx
 from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRunner, KubeflowV2DagRunnerConfig
 
 from contracts.roles import ModelRole
-from pipeline.kubeflow import specification
-from pipeline.kubeflow.overrides import Evaluates
-from pipeline.kubeflow.parameters import SPAN_PATTERN, Defaults, placeholder
-from pipeline.kubeflow.policies import Policies
-from pipeline.kubeflow.storage import check_bucket
+from pipeline.kfp import specification
+from pipeline.kfp.overrides import Evaluates
+from pipeline.kfp.parameters import SPAN_PATTERN, Defaults, placeholder
+from pipeline.kfp.policies import Policies
+from pipeline.kfp.storage import check_bucket
 from pipeline.pipeline import create_pipeline
 from pipeline.resolvers import from_destination
 from pipeline.settings import Settings
@@ -23,7 +23,7 @@ from pipeline.teachers import copied
 from schema.errors import InputError
 from schema.surface import Surface
 
-ENTRYPOINT = "pipeline.kubeflow.entrypoint"
+ENTRYPOINT = "pipeline.kfp.entrypoint"
 
 # Registry (with a port), path, and a tag or digest: an image that can change under its name
 # would let a cached node stand in for other code.

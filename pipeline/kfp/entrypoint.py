@@ -33,10 +33,10 @@ from tfx.types.standard_component_specs import INPUT_BASE_KEY
 from tfx.utils import import_utils
 
 from pipeline.failures import input_error
-from pipeline.kubeflow import invocation, refusals
-from pipeline.kubeflow.overrides import Evaluates, override
-from pipeline.kubeflow.parameters import PREFIX, resolve
-from pipeline.kubeflow.storage import Storage, storage_of
+from pipeline.kfp import invocation, refusals
+from pipeline.kfp.overrides import Evaluates, override
+from pipeline.kfp.parameters import PREFIX, resolve
+from pipeline.kfp.storage import Storage, storage_of
 from records import buckets
 from schema.errors import InputError
 

@@ -6,10 +6,10 @@ import yaml
 from kfp import components
 
 from contracts import artifacts
-from pipeline.kubeflow.compiler import Request, compile_job
-from pipeline.kubeflow.parameters import Defaults, placeholder
-from pipeline.kubeflow.policies import Policies
-from pipeline.kubeflow.specification import kubernetes_name
+from pipeline.kfp.compiler import Request, compile_job
+from pipeline.kfp.parameters import Defaults, placeholder
+from pipeline.kfp.policies import Policies
+from pipeline.kfp.specification import kubernetes_name
 from pipeline.pipeline import create_pipeline
 from pipeline.settings import Settings
 from schema.errors import InputError
@@ -170,7 +170,7 @@ def test_the_entry_point_is_told_of_the_parameters_and_classes(spec):
     assert inputs["parameters"]["pipelinechannel--seed"] == {"parameterType": "NUMBER_INTEGER"}
     classes = json.loads(argument(spec, "blessing-gate", "--artifact_classes"))
     assert classes["outputs"]["decision"] == "contracts.artifacts.GateDecision"
-    assert executor(spec, "trainer-student")["container"]["command"] == ["python", "-m", "pipeline.kubeflow.entrypoint"]
+    assert executor(spec, "trainer-student")["container"]["command"] == ["python", "-m", "pipeline.kfp.entrypoint"]
 
 
 def test_the_schema_travels_with_the_specification_under_a_name_of_its_content(request_, spec):

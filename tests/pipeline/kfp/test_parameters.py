@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.kubeflow.parameters import Defaults, checked, placeholder, placeholders_in, resolve
+from pipeline.kfp.parameters import Defaults, checked, placeholder, placeholders_in, resolve
 from schema.errors import InputError
 
 

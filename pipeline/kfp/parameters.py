@@ -1,7 +1,7 @@
 """Run parameters: what changes from run to run without a new compilation or image.
 
 A parameter inside of a longer text travels as Kubeflow's own placeholder.  Where the backend
-has not put the value in, `pipeline.kubeflow.entrypoint` does.
+has not put the value in, `pipeline.kfp.entrypoint` does.
 """
 
 from __future__ import annotations

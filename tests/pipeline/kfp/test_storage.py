@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.kubeflow.storage import Storage, storage_of
+from pipeline.kfp.storage import Storage, storage_of
 
 
 def test_with_a_launcher_every_artifact_is_on_the_containers_disk():

@@ -16,7 +16,7 @@ from tfx import types
 from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_entrypoint_utils as tfx_utils
 
 from contracts import properties
-from pipeline.kubeflow.storage import Storage
+from pipeline.kfp.storage import Storage
 
 Artifacts = dict[str, list[types.Artifact]]
 
