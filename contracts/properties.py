@@ -19,7 +19,7 @@ COPIED = "copied"
 # The served version that LastServed copied.
 SERVED_VERSION = "served_version"
 # An artifact that stands for none: a backend whose every output is one artifact has no other
-# way to say so.  `pipeline.kubeflow` leaves such inputs out.
+# way to say so.  `pipeline.kfp` leaves such inputs out.
 ABSENT = "absent"
 # A model that was pushed and rolled back: later students are not compared with it.
 ROLLED_BACK = "rolled_back"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import tempfile
 from pathlib import Path
@@ -16,14 +17,14 @@ from schema.errors import InputError
 if TYPE_CHECKING:
     from schema.surface import Surface
 
-_YAML = (".yaml", ".yml")
+_YAML = (".yaml", ".yml", ".yaml.gz")
 
 
 def command(
     surface: Annotated[str, typer.Option(help="Surface folder, or the name of a surface that crosskd ships.")],
     image: Annotated[str, typer.Option(help="The containers' image, with a tag or a digest.")],
     pipeline_root: Annotated[str, typer.Option(help="Where artifacts go: gs://, s3:// or minio://bucket/folder.")],
-    out: Annotated[Path, typer.Option(help="File to write: .yaml for Kubeflow Pipelines 2, .json for Vertex.")],
+    out: Annotated[Path, typer.Option(help="File: .yaml or .yaml.gz for Kubeflow Pipelines 2, .json for Vertex.")],
     examples: Annotated[str | None, typer.Option(help="Default of this run parameter; may hold {SPAN}.")] = None,
     span: Annotated[str | None, typer.Option(help="Default of this run parameter.")] = None,
     teacher: Annotated[str | None, typer.Option(help="Default of this run parameter.")] = None,
@@ -34,23 +35,26 @@ def command(
     policies: Annotated[Path | None, typer.Option(help="YAML with resources, retries and caching by node.")] = None,
     volume: Annotated[list[str] | None, typer.Option(help="Mount a volume claim in all pods: claim=/path.")] = None,
     secret: Annotated[list[str] | None, typer.Option(help="Secret as a variable: secret-name:key=VARIABLE.")] = None,
+    env: Annotated[list[str] | None, typer.Option(help="Variable of all containers: VARIABLE=value.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
 ) -> None:
     """Compile the pipeline for Kubeflow Pipelines 2 or Vertex."""
-    if out.suffix not in (*_YAML, ".json"):
-        raise InputError(f"--out {out}: expected a name ending in .yaml (Kubeflow Pipelines) or .json (Vertex)")
+    if not out.name.endswith((*_YAML, ".json")):
+        raise InputError(
+            f"--out {out}: expected a name ending in .yaml or .yaml.gz (Kubeflow Pipelines), or in .json (Vertex)"
+        )
     from schema.loader import load_surface
     from schema.surface import distilled
 
     loaded = load_surface(surface_folder(surface))
     distilled(loaded.surface)
     with tempfile.TemporaryDirectory() as folder, TERMINAL.noise_to(Path(folder) / "compile.log"):
-        from pipeline.kubeflow.compiler import Request, compile_job
-        from pipeline.kubeflow.parameters import Defaults
-        from pipeline.kubeflow.platform import read_platform
-        from pipeline.kubeflow.policies import read_policies
+        from pipeline.kfp.compiler import Request, compile_job
+        from pipeline.kfp.parameters import Defaults
+        from pipeline.kfp.platform import read_platform
+        from pipeline.kfp.policies import read_policies
 
-        platform = read_platform(volume or [], secret or [])
+        platform = read_platform(volume or [], secret or [], env or [])
         request = Request(
             surface=loaded.surface,
             schema=loaded.schema_path.read_text(),
@@ -70,6 +74,7 @@ def command(
             code_revision=revision(),
         )
         job = compile_job(request)
+        platform.give_environment(job)
         _write(out, job, platform.document(job))
     tasks, needed = len(job["pipelineSpec"]["root"]["dag"]["tasks"]), required(job)
     TERMINAL.say(f"wrote {out}: {tasks} tasks; parameters that a run must give: {', '.join(needed) or 'none'}")
@@ -78,14 +83,20 @@ def command(
 
 
 def fingerprint_of(teacher: str) -> str | None:
-    """The fingerprint of a teacher that can be read from here; None of one that cannot."""
-    from tfx.dsl.io import fileio
+    """The fingerprint of a teacher that can be read from here; None of one that cannot.
 
+    A gs:// URI is not tried: without credentials Google's client goes on trying for minutes.
+    `crosskd fingerprint` reads it.
+    """
     from records.fingerprint import fingerprint
 
-    if "://" in teacher or not fileio.isdir(teacher):
+    if teacher.startswith("gs://"):
         return None
-    return fingerprint(teacher)
+    try:
+        return fingerprint(teacher)
+    except InputError as error:
+        TERMINAL.say(f"the teacher's fingerprint is not known here: {error}")
+        return None
 
 
 def gates_of(path: Path, surface: Surface) -> str:
@@ -94,7 +105,7 @@ def gates_of(path: Path, surface: Surface) -> str:
     Raises:
       InputError: There is no such file, or its gates do not fit the surface.
     """
-    from pipeline.kubeflow.overrides import read_gates
+    from pipeline.kfp.overrides import read_gates
 
     if not path.is_file():
         raise InputError(f"--gates {path}: expected a YAML file of gates by task, found no such file")
@@ -122,4 +133,6 @@ def _write(out: Path, job: dict[str, Any], platform: dict[str, Any]) -> None:
             raise InputError("--pipeline-root: Vertex keeps artifacts in gs:// only; for another store write .yaml")
         out.write_text(json.dumps(job, indent=2, sort_keys=True) + "\n")
     else:
-        out.write_text(yaml.safe_dump_all([job["pipelineSpec"], platform], sort_keys=True, width=120))
+        content = yaml.safe_dump_all([job["pipelineSpec"], platform], sort_keys=True, width=120).encode()
+        # Without the time in it, so that the same pipeline is the same file.
+        out.write_bytes(gzip.compress(content, mtime=0) if out.suffix == ".gz" else content)

@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 
-def command(teacher: Annotated[str, typer.Argument(help="The teacher's SavedModel: a folder, or a URI.")]) -> None:
+def command(
+    teacher: Annotated[str, typer.Argument(help="The teacher's SavedModel: a folder, or a URI of a bucket.")],
+) -> None:
     """Print the fingerprint of a teacher."""
     from records.fingerprint import fingerprint
 

@@ -139,8 +139,8 @@ def execute(pipeline: Any, runner: RunnerName, log: Path) -> None:
       InputError: A node found something that the user can mend.
       typer.Exit: A node failed otherwise; what is known was said.
     """
-    from crosskd.failures import input_error, last_line
     from crosskd.progress import follow
+    from pipeline.failures import input_error, last_line
     from pipeline.runners import Runner
     from pipeline.runners import run as run_with
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+import os
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +18,7 @@ _FIELDS_OF_CRON = 6
 
 
 def command(
-    pipeline: Annotated[Path, typer.Argument(help="The YAML that `crosskd compile` wrote.")],
+    pipeline: Annotated[Path, typer.Argument(help="What `crosskd compile` wrote: .yaml or .yaml.gz.")],
     host: Annotated[str, typer.Option(help="Address of the Kubeflow Pipelines API.")],
     parameter: Annotated[list[str] | None, typer.Option(help="Value of a run parameter: name=value.")] = None,
     gates: Annotated[Path | None, typer.Option(help="YAML with gates by task; checked here.")] = None,
@@ -24,25 +27,30 @@ def command(
     namespace: Annotated[str | None, typer.Option(help="Of the experiment, where Kubeflow has many users.")] = None,
     service_account: Annotated[str | None, typer.Option(help="Of the pods.")] = None,
     cron: Annotated[str | None, typer.Option(help="Run by this schedule: six fields, seconds first.")] = None,
+    pipeline_root: Annotated[str | None, typer.Option(help="Where artifacts go, if not as compiled.")] = None,
     version: Annotated[str | None, typer.Option(help="Name of the uploaded version; by default its content's.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the ids as JSON.")] = False,
 ) -> None:
     """Upload a compiled pipeline and run it."""
     specification, content = _read(pipeline)
     values = _values(specification, parameter or [], gates, surface)
+    root = _root(specification, pipeline_root)
     if cron is not None and len(cron.split()) != _FIELDS_OF_CRON:
         raise InputError(f"--cron: expected six fields (second minute hour day month weekday), found {cron!r}")
     # Not beside the pipeline, which may lie on a volume that is only read.
     with tempfile.TemporaryDirectory() as folder, TERMINAL.noise_to(Path(folder) / "submit.log"):
         client = _connect(host, namespace)
         name = specification["pipelineInfo"]["name"]
-        pipeline_id, version_id = _upload(client, name, version or _content_name(content), pipeline, namespace)
+        plain = Path(folder) / "pipeline.yaml"
+        plain.write_bytes(content)
+        pipeline_id, version_id = _upload(client, name, version or _content_name(content), plain, namespace)
         shared = {
             "experiment_id": client.create_experiment(experiment, namespace=namespace).experiment_id,
             "job_name": f"{name} {version or _content_name(content)}",
             "params": values,
             "pipeline_id": pipeline_id,
             "version_id": version_id,
+            "pipeline_root": root,
             "service_account": service_account,
         }
         if cron is None:
@@ -64,12 +72,27 @@ def _read(path: Path) -> tuple[dict[str, Any], bytes]:
         raise InputError(f"{path}: expected the YAML that `crosskd compile` wrote, found no such file")
     content = path.read_bytes()
     try:
+        if path.suffix == ".gz":
+            content = gzip.decompress(content)
         first = next(yaml.safe_load_all(content))
-    except (yaml.YAMLError, StopIteration) as error:
+    except (yaml.YAMLError, StopIteration, OSError, EOFError) as error:
         raise InputError(f"{path}: expected the YAML that `crosskd compile` wrote: {error}") from error
     if not isinstance(first, dict) or "pipelineInfo" not in first:
         raise InputError(f"{path}: expected a pipeline specification, found no `pipelineInfo`")
     return first, content
+
+
+def _root(specification: dict[str, Any], given: str | None) -> str:
+    """Where the run's artifacts go: a field of the run, which the backend does not take from the pipeline.
+
+    Raises:
+      InputError: Neither the command line nor the pipeline names a bucket.
+    """
+    from pipeline.kfp.storage import check_bucket
+
+    root = given or specification.get("defaultPipelineRoot", "")
+    check_bucket(root, "--pipeline-root")
+    return str(root)
 
 
 def _content_name(content: bytes) -> str:
@@ -83,7 +106,7 @@ def _values(
     specification: dict[str, Any], given: list[str], gates: Path | None, surface: str | None
 ) -> dict[str, str | int]:
     """Run parameters, checked against what the pipeline takes and needs."""
-    from pipeline.kubeflow.parameters import checked
+    from pipeline.kfp.parameters import checked
 
     known = specification["root"].get("inputDefinitions", {}).get("parameters", {})
     values: dict[str, str | int] = {}
@@ -94,8 +117,7 @@ def _values(
         values[name] = checked(name, value)
     if gates is not None:
         values["gates"] = _gates(gates, surface)
-    if "teacher" in values and "teacher_fingerprint" not in values:
-        values["teacher_fingerprint"] = _fingerprint(str(values["teacher"]))
+    values.update(_fingerprint(known, values))
     missing = [name for name, each in known.items() if "defaultValue" not in each and name not in values]
     if missing:
         raise InputError(f"--parameter: the pipeline needs values of {', '.join(missing)}; give each as name=value")
@@ -112,16 +134,32 @@ def _gates(gates: Path, surface: str | None) -> str:
     return gates_of(gates, load_surface(surface_folder(surface)).surface)
 
 
-def _fingerprint(teacher: str) -> str:
+def _fingerprint(known: dict[str, Any], values: dict[str, str | int]) -> dict[str, str]:
+    """The teacher's fingerprint, if nobody has given it: as the teacher is now, where it can be read from here.
+
+    What it was when the pipeline was compiled stands in where it cannot.
+
+    Raises:
+      InputError: It is not known at all.
+    """
+    parameter = known.get("teacher_fingerprint")
+    if parameter is None or "teacher_fingerprint" in values:
+        return {}
+    teacher = values.get("teacher", known["teacher"].get("defaultValue"))
+    if teacher is None:
+        return {}
     from crosskd.compile import fingerprint_of
 
-    found = fingerprint_of(teacher)
-    if found is None:
-        raise InputError(
-            f"teacher {teacher}: cannot be read from here, so its fingerprint is not known; give it as "
-            "--parameter teacher_fingerprint=..., as `crosskd fingerprint` prints it where the teacher can be read"
-        )
-    return found
+    found = fingerprint_of(str(teacher))
+    if found is not None:
+        return {"teacher_fingerprint": found}
+    if "teacher" not in values and "defaultValue" in parameter:
+        return {}
+    raise InputError(
+        f"teacher {teacher}: cannot be read from here, so its fingerprint is not known. Submit where the teacher can "
+        "be read (`kubectl create job --from=cronjob/crosskd-daily NAME` does it in the cluster), or give "
+        "--parameter teacher_fingerprint=..., as `crosskd fingerprint` prints it there"
+    )
 
 
 def _connect(host: str, namespace: str | None) -> Any:
@@ -130,21 +168,45 @@ def _connect(host: str, namespace: str | None) -> Any:
     from urllib3.exceptions import HTTPError
 
     try:
-        client = kfp.Client(host=host, namespace=namespace or "kubeflow")
+        client = kfp.Client(host=host, namespace=namespace or "kubeflow", credentials=_credentials())
         client.list_experiments(page_size=1, namespace=namespace)
     except (ApiException, HTTPError, TimeoutError) as error:
-        raise InputError(f"--host {host}: expected the API of Kubeflow Pipelines 2; it says: {error}") from error
+        raise InputError(
+            f"--host {host}: expected the API of Kubeflow Pipelines 2 (where it has many users, with --namespace, and "
+            f"a token in {_token_path()}); it says: {error}"
+        ) from error
     return client
+
+
+def _token_path() -> Path:
+    """Where a pod finds the token that its service account shows to an installation with many users."""
+    from kfp import client
+
+    return Path(os.environ.get(client.KF_PIPELINES_SA_TOKEN_ENV) or client.KF_PIPELINES_SA_TOKEN_PATH)
+
+
+def _credentials() -> Any:
+    """The projected token; None where there is none, as an installation with one user asks for none."""
+    from kfp.client.set_volume_credentials import ServiceAccountTokenVolumeCredentials
+
+    path = _token_path()
+    return ServiceAccountTokenVolumeCredentials(str(path)) if path.is_file() else None
 
 
 def _upload(client: Any, name: str, version: str, path: Path, namespace: str | None) -> tuple[str, str]:
     """The ids of pipeline and version; uploads what is not there yet."""
-    pipeline_id = client.get_pipeline_id(name)
-    if pipeline_id is None:
+    found = client.list_pipelines(filter=_named(name), namespace=namespace).pipelines
+    if found:
+        pipeline_id = found[0].pipeline_id
+    else:
         pipeline_id = client.upload_pipeline(str(path), pipeline_name=name, namespace=namespace).pipeline_id
-    versions = client.list_pipeline_versions(pipeline_id, page_size=100).pipeline_versions or []
-    for each in versions:
-        if each.display_name == version:
-            return pipeline_id, each.pipeline_version_id
+    versions = client.list_pipeline_versions(pipeline_id, filter=_named(version)).pipeline_versions
+    if versions:
+        return pipeline_id, versions[0].pipeline_version_id
     uploaded = client.upload_pipeline_version(str(path), pipeline_version_name=version, pipeline_id=pipeline_id)
     return pipeline_id, uploaded.pipeline_version_id
+
+
+def _named(name: str) -> str:
+    """A filter of the API."""
+    return json.dumps({"predicates": [{"operation": "EQUALS", "key": "display_name", "stringValue": name}]})

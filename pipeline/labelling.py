@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
-from tfx.types import standard_artifacts
 
 from components.candidate_sampler.component import CandidateSampler
 from components.example_guard.component import ExampleGuard
@@ -14,11 +13,10 @@ from components.teacher_labeler.component import TeacherLabeler
 from contracts import keys, nodes
 from pipeline.settings import Settings
 from pipeline.spans import PREVIOUS, STATISTICS, previous_span
+from pipeline.teachers import MakeTeacher, where_it_lies
 from schema.candidates import UNLABELLED_SPLIT
 from schema.loader import RAW, TRAINING
 from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
-
-TEACHER_FINGERPRINT = "fingerprint"
 
 # Pairs never shown have no label and need not have every column: the schema is of what was shown.
 _UNSHOWN = (UNLABELLED_SPLIT,)
@@ -47,9 +45,14 @@ class Labelling:
     guard: BaseNode
 
 
-def labelling(settings: Settings) -> Labelling:
-    """Examples in, checked against the schema, labelled, and checked again."""
-    unchecked = _labelled(settings)
+def labelling(settings: Settings, make_teacher: MakeTeacher = where_it_lies) -> Labelling:
+    """Examples in, checked against the schema, labelled, and checked again.
+
+    Args:
+      settings: The run's.
+      make_teacher: Makes the node that brings the teacher; see `pipeline.teachers`.
+    """
+    unchecked = _labelled(settings, make_teacher)
     labeler = unchecked.labeler
     labelled = labeler.outputs[keys.LABELLED_EXAMPLES]
     label_statistics, *previous, label_guard = _guarded_labels(settings, labelled, unchecked.schema)
@@ -70,7 +73,7 @@ def keyed_labelling(settings: Settings, key_column: str) -> list[BaseNode]:
     The schema is of whole examples; the labels are checked against it where they are joined
     to examples, in the runs that learn from them.
     """
-    return _labelled(settings, key_column).nodes
+    return _labelled(settings, where_it_lies, key_column).nodes
 
 
 @dataclass(frozen=True)
@@ -83,19 +86,15 @@ class _Labelled:
     schema: tfx.dsl.Channel
 
 
-def _labelled(settings: Settings, key_column: str = "") -> _Labelled:
+def _labelled(settings: Settings, make_teacher: MakeTeacher, key_column: str = "") -> _Labelled:
     examples = _example_gen(settings)
     schema = tfx.components.ImportSchemaGen(schema_file=settings.schema_path)
     statistics, guard = _guarded_raw(examples.outputs["examples"], schema.outputs["schema"])
-    teacher = tfx.dsl.Importer(
-        source_uri=settings.teacher,
-        artifact_type=standard_artifacts.Model,
-        custom_properties={TEACHER_FINGERPRINT: settings.teacher_fingerprint},
-    ).with_id(nodes.TEACHER)
+    teacher = make_teacher(settings)
     pairs = _sampler(settings, examples.outputs["examples"], schema.outputs["schema"])
     labeler = TeacherLabeler(
         examples=pairs.outputs[keys.EXTENDED_EXAMPLES] if pairs else examples.outputs["examples"],
-        teacher=teacher.outputs[keys.IMPORTED],
+        teacher=teacher.model,
         surface=settings.surface_json,
         teacher_fingerprint=settings.teacher_fingerprint,
         key_column=key_column,
@@ -103,9 +102,9 @@ def _labelled(settings: Settings, key_column: str = "") -> _Labelled:
     (pairs or labeler).add_upstream_node(guard)
     made = [pairs] if pairs else []
     return _Labelled(
-        nodes=[examples, schema, statistics, guard, *made, teacher, labeler],
+        nodes=[examples, schema, statistics, guard, *made, teacher.node, labeler],
         labeler=labeler,
-        teacher=teacher.outputs[keys.IMPORTED],
+        teacher=teacher.model,
         schema=schema.outputs["schema"],
     )
 

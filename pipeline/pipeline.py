@@ -11,21 +11,27 @@ from pipeline.metadata import connection
 from pipeline.reporting import reporting
 from pipeline.resolvers import LastBlessed, from_metadata
 from pipeline.settings import Settings
+from pipeline.teachers import MakeTeacher, where_it_lies
 from pipeline.training import training
 from schema.surface import Surface
 
 
 def create_pipeline(
-    settings: Settings, *, last_blessed: LastBlessed = from_metadata, history: bool = True
+    settings: Settings,
+    *,
+    make_teacher: MakeTeacher = where_it_lies,
+    last_blessed: LastBlessed = from_metadata,
+    history: bool = True,
 ) -> tfx.dsl.Pipeline:
     """Builds the whole DAG for one surface: label, train student and control, judge, push, report.
 
     Args:
       settings: What the run is bound to.
+      make_teacher: Makes the node that brings the teacher; see `pipeline.teachers`.
       last_blessed: Makes the node that finds the model that serves today; see `pipeline.resolvers`.
       history: Whether the report shows earlier runs; see `pipeline.reporting`.
     """
-    labelled = labelling(settings)
+    labelled = labelling(settings, make_teacher)
     trained = training(settings, labelled)
     judged = judging(
         settings,

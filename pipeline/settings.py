@@ -30,6 +30,7 @@ class Settings:
         pairs are read from; None puts them together from the examples.
       candidates_fingerprint: Of its content.
       code_revision: The version control revision of the code, for provenance.
+      span: The span of the examples, where no window says it.
       window: The spans to train on; the last one is labelled and evaluated.  None where
         the examples are not divided into spans.
     """
@@ -46,6 +47,7 @@ class Settings:
     candidates: str | None = None
     candidates_fingerprint: str | None = None
     code_revision: str | None = None
+    span: str | None = None
     window: Window | None = None
 
     @property
@@ -53,7 +55,7 @@ class Settings:
         """What a pushed model's provenance says of the run that made it."""
         return Origin(
             surface=self.surface.name,
-            data_span=str(self.window) if self.window else None,
+            data_span=str(self.window) if self.window else self.span,
             teacher_fingerprint=self.teacher_fingerprint,
             git_revision=self.code_revision,
             teacher=self.teacher,

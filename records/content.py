@@ -7,6 +7,7 @@ import hashlib
 import tensorflow as tf
 from tfx.dsl.io import fileio
 
+from records.buckets import locally
 from records.computation import computation_digest
 from records.saved_model import files_of
 from schema.errors import InputError
@@ -31,11 +32,11 @@ def content_fingerprint(model_dir: str) -> str:
     Raises:
       InputError: There is no file.
     """
-    root = model_dir.rstrip("/")
-    try:
-        return computation_digest(root)
-    except (InputError, tf.errors.OpError, OSError, ValueError, KeyError):
-        return _files_digest(root)
+    with locally(model_dir.rstrip("/")) as root:
+        try:
+            return computation_digest(root)
+        except (InputError, tf.errors.OpError, OSError, ValueError, KeyError):
+            return _files_digest(root)
 
 
 def _files_digest(root: str) -> str:

@@ -6,6 +6,7 @@ import hashlib
 
 from tfx.dsl.io import fileio
 
+from records import buckets
 from schema.errors import InputError
 
 _CHUNK = 1 << 20
@@ -15,16 +16,16 @@ def fingerprint(uri: str) -> str:
     """The SHA-256 over all files under `uri`: their relative names and contents.
 
     Args:
-      uri: A folder, on any file system that TFX reads.
+      uri: A folder: a path, or a URI of a bucket (gs://, s3:// or minio://).
 
     Returns:
       64 hexadecimal digits.
 
     Raises:
-      InputError: There is no such folder, or it holds no file.
+      InputError: There is no such folder, it holds no file, or its store is out of reach.
     """
     root = uri.rstrip("/")
-    if not fileio.isdir(root):
+    if not _is_folder(root):
         raise InputError(f"{uri}: expected the folder of a teacher SavedModel, found no such folder")
     paths = sorted("/".join((str(folder), str(name))) for folder, _, names in fileio.walk(root) for name in names)
     if not paths:
@@ -35,6 +36,18 @@ def fingerprint(uri: str) -> str:
         digest.update(hashlib.sha256(path.removeprefix(f"{root}/").encode()).digest())
         digest.update(_content_digest(path))
     return digest.hexdigest()
+
+
+def _is_folder(root: str) -> bool:
+    try:
+        return bool(fileio.isdir(root))
+    except OSError as error:
+        if not root.startswith(buckets.SCHEMES):
+            raise
+        raise InputError(
+            f"{root}: expected a bucket that can be read from here, with credentials in AWS_ACCESS_KEY_ID and "
+            f"AWS_SECRET_ACCESS_KEY and the address of a store of your own in AWS_ENDPOINT_URL: {error}"
+        ) from error
 
 
 def _content_digest(path: str) -> bytes:

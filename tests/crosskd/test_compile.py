@@ -1,3 +1,5 @@
+import base64
+import gzip
 import json
 
 import pytest
@@ -50,6 +52,18 @@ def test_the_yaml_holds_the_pipeline_and_what_its_pods_need(folder, crosskd_comp
     assert list(out.parent.iterdir()) == [out]
 
 
+def test_a_pipeline_for_a_config_map_stays_far_under_what_kubectl_takes(crosskd_compile, tmp_path):
+    """`kubectl apply` keeps the whole object in an annotation of at most 262,144 bytes."""
+    out = tmp_path / "pipeline.yaml.gz"
+    crosskd_compile("--out", str(out), "--surface", "homepage", "--volume", "crosskd-data=/data")
+    config_map = json.dumps({"binaryData": {out.name: base64.b64encode(out.read_bytes()).decode()}})
+    assert len(config_map) < 262_144 / 8
+    first = out.read_bytes()
+    crosskd_compile("--out", str(out), "--surface", "homepage", "--volume", "crosskd-data=/data")
+    assert out.read_bytes() == first
+    assert len(list(yaml.safe_load_all(gzip.decompress(first)))) == 2
+
+
 def test_what_was_written_as_json(crosskd_compile, tmp_path):
     out = tmp_path / "job.json"
     said = crosskd_compile("--out", str(out), "--serving", "gs://bucket/serving", "--json")
@@ -73,7 +87,10 @@ def test_json_is_the_job_that_vertex_takes(crosskd_compile, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--out", "pipeline.txt"], "expected a name ending in .yaml (Kubeflow Pipelines) or .json (Vertex)"),
+        (
+            ["--out", "pipeline.txt"],
+            "expected a name ending in .yaml or .yaml.gz (Kubeflow Pipelines), or in .json (Vertex)",
+        ),
         (["--out", "p.yaml", "--image", "crosskd"], "--image: expected registry/name:tag"),
         (["--out", "p.yaml", "--pipeline-root", "/data"], "--pipeline-root: expected a bucket"),
         (["--out", "p.json", "--pipeline-root", "s3://bucket/x"], "Vertex keeps artifacts in gs:// only"),

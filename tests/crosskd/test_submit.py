@@ -1,5 +1,8 @@
+import copy
+import gzip
 import json
 
+import kfp
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -11,6 +14,7 @@ from tests.kubeflow.api_server import ApiServer
 
 SPECIFICATION = {
     "pipelineInfo": {"name": "crosskd-library"},
+    "defaultPipelineRoot": "s3://artifacts/crosskd",
     "root": {
         "inputDefinitions": {
             "parameters": {
@@ -71,6 +75,17 @@ def test_the_ids_as_json(server, pipeline):
     }
 
 
+def test_the_run_has_the_pipeline_root(server, submit):
+    submit("--parameter", "span=1")
+    submit("--parameter", "span=1", "--pipeline-root", "minio://elsewhere/crosskd")
+    submit("--parameter", "span=1", "--cron", "0 0 4 * * *")
+    assert [run["runtime_config"]["pipeline_root"] for run in server.runs] == [
+        "s3://artifacts/crosskd",
+        "minio://elsewhere/crosskd",
+    ]
+    assert server.recurring_runs[0]["runtime_config"]["pipeline_root"] == "s3://artifacts/crosskd"
+
+
 def test_the_same_content_is_uploaded_once(server, submit, pipeline):
     submit("--parameter", "span=1")
     uploaded = len(server.uploads)
@@ -101,6 +116,31 @@ def test_another_teacher_brings_its_fingerprint(server, submit, tmp_path):
     assert parameters["teacher_fingerprint"] == fingerprint(str(tmp_path / "teacher"))
 
 
+def test_the_fingerprint_is_that_of_the_teacher_as_it_is_now(server, pipeline, tmp_path):
+    """As the CronJob submits: the pipeline names a teacher, and its pod can read it."""
+    teacher = tmp_path / "teacher"
+    teacher.mkdir()
+    specification = copy.deepcopy(SPECIFICATION)
+    parameters = specification["root"]["inputDefinitions"]["parameters"]
+    parameters["teacher"]["defaultValue"] = str(teacher)
+    del parameters["teacher_fingerprint"]["defaultValue"]
+    pipeline.write_text(yaml.safe_dump_all([specification, {"platforms": {}}]))
+    for content in (b"model", b"a newer model"):
+        (teacher / "saved_model.pb").write_bytes(content)
+        done = CliRunner().invoke(app, ["submit", str(pipeline), "--host", server.host, "--parameter", "span=1"])
+        assert done.exit_code == 0, done.output
+        assert server.runs[-1]["runtime_config"]["parameters"]["teacher_fingerprint"] == fingerprint(str(teacher))
+    teacher.rename(tmp_path / "gone")
+    done = CliRunner().invoke(app, ["submit", str(pipeline), "--host", server.host, "--parameter", "span=1"])
+    assert done.exit_code == 2
+    assert "kubectl create job --from=cronjob/crosskd-daily" in " ".join(done.output.split())
+
+
+def test_the_compiled_fingerprint_stands_where_the_teacher_cannot_be_read(server, submit):
+    submit("--parameter", "span=1")
+    assert "teacher_fingerprint" not in server.runs[0]["runtime_config"]["parameters"]
+
+
 def test_gates_are_checked_and_travel_as_json(server, submit, tmp_path):
     gates = tmp_path / "gates.yaml"
     gates.write_text("click: [{metric: auc, at_least: 0.6}]")
@@ -122,6 +162,7 @@ def test_gates_are_checked_and_travel_as_json(server, submit, tmp_path):
         (["--parameter", "span=1", "--parameter", "teacher=gs://bucket/teacher"], "its fingerprint is not known"),
         (["--parameter", "span=1", "--cron", "0 4 * * *"], "--cron: expected six fields"),
         (["--parameter", "span=1", "--gates", "gates.yaml"], "give --surface, too"),
+        (["--parameter", "span=1", "--pipeline-root", "/data"], "--pipeline-root: expected a bucket"),
     ],
 )
 def test_what_the_pipeline_would_not_take_is_not_sent(server, submit, arguments, message):
@@ -134,6 +175,37 @@ def test_a_server_that_fails_is_named(server, submit):
     server.broken = True
     said = submit("--parameter", "span=1", code=2)
     assert f"--host {server.host}: expected the API of Kubeflow Pipelines 2" in said
+
+
+def test_an_installation_with_many_users_gets_token_and_namespace(pipeline, tmp_path, monkeypatch):
+    # The client remembers a namespace, and finds one in a pod: neither is to be found here.
+    for place in ("_LOCAL_KFP_CONTEXT", "_NAMESPACE_PATH"):
+        monkeypatch.setattr(kfp.Client, place, str(tmp_path / "nowhere" / place))
+    many = ApiServer(token="of the service account")
+    arguments = ["submit", str(pipeline), "--host", many.host, "--parameter", "span=1"]
+    assert CliRunner().invoke(app, [*arguments, "--namespace", "team"]).exit_code == 2
+    (tmp_path / "token").write_text("of the service account")
+    monkeypatch.setenv("KF_PIPELINES_SA_TOKEN_PATH", str(tmp_path / "token"))
+    assert "an experiment needs a namespace" in CliRunner().invoke(app, arguments).output
+    for _ in range(2):
+        done = CliRunner().invoke(app, [*arguments, "--namespace", "team"])
+        assert done.exit_code == 0, done.output
+    assert [each["namespace"] for each in (*many.experiments, *many.pipelines)] == ["team", "team"]
+    assert len(many.runs) == 2
+    many.close()
+
+
+def test_a_compressed_pipeline_is_the_same_version(server, submit, pipeline):
+    submit("--parameter", "span=1")
+    uploaded = len(server.uploads)
+    compressed = pipeline.with_suffix(".yaml.gz")
+    compressed.write_bytes(gzip.compress(pipeline.read_bytes()))
+    done = CliRunner().invoke(app, ["submit", str(compressed), "--host", server.host, "--parameter", "span=1"])
+    assert done.exit_code == 0, done.output
+    assert (len(server.uploads), len(server.runs)) == (uploaded, 2)
+    compressed.write_bytes(b"not compressed")
+    done = CliRunner().invoke(app, ["submit", str(compressed), "--host", server.host])
+    assert (done.exit_code, "expected the YAML that" in done.output) == (2, True)
 
 
 def test_a_file_that_is_no_pipeline(server, submit, pipeline):

@@ -10,8 +10,8 @@ import tensorflow as tf
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.components.common.resolver import ResolverStrategy
 
-from crosskd.failures import input_error
 from crosskd.summary import summarize
+from pipeline.failures import input_error
 from pipeline.runners import Runner
 from schema.errors import InputError
 from tests.drills import shelf

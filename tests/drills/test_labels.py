@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from crosskd.failures import input_error
+from pipeline.failures import input_error
 from pipeline.pipeline import create_pipeline
 from pipeline.runners import Runner, run
 from records.fingerprint import fingerprint

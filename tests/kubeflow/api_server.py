@@ -23,12 +23,18 @@ ROOT = "/apis/v2beta1"
 class ApiServer:
     """What the server holds; lists of objects as the API returns them.
 
+    With many users it does as `resource_manager.go` and `authorization.go` of the API server
+    (2.17.0) do: who shows no token for the audience of Kubeflow Pipelines is refused, and
+    experiments are asked for and made in a namespace.
+
     Attributes:
       uploads: Contents of the uploaded files.
       broken: Every request but that for its health is answered 500.
+      token: What a request must show, where there are many users.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, token: str | None = None) -> None:
+        self.token = token
         self.experiments: list[dict[str, Any]] = []
         self.pipelines: list[dict[str, Any]] = []
         self.versions: list[dict[str, Any]] = []
@@ -55,7 +61,8 @@ class ApiServer:
         if as_version:
             version = {"display_name": query["name"], "pipeline_id": query["pipelineid"]}
             return _add(self.versions, "pipeline_version_id", version)
-        pipeline = _add(self.pipelines, "pipeline_id", {"display_name": query["name"]})
+        content_of = {"display_name": query["name"], "namespace": query.get("namespace", "")}
+        pipeline = _add(self.pipelines, "pipeline_id", content_of)
         _add(
             self.versions,
             "pipeline_version_id",
@@ -66,22 +73,30 @@ class ApiServer:
     def get(self, path: str, query: dict[str, str]) -> dict[str, Any]:
         versions = re.fullmatch(r"/pipelines/([^/]+)/versions", path)
         if versions:
-            return {"pipeline_versions": [each for each in self.versions if each["pipeline_id"] == versions[1]]}
+            of_pipeline = [each for each in self.versions if each["pipeline_id"] == versions[1]]
+            return {"pipeline_versions": _filtered(of_pipeline, query.get("filter"))}
         listed = {"/pipelines": self.pipelines, "/experiments": self.experiments}
         if path in listed:
-            return {path.strip("/"): _filtered(listed[path], query.get("filter"))}
+            self._check_namespace(path, query.get("namespace"))
+            inside = [each for each in listed[path] if each.get("namespace", "") == query.get("namespace", "")]
+            return {path.strip("/"): _filtered(inside, query.get("filter"))}
         if path == "/healthz":
-            return {"multi_user": False}
+            return {"multi_user": self.token is not None}
         raise LookupError(path)
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         if path == "/experiments":
+            self._check_namespace(path, body.get("namespace"))
             return _add(self.experiments, "experiment_id", body)
         if path == "/runs":
             return _add(self.runs, "run_id", body)
         if path == "/recurringruns":
             return _add(self.recurring_runs, "recurring_run_id", body)
         raise LookupError(path)
+
+    def _check_namespace(self, path: str, namespace: str | None) -> None:
+        if self.token is not None and path == "/experiments" and not namespace:
+            raise LookupError("in multi-user mode, an experiment needs a namespace")
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -110,6 +125,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, act: Any) -> None:
         code = 500 if self.api.broken and not self.path.endswith("/healthz") else 200
         content = {"error": "broken"}
+        if self.api.token is not None and self.headers["Authorization"] != f"Bearer {self.api.token}":
+            code, content = 401, {"error": "there is no user identity header"}
         if code == 200:
             try:
                 content = act()

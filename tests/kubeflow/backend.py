@@ -1,44 +1,61 @@
-"""A Kubeflow backend on one machine: reads a compiled pipeline, and drives and launches its tasks.
+"""Kubeflow backends on one machine: each reads a compiled pipeline, and drives and launches its tasks.
 
-Written after the driver and launcher of Kubeflow Pipelines 2 (`backend/src/v2`); what the kfp
-SDK has of it (reading, sorting, placeholders, executor output) is the SDK's.
+What the kfp SDK has of it (reading, sorting, placeholders, executor output) is the SDK's.
 """
 
 from __future__ import annotations
 
 import json
-import random
 import shutil
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
 from google.protobuf import json_format
 from kfp import components
-from kfp.local import executor_output_utils, graph_utils, placeholder_utils
+from kfp.local import graph_utils
 from kfp.pipeline_spec import pipeline_spec_pb2
+from ml_metadata.proto import metadata_store_pb2
 
+from tests.kubeflow import argo, launcher
 from tests.kubeflow.containers import Containers
+from tests.kubeflow.driver import (
+    CONTAINER_EXECUTION,
+    IMPORTER_EXECUTION,
+    Metadata,
+    check_parameter,
+    fingerprint,
+    provision_outputs,
+    title_of,
+)
+from tests.kubeflow.metadata_service import MetadataService
 from tests.kubeflow.object_store import ObjectStore
+from tests.kubeflow.uris import check_imported, parse_root
 
-# What the open-source driver says of an artifact's type: nothing, an empty schema, or a generic title.
-GENERIC_TYPES = ({}, {"instanceSchema": ""}, {"schemaTitle": "system.Artifact"}, {"schemaTitle": "system.Model"})
+COMPLETE, FAILED, CACHED = (
+    metadata_store_pb2.Execution.COMPLETE,
+    metadata_store_pb2.Execution.FAILED,
+    metadata_store_pb2.Execution.CACHED,
+)
 
 
 @dataclass(frozen=True)
 class Task:
-    """A task of the pipeline, with its component and its executor."""
+    """A task of the pipeline, with its component, its executor, and what its pod gets of the cluster."""
 
     name: str
     spec: pipeline_spec_pb2.PipelineTaskSpec
     component: pipeline_spec_pb2.ComponentSpec
     executor: dict[str, Any]
+    platform: dict[str, Any]
 
 
 class TaskFailedError(Exception):
@@ -54,13 +71,17 @@ class Backend(ABC):
     """
 
     def __init__(self, pipeline: Path, folder: Path, parameters: dict[str, Any], containers: Containers):
-        loaded = components.load_component_from_file(str(pipeline))
-        self.spec = loaded.pipeline_spec
+        specification, *platforms = yaml.safe_load_all(pipeline.read_text())
+        self.spec = components.load_component_from_text(yaml.safe_dump(specification)).pipeline_spec
+        self._executors = json_format.MessageToDict(self.spec.deployment_spec)["executors"]
+        kubernetes = platforms[0]["platforms"]["kubernetes"] if platforms else {"deploymentSpec": {"executors": {}}}
+        self._platform = kubernetes["deploymentSpec"]["executors"]
         self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
         self.parameters = {**_defaults(self.spec), **parameters}
         self.artifacts: dict[tuple[str, str], dict[str, Any]] = {}
         self.order: list[str] = []
-        self._containers = containers
+        self.containers = containers
         _check_parameters(self.spec, self.parameters)
 
     def run(self) -> None:
@@ -69,7 +90,7 @@ class Backend(ABC):
         Raises:
           TaskFailedError: A task failed; those that depend on it were not started.
         """
-        tasks = {name: self._task(name) for name in self.spec.root.dag.tasks}
+        tasks = {name: self.task(name) for name in self.spec.root.dag.tasks}
         waiting = list(reversed(graph_utils.topological_sort_tasks(self.spec.root.dag.tasks)))
         running: dict[Future[None], str] = {}
         with ThreadPoolExecutor(2) as pool:
@@ -82,11 +103,9 @@ class Backend(ABC):
                     each.result()
                     self.order.append(running.pop(each))
 
+    @abstractmethod
     def run_task(self, task: Task) -> None:
-        if "importer" in task.executor:
-            self._import(task)
-        else:
-            self._launch(task, self._drive(task))
+        """Runs one task, and keeps its outputs."""
 
     def artifact(self, task: str, key: str) -> Path:
         """Where the files of an output are."""
@@ -96,191 +115,229 @@ class Backend(ABC):
     def path(self, uri: str) -> Path:
         """Where the backend keeps what it knows by this URI."""
 
-    def _task(self, name: str) -> Task:
+    def task(self, name: str) -> Task:
         spec = self.spec.root.dag.tasks[name]
         component = self.spec.components[spec.component_ref.name]
-        executors = json_format.MessageToDict(self.spec.deployment_spec)["executors"]
-        return Task(name, spec, component, executors[component.executor_label])
+        label = component.executor_label
+        return Task(name, spec, component, self._executors[label], self._platform.get(label, {}))
 
     def _is_ready(self, task: Task) -> bool:
         return set(task.spec.dependent_tasks) <= set(self.order)
 
-    def _import(self, task: Task) -> None:
-        importer = task.executor["importer"]
-        (key,) = task.component.output_definitions.artifacts
-        source = importer["artifactUri"]
-        uri = source.get("constant") or self._parameter(task, source["runtimeParameter"])
-        self.artifacts[task.name, key] = {"uri": uri, "metadata": importer.get("metadata", {})}
-
-    def _drive(self, task: Task) -> dict[str, Any]:
-        """The ExecutorInput, as a dictionary."""
-        return {
-            "inputs": {
-                "parameterValues": {name: self._parameter(task, name) for name in task.spec.inputs.parameters},
-                "artifacts": {key: {"artifacts": [self._input(task, key)]} for key in task.spec.inputs.artifacts},
-            },
-            "outputs": {
-                "outputFile": self._output_file(task),
-                "artifacts": {
-                    key: {"artifacts": [self._output(task, key)]} for key in task.component.output_definitions.artifacts
-                },
-            },
-        }
-
-    def _parameter(self, task: Task, name: str) -> Any:
+    def parameter(self, task: Task, name: str) -> Any:
         source = task.spec.inputs.parameters[name]
         if source.WhichOneof("kind") == "component_input_parameter":
             return self.parameters[source.component_input_parameter]
         return json_format.MessageToDict(source.runtime_value.constant)
 
-    def _produced(self, task: Task, key: str) -> dict[str, Any]:
+    def produced(self, task: Task, key: str) -> dict[str, Any]:
         source = task.spec.inputs.artifacts[key].task_output_artifact
         return self.artifacts[source.producer_task, source.output_artifact_key]
 
-    def _launch(self, task: Task, executor_input: dict[str, Any]) -> None:
-        work = self.folder / "tasks" / task.name
-        work.mkdir(parents=True, exist_ok=True)
-        container = task.executor["container"]
-        command = self._substitute([*container["command"], *container["args"]], executor_input)
-        with self._carried(executor_input) as environment:
-            code = self._containers.run(command, environment, work / "log")
-        if code:
-            raise TaskFailedError(f"{task.name}: exit code {code}\n{(work / 'log').read_text()[-6000:]}")
-        written = executor_output_utils.load_executor_output(executor_input["outputs"]["outputFile"])
-        self._take(task, executor_input, json_format.MessageToDict(written))
 
-    def _take(self, task: Task, executor_input: dict[str, Any], output: dict[str, Any]) -> None:
-        """Merges what the container says of its outputs with what it was given, and keeps it."""
-        for key, artifacts in executor_input["outputs"]["artifacts"].items():
-            (kept,) = artifacts["artifacts"]
-            for said in output.get("artifacts", {}).get(key, {}).get("artifacts", [])[:1]:
-                kept["uri"] = said.get("uri") or kept["uri"]
-                kept["metadata"] = {**kept.get("metadata", {}), **said.get("metadata", {})}
-            self.artifacts[task.name, key] = kept
+@dataclass
+class Clock:
+    """Time that tests can let pass."""
 
-    @abstractmethod
-    def _output_file(self, task: Task) -> str: ...
+    skipped: float = 0.0
 
-    @abstractmethod
-    def _input(self, task: Task, key: str) -> dict[str, Any]: ...
-
-    @abstractmethod
-    def _output(self, task: Task, key: str) -> dict[str, Any]: ...
-
-    @abstractmethod
-    def _substitute(self, command: list[str], executor_input: dict[str, Any]) -> list[str]: ...
-
-    @abstractmethod
-    @contextmanager
-    def _carried(self, executor_input: dict[str, Any]) -> Iterator[dict[str, str]]:
-        """Brings inputs to where the container finds them, and what it leaves to where the backend keeps it.
-
-        Yields the container's environment.
-        """
+    def now(self) -> float:
+        return time.monotonic() + self.skipped
 
 
-class Vertex(Backend):
-    """Artifacts have schemas and resource names, and URIs that every container reads."""
+@dataclass
+class Cluster:
+    """What an installation of Kubeflow Pipelines has, whoever runs in it.
 
-    def path(self, uri: str) -> Path:
-        return Path(uri)
+    Attributes:
+      store: The object store of the default pipeline root.
+      service: ML Metadata.
+      disk: What stands for `/` of the launcher's folders, which are the same paths in every pod.
+      default_root: `defaultPipelineRoot` of `kfp-launcher`, or what 2.17.0 has without one (`config/env.go`).
+      secrets: Name of a secret, and key in it, to its value.
+      publish_logs: PUBLISH_LOGS of the API server; its own manifests say true.
+      cache: Executions by fingerprint.
+      clock: The time.
+    """
 
-    def _output_file(self, task: Task) -> str:
-        return str(self.folder / "root" / task.name / "executor_output.json")
-
-    def _input(self, task: Task, key: str) -> dict[str, Any]:
-        kind = task.component.input_definitions.artifacts[key].artifact_type
-        produced = self._produced(task, key)
-        return {**produced, "name": _resource_name(produced["uri"]), "type": json_format.MessageToDict(kind)}
-
-    def _output(self, task: Task, key: str) -> dict[str, Any]:
-        uri = str(self.folder / "root" / task.name / key)
-        kind = task.component.output_definitions.artifacts[key].artifact_type
-        return {"name": _resource_name(uri), "uri": uri, "type": json_format.MessageToDict(kind), "metadata": {}}
-
-    def _substitute(self, command: list[str], executor_input: dict[str, Any]) -> list[str]:
-        return placeholder_utils.replace_placeholders(command, executor_input, "job", "task", "root", "1")
-
-    @contextmanager
-    def _carried(self, executor_input: dict[str, Any]) -> Iterator[dict[str, str]]:
-        yield {}
+    store: ObjectStore
+    service: MetadataService
+    disk: Path
+    default_root: str = "minio://mlpipeline/v2/artifacts"
+    secrets: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    publish_logs: bool = True
+    cache: dict[str, int] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    in_use: Counter[str] = field(default_factory=Counter)
+    clock: Clock = field(default_factory=Clock)
 
 
 class OpenSource(Backend):
-    """No schemas, no names to rely on, and a launcher that carries files to and from an object store."""
+    """Kubeflow Pipelines 2.17.0: see `driver`, `launcher`, `argo` and `uris`.
 
-    root = "s3://mlpipeline/v2/artifacts"
+    Attributes:
+      attempts: How often each task's container was started.
+      cached: The tasks for which an earlier task stood in.
+    """
 
     def __init__(
-        self, pipeline: Path, folder: Path, parameters: dict[str, Any], containers: Containers, store: ObjectStore
+        self,
+        pipeline: Path,
+        folder: Path,
+        parameters: dict[str, Any],
+        containers: Containers,
+        cluster: Cluster,
+        pipeline_root: str | None = None,
     ):
+        """After `RootDAG` of `driver/root_dag.go`: the root is the run's, or the installation's, never the file's."""
         super().__init__(pipeline, folder, parameters, containers)
-        self.store = store
-        self._lock = threading.Lock()
-        self._in_use: Counter[str] = Counter()
+        root = (pipeline_root or cluster.default_root).rstrip("/")
+        parse_root(root)
+        self.root = f"{root}/{self.spec.pipeline_info.name}/{folder.name}"
+        self.cluster = cluster
+        self.metadata = Metadata(cluster.service.client())
+        self.attempts: dict[str, int] = {}
+        self.cached: set[str] = set()
 
     def path(self, uri: str) -> Path:
         """A copy of what the object store holds."""
         copy = self.folder / "copies" / uri.partition("://")[2]
         if not copy.exists():
-            self.store.download(uri, copy)
+            self.cluster.store.download(uri, copy)
         return copy
 
-    def _output_file(self, task: Task) -> str:
-        return str(self.folder / "tasks" / task.name / "kfp_outputs" / "output_metadata.json")
+    def run_task(self, task: Task) -> None:
+        if "importer" in task.executor:
+            self._keep(task, {next(iter(task.component.output_definitions.artifacts)): self._import(task)})
+            return
+        executor_input = self.drive(task)
+        container = task.executor["container"]
+        words = [*container["command"], *container.get("args", [])]
+        claims = [each["constant"] for each in task.platform.get("pvcMount", [])]
+        key = fingerprint(executor_input, words, container["image"], claims)
+        inputs = executor_input["inputs"]["artifacts"]
+        execution = self.metadata.create_execution(CONTAINER_EXECUTION, task.name, inputs)
+        if task.spec.caching_options.enable_cache and key in self.cluster.cache:
+            self._reuse(task, execution, self.cluster.cache[key])
+            return
+        self._try(task, execution, executor_input)
+        self.cluster.cache[key] = execution
 
-    def _input(self, task: Task, key: str) -> dict[str, Any]:
-        kind = GENERIC_TYPES[sorted(task.spec.inputs.artifacts).index(key) % len(GENERIC_TYPES)]
-        return {**self._produced(task, key), "name": key, "type": dict(kind)}
+    def drive(self, task: Task) -> dict[str, Any]:
+        """The ExecutorInput, as a dictionary: `Container` of `driver/container.go`."""
+        kinds = task.component.input_definitions.parameters
+        definitions = {
+            name: json_format.MessageToDict(each) for name, each in task.component.output_definitions.artifacts.items()
+        }
+        return {
+            "inputs": {
+                "parameterValues": {
+                    name: check_parameter(
+                        name,
+                        pipeline_spec_pb2.ParameterType.ParameterTypeEnum.Name(kinds[name].parameter_type),
+                        self.parameter(task, name),
+                    )
+                    for name in task.spec.inputs.parameters
+                },
+                "artifacts": {key: {"artifacts": [self.produced(task, key)]} for key in task.spec.inputs.artifacts},
+            },
+            "outputs": provision_outputs(self.root, task.name, definitions, publish_logs=self.cluster.publish_logs),
+        }
 
-    def _output(self, task: Task, key: str) -> dict[str, Any]:
-        salt = f"{random.getrandbits(64):016x}"
-        uri = f"{self.root}/{self.spec.pipeline_info.name}/{task.name}/{salt}/{key}"
-        return {"uri": uri, "type": {"schemaTitle": "system.Artifact"}, "metadata": {}}
+    def _import(self, task: Task) -> int:
+        """`Execute` of `component/importer_launcher.go`."""
+        importer = task.executor["importer"]
+        source = importer["artifactUri"]
+        uri = source.get("constant") or self.parameter(task, source["runtimeParameter"])
+        kind = title_of(importer["typeSchema"])
+        check_imported(uri, kind)
+        execution = self.metadata.create_execution(IMPORTER_EXECUTION, task.name, {})
+        metadata = importer.get("metadata", {})
+        found = None if importer.get("reimport") else self.metadata.find_imported(uri, kind, metadata)
+        content = {"uri": uri, "metadata": metadata, "type": importer["typeSchema"]}
+        imported = found or self.metadata.record(task.name, content)
+        self.metadata.publish(execution, {"result": imported}, COMPLETE)
+        return imported
 
-    def _substitute(self, command: list[str], executor_input: dict[str, Any]) -> list[str]:
-        """As the launcher does: text for text, the whole message first."""
-        values = executor_input["inputs"]["parameterValues"]
-        replacements = {"{{$}}": json.dumps(executor_input)}
-        replacements.update({f"{{{{$.inputs.parameters['{name}']}}}}": str(value) for name, value in values.items()})
-        for placeholder, value in replacements.items():
-            command = [word.replace(placeholder, value) for word in command]
-        return command
+    def _reuse(self, task: Task, execution: int, earlier: int) -> None:
+        """`reuseCachedOutputs` of `driver/cache.go`: the same artifacts, by their ids."""
+        outputs = self.metadata.outputs(earlier)
+        self.metadata.publish(execution, outputs, CACHED)
+        self.cached.add(task.name)
+        self._keep(task, outputs)
+
+    def _try(self, task: Task, execution: int, executor_input: dict[str, Any]) -> None:
+        """Attempts until one succeeds or Argo gives up."""
+        policy = json_format.MessageToDict(task.spec.retry_policy) if task.spec.HasField("retry_policy") else None
+        clock = self.cluster.clock
+        attempts: list[argo.Attempt] = []
+        verdict = argo.Verdict(clock.now())
+        while verdict.start is not None:
+            clock.skipped += max(0.0, verdict.start - clock.now())
+            started = clock.now()
+            self.attempts[task.name] = len(attempts) + 1
+            failure = self._attempt(task, execution, json.loads(json.dumps(executor_input)), len(attempts))
+            if failure is None and clock.now() <= verdict.deadline:
+                return
+            attempts.append(argo.Attempt(started, clock.now()))
+            verdict = argo.after(attempts, policy)
+        raise TaskFailedError(f"{task.name}: {verdict.message}; the last of {len(attempts)} attempts: {failure}")
+
+    def _attempt(self, task: Task, execution: int, executor_input: dict[str, Any], attempt: int) -> str | None:
+        """`Execute` and `executeV2` of `component/launcher_v2.go`; the end of the log if the container fails."""
+        environment = self._environment(task, attempt)
+        pod = launcher.Pod.of(self.cluster.disk, self.root, self.cluster.store, environment)
+        outputs = executor_input["outputs"]
+        launcher.name_logs(outputs, attempt)
+        outputs["outputFile"] = f"{self.cluster.disk}{outputs['outputFile']}"
+        container = task.executor["container"]
+        command = launcher.compile_command([*container["command"], *container.get("args", [])], executor_input)
+        launcher.place_outputs(pod, outputs)
+        log = self.folder / f"{task.name}-{attempt}.log"
+        with self._inputs_at_hand(pod, executor_input["inputs"]):
+            code = self.containers.run(command, environment, log)
+        for each in outputs["artifacts"].get("executor-logs", {}).get("artifacts", []):
+            shutil.copyfile(log, pod.path(each["uri"]) or log)
+        said = {} if code else launcher.read_output(Path(outputs["outputFile"]))
+        recorded = launcher.upload(pod, outputs, said, succeeded=not code)
+        kept = {name: self.metadata.record(name, each) for name, each in recorded.items()}
+        self.metadata.publish(execution, kept, FAILED if code else COMPLETE)
+        shutil.rmtree(Path(outputs["outputFile"]).parent)
+        if not code:
+            self._keep(task, kept)
+            return None
+        return f"exit code {code}\n{log.read_text()[-6000:]}"
 
     @contextmanager
-    def _carried(self, executor_input: dict[str, Any]) -> Iterator[dict[str, str]]:
-        """As the launcher does.  A container's disk holds what it was given, and nothing of other tasks."""
-        inputs, outputs = (_uris(executor_input[side]["artifacts"]) for side in ("inputs", "outputs"))
-        with self._lock:
-            for uri in inputs:
-                self._in_use[uri] += 1
-                if self._in_use[uri] == 1:
-                    self.store.download(uri, self._mounted(uri))
-        for uri in outputs:
-            self._mounted(uri).parent.mkdir(parents=True, exist_ok=True)
-        yield {"CROSSKD_MOUNT_ROOT": str(self.folder / "mount")}
-        for uri in outputs:
-            self.store.upload(self._mounted(uri), uri)
-            shutil.rmtree(self._mounted(uri), ignore_errors=True)
-        with self._lock:
-            for uri in inputs:
-                self._in_use[uri] -= 1
-                if not self._in_use[uri]:
-                    shutil.rmtree(self._mounted(uri), ignore_errors=True)
+    def _inputs_at_hand(self, pod: launcher.Pod, inputs: dict[str, Any]) -> Iterator[None]:
+        """Brings inputs to the disk and takes them away again, unless another pod works with them."""
+        uris = [each["uri"] for of_name in inputs["artifacts"].values() for each in of_name["artifacts"]]
+        with self.cluster.lock:
+            launcher.download(pod, inputs)
+            self.cluster.in_use.update(uris)
+        yield
+        with self.cluster.lock:
+            self.cluster.in_use.subtract(uris)
+            for path in [pod.path(uri) for uri in uris if not self.cluster.in_use[uri]]:
+                shutil.rmtree(path or "", ignore_errors=True)
 
-    def _mounted(self, uri: str) -> Path:
-        scheme, _, rest = uri.partition("://")
-        return self.folder / "mount" / scheme / rest
+    def _keep(self, task: Task, outputs: Mapping[str, int]) -> None:
+        for key, artifact_id in outputs.items():
+            self.artifacts[task.name, key] = self.metadata.runtime_artifact(artifact_id)
 
-
-def _uris(artifacts: dict[str, Any]) -> list[str]:
-    """URIs in an object store; the launcher leaves others, such as paths on a volume, alone."""
-    uris = [each["artifacts"][0]["uri"] for each in artifacts.values()]
-    return sorted({uri for uri in uris if "://" in uri})
-
-
-def _resource_name(uri: str) -> str:
-    return f"projects/1/locations/here/metadataStores/default/artifacts/{abs(hash(uri))}"
+    def _environment(self, task: Task, attempt: int) -> dict[str, str]:
+        """`addContainerExecutorTemplate` of `compiler/argocompiler/container.go`, and `extendPodSpecPatch`."""
+        given = {each["name"]: each["value"] for each in task.executor["container"].get("env", [])}
+        for secret in task.platform.get("secretAsEnv", []):
+            for each in secret["keyToEnv"]:
+                given[each["envVar"]] = self.cluster.secrets[secret["secretName"], each["secretKey"]]
+        return {
+            **given,
+            "CROSSKD_MOUNT_ROOT": str(self.cluster.disk),
+            "KFP_RETRY_INDEX": str(attempt),
+            "METADATA_GRPC_SERVICE_HOST": "127.0.0.1",
+            "METADATA_GRPC_SERVICE_PORT": str(self.cluster.service.port),
+        }
 
 
 def _defaults(spec: pipeline_spec_pb2.PipelineSpec) -> dict[str, Any]:

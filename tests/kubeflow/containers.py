@@ -16,8 +16,12 @@ import subprocess
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import asdict
 from pathlib import Path
+
+from tests.kubeflow.mutations import Edit, applied, changed
 
 PREFIX = ["python", "-m"]
 SECONDS = 1200
@@ -27,15 +31,20 @@ LIBRARIES = (
     "tensorflow_transform",
     "models.preprocessing",
     "models.trainer",
-    "pipeline.kubeflow.compiler",
-    "pipeline.kubeflow.entrypoint",
+    "pipeline.kfp.compiler",
+    "pipeline.kfp.entrypoint",
 )
 
 
 class Containers:
-    """The client: gives commands to the server and waits for them."""
+    """The client: gives commands to the server and waits for them.
+
+    Attributes:
+      edits: Changes of the product that commands are run with.
+    """
 
     def __init__(self) -> None:
+        self.edits: tuple[Edit, ...] = ()
         self._waiting: dict[int, Future[int]] = {}
         self._lock = threading.Lock()
         self._server = subprocess.Popen(
@@ -51,7 +60,8 @@ class Containers:
         with self._lock:
             number = len(self._waiting)
             self._waiting[number] = done
-            request = {"number": number, "command": command[2:], "env": env, "log": str(log)}
+            edits = [asdict(each) for each in self.edits]
+            request = {"number": number, "command": command[2:], "env": env, "log": str(log), "edits": edits}
             assert self._server.stdin is not None
             self._server.stdin.write(json.dumps(request) + "\n")
             self._server.stdin.flush()
@@ -104,18 +114,28 @@ def _start(request: dict) -> int:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        code = _run_module(request["command"], request["env"])
+        os.environ.update(request["env"])
+        code = _run_module(request["command"], tuple(Edit(**each) for each in request["edits"]))
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
 
 
-def _run_module(command: list[str], env: dict[str, str]) -> int:
-    os.environ.update(env)
+def _run_module(command: list[str], edits: tuple[Edit, ...]) -> int:
+    """Runs a module as `python -m` would, with changes of the product, which may be of the module itself."""
     sys.argv = ["", *command[1:]]
+    with applied(tuple(each for each in edits if each.module != command[0])):
+        if any(each.module == command[0] for each in edits):
+            source = compile(changed(command[0], edits), command[0], "exec")
+            return _ended(lambda: exec(source, {"__name__": "__main__"}))
+        return _ended(lambda: runpy.run_module(command[0], run_name="__main__", alter_sys=True))
+
+
+def _ended(run: Callable[[], object]) -> int:
+    """The exit code of what a process does."""
     try:
-        runpy.run_module(command[0], run_name="__main__", alter_sys=True)
+        run()
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except BaseException:

@@ -1,8 +1,9 @@
 """The compiled pipeline, run as Kubeflow's backends run it, comes to what the local runner comes to."""
 
+import json
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +14,20 @@ import yaml
 from contracts.decision import Decision
 from crosskd.runs import newest_run
 from evaluation import results as evaluation
-from pipeline.kubeflow.compiler import Request, compile_job
-from pipeline.kubeflow.parameters import Defaults
-from pipeline.kubeflow.policies import Policies
+from pipeline.kfp.compiler import Request, compile_job
+from pipeline.kfp.parameters import Defaults
+from pipeline.kfp.platform import read_platform
+from pipeline.kfp.policies import Policies
 from pipeline.runners import DEFAULT_BEAM_ARGS
 from records import documents
 from records.fingerprint import fingerprint
 from schema.loader import load_surface
 from tests.e2e import library
-from tests.kubeflow.backend import GENERIC_TYPES, Backend, OpenSource, TaskFailedError, Vertex
+from tests.kubeflow.backend import Backend, Cluster, OpenSource, TaskFailedError
 from tests.kubeflow.containers import Containers
-from tests.kubeflow.object_store import ObjectStore
+from tests.kubeflow.metadata_service import MetadataService
+from tests.kubeflow.object_store import ACCESS, ObjectStore
+from tests.kubeflow.vertex import Vertex
 
 SECONDS = 1200
 # The first test of each backend runs the whole pipeline, and on a busy machine that takes its time.
@@ -33,15 +37,37 @@ TFX_ENTRY_POINT = "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_execu
 TFX_OPTIONS = ("--executor_class_path", "--json_serialized_invocation_args", "--json_serialized_inputs_spec_args")
 
 
+ROOT = "s3://mlpipeline/v2/artifacts"
+ELSEWHERE = "s3://elsewhere"
+SECRETS = {("store", "access"): ACCESS["aws_access_key_id"], ("store", "secret"): ACCESS["aws_secret_access_key"]}
+
+
 @dataclass(frozen=True)
 class World:
-    """The library's folders, and the pipeline compiled for them."""
+    """The library's folders, and the pipeline compiled for folders and for buckets.
+
+    Attributes:
+      folder: Where it all is.
+      request: What is compiled, but for the places of examples, teacher and serving.
+    """
 
     folder: Path
+    request: Request
 
     @property
-    def pipeline(self) -> Path:
-        return self.folder / "pipeline.yaml"
+    def teacher(self) -> Path:
+        return self.folder / "teacher"
+
+    def compile(self, name: str, endpoint: str | None = None, **places: str) -> Path:
+        """Compiles for these places; with an endpoint the containers get credentials for it."""
+        defaults = replace(self.request.defaults, **places)
+        job = compile_job(replace(self.request, defaults=defaults))
+        secrets = ["store:access=AWS_ACCESS_KEY_ID", "store:secret=AWS_SECRET_ACCESS_KEY"] if endpoint else []
+        platform = read_platform([], secrets, [f"AWS_ENDPOINT_URL={endpoint}"] if endpoint else [])
+        platform.give_environment(job)
+        path = self.folder / f"{name}.yaml"
+        path.write_text(yaml.safe_dump_all([job["pipelineSpec"], platform.document(job)]))
+        return path
 
 
 @pytest.fixture(scope="module")
@@ -52,33 +78,33 @@ def containers():
 
 
 @pytest.fixture(scope="module")
-def store():
-    running = ObjectStore("mlpipeline")
-    yield running
-    running.close()
+def cluster(tmp_path_factory):
+    store = ObjectStore("mlpipeline", "elsewhere")
+    folder = tmp_path_factory.mktemp("cluster")
+    service = MetadataService(folder / "mlmd.db")
+    yield Cluster(store, service, folder / "disk", secrets=SECRETS)
+    service.close()
+    store.close()
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory) -> World:
-    made = World(tmp_path_factory.mktemp("conformance"))
-    surface = load_surface(library.write_surface(made.folder / "surface"))
-    examples = library.write_examples(made.folder / "examples" / "1").parent / "{SPAN}"
-    teacher = str(library.write_teacher(made.folder / "teacher"))
+    folder = tmp_path_factory.mktemp("conformance")
+    surface = load_surface(library.write_surface(folder / "surface"))
+    library.write_examples(folder / "examples" / "1")
+    teacher = str(library.write_teacher(folder / "teacher"))
     defaults = Defaults(
-        examples=str(examples),
+        examples=None,
         span="1",
-        teacher=teacher,
+        teacher=None,
         teacher_fingerprint=fingerprint(teacher),
         serving=None,
         seed=surface.surface.training.seed,
         gates="",
         beam_args=" ".join(DEFAULT_BEAM_ARGS),
     )
-    job = compile_job(
-        Request(surface.surface, surface.schema_path.read_text(), "crosskd:1", OpenSource.root, defaults, Policies())
-    )
-    made.pipeline.write_text(yaml.safe_dump(job["pipelineSpec"]))
-    return made
+    schema = surface.schema_path.read_text()
+    return World(folder, Request(surface.surface, schema, "crosskd:1", ROOT, defaults, Policies()))
 
 
 @pytest.fixture(scope="module")
@@ -96,22 +122,61 @@ def local(world) -> Path:
 
 
 @pytest.fixture(scope="module")
-def vertex(world, containers) -> Backend:
-    backend = Vertex(world.pipeline, world.folder / "vertex", serving_at(world, "vertex"), containers)
+def vertex(world, containers) -> Vertex:
+    pipeline = world.compile(
+        "vertex",
+        examples=str(world.folder / "examples" / "{SPAN}"),
+        teacher=str(world.teacher),
+        serving=str(world.folder / "vertex" / "serving"),
+    )
+    backend = Vertex(pipeline, world.folder / "vertex", {}, containers)
     backend.run()
     return backend
 
 
 @pytest.fixture(scope="module")
-def open_source(world, containers, store) -> Backend:
-    folder = world.folder / "open_source"
-    backend = OpenSource(world.pipeline, folder, serving_at(world, "open_source"), containers, store)
+def in_buckets(world, cluster) -> Path:
+    """The pipeline for examples, teacher and serving in another bucket than the root's."""
+    cluster.store.upload(world.teacher, f"{ELSEWHERE}/teacher")
+    cluster.store.upload(world.folder / "examples", f"{ELSEWHERE}/examples")
+    return world.compile(
+        "buckets",
+        cluster.store.endpoint,
+        examples=f"{ELSEWHERE}/examples/{{SPAN}}",
+        teacher="minio://elsewhere/teacher",
+        serving=f"{ELSEWHERE}/serving",
+    )
+
+
+def run_open_source(world: World, cluster: Cluster, containers: Containers, pipeline: Path, name: str, **parameters):
+    backend = OpenSource(pipeline, world.folder / name, parameters, containers, cluster, ROOT)
     backend.run()
     return backend
 
 
-def serving_at(world: World, name: str) -> dict[str, str]:
-    return {"serving": str(world.folder / name / "serving")}
+@pytest.fixture(scope="module")
+def open_source(world, containers, cluster, in_buckets) -> OpenSource:
+    return run_open_source(world, cluster, containers, in_buckets, "open_source")
+
+
+@pytest.fixture(scope="module")
+def again(world, containers, cluster, in_buckets, open_source) -> OpenSource:
+    """The same run once more."""
+    return run_open_source(world, cluster, containers, in_buckets, "again")
+
+
+@pytest.fixture(scope="module")
+def refused(world, containers, cluster, in_buckets, again) -> OpenSource:
+    """A run whose gates no student passes."""
+    gates = json.dumps({"borrowed": [{"metric": "auc", "at_least": 0.999}]})
+    return run_open_source(world, cluster, containers, in_buckets, "refused", gates=gates)
+
+
+@pytest.fixture
+def served(cluster, open_source, tmp_path) -> Path:
+    """What the model server would see, on this disk."""
+    cluster.store.download(f"{ELSEWHERE}/serving", tmp_path / "serving")
+    return tmp_path / "serving"
 
 
 def decision_of(backend: Backend) -> Decision:
@@ -148,27 +213,41 @@ def predictions(model: Path, examples: Path) -> dict[str, np.ndarray]:
     return {task: scores.numpy() for task, scores in served(**{name: tf.constant(records)}).items()}
 
 
-@pytest.mark.parametrize("name", ["vertex", "open_source"])
-def test_it_comes_to_the_local_runners_model_decision_and_metrics(name, local, world, request):
-    backend = request.getfixturevalue(name)
+def check_against_local(backend: Backend, served: Path, local: Path, world: World) -> None:
     run = newest_run(local)
     expected, found = documents.read(run.output("BlessingGate", "decision")[0], Decision), decision_of(backend)
     assert (found.blessed, found.first_run, found.sentence) == (True, True, expected.sentence)
     assert verdicts_of(found) == verdicts_of(expected)
     assert metrics_of(found) == pytest.approx(metrics_of(expected), abs=1e-5)
+    assert json.loads((pushed(served) / "assets.extra" / "provenance.json").read_text())["origin"]["data_span"] == "1"
     examples = world.folder / "examples" / "1"
-    ours = predictions(pushed(backend.folder / "serving"), examples)
+    ours = predictions(pushed(served), examples)
     theirs = predictions(pushed(local / "serving" / "library"), examples)
     assert set(ours) == set(theirs) == {"borrowed", "liked"}
     for task, scores in ours.items():
         np.testing.assert_allclose(scores, theirs[task], atol=1e-5)
 
 
-def test_the_object_store_holds_nested_folders_and_no_marker(open_source, store):
-    keys = store.keys(open_source.artifacts["trainer-student", "model"]["uri"])
+def test_vertex_comes_to_the_local_runners_model_decision_and_metrics(local, world, vertex):
+    check_against_local(vertex, world.folder / "vertex" / "serving", local, world)
+
+
+def test_open_source_comes_to_the_local_runners_model_decision_and_metrics(local, world, open_source, served):
+    check_against_local(open_source, served, local, world)
+
+
+def test_the_object_store_holds_nested_folders_and_no_marker(open_source, cluster):
+    keys = cluster.store.keys(open_source.artifacts["trainer-student", "model"]["uri"])
     inside = {key.partition("/model/")[2] for key in keys}
     assert {"Format-Serving/saved_model.pb", "Format-Serving/variables/variables.index"} <= inside
-    assert not [key for key in store.keys(OpenSource.root) if key.endswith("/")]
+    assert not [key for uri in (ROOT, ELSEWHERE) for key in cluster.store.keys(uri) if key.endswith("/")]
+
+
+def test_every_container_got_a_log_that_it_did_not_ask_for(open_source, cluster):
+    logs = {task: each["uri"] for (task, key), each in open_source.artifacts.items() if key == "executor-logs"}
+    assert set(logs) == set(open_source.spec.root.dag.tasks)
+    assert all(uri.endswith("/executor-logs-0") and cluster.store.keys(uri) for uri in logs.values())
+    assert set(open_source.attempts.values()) == {1}
 
 
 def test_tasks_end_after_those_they_depend_on(open_source):
@@ -178,15 +257,34 @@ def test_tasks_end_after_those_they_depend_on(open_source):
     assert all(ended[before] < ended[name] for name in tasks for before in tasks[name].dependent_tasks)
 
 
+def test_a_repetition_runs_what_looks_outside_and_what_reads_it_and_pushes_nothing(again, open_source, served):
+    ran = set(again.spec.root.dag.tasks) - again.cached
+    assert ran == {
+        *("last-blessed", "evaluator-last-blessed", "serving-validator", "blessing-gate", "pusher"),
+        "evaluation-report",
+    }
+    assert decision_of(again).blessed
+    assert pushed(served).name == str(open_source.artifacts["pusher", "pushed_model"]["metadata"]["pushed_version"])
+    assert again.artifacts["pusher", "pushed_model"]["metadata"]["copied"] == 0
+
+
+def test_a_student_that_is_not_blessed_is_not_pushed(refused, served):
+    assert {"trainer-student", "trainer-control", "teacher-labeler", "transform"} <= refused.cached
+    decision = decision_of(refused)
+    assert not decision.blessed
+    assert refused.artifacts["pusher", "pushed_model"]["metadata"]["pushed"] == 0
+    assert refused.artifacts["pusher", "pushed_model"]["metadata"]["sentence"] == decision.sentence
+    pushed(served)
+
+
 def test_a_command_by_itself_does_what_the_forked_one_does(world, vertex, tmp_path):
     """The conformance runs fork their processes from one that has imported TFX; this one starts from nothing."""
-    task = vertex._task("import-schema-gen")
-    executor_input = vertex._drive(task)
+    task = vertex.task("import-schema-gen")
+    executor_input = vertex.drive(task)
     (schema,) = executor_input["outputs"]["artifacts"]["schema"]["artifacts"]
     schema["uri"] = str(tmp_path / "schema")
     executor_input["outputs"]["outputFile"] = str(tmp_path / "output.json")
-    container = task.executor["container"]
-    command = vertex._substitute([*container["command"], *container["args"]], executor_input)
+    command = vertex.command(task, executor_input)
     subprocess.run([sys.executable, *command[1:]], check=True, capture_output=True, timeout=300)
     assert (tmp_path / "schema" / "schema.pbtxt").read_text() == (
         vertex.artifact("import-schema-gen", "schema") / "schema.pbtxt"
@@ -194,37 +292,34 @@ def test_a_command_by_itself_does_what_the_forked_one_does(world, vertex, tmp_pa
     assert (tmp_path / "output.json").is_file()
 
 
-def test_the_next_candidate_is_compared_with_what_serves(world, open_source, containers, store):
+def test_the_next_candidate_is_compared_with_what_serves(world, open_source, containers, cluster, in_buckets, served):
     """The control stands for the next day's student; the student of this run is what serves."""
-    parameters = serving_at(world, "open_source")
-    again = OpenSource(world.pipeline, world.folder / "again", parameters, containers, store)
-    again.artifacts = dict(open_source.artifacts)
-    again.artifacts["trainer-student", "model"] = open_source.artifacts["trainer-control", "model"]
+    following = OpenSource(in_buckets, world.folder / "following", {}, containers, cluster, ROOT)
+    following.artifacts = dict(open_source.artifacts)
+    following.artifacts["trainer-student", "model"] = open_source.artifacts["trainer-control", "model"]
     for name in ("last-blessed", "evaluator-last-blessed"):
-        again.run_task(again._task(name))
-    serving = pushed(Path(parameters["serving"]))
-    assert again.artifacts["last-blessed", "model"]["metadata"]["served_version"] == int(serving.name)
-    found = evaluation.read(str(again.artifact("evaluator-last-blessed", "evaluation")))
+        following.run_task(following.task(name))
+    version = following.artifacts["last-blessed", "model"]["metadata"]["served_version"]
+    assert version == int(pushed(served).name)
+    found = evaluation.read(str(following.artifact("evaluator-last-blessed", "evaluation")))
     assert found.has_baseline
     first = evaluation.read(str(open_source.artifact("evaluator-last-blessed", "evaluation")))
     assert not first.has_baseline
 
 
-@pytest.mark.parametrize("kind", GENERIC_TYPES, ids=str)
-def test_tfx_own_entry_point_fails_where_a_backend_hands_over_no_class(world, containers, store, tmp_path, kind):
+def test_tfx_own_entry_point_fails_where_a_backend_hands_over_no_class(world, containers, cluster, in_buckets):
     """Red without ours: the first node that has an input ends before its executor starts."""
-    backend = OpenSource(world.pipeline, tmp_path, serving_at(world, "none"), containers, store)
-    backend.artifacts["import-example-gen", "examples"] = {"uri": str(tmp_path), "metadata": {"split_names": "[]"}}
-    task = backend._task("raw-statistics")
-    _use_tfx_entry_point(task.executor["container"])
-    executor_input = backend._drive(task)
-    executor_input["inputs"]["artifacts"]["examples"]["artifacts"][0]["type"] = dict(kind)
-    # The older drivers give outputs their schemas, so that the input alone is what is wrong.
-    executor_input["outputs"]["artifacts"]["statistics"]["artifacts"][0]["type"] = {
-        "schemaTitle": "tfx.ExampleStatistics"
-    }
-    with pytest.raises(TaskFailedError, match=r"_retrieve_class_path|_parse_raw_artifact|import_class_by_path"):
-        backend._launch(task, executor_input)
+    backend = OpenSource(
+        in_buckets, world.folder / "theirs", {}, containers, replace(cluster, publish_logs=False), ROOT
+    )
+    for name in ("import-example-gen", "raw-statistics"):
+        task = backend.task(name)
+        if name == "raw-statistics":
+            _use_tfx_entry_point(task.executor["container"])
+            with pytest.raises(TaskFailedError, match=r"_retrieve_class_path|_parse_raw_artifact|import_class_by_path"):
+                backend.run_task(task)
+        else:
+            backend.run_task(task)
 
 
 def _use_tfx_entry_point(container: dict) -> None:

@@ -81,7 +81,7 @@ def test_a_build_stage_copies_and_runs(tmp_path, monkeypatch):
     )[0]
     rehearse.build(stage, tmp_path, sys.executable)
     assert (tmp_path / "build/copied").read_text() == (rehearse.PROJECT / "setup.py").read_text()
-    assert (tmp_path / "build/pipeline/kubeflow/entrypoint.py").is_file()
+    assert (tmp_path / "build/pipeline/kfp/entrypoint.py").is_file()
     assert set((tmp_path / "build/listed").read_text().split()) == {
         "copied",
         "listed",

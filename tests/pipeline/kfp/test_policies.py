@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.kubeflow.policies import Accelerator, Policy, read_policies
+from pipeline.kfp.policies import Accelerator, Policy, read_policies
 from schema.errors import InputError
 
 NODES = ("TeacherLabeler", "Trainer.student", "Transform")

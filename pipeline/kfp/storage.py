@@ -13,6 +13,8 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from schema.errors import InputError
+
 # As `LocalPathForURI` of Kubeflow's launcher has it.
 _FOLDERS = {"gs://": "gcs", "s3://": "s3", "minio://": "minio"}
 
@@ -51,9 +53,24 @@ class Storage:
         """A value of an artifact's metadata, with URIs for paths."""
         return self.uri(value) if isinstance(value, str) else value
 
-    def paths_in(self, value: Any) -> Any:
-        """A value of an artifact's metadata, with paths for URIs."""
-        return self.path(value) if isinstance(value, str) else value
+
+def check_bucket(uri: str, option: str) -> None:
+    """Checks that a URI names a folder in an object store that Kubeflow's launcher knows.
+
+    Args:
+      uri: The URI.
+      option: What it was given as, for messages.
+
+    Raises:
+      InputError: It does not.
+    """
+    scheme, separator, place = uri.partition("://")
+    if scheme + separator not in _FOLDERS or not place.strip("/"):
+        forms = " or ".join(f"{each}bucket/folder" for each in _FOLDERS)
+        raise InputError(
+            f"{option}: expected a bucket, {forms}, found {uri!r}. Kubeflow's launcher carries artifacts to and from "
+            "an object store."
+        )
 
 
 def storage_of(output_file: str) -> Storage:

@@ -1,4 +1,4 @@
-from crosskd.failures import input_error, last_line
+from pipeline.failures import input_error, last_line
 from schema.errors import InputError
 
 # What Beam raises in place of an error in a worker: its traceback, as text.

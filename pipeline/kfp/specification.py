@@ -20,14 +20,18 @@ from tfx.utils import name_utils
 from components.blessing_gate.component import BlessingGate
 from components.evaluation_report.component import EvaluationReport
 from components.last_served.component import LastServed
-from pipeline.kubeflow.overrides import Evaluates
-from pipeline.kubeflow.parameters import PREFIX, RUN_PARAMETERS, placeholder, placeholders_in
-from pipeline.kubeflow.policies import Policy
+from pipeline.kfp.overrides import Evaluates
+from pipeline.kfp.parameters import PREFIX, RUN_PARAMETERS, placeholder, placeholders_in
+from pipeline.kfp.policies import Policy
 from schema.errors import InputError
 
 Spec = dict[str, Any]
 
 _INPUTS_SPEC = "--json_serialized_inputs_spec_args"
+
+# Argo counts this from the start of the first attempt and makes it the deadline of every later
+# one, so it covers all attempts of the longest node, not the waiting between two of them.
+_SECONDS_FOR_ALL_ATTEMPTS = 7 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -64,10 +68,7 @@ def finish(job: Spec, nodes: Mapping[str, Node], defaults: Mapping[str, str | in
         executor = spec["deploymentSpec"]["executors"][definition["executorLabel"]]
         _bind_parameters(task, definition, _asked_of(node))
         _apply_policy(task, executor, node, cache_examples)
-        if "container" in executor:
-            _tell_entrypoint(executor["container"], definition, node)
-        else:
-            _free_importer(executor["importer"], task, definition)
+        _tell_entrypoint(executor["container"], definition, node)
     used = _used(spec)
     spec["root"]["inputDefinitions"] = {"parameters": _root_parameters(used, defaults)}
     job["runtimeConfig"]["parameterValues"] = {name: defaults[name] for name in sorted(used & set(defaults))}
@@ -129,14 +130,12 @@ def _apply_policy(task: Spec, executor: Spec, node: Node, cache_examples: bool) 
         isinstance(node.component, tfx.components.ImportExampleGen) and not cache_examples
     )
     task["cachingOptions"] = {"enableCache": True} if policy.cache and not outside else {}
-    if "container" not in executor:
-        return
     if policy.retries:
         task["retryPolicy"] = {
             "maxRetryCount": policy.retries,
             "backoffDuration": "30s",
             "backoffFactor": 2.0,
-            "backoffMaxDuration": "600s",
+            "backoffMaxDuration": f"{_SECONDS_FOR_ALL_ATTEMPTS}s",
         }
     resources: Spec = {
         "cpuLimit": policy.cpu,
@@ -150,7 +149,7 @@ def _apply_policy(task: Spec, executor: Spec, node: Node, cache_examples: bool) 
 
 
 def _tell_entrypoint(container: Spec, definition: Spec, node: Node) -> None:
-    """Adds the arguments of `pipeline.kubeflow.entrypoint`, and says to both what inputs there are now."""
+    """Adds the arguments of `pipeline.kfp.entrypoint`, and says to both what inputs there are now."""
     inputs = json.dumps(definition.get("inputDefinitions", {}), sort_keys=True)
     told = ["--artifact_classes", json.dumps(_artifact_classes(node.component), sort_keys=True)]
     if node.evaluates is not None:
@@ -174,18 +173,6 @@ def _artifact_classes(component: BaseNode) -> dict[str, dict[str, str]]:
         "inputs": {key: name_utils.get_full_name(channel.type) for key, channel in component.inputs.items()},
         "outputs": {key: name_utils.get_full_name(channel.type) for key, channel in component.outputs.items()},
     }
-
-
-def _free_importer(importer: Spec, task: Spec, definition: Spec) -> None:
-    """Lets an importer take its URI from the run, and drops metadata that would stay placeholders."""
-    for name, value in task["inputs"]["parameters"].items():
-        source = value.get("componentInputParameter")
-        if source and importer["artifactUri"] == {"constant": placeholder(source)}:
-            importer["artifactUri"] = {"runtimeParameter": name}
-    for place in (importer, *definition["outputDefinitions"]["artifacts"].values()):
-        kept = {key: value for key, value in place.pop("metadata", {}).items() if not placeholders_in(str(value))}
-        if kept:
-            place["metadata"] = kept
 
 
 def kubernetes_name(name: str) -> str:

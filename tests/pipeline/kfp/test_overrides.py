@@ -6,7 +6,7 @@ from tensorflow_model_analysis.proto import config_pb2
 
 from contracts.roles import ModelRole
 from pipeline.eval_config import eval_config
-from pipeline.kubeflow.overrides import Evaluates, override, read_gates, with_gates
+from pipeline.kfp.overrides import Evaluates, override, read_gates, with_gates
 from schema.errors import InputError
 from schema.loader import load_surface
 from tests.e2e import library

@@ -2,7 +2,7 @@ import pytest
 from google.protobuf import json_format
 from kfp.kubernetes import kubernetes_executor_config_pb2
 
-from pipeline.kubeflow.platform import read_platform
+from pipeline.kfp.platform import read_platform
 from schema.errors import InputError
 
 JOB = {
@@ -25,6 +25,15 @@ def test_every_container_gets_volumes_secrets_and_a_place_for_temporary_files():
         "AWS_ACCESS_KEY_ID",
     )
     assert [(each.volume_name, each.mount_path) for each in parsed.empty_dir_mounts] == [("tmp", "/tmp")]
+
+
+def test_variables_become_the_containers_own():
+    job = {"pipelineSpec": {"deploymentSpec": {"executors": {"exec-a": {"container": {"image": "i"}}}}}}
+    read_platform([], [], ["AWS_ENDPOINT_URL=http://store:9000?a=b"]).give_environment(job)
+    container = job["pipelineSpec"]["deploymentSpec"]["executors"]["exec-a"]["container"]
+    assert container["env"] == [{"name": "AWS_ENDPOINT_URL", "value": "http://store:9000?a=b"}]
+    with pytest.raises(InputError, match="--env: expected VARIABLE=value, found 'A'"):
+        read_platform([], [], ["A"])
 
 
 @pytest.mark.parametrize(

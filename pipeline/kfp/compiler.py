@@ -11,18 +11,19 @@ from tfx import v1 as tfx
 from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRunner, KubeflowV2DagRunnerConfig
 
 from contracts.roles import ModelRole
-from pipeline.kubeflow import specification
-from pipeline.kubeflow.overrides import Evaluates
-from pipeline.kubeflow.parameters import SPAN_PATTERN, Defaults, placeholder
-from pipeline.kubeflow.policies import Policies
+from pipeline.kfp import specification
+from pipeline.kfp.overrides import Evaluates
+from pipeline.kfp.parameters import SPAN_PATTERN, Defaults, placeholder
+from pipeline.kfp.policies import Policies
+from pipeline.kfp.storage import check_bucket
 from pipeline.pipeline import create_pipeline
 from pipeline.resolvers import from_destination
 from pipeline.settings import Settings
+from pipeline.teachers import copied
 from schema.errors import InputError
 from schema.surface import Surface
 
-ENTRYPOINT = "pipeline.kubeflow.entrypoint"
-SCHEMES = ("gs://", "s3://", "minio://")
+ENTRYPOINT = "pipeline.kfp.entrypoint"
 
 # Registry (with a port), path, and a tag or digest: an image that can change under its name
 # would let a cached node stand in for other code.
@@ -62,7 +63,7 @@ def compile_job(request: Request) -> dict[str, Any]:
     _check(request)
     defaults = request.defaults.given()
     spanned = SPAN_PATTERN in str(defaults.get("examples", ""))
-    pipeline = create_pipeline(_settings(request), last_blessed=from_destination, history=False)
+    pipeline = create_pipeline(_settings(request), make_teacher=copied, last_blessed=from_destination, history=False)
     pipeline.pipeline_info.pipeline_name = pipeline.pipeline_info.pipeline_name.replace("_", "-")
     request.policies.check(node.id for node in pipeline.components)
     config = KubeflowV2DagRunnerConfig(
@@ -81,6 +82,8 @@ def compile_job(request: Request) -> dict[str, Any]:
         for node in pipeline.components
     }
     specification.finish(job, nodes, defaults, cache_examples=spanned)
+    # On open-source Kubeflow the root is a field of the run, which `crosskd submit` takes from here.
+    job["pipelineSpec"]["defaultPipelineRoot"] = request.pipeline_root.rstrip("/")
     return dict(job)
 
 
@@ -90,11 +93,7 @@ def _check(request: Request) -> None:
             f"--image: expected registry/name:tag or registry/name@sha256:digest, found {request.image!r}. Without a "
             "tag or digest a cached node could stand in for other code."
         )
-    if not request.pipeline_root.startswith(SCHEMES) or not request.pipeline_root.split("://")[1].strip("/"):
-        raise InputError(
-            f"--pipeline-root: expected a bucket, {' or '.join(f'{each}bucket/folder' for each in SCHEMES)}, "
-            f"found {request.pipeline_root!r}. Kubeflow's launcher carries artifacts to and from an object store."
-        )
+    check_bucket(request.pipeline_root, "--pipeline-root")
     if request.defaults.span is not None and SPAN_PATTERN not in (request.defaults.examples or ""):
         raise InputError(
             f"--span: expected {SPAN_PATTERN} in --examples, which the span takes the place of, "
@@ -120,6 +119,7 @@ def _settings(request: Request) -> Settings:
         metadata=":memory:",
         beam_args=(),
         code_revision=request.code_revision,
+        span=values["span"] if SPAN_PATTERN in (examples or "") else None,
     )
 
 

@@ -4,7 +4,8 @@ TFX's own (`kubeflow_v2_run_executor`) runs on Vertex alone.  This one does the 
 TFX's own parts, takes the same arguments and some more, and differs where the open-source
 backend does: artifacts without a class (see `invocation`), files that a launcher carries (see
 `storage`), no driver of ExampleGen, which it therefore runs itself, and run parameters inside
-of execution properties.
+of execution properties.  Buckets that speak S3, which TFX and Beam do not read, it reads by
+`records.buckets`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,12 +29,15 @@ from tfx.dsl.io import fileio
 from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_entrypoint_utils as tfx_utils
 from tfx.orchestration.kubeflow.v2.file_based_example_gen import driver
 from tfx.orchestration.portable import outputs_utils
+from tfx.types.standard_component_specs import INPUT_BASE_KEY
 from tfx.utils import import_utils
 
-from pipeline.kubeflow import invocation
-from pipeline.kubeflow.overrides import Evaluates, override
-from pipeline.kubeflow.parameters import PREFIX, resolve
-from pipeline.kubeflow.storage import Storage, storage_of
+from pipeline.failures import input_error
+from pipeline.kfp import invocation, refusals
+from pipeline.kfp.overrides import Evaluates, override
+from pipeline.kfp.parameters import PREFIX, resolve
+from pipeline.kfp.storage import Storage, storage_of
+from records import buckets
 from schema.errors import InputError
 
 
@@ -56,27 +62,56 @@ class Call:
     storage: Storage
 
 
-def main(arguments: argparse.Namespace) -> None:
+BAD_INPUT = 2
+
+
+def main(arguments: argparse.Namespace) -> int:
     """Runs one node.
 
-    Raises:
-      InputError: What the backend hands over does not fit the component, or the component says so.
+    Returns:
+      The exit code: 0, or 2 where the input is bad, so that no attempt is worth another.
     """
     logging.set_verbosity(logging.INFO)
-    for path, content in json.loads(arguments.files).items():
+    call = _read_call(arguments)
+    output_file = call.message.outputs.output_file
+    refused = refusals.recall(output_file)
+    if refused is not None:
+        logging.error("Not tried again: %s", refused)
+        return BAD_INPUT
+    try:
+        _write_files(json.loads(arguments.files))
+        run(call)
+    except Exception as error:
+        found = input_error(error)
+        if found is None:
+            raise
+        logging.error("%s", found)
+        refusals.remember(output_file, str(found))
+        return BAD_INPUT
+    return 0
+
+
+def _write_files(files: dict[str, str]) -> None:
+    for path, content in files.items():
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text(content)
-    run(_read_call(arguments))
 
 
 def run(call: Call) -> None:
     """Runs the executor, and writes what it made of its outputs."""
+    message, storage = call.message, call.storage
+    known = invocation.uris_of(message.inputs) | invocation.uris_of(message.outputs)
+    invocation.give_classes(message.inputs.artifacts, call.classes["inputs"], storage, known)
+    invocation.give_classes(message.outputs.artifacts, call.classes["outputs"], storage, known)
+    run_parameters = _settle_parameters(call)
+    with _examples_at_hand(call):
+        _drive(call)
+        _execute(call, run_parameters)
+
+
+def _execute(call: Call, run_parameters: dict[str, Any]) -> None:
     names: dict[int, str] = {}
     message, storage = call.message, call.storage
-    invocation.give_classes(message.inputs.artifacts, call.classes["inputs"], storage)
-    invocation.give_classes(message.outputs.artifacts, call.classes["outputs"], storage)
-    run_parameters = _settle_parameters(call)
-    _drive(call)
     inputs = invocation.parse(message.inputs.artifacts, storage, names)
     outputs = invocation.parse(message.outputs.artifacts, storage, names)
     exec_properties = _exec_properties(call)
@@ -114,6 +149,18 @@ def _settle_parameters(call: Call) -> dict[str, Any]:
         if value.WhichOneof("kind") == "string_value":
             value.string_value = resolve(value.string_value, run_parameters)
     return run_parameters
+
+
+@contextmanager
+def _examples_at_hand(call: Call) -> Iterator[None]:
+    """Fetches the examples of an ExampleGen, where they lie in a bucket that Beam cannot read by itself."""
+    if not issubclass(call.executor_class, BaseExampleGenExecutor):
+        yield
+        return
+    where = call.message.inputs.parameter_values[INPUT_BASE_KEY]
+    with buckets.locally(where.string_value) as folder:
+        where.string_value = folder
+        yield
 
 
 def _drive(call: Call) -> None:

@@ -6,10 +6,10 @@ import yaml
 from kfp import components
 
 from contracts import artifacts
-from pipeline.kubeflow.compiler import Request, compile_job
-from pipeline.kubeflow.parameters import Defaults, placeholder
-from pipeline.kubeflow.policies import Policies
-from pipeline.kubeflow.specification import kubernetes_name
+from pipeline.kfp.compiler import Request, compile_job
+from pipeline.kfp.parameters import Defaults, placeholder
+from pipeline.kfp.policies import Policies
+from pipeline.kfp.specification import kubernetes_name
 from pipeline.pipeline import create_pipeline
 from pipeline.settings import Settings
 from schema.errors import InputError
@@ -113,9 +113,9 @@ def test_names_agree_everywhere(spec):
         assert spec["components"][each["componentRef"]["name"]]["executorLabel"] in spec["deploymentSpec"]["executors"]
 
 
-def test_no_node_needs_a_resolver_which_open_source_kubeflow_has_not(spec):
+def test_no_node_needs_a_resolver_or_an_importer_which_open_source_kubeflow_has_not_for_volumes(spec):
     kinds = {kind for each in spec["deploymentSpec"]["executors"].values() for kind in each}
-    assert kinds == {"container", "importer"}
+    assert kinds == {"container"}
     assert argument(spec, "last-blessed", "--executor_class_path") == "components.last_served.executor.Executor"
 
 
@@ -133,6 +133,7 @@ def test_the_parameters_that_are_asked_for(job, spec):
     }
     assert job["runtimeConfig"]["parameterValues"] == {name: each for name, each in given.items() if each is not None}
     assert job["runtimeConfig"]["gcsOutputDirectory"] == "s3://artifacts/library"
+    assert spec["defaultPipelineRoot"] == "s3://artifacts/library"
 
 
 def test_parameters_reach_the_tasks_that_use_them(spec):
@@ -146,12 +147,22 @@ def test_parameters_reach_the_tasks_that_use_them(spec):
     assert taken("blessing-gate") == {"pipelinechannel--gates": "gates"}
     assert taken("evaluator-control") == {"pipelinechannel--gates": "gates", "pipelinechannel--beam_args": "beam_args"}
     assert taken("teacher-labeler")["teacher_fingerprint"] == "teacher_fingerprint"
-    assert taken("teacher") == {"artifact_uri": "teacher"}
+    assert taken("teacher") == {"source": "teacher", "teacher_fingerprint": "teacher_fingerprint"}
     assert taken("last-blessed") == {"serving": "serving"}
     assert task(spec, "import-example-gen")["inputs"]["parameters"]["input_base"] == {
         "runtimeValue": {"constant": f"s3://data/library/{placeholder('span')}"}
     }
-    assert executor(spec, "teacher")["importer"]["artifactUri"] == {"runtimeParameter": "artifact_uri"}
+
+
+def test_the_provenance_says_the_span(request_, spec):
+    def origin_of(compiled):
+        value = task(compiled, "pusher")["inputs"]["parameters"]["provenance"]
+        return json.loads(value["runtimeValue"]["constant"])
+
+    assert origin_of(spec)["data_span"] == placeholder("span")
+    assert "pipelinechannel--span" in task(spec, "pusher")["inputs"]["parameters"]
+    unspanned = replace(request_, defaults=replace(DEFAULTS, examples="s3://data/library"))
+    assert origin_of(compile_job(unspanned)["pipelineSpec"])["data_span"] is None
 
 
 def test_the_entry_point_is_told_of_the_parameters_and_classes(spec):
@@ -159,7 +170,7 @@ def test_the_entry_point_is_told_of_the_parameters_and_classes(spec):
     assert inputs["parameters"]["pipelinechannel--seed"] == {"parameterType": "NUMBER_INTEGER"}
     classes = json.loads(argument(spec, "blessing-gate", "--artifact_classes"))
     assert classes["outputs"]["decision"] == "contracts.artifacts.GateDecision"
-    assert executor(spec, "trainer-student")["container"]["command"] == ["python", "-m", "pipeline.kubeflow.entrypoint"]
+    assert executor(spec, "trainer-student")["container"]["command"] == ["python", "-m", "pipeline.kfp.entrypoint"]
 
 
 def test_the_schema_travels_with_the_specification_under_a_name_of_its_content(request_, spec):
@@ -177,6 +188,11 @@ def test_policies(spec):
     assert executor(spec, "trainer-control")["container"]["resources"]["cpuLimit"] == 1
     assert task(spec, "trainer-control")["retryPolicy"]["maxRetryCount"] == 1
     assert "retryPolicy" not in task(spec, "transform")
+
+
+def test_retries_cover_nodes_that_run_for_days(spec):
+    seconds = task(spec, "trainer-student")["retryPolicy"]["backoffMaxDuration"]
+    assert int(seconds.removesuffix("s")) == 7 * 24 * 3600
 
 
 def test_the_optional_nodes_compile_as_well(request_, tmp_path):

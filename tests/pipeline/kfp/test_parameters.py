@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.kubeflow.parameters import Defaults, checked, placeholder, placeholders_in, resolve
+from pipeline.kfp.parameters import Defaults, checked, placeholder, placeholders_in, resolve
 from schema.errors import InputError
 
 
@@ -31,6 +31,8 @@ def test_a_placeholder_without_a_value_is_an_error():
         ("span", 'a"b', "without quotes"),
         ("examples", "/data\n", "without quotes"),
         ("serving", "{{workflow.name}}", "without quotes"),
+        ("teacher", "oci://registry/teacher", "'teacher': expected an absolute path on a volume, or a bucket"),
+        ("examples", "logs/{SPAN}", "'examples': expected an absolute path on a volume, or a bucket"),
         ("gates", "[1]", "expected an object of tasks"),
         ("gates", "{", "expected JSON"),
     ],

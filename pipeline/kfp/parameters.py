@@ -1,7 +1,7 @@
 """Run parameters: what changes from run to run without a new compilation or image.
 
 A parameter inside of a longer text travels as Kubeflow's own placeholder.  Where the backend
-has not put the value in, `pipeline.kubeflow.entrypoint` does.
+has not put the value in, `pipeline.kfp.entrypoint` does.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ PREFIX = "pipelinechannel--"
 SPAN_PATTERN = "{SPAN}"
 
 _PLACEHOLDER = re.compile(r"\{\{\$\.inputs\.parameters\['" + PREFIX + r"(\w+)'\]\}\}")
+# Where containers find something: on a volume, or in a store that TensorFlow or `records.buckets` reads.
+_PLACES = ("examples", "teacher", "serving")
+_BUCKETS = ("gs://", "s3://", "minio://")
 # Would break out of the JSON that the launcher puts the value into.
 _UNSAFE = re.compile(r"[\"\\\n\r\t]|\{\{")
 
@@ -112,7 +115,17 @@ def checked(name: str, value: str | int) -> str | int:
             f"run parameter {name!r}: expected a text without quotes, backslashes, line breaks and '{{{{', "
             f"found {value!r}"
         )
+    elif name in _PLACES:
+        _check_place(name, str(value))
     return value
+
+
+def _check_place(name: str, value: str) -> None:
+    if not value.startswith(("/", *_BUCKETS)):
+        raise InputError(
+            f"run parameter {name!r}: expected an absolute path on a volume, or a bucket ({', '.join(_BUCKETS)}), "
+            f"found {value!r}"
+        )
 
 
 def _integer(name: str, value: str | int) -> int:

@@ -6,25 +6,28 @@ Messages are those of `kfp.pipeline_spec`: an ExecutorInput comes in, an Executo
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, MutableMapping
 from typing import Any
 
+from absl import logging
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 from tfx import types
 from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_entrypoint_utils as tfx_utils
 
 from contracts import properties
-from pipeline.kubeflow.storage import Storage
-from schema.errors import InputError
+from pipeline.kfp.storage import Storage
 
 Artifacts = dict[str, list[types.Artifact]]
 
-# Identities travel as JSON numbers, which hold 53 bits exactly.
-_IDENTITIES = 1 << 52
+# Identities travel as doubles.  JSON and MySQL return 53 bits of one exactly; ML Metadata's
+# SQLite writes 15 decimal digits, so that is what an identity may have.
+_IDENTITIES = 10**15
 
 
-def give_classes(artifacts: Mapping[str, Any], classes: Mapping[str, str], storage: Storage) -> None:
+def give_classes(
+    artifacts: MutableMapping[str, Any], classes: Mapping[str, str], storage: Storage, known: Container[str] = ()
+) -> None:
     """Says of every artifact which class it is and where its files are, in place.
 
     The component's interface is the only place that always knows the class: the driver of
@@ -33,22 +36,32 @@ def give_classes(artifacts: Mapping[str, Any], classes: Mapping[str, str], stora
 
     Args:
       artifacts: The field `artifacts` of an ExecutorInput's inputs or outputs.
-      classes: Import paths by key.
+      classes: Import paths by key.  What a backend adds under another key is taken out:
+        open-source Kubeflow adds `executor-logs` to the outputs of every container where it
+        is installed with PUBLISH_LOGS, and uploads it itself.
       storage: Of this container.
-
-    Raises:
-      InputError: The backend hands over an artifact that the component does not know.
+      known: URIs of this container's artifacts; in metadata, these alone become paths.  Others,
+        such as where a model was pushed, are not on its disk.
     """
+    for key in [key for key in artifacts if key not in classes]:
+        logging.info("Passed over: artifact %r, which the backend added.", key)
+        del artifacts[key]
     for key, of_key in artifacts.items():
-        if key not in classes:
-            raise InputError(f"the backend hands over {key!r}; expected one of {', '.join(classes) or 'no artifact'}")
         for artifact in of_key.artifacts:
             artifact.type.Clear()
             artifact.type.schema_title = classes[key]
             artifact.uri = storage.path(artifact.uri)
-            metadata = {name: storage.paths_in(value) for name, value in _metadata(artifact).items()}
+            metadata = {
+                name: storage.path(value) if isinstance(value, str) and value in known else value
+                for name, value in _metadata(artifact).items()
+            }
             artifact.metadata.Clear()
             json_format.ParseDict(metadata, artifact.metadata)
+
+
+def uris_of(inputs_or_outputs: Any) -> set[str]:
+    """The URIs of all artifacts of one side of an ExecutorInput."""
+    return {each.uri for of_key in inputs_or_outputs.artifacts.values() for each in of_key.artifacts}
 
 
 def parse(artifacts: Mapping[str, Any], storage: Storage, names: dict[int, str]) -> Artifacts:

@@ -1,0 +1,1 @@
+"""TeacherImporter: a teacher from anywhere, for backends whose importer knows buckets alone."""
