@@ -1,5 +1,7 @@
 # `make demo` and `make test` are all a newcomer needs: each sets up what it uses.
-PYTHON ?= python3.11
+# The first interpreter for which packages are pinned on this system; if there is none, `python3` says so.
+PYTHON ?= $(shell for each in python3.11 python3.13 python3.12; do \
+	$$each -I crosskd/stacks.py dev >/dev/null 2>&1 && echo $$each && exit; done; echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -10,8 +12,12 @@ COVERAGE := $(CURDIR)/build/coverage
 TESTS ?=
 # Tests run in this many processes; a file stays in one, since its tests share what they made.
 JOBS ?= 2
-COMPILE := $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-annotate --no-header
+COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	--override requirements/overrides.txt
+# Each Python with the oldest C library that its wheels may ask for, as in crosskd/stacks.py.
+PY311 := --python-version 3.11 --python-platform x86_64-manylinux_2_28 --override requirements/overrides-py311.txt
+PY312 := --python-version 3.12 --python-platform x86_64-manylinux_2_39 --override requirements/overrides-py312.txt
+PY313 := --python-version 3.13 --python-platform x86_64-manylinux_2_39 --override requirements/overrides-py312.txt
 
 # Some machines forbid writing .pyc files; importing TFX without them takes 40 s, not 12 s.
 export PYTHONDONTWRITEBYTECODE =
@@ -26,12 +32,16 @@ help: ## List the targets
 setup: $(STAMP) ## Install everything into .venv (idempotent)
 
 $(BIN)/python:
-	@command -v $(PYTHON) >/dev/null || { echo "crosskd needs Python 3.11: '$(PYTHON)' was not found. Set PYTHON=/path/to/python3.11." >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@python="$(PYTHON)"; command -v "$$python" >/dev/null || \
+		{ echo "crosskd: '$$python' was not found. Set PYTHON=/path/to/python3.11." >&2; exit 1; }; \
+	"$$python" -I crosskd/stacks.py dev >/dev/null && \
+	{ "$$python" -m venv $(VENV) || { rm -rf $(VENV); exit 1; }; }
 
-$(STAMP): $(BIN)/python requirements/bootstrap.txt requirements/dev.txt setup.py pyproject.toml
+$(STAMP): $(BIN)/python requirements/bootstrap.txt requirements/dev.txt $(wildcard requirements/dev-py*.txt) setup.py pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --no-deps --require-hashes -r requirements/dev.txt
+	pinned=$$($(BIN)/python -I crosskd/stacks.py dev) && \
+	{ $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --no-deps --require-hashes -r $$pinned || \
+		{ $(BIN)/python -I crosskd/stacks.py compiler; exit 1; }; }
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -68,9 +78,16 @@ bench: demo ## Run the benchmarks on the demonstration; each writes one JSON und
 
 lock: $(BIN)/python ## Resolve requirements/*.in into the pinned files
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/bootstrap.txt
-	$(COMPILE) requirements/bootstrap.in -o requirements/bootstrap.txt
-	$(COMPILE) --override requirements/overrides.txt requirements/base.in -o requirements/base.txt
-	$(COMPILE) --override requirements/overrides.txt -c requirements/base.txt requirements/dev.in -o requirements/dev.txt
+	$(COMPILE) $(PY311) requirements/bootstrap.in -o requirements/bootstrap.txt
+	$(COMPILE) $(PY311) requirements/base.in -o requirements/base.txt
+	$(COMPILE) $(PY311) -c requirements/base.txt requirements/dev.in -o requirements/dev.txt
+	@# From the versions of the first pair, so that the others differ only where they must.
+	for each in base dev; do for minor in 312 313; do \
+		cp requirements/$$each.txt requirements/$$each-py$$minor.txt || exit 1; done; done
+	$(COMPILE) $(PY312) requirements/base.in -o requirements/base-py312.txt
+	$(COMPILE) $(PY313) requirements/base.in -o requirements/base-py313.txt
+	$(COMPILE) $(PY312) -c requirements/base-py312.txt requirements/dev.in -o requirements/dev-py312.txt
+	$(COMPILE) $(PY313) -c requirements/base-py313.txt requirements/dev.in -o requirements/dev-py313.txt
 
 clean: ## Remove the environment and the demonstration's output
 	rm -rf $(VENV) $(DEMO)

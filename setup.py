@@ -11,7 +11,7 @@ setup(
     package_dir={"crosskd.requirements": "requirements"},
     package_data={
         "": ["py.typed"],
-        "crosskd.requirements": ["base.txt", "bootstrap.txt"],
+        "crosskd.requirements": ["base*.txt", "bootstrap.txt"],
         "schema": ["*/surface.yaml", "*/schema.pbtxt"],
         "components.evaluation_report": ["templates/*"],
     },

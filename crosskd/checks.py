@@ -21,9 +21,8 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from crosskd import installation
+from crosskd import installation, stacks
 
-_PYTHON = (3, 11)
 _MANYLINUX = re.compile(r"manylinux_(\d+)_(\d+)_")
 _GIB = 2**30
 # A run of the demonstration keeps 25 MB and holds 1.7 GB of memory at its peak; the environment is 4.2 GB.
@@ -65,7 +64,7 @@ def checks(root: Path) -> Iterator[Check]:
     yield python()
     yield system()
     yield own_packages()
-    yield versions(installation.requirements())
+    yield versions(fitting())
     yield bytecode()
     yield disk(root)
     yield memory()
@@ -74,13 +73,22 @@ def checks(root: Path) -> Iterator[Check]:
 
 
 def python() -> Check:
-    """The interpreter: one minor version is what the requirements were resolved for."""
+    """The interpreter: requirements are pinned for it and this C library."""
     found = f"{platform.python_version()} ({sys.executable})"
-    if sys.version_info[:2] == _PYTHON:
-        return Check(name="Python", state=State.OK, found=found)
-    wanted = ".".join(map(str, _PYTHON))
-    advice = f"crosskd needs Python {wanted}: `make clean`, then `make setup PYTHON=/path/to/python{wanted}`"
-    return Check(name="Python", state=State.BROKEN, found=found, advice=advice)
+    try:
+        stacks.choose(stacks.here())
+    except stacks.UnfitError as unfit:
+        advice = f"`make clean`, then set it up with another Python: {unfit}"
+        return Check(name="Python", state=State.BROKEN, found=found, advice=advice)
+    return Check(name="Python", state=State.OK, found=found)
+
+
+def fitting() -> Path | None:
+    """The pinned requirements that fit here; None where none do."""
+    try:
+        return installation.requirements()
+    except stacks.UnfitError:
+        return None
 
 
 def system() -> Check:
@@ -115,9 +123,12 @@ def own_packages() -> Check:
     return Check(name=name, state=State.OK, found=f"{', '.join(installation.packages())} are crosskd's own")
 
 
-def versions(requirements: Path) -> Check:
+def versions(requirements: Path | None) -> Check:
     """Every pinned package is there, in the version that was tested."""
     name = "packages"
+    if requirements is None:
+        found, advice = "not compared: nothing is pinned for this Python on this system", "see what is said of Python"
+        return Check(name=name, state=State.WARNING, found=found, advice=advice)
     pinned = installation.pinned(requirements)
     wrong = [
         f"{each} {installation.installed(each) or 'absent'}, pinned {version}"

@@ -22,6 +22,8 @@ from importlib.machinery import ModuleSpec
 from importlib.metadata import Distribution
 from pathlib import Path
 
+from crosskd import stacks
+
 NAME = "crosskd"
 # What to do about an intruder.
 ADVICE = (
@@ -123,9 +125,14 @@ def _some(files: list[str]) -> str:
 
 
 def requirements() -> Path:
-    """The pinned requirements: a wheel brings its own, a checkout has them beside the packages."""
-    shipped = _HERE / "requirements" / "base.txt"
-    return shipped if shipped.is_file() else _HOME / "requirements" / "base.txt"
+    """The pinned requirements that fit here: a wheel brings its own, a checkout has them beside the packages.
+
+    Raises:
+      UnfitError: Nothing is pinned for this Python on this system.
+    """
+    file = stacks.choose(stacks.here()).file("base")
+    shipped = _HERE / file
+    return shipped if shipped.is_file() else _HOME / file
 
 
 def pinned(requirements: Path) -> dict[str, str]:

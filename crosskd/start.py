@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from crosskd import installation
+from crosskd import installation, stacks
 
 
 def main() -> None:
@@ -15,7 +15,7 @@ def main() -> None:
 
     Raises:
       SystemExit: The command ended; or, with a sentence, another's packages stand in the place of
-        ours, or the requirements are not installed.
+        ours, or the requirements are not installed, or none are pinned for this Python.
     """
     intruders = installation.intruders()
     if intruders and sys.argv[1:2] != ["doctor"]:
@@ -23,7 +23,10 @@ def main() -> None:
     try:
         _run(alone=bool(intruders))
     except ModuleNotFoundError as error:
-        absent = installation.absent()
+        try:
+            absent = installation.absent()
+        except stacks.UnfitError as unfit:
+            raise SystemExit(f"error: {unfit}.") from error
         if not absent:
             raise
         raise SystemExit(

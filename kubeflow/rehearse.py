@@ -4,8 +4,8 @@ COPY and RUN of the build stage are executed in a folder of their own, with the 
 inside of it.  Then the environment is made read-only and the entry point is started in it by
 the image's user, in the image's variables.  It prints the size of what the last stage copies.
 
-It needs the package registry, root to become the image's user, and a Python 3.11 that this user
-can read, in place of the image's.
+It needs the package registry, root to become the image's user, and a Python that this user can read,
+in place of the image's, with what compiles one of the packages (Debian: g++, python3.11-dev).
 
     python kubeflow/rehearse.py --into /tmp/image --python /usr/bin/python3.11
 """
@@ -162,7 +162,7 @@ def main() -> None:
     """Builds, starts and measures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--into", type=Path, required=True, help="An empty folder for the image's files.")
-    parser.add_argument("--python", default=sys.executable, help="A Python 3.11 for the image's.")
+    parser.add_argument("--python", default=sys.executable, help="A Python in place of the image's.")
     arguments = parser.parse_args()
     root = arguments.into.resolve()
     first, last = read_stages(DOCKERFILE.read_text())

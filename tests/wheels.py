@@ -30,6 +30,12 @@ def environment(folder: Path, *options: str) -> Path:
     return folder / "bin"
 
 
+def site_packages(programs: Path) -> Path:
+    """Where the environment with these programs keeps its packages."""
+    (folder,) = programs.parent.glob("lib/python3.*/site-packages")
+    return folder
+
+
 def install(programs: Path, *arguments: str | Path) -> None:
     """Installs files and what is pinned: out of the cache that `make setup` filled, or else from the index."""
     command = [UV, "pip", "install", "--quiet", "--python", programs / "python", "--no-deps", *arguments]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from crosskd import checks
+from crosskd import checks, stacks
 from crosskd.checks import State
 
 CROSSKD = Path(sys.executable).parent / "crosskd"
@@ -48,11 +48,30 @@ def test_another_version_than_the_pinned_one_is_broken(tmp_path):
     assert "make setup" in found.advice
 
 
-def test_a_newer_python_is_broken(monkeypatch):
-    monkeypatch.setattr(sys, "version_info", (3, 12, 1))
+def test_where_nothing_is_pinned_nothing_is_claimed():
+    found = checks.versions(None)
+    assert found.state is State.WARNING
+    assert found.found.startswith("not compared")
+
+
+def test_this_environment_is_compared_with_the_requirements_that_fit_it():
+    names = {11: "base.txt", 12: "base-py312.txt", 13: "base-py313.txt"}
+    assert checks.fitting().name == names[sys.version_info[1]]
+
+
+@pytest.mark.parametrize(("python", "glibc"), [((3, 10), "2.41"), ((3, 14), "2.41"), ((3, 13), "2.36")])
+def test_a_python_for_which_nothing_is_pinned_is_broken(monkeypatch, python, glibc):
+    monkeypatch.setattr(stacks, "here", lambda: stacks.System(python, ("glibc", glibc), ("Linux", "x86_64")))
     found = checks.python()
     assert found.state is State.BROKEN
-    assert "crosskd needs Python 3.11" in found.advice
+    assert f"nothing is pinned for Python 3.{python[1]} on glibc {glibc}; Python 3.11" in found.advice
+    assert checks.fitting() is None
+
+
+@pytest.mark.parametrize(("python", "glibc"), [((3, 11), "2.28"), ((3, 12), "2.39"), ((3, 13), "2.41")])
+def test_a_python_for_which_packages_are_pinned_is_fine(monkeypatch, python, glibc):
+    monkeypatch.setattr(stacks, "here", lambda: stacks.System(python, ("glibc", glibc), ("Linux", "x86_64")))
+    assert checks.python().state is State.OK
 
 
 def test_an_older_glibc_than_the_wheels_ask_for_is_broken(monkeypatch):

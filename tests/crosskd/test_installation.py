@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from crosskd import installation, start
+from crosskd import installation, stacks, start
 from tests import wheels
 
 CROSSKD = Path(sys.executable).parent / "crosskd"
@@ -27,7 +27,7 @@ def installed(tmp_path_factory, wheel) -> Path:
     """An environment with the wheel, to which the requirements of these tests are lent."""
     programs = wheels.environment(tmp_path_factory.mktemp("installed"), "--without-pip")
     wheels.install(programs, wheel)
-    lent = programs.parent / "lib/python3.11/site-packages/lent.pth"
+    lent = wheels.site_packages(programs) / "lent.pth"
     lent.write_text(str(Path(pytest.__file__).parent.parent))
     return programs
 
@@ -61,7 +61,7 @@ def test_the_wheel_holds_every_file_of_every_package(wheel):
     }
     assert files - held == set()
     assert {"schema/homepage/surface.yaml", "components/evaluation_report/templates/report.css"} <= files
-    assert {"crosskd/requirements/base.txt", "contracts/py.typed"} <= held
+    assert {f"crosskd/{each.file('base')}" for each in stacks.STACKS} | {"contracts/py.typed"} <= held
 
 
 def test_the_wheel_says_what_it_is(wheel):
@@ -137,7 +137,7 @@ def test_a_foreign_distribution_beside_ours_is_named(installed, tmp_path):
 
 
 def test_a_file_that_was_edited_by_hand_is_let_pass(installed, wheel, tmp_path):
-    edited = installed.parent / "lib/python3.11/site-packages/schema/errors.py"
+    edited = wheels.site_packages(installed) / "schema/errors.py"
     before = edited.read_text(encoding="utf-8")
     edited.unlink()  # It may share its content with the installer's cache.
     edited.write_text(before + "# edited\n", encoding="utf-8")
@@ -167,7 +167,7 @@ def test_without_its_requirements_a_command_names_the_one_that_brings_them(wheel
         assert "--no-deps --require-hashes" in done.stderr
     named = re.search(r"-r '(.*)'", done.stderr)
     assert named is not None
-    assert Path(named[1]).read_bytes() == (wheels.PROJECT / "requirements" / "base.txt").read_bytes()
+    assert Path(named[1]).read_bytes() == (wheels.PROJECT / stacks.choose(stacks.here()).file("base")).read_bytes()
     assert Path(named[1]).is_relative_to(tmp_path)
 
 
@@ -187,6 +187,16 @@ def test_a_module_that_no_requirement_brings_stays_what_it_is(monkeypatch):
 
     monkeypatch.setattr(start, "_run", run)
     with pytest.raises(ModuleNotFoundError, match="mine"):
+        start.main()
+
+
+def test_a_python_for_which_nothing_is_pinned_is_told_which_would_do(monkeypatch):
+    def run(alone: bool) -> None:
+        raise ModuleNotFoundError("No module named 'typer'", name="typer")
+
+    monkeypatch.setattr(start, "_run", run)
+    monkeypatch.setattr(stacks, "here", lambda: stacks.System((3, 13), ("glibc", "2.36"), ("Linux", "x86_64")))
+    with pytest.raises(SystemExit, match=r"nothing is pinned for Python 3[.]13 on glibc 2[.]36; Python 3[.]11 would"):
         start.main()
 
 

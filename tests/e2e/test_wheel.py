@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from crosskd import stacks
 from tests import wheels
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -15,7 +16,7 @@ def programs(tmp_path_factory) -> Path:
     wheel = wheels.build(folder)
     programs = wheels.environment(folder / "environment", "--without-pip")
     wheels.install(programs, wheel)
-    shipped = programs.parent / "lib/python3.11/site-packages/crosskd/requirements/base.txt"
+    shipped = wheels.site_packages(programs) / "crosskd" / stacks.choose(stacks.here()).file("base")
     wheels.install(programs, "--require-hashes", "-r", shipped)
     return programs
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from crosskd import stacks
 from tests.kubeflow.scripts import script
 
 rehearse = script("rehearse")
@@ -29,6 +30,16 @@ def test_the_image_runs_as_a_user_that_owns_nothing():
     assert rehearse.one(LAST, "USER") == "10001:10001"
     assert rehearse.environment_of(LAST)["HOME"] == rehearse.one(LAST, "WORKDIR") == "/tmp"
     assert [each.rest for each in LAST if each.word == "COPY"] == ["--from=build /opt/crosskd /opt/crosskd"]
+
+
+def test_what_runs_has_no_compiler_and_the_python_and_debian_that_it_was_built_with():
+    tags = [rehearse.one(stage, "FROM").partition(":")[2] for stage in (FIRST, LAST)]
+    assert tags == ["${PYTHON}-${DEBIAN} AS build", "${PYTHON}-slim-${DEBIAN}"]
+
+
+def test_the_build_has_the_requirements_of_every_python():
+    copied = {name for each in FIRST if each.word == "COPY" for name in each.rest.split()[:-1]}
+    assert {each.file("base") for each in stacks.STACKS} | {"crosskd/stacks.py"} <= copied
 
 
 def test_everything_is_pinned_and_compiled():
@@ -57,7 +68,10 @@ def test_the_build_holds_every_package_and_nothing_else():
         ("CHANGELOG.md", True),
         ("README.md", False),
         ("requirements/base.txt", False),
+        ("requirements/base-py313.txt", False),
+        ("requirements/base.in", True),
         ("requirements/dev.txt", True),
+        ("requirements/dev-py313.txt", True),
         ("schema/radio/surface.yaml", False),
         ("schema/__pycache__/surface.cpython-311.pyc", True),
         ("runs/demo/teacher/saved_model.pb", True),
