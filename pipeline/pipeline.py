@@ -9,20 +9,20 @@ from pipeline.judging import judging
 from pipeline.labelling import keyed_labelling, labelling
 from pipeline.metadata import connection
 from pipeline.reporting import reporting
-from pipeline.resolvers import LastBlessed, from_metadata
+from pipeline.resolvers import LastBlessed, from_destination
 from pipeline.settings import Settings
 from pipeline.training import training
 from schema.surface import Surface
 
 
 def create_pipeline(
-    settings: Settings, *, last_blessed: LastBlessed = from_metadata, history: bool = True
+    settings: Settings, *, last_blessed: LastBlessed = from_destination, history: bool = True
 ) -> tfx.dsl.Pipeline:
     """Builds the whole DAG for one surface: label, train student and control, judge, push, report.
 
     Args:
       settings: What the run is bound to.
-      last_blessed: Makes the node that finds the model that serves today; see `pipeline.resolvers`.
+      last_blessed: Makes the nodes that find the model that serves today; see `pipeline.resolvers`.
       history: Whether the report shows earlier runs; see `pipeline.reporting`.
     """
     labelled = labelling(settings)

@@ -34,7 +34,7 @@ def content_fingerprint(model_dir: str) -> str:
     root = model_dir.rstrip("/")
     try:
         return computation_digest(root)
-    except (InputError, tf.errors.OpError, OSError, ValueError, KeyError):
+    except (InputError, tf.errors.OpError, OSError, ValueError, LookupError):  # IndexError: variables cut short
         return _files_digest(root)
 
 

@@ -88,5 +88,16 @@ def _is_local(path: str) -> bool:
     return "://" not in path
 
 
+def find_whole(uri: str, kind: type[Read]) -> Read | None:
+    """Reads the document in a folder; None if the folder has none, or one that is damaged.
+
+    For callers that look at the whole folder otherwise, and say what is wrong with it.
+    """
+    try:
+        return find(uri, kind)
+    except InputError:
+        return None
+
+
 def _path(uri: str, name: str) -> str:
     return f"{uri.rstrip('/')}/{name}"

@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
 from tfx.dsl.io import fileio
+
+
+@dataclass(frozen=True)
+class Push:
+    """One push, as somebody sees it who goes back in time.
+
+    Attributes:
+      version: The version under which its content was served last.
+      original: The version that it was pushed as; another one where a rollback restored it.
+    """
+
+    version: int
+    original: int
 
 
 class Versions:
@@ -25,3 +41,20 @@ class Versions:
     def path(self, version: int) -> str:
         """The folder of a version that this project pushed."""
         return f"{self.base}/{version}"
+
+    def history(self, restores: Callable[[int], int | None]) -> Iterator[Push]:
+        """What serves, and what was served before it, looking through rollbacks, the newest first.
+
+        A push that was rolled back is not among them: what a rollback restored takes its place,
+        and after that comes what was served before the restored version.
+
+        Args:
+          restores: Which version a version restores; None where it is a push of its own.
+        """
+        versions = self.versions()
+        while versions:
+            version = original = versions[-1]
+            while (earlier := restores(original)) is not None and earlier < original:
+                original = earlier
+            yield Push(version, original)
+            versions = [each for each in versions if each < original]

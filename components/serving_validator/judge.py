@@ -11,12 +11,12 @@ import numpy as np
 from components.serving_validator.graph import ModelGraph, Signature, Tensors
 from components.serving_validator.latency import percentile_ratio
 from components.serving_validator.requirements import Requirements
-from components.serving_validator.sessions import SIGNATURE
 from components.serving_validator.trial import Trial
 from contracts.decision import Check, Verdict
 from contracts.heads import DISTILLATION_PREFIX
 from contracts.roles import PHRASES, ModelRole
 from contracts.serving_report import Latency
+from records.sessions import SIGNATURE
 from schema.surface import SOFT_LABEL_PREFIX
 
 TOLERANCE = 1e-5

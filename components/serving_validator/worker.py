@@ -19,8 +19,8 @@ import tensorflow as tf
 from pydantic import BaseModel
 
 from components.serving_validator.latency import measure, percentile_ratio
-from components.serving_validator.sessions import SIGNATURE, SessionModel, as_batch
 from contracts.roles import ModelRole
+from records.sessions import SIGNATURE, SessionModel, as_batch
 
 JOB_FILE, FAILURE_FILE = "job.json", "failure.json"
 LOADED_FILE, OTHERS_FILE, ANSWERS_FILE = "loaded.json", "others.json", "answers.json"

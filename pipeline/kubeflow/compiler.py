@@ -16,7 +16,7 @@ from pipeline.kubeflow.overrides import Evaluates
 from pipeline.kubeflow.parameters import SPAN_PATTERN, Defaults, placeholder
 from pipeline.kubeflow.policies import Policies
 from pipeline.pipeline import create_pipeline
-from pipeline.resolvers import from_destination
+from pipeline.resolvers import from_destination_alone
 from pipeline.settings import Settings
 from schema.errors import InputError
 from schema.surface import Surface
@@ -62,7 +62,7 @@ def compile_job(request: Request) -> dict[str, Any]:
     _check(request)
     defaults = request.defaults.given()
     spanned = SPAN_PATTERN in str(defaults.get("examples", ""))
-    pipeline = create_pipeline(_settings(request), last_blessed=from_destination, history=False)
+    pipeline = create_pipeline(_settings(request), last_blessed=from_destination_alone, history=False)
     pipeline.pipeline_info.pipeline_name = pipeline.pipeline_info.pipeline_name.replace("_", "-")
     request.policies.check(node.id for node in pipeline.components)
     config = KubeflowV2DagRunnerConfig(
