@@ -22,6 +22,7 @@ from crosskd.launch import (
     make_settings,
     only_run_in,
 )
+from crosskd.rollback import finish_pending
 from crosskd.terminal import TERMINAL, Exit, seconds
 
 
@@ -116,6 +117,8 @@ def run(
         TERMINAL.say(
             f"running {surface}: {counts['train']:,} train and {counts['eval']:,} eval examples{of_spans} (log: {log})"
         )
+        for done in finish_pending(root):
+            TERMINAL.say(f"completed a rollback that was stopped: {done.surface}, version {done.version}")
         from pipeline.pipeline import create_pipeline
 
         settings = make_settings(surface, examples, teacher, root, beam_args or [], window)
