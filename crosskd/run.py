@@ -130,8 +130,8 @@ def run(
 
 
 def _summarize(root: Path, as_json: bool) -> Exit:
-    from crosskd.summary import print_summary, summarize
+    from crosskd.summary import exit_code, print_summary, summarize
 
     summary = summarize(root)
     print_summary(summary, as_json)
-    return Exit.OK if summary.decision.blessed else Exit.NOT_BLESSED
+    return exit_code(summary)

@@ -29,6 +29,7 @@ class Exit(IntEnum):
     FAILED = 1
     BAD_INPUT = 2
     NOT_BLESSED = 3
+    NOT_PUSHED = 4
     INTERRUPTED = 130
 
 
