@@ -13,6 +13,8 @@ from rich.table import Table
 from contracts import keys, nodes, properties
 from contracts.roles import HEADINGS, ModelRole
 from crosskd.terminal import TERMINAL, VERDICT_MARKS, Exit
+from records.manifest import damage
+from records.versions import Versions
 from schema.errors import InputError
 from schema.surface import EVAL_SPLIT
 
@@ -147,34 +149,40 @@ def _teacher_metrics(labels: LabelReport) -> dict[str, float | None]:
 
 
 def _push(run: Run, serving: Path, blessed: bool) -> Push:
-    from components.model_pusher.destination import Destination
-
     pushed = run.output(nodes.PUSHER, keys.PUSHED_MODEL)
     said = pushed[1] if pushed else {}
     done = said.get(properties.PUSHED) == 1
     now = done and said.get(properties.COPIED) == 1 and run.nodes[nodes.PUSHER].state == "COMPLETE"
     where = said.get(properties.PUSHED_DESTINATION)
-    if done:
+    gone = done and not Path(str(where)).exists()
+    if gone:
+        sentence = f"Pushed to {where}, which is gone. Give the same `crosskd run` again to push it anew."
+    elif done:
         sentence = f"Pushed to {where}" if now else f"Unchanged: already pushed to {where}"
     elif blessed:
         reason = said.get(properties.SENTENCE) or "the run ended before. Give the same `crosskd run` again to push it."
         sentence = f"Blessed, and not pushed: {reason.removeprefix('Not pushed: ')}"
     else:
         sentence = "Nothing was pushed."
-    destination = Destination(str(serving))
-    served = destination.versions()[-1:]
-    problem = destination.damage(served[0]) if served else None
+    serves = next(reversed(Versions(str(serving)).versions()), None)
     return Push(
-        pushed=done,
+        pushed=done and not gone,
         now=now,
         destination=where,
         sentence=sentence,
-        serves=served[0] if served else None,
-        damage=_damage(destination.path(served[0]), problem) if problem else None,
+        serves=serves,
+        damage=None if serves is None else _damage(f"{serving}/{serves}"),
     )
 
 
-def _damage(folder: str, problem: str) -> str:
+def _damage(folder: str) -> str | None:
+    from contracts.provenance import Provenance
+    from records import documents
+
+    provenance = documents.find_whole(folder, Provenance)
+    problem = damage(folder, provenance.model_fingerprint if provenance else None)
+    if problem is None:
+        return None
     return (
         f"{folder}, which serves, is damaged: {problem}. The next push repairs it, also that of the same `crosskd run` "
         "again; `crosskd rollback` serves what was served before."

@@ -2,27 +2,26 @@
 
 What a model computes is one question (`records.content`), whether its files are whole another:
 half a file can leave the digest of a computation as it was, and no server loads it.
+
+A whole manifest on a local disk is checked without TensorFlow and TFX, whose import takes seconds.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from typing import ClassVar
+from pathlib import Path
+from typing import IO, ClassVar
 
-import tensorflow as tf
 from pydantic import BaseModel, ConfigDict
-from tfx.dsl.io import fileio
 
 from records import documents
-from records.content import content_fingerprint
-from records.saved_model import files_of, is_saved_model
-from records.sessions import load_error
 from schema.errors import InputError
 
 _CHUNK = 1 << 20
 # Loaders leave this folder alone, and operators put warm-up requests there.
-_FREE = f"{tf.saved_model.ASSETS_DIRECTORY}.extra/"
+_FREE = "assets.extra/"
+_MODEL_FILE = "saved_model.pb"
 
 
 class FileRecord(BaseModel):
@@ -52,7 +51,7 @@ def measure(folder: str) -> Manifest:
       folder: A SavedModel, on any file system that TFX reads.
     """
     root = folder.rstrip("/")
-    return Manifest(files={name: record(f"{root}/{name}") for name in files_of(root) if name != Manifest.FILE})
+    return Manifest(files={name: record(f"{root}/{name}") for name in _files(root) if name != Manifest.FILE})
 
 
 def damage(folder: str, content: str | None) -> str | None:
@@ -65,19 +64,21 @@ def damage(folder: str, content: str | None) -> str | None:
       folder: The version's folder.
       content: The content fingerprint that was recorded of it; None where none was.
     """
-    if not is_saved_model(folder):
-        return "it holds no saved_model.pb"
+    there = set(_files(folder.rstrip("/")))
+    if _MODEL_FILE not in there:
+        return f"it holds no {_MODEL_FILE}"
     try:
         manifest = documents.find(folder, Manifest)
     except InputError as error:
         return str(error)
     if manifest is not None:
-        return next(_differences(folder.rstrip("/"), manifest), None)
+        return next(_differences(folder.rstrip("/"), there, manifest), None)
+    from records.sessions import load_error
+
     return load_error(folder) or _other_content(folder, content)
 
 
-def _differences(root: str, manifest: Manifest) -> Iterator[str]:
-    there = set(files_of(root))
+def _differences(root: str, there: set[str], manifest: Manifest) -> Iterator[str]:
     for name, expected in manifest.files.items():
         if name not in there:
             yield f"{name} is gone"
@@ -93,6 +94,8 @@ def _differences(root: str, manifest: Manifest) -> Iterator[str]:
 
 
 def _other_content(folder: str, content: str | None) -> str | None:
+    from records.content import content_fingerprint
+
     if content is None or content_fingerprint(folder) == content:
         return None
     return "it computes something else than what was pushed"
@@ -101,8 +104,26 @@ def _other_content(folder: str, content: str | None) -> str | None:
 def record(path: str) -> FileRecord:
     """Size and SHA-256 of a file."""
     digest, size = hashlib.sha256(), 0
-    with fileio.open(path, "rb") as file:
+    with _opened(path) as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
             size += len(chunk)
     return FileRecord(size=size, sha256=digest.hexdigest())
+
+
+def _files(root: str) -> list[str]:
+    """Paths of all files under `root`, relative to it, sorted."""
+    if documents.is_local(root):
+        return sorted(str(path.relative_to(root)) for path in Path(root).rglob("*") if path.is_file())
+    from records.saved_model import files_of
+
+    return files_of(root)
+
+
+def _opened(path: str) -> IO[bytes]:
+    if documents.is_local(path):
+        return Path(path).open("rb")
+    from tfx.dsl.io import fileio
+
+    file: IO[bytes] = fileio.open(path, "rb")
+    return file

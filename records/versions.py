@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
-from tfx.dsl.io import fileio
+from records.documents import is_local
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,15 @@ class Versions:
 
     def versions(self) -> list[int]:
         """The versions that are there, oldest first: servers read names as numbers and pass over all others."""
-        if not fileio.isdir(self.base):
-            return []
-        names = [str(name).rstrip("/") for name in fileio.listdir(self.base)]
-        return sorted(int(name) for name in names if name.isascii() and name.isdigit())
+        return sorted(int(name) for name in self._names() if name.isascii() and name.isdigit())
+
+    def _names(self) -> list[str]:
+        if is_local(self.base):
+            return [path.name for path in Path(self.base).iterdir()] if Path(self.base).is_dir() else []
+        from tfx.dsl.io import fileio
+
+        names = fileio.listdir(self.base) if fileio.isdir(self.base) else []
+        return [str(name).rstrip("/") for name in names]
 
     def path(self, version: int) -> str:
         """The folder of a version that this project pushed."""
