@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from crosskd.candidates import with_candidates
+from crosskd.inventory import whole
 from crosskd.label import label_spans
 from crosskd.launch import (
     BeamArguments,
@@ -112,7 +113,7 @@ def run(
     window = choose_window(examples, span, length)
     counts = check_examples(window.folders.folder(window.last) if window else examples)
     log = root / "logs" / f"{time.strftime('%Y%m%d-%H%M%S')}.log"
-    with only_run_in(root), TERMINAL.noise_to(log):
+    with only_run_in(root), TERMINAL.noise_to(log), whole(root, TERMINAL.say):
         of_spans = f" of span {window.folders.title(window.last)}, trained on {window}" if window else ""
         TERMINAL.say(
             f"running {surface}: {counts['train']:,} train and {counts['eval']:,} eval examples{of_spans} (log: {log})"

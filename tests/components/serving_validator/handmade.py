@@ -45,6 +45,7 @@ def _answers(logit: tf.Tensor, parsed: dict[str, tf.Tensor]) -> dict[str, tf.Ten
 _FLAWS = {
     "company": lambda logit, parsed: _answers(logit - tf.reduce_mean(logit), parsed),
     "order": lambda logit, parsed: _answers(logit + 0.01 * tf.cast(tf.range(tf.shape(logit)[0]), tf.float32), parsed),
+    "nan": lambda logit, parsed: _answers(tf.math.log(-tf.ones_like(logit)), parsed),
     "last rows": lambda logit, parsed: _answers(tf.where(parsed["match"] > 4, float("nan"), logit), parsed),
     "large": lambda logit, parsed: {**_answers(logit, parsed), "click": 1e6 * tf.sigmoid(logit)},
     "one answer": lambda logit, parsed: {**_answers(logit, parsed), "click": tf.reduce_mean(tf.sigmoid(logit))},
@@ -87,8 +88,6 @@ class Served(tf.Module):
             logit += 0 * _work(30)
         if self.flaw == "stuck" and tf.shape(examples)[0] > 1:
             logit += _work(10**9)
-        if self.flaw == "nan":
-            logit = tf.math.log(-tf.ones_like(logit))
         if self.flaw in _FLAWS:
             return _FLAWS[self.flaw](logit, parsed)
         if self.flaw == "double":
