@@ -23,11 +23,11 @@ class Driver(component_driver.BaseDriver, base_driver.BaseDriver):
     baseline is copied anew and everything after it judged anew.
     """
 
-    def __init__(self, metadata: Metadata) -> None:
-        component_driver.BaseDriver.__init__(self, metadata)
-        base_driver.BaseDriver.__init__(self, metadata)
+    def __init__(self, metadata_handle: Metadata) -> None:
+        component_driver.BaseDriver.__init__(self, metadata_handle)
+        base_driver.BaseDriver.__init__(self, metadata_handle)
 
-    def run(self, execution_info: data_types.ExecutionInfo) -> driver_output_pb2.DriverOutput:
+    def run(self, execution_info: data_types.ExecutionInfo) -> driver_output_pb2.DriverOutput:  # type: ignore[name-defined]  # protobuf makes it at import
         """Finds the baseline's content.
 
         Args:
@@ -43,6 +43,6 @@ class Driver(component_driver.BaseDriver, base_driver.BaseDriver):
         found = find_baseline(
             execution_info.exec_properties[spec.SERVING_KEY], path_utils.serving_model_path(candidate.uri)
         )
-        output = driver_output_pb2.DriverOutput()
+        output = driver_output_pb2.DriverOutput()  # type: ignore[attr-defined]  # likewise
         output.exec_properties[spec.CONTENT_KEY].string_value = found.content if found else NOTHING
         return output
