@@ -25,7 +25,9 @@ def overtaken(tmp_path_factory) -> Product:
     made.run(without(made.nodes(mediocre(made, "unjudged")), "BlessingGate", "Pusher"))
     blessed = made.run(without(made.nodes(mediocre(made, "unpushed")), "Pusher"))
     assert blessed.decision.blessed
-    assert made.judge(made.candidate("better", shelf.BETTER)).pushed
+    better = made.judge(made.candidate("better", shelf.BETTER))
+    assert better.pushed
+    assert better.decision.first_run  # what was blessed and not pushed is no baseline
     return made
 
 
