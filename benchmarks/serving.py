@@ -28,7 +28,6 @@ import typer
 from components.serving_validator.latency import measure, percentile_ratio, round_ratios
 from components.serving_validator.requests import Requests, read_requests
 from components.serving_validator.requirements import requirements_of
-from components.serving_validator.sessions import SessionModel, as_batch
 from components.teacher_labeler.adaptation import adapt
 from components.teacher_labeler.columns import needed_columns
 from components.teacher_labeler.parsing import parse_ragged
@@ -37,6 +36,7 @@ from contracts import keys, nodes
 from contracts.roles import ModelRole
 from crosskd.runs import newest_run
 from crosskd.terminal import TERMINAL
+from records.sessions import SessionModel, as_batch
 from records.tf_example import observe_kinds
 from schema.loader import load_surface
 from schema.surface import DistilledSurface, Surface, distilled

@@ -12,6 +12,7 @@ import typer
 from pydantic import BaseModel
 
 from contracts import keys, nodes
+from crosskd.inventory import whole
 from crosskd.launch import (
     BeamArguments,
     RunnerName,
@@ -115,7 +116,7 @@ def label(
     for each in spans:
         check_examples(window.folders.folder(each) if window and each is not None else examples)
     log = root / "logs" / f"{time.strftime('%Y%m%d-%H%M%S')}-label.log"
-    with only_run_in(root), TERMINAL.noise_to(log):
+    with only_run_in(root), TERMINAL.noise_to(log), whole(root, TERMINAL.say):
         what = f"{len(window.spans)} span(s), {window}" if window else str(examples)
         TERMINAL.say(f"labelling {surface}: {what} (log: {log})")
         settings = make_settings(surface, examples, teacher, root, beam_args or [], window)

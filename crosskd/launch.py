@@ -83,17 +83,19 @@ def choose_window(examples: Path, span: str | None, length: int | None) -> Windo
 
 @contextmanager
 def only_run_in(root: Path) -> Iterator[None]:
-    """Keeps every other run out of `root` for the time being.
+    """Keeps every other run, and every rollback, out of `root` for the time being.
 
     Raises:
-      InputError: Another run is in it.
+      InputError: Another one is in it.
     """
     root.mkdir(parents=True, exist_ok=True)
     with (root / ".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise InputError(f"{root}: another run uses this root; wait for it, or choose another --root") from error
+            raise InputError(
+                f"{root}: another run uses this root, or a rollback; wait for it, or choose another --root"
+            ) from error
         yield
 
 

@@ -55,7 +55,8 @@ app = typer.Typer(
     name="crosskd",
     cls=_Commands,
     help="Zero-shot cross-domain knowledge distillation for multi-task ranking models.",
-    epilog="Exit codes: 0 done; 1 failed; 2 bad input; 3 finished, and the student was not blessed; 130 interrupted.",
+    epilog="Exit codes: 0 done; 1 failed; 2 bad input; 3 finished, and the student was not blessed; 4 blessed, and not "
+    "pushed; 130 interrupted.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

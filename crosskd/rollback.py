@@ -10,43 +10,20 @@ second time, and compares no later student with it.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import BaseModel
 
+from contracts.rollback_intent import RollbackIntent
+from crosskd.launch import only_run_in
 from crosskd.terminal import TERMINAL
 from schema.errors import InputError
 
 if TYPE_CHECKING:
-    from components.model_pusher.destination import Destination
-    from contracts.provenance import Provenance
+    from crosskd.rolling_back import Rollback
 
 _SERVING = "serving"
-
-
-class Rollback(BaseModel):
-    """What was done; the shape of `--json`.
-
-    Attributes:
-      surface: Name of the surface.
-      version: The new version, which is served now.
-      destination: Its folder.
-      restores: The version whose content it serves.
-      rollback_of: The version that was served before.
-      rejects: URI of the model that was served before.
-      decision: The sentence by which the restored model was blessed.
-    """
-
-    surface: str
-    version: int
-    destination: str
-    restores: int
-    rollback_of: int
-    rejects: str
-    decision: str
 
 
 def command(
@@ -56,12 +33,10 @@ def command(
 ) -> None:
     """Serve again what was served before the newest push."""
     folder = _serving_folder(root, surface)
-    with TERMINAL.noise_to(root / "logs" / "rollback.log"):
-        from crosskd.runs import mark_rolled_back, metadata_of
+    with only_run_in(root), TERMINAL.noise_to(root / "logs" / "rollback.log"):
+        from crosskd.rolling_back import roll_back
 
-        metadata_of(root)  # before anything is done: this is a run's root
-        done = roll_back(folder)
-        mark_rolled_back(root, done.rejects)
+        done = roll_back(root, folder)
     if as_json:
         TERMINAL.json(done.model_dump(mode="json"))
         return
@@ -74,42 +49,18 @@ def command(
     )
 
 
-def roll_back(folder: Path) -> Rollback:
-    """Publishes what was served before the newest version of `folder`.
-
-    Args:
-      folder: The folder that the model server watches, named after the surface.
+def finish_pending(root: Path) -> list[Rollback]:
+    """Completes the rollbacks under `root` that were stopped on their way.  Call it inside `only_run_in`.
 
     Raises:
-      InputError: There is nothing to roll back to, or it was changed since it was pushed.
+      InputError: As `crosskd.rolling_back.roll_back`.
     """
-    from components.model_pusher.destination import Destination
+    pending = sorted((root / _SERVING).glob(f"*/{RollbackIntent.FILE}"))
+    if not pending:
+        return []
+    from crosskd.rolling_back import finish
 
-    destination = Destination(str(folder))
-    with destination.locked():
-        rejected, restored = _served_and_previous(destination)
-        newest = destination.versions()[-1]
-        _check_unchanged(destination, restored)
-        done = destination.publish(
-            destination.path(restored.version),
-            lambda version: restored.model_copy(
-                update={
-                    "version": version,
-                    "pushed_at": datetime.now(UTC).isoformat(timespec="seconds"),
-                    "rollback_of": newest,
-                    "restores": restored.version,
-                }
-            ),
-        )
-    return Rollback(
-        surface=folder.name,
-        version=done.version,
-        destination=destination.path(done.version),
-        restores=restored.version,
-        rollback_of=newest,
-        rejects=rejected.model,
-        decision=done.decision,
-    )
+    return [done for path in pending if (done := finish(root, path.parent)) is not None]
 
 
 def _serving_folder(root: Path, surface: str | None) -> Path:
@@ -123,42 +74,3 @@ def _serving_folder(root: Path, surface: str | None) -> Path:
     if surface is not None and surface not in found:
         raise InputError(f"--surface {surface}: nothing was pushed for it; surfaces here: {', '.join(found)}")
     return serving / (surface or found[0])
-
-
-def _served_and_previous(destination: Destination) -> tuple[Provenance, Provenance]:
-    """The push whose content is served and the one before it, looking through earlier rollbacks."""
-    versions = destination.versions()
-    if not versions:
-        raise InputError(f"{destination.base}: nothing was pushed here yet.")
-    served = _original(destination, versions[-1])
-    earlier = [version for version in versions if version < served.version]
-    if not earlier:
-        raise InputError(
-            f"{destination.base}: there is nothing to roll back to: version {served.version}, which is served, "
-            "was pushed first."
-        )
-    return served, _original(destination, earlier[-1])
-
-
-def _original(destination: Destination, version: int) -> Provenance:
-    """The push that a version's content comes from: itself, unless it is a rollback."""
-    from contracts.provenance import Provenance
-    from records import documents
-
-    found = documents.find(destination.path(version), Provenance)
-    if found is None:
-        raise InputError(
-            f"{destination.path(version)}: expected a version that crosskd pushed, found one without provenance; it "
-            "cannot be told whether it may be served again."
-        )
-    return found if found.restores is None else _original(destination, found.restores)
-
-
-def _check_unchanged(destination: Destination, restored: Provenance) -> None:
-    from records.content import content_fingerprint
-
-    if content_fingerprint(destination.path(restored.version)) != restored.model_fingerprint:
-        raise InputError(
-            f"{destination.path(restored.version)}: the files were changed since they were pushed "
-            f"({restored.pushed_at}); nothing was rolled back."
-        )

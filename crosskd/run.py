@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from crosskd.candidates import with_candidates
+from crosskd.inventory import whole
 from crosskd.label import label_spans
 from crosskd.launch import (
     BeamArguments,
@@ -22,6 +23,7 @@ from crosskd.launch import (
     make_settings,
     only_run_in,
 )
+from crosskd.rollback import finish_pending
 from crosskd.terminal import TERMINAL, Exit, seconds
 
 
@@ -111,11 +113,13 @@ def run(
     window = choose_window(examples, span, length)
     counts = check_examples(window.folders.folder(window.last) if window else examples)
     log = root / "logs" / f"{time.strftime('%Y%m%d-%H%M%S')}.log"
-    with only_run_in(root), TERMINAL.noise_to(log):
+    with only_run_in(root), TERMINAL.noise_to(log), whole(root, TERMINAL.say):
         of_spans = f" of span {window.folders.title(window.last)}, trained on {window}" if window else ""
         TERMINAL.say(
             f"running {surface}: {counts['train']:,} train and {counts['eval']:,} eval examples{of_spans} (log: {log})"
         )
+        for done in finish_pending(root):
+            TERMINAL.say(f"completed a rollback that was stopped: {done.surface}, version {done.version}")
         from pipeline.pipeline import create_pipeline
 
         settings = make_settings(surface, examples, teacher, root, beam_args or [], window)
@@ -127,8 +131,8 @@ def run(
 
 
 def _summarize(root: Path, as_json: bool) -> Exit:
-    from crosskd.summary import print_summary, summarize
+    from crosskd.summary import exit_code, print_summary, summarize
 
     summary = summarize(root)
     print_summary(summary, as_json)
-    return Exit.OK if summary.decision.blessed else Exit.NOT_BLESSED
+    return exit_code(summary)

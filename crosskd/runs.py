@@ -17,7 +17,7 @@ from schema.errors import InputError
 METADATA_FILE = "metadata.sqlite"
 # Names the database server, for a root whose metadata a server keeps.
 METADATA_URL_FILE = "metadata.url"
-_RUN_CONTEXT = "pipeline_run"
+RUN_CONTEXT = "pipeline_run"
 _PIPELINE_CONTEXT = "pipeline"
 _NODE_CONTEXT = "node"
 # What a component made, and what a resolver found.
@@ -73,7 +73,7 @@ def newest_runs(root: Path, count: int) -> list[Run]:
     store = MetadataStore(connection(metadata_of(root), read_only=True))
     contexts = [
         context
-        for context in store.get_contexts_by_type(_RUN_CONTEXT)
+        for context in store.get_contexts_by_type(RUN_CONTEXT)
         if not context.custom_properties[properties.LABELLING_ALONE].int_value
     ]
     if not contexts:
@@ -92,7 +92,7 @@ def _run(store: MetadataStore, context: mlmd.Context) -> Run:
 def mark_labelling_alone(root: Path, run: Run) -> None:
     """Notes that a run labelled and was to do nothing else, so that it is not taken for one that was cut short."""
     store = MetadataStore(connection(metadata_of(root)))
-    context = store.get_context_by_type_and_name(_RUN_CONTEXT, run.run_id)
+    context = store.get_context_by_type_and_name(RUN_CONTEXT, run.run_id)
     assert context is not None  # `run` was read from there
     context.custom_properties[properties.LABELLING_ALONE].int_value = 1
     store.put_contexts([context])
@@ -113,20 +113,6 @@ def remember_server(root: Path, url: str) -> None:
         raise InputError(f"--metadata: {root} keeps its metadata in {METADATA_FILE} already; choose another --root")
     root.mkdir(parents=True, exist_ok=True)
     (root / METADATA_URL_FILE).write_text(f"{url}\n")
-
-
-def mark_rolled_back(root: Path, model: str) -> None:
-    """Notes in the metadata of a root that a model was rolled back; later students are not compared with it.
-
-    Args:
-      root: The root.
-      model: URI of the Model artifact.
-    """
-    store = MetadataStore(connection(metadata_of(root)))
-    artifacts = store.get_artifacts_by_uri(model)
-    for artifact in artifacts:
-        artifact.custom_properties[properties.ROLLED_BACK].int_value = 1
-    store.put_artifacts(artifacts)
 
 
 def metadata_for(root: Path) -> str:

@@ -13,6 +13,8 @@ from rich.table import Table
 from contracts import keys, nodes, properties
 from contracts.roles import HEADINGS, ModelRole
 from crosskd.terminal import TERMINAL, VERDICT_MARKS, Exit
+from records.manifest import damage
+from records.versions import Versions
 from schema.errors import InputError
 from schema.metrics import is_main
 from schema.surface import EVAL_SPLIT
@@ -29,14 +31,20 @@ class Push(BaseModel):
     """Where the student went.
 
     Attributes:
-      pushed: Whether the student of this run serves (or was pushed before, unchanged).
+      pushed: Whether this run pushed its student, or found it pushed before, unchanged.
       now: Whether this run pushed it; False when an unchanged run found it pushed.
       destination: The folder of the pushed version.
+      sentence: What became of the student, and why.
+      serves: The version that serves now; None where nothing does.
+      damage: What is wrong with that version, as a sentence; None where it is what was pushed.
     """
 
     pushed: bool
     now: bool
     destination: str | None
+    sentence: str
+    serves: int | None
+    damage: str | None
 
 
 class Summary(BaseModel):
@@ -60,7 +68,14 @@ def command(
     """Show the newest run: metrics of all models, every gate, the decision, the push."""
     summary = quiet_summary(root)
     print_summary(summary, as_json)
-    raise typer.Exit(Exit.OK if summary.decision.blessed else Exit.NOT_BLESSED)
+    raise typer.Exit(exit_code(summary))
+
+
+def exit_code(summary: Summary) -> Exit:
+    """How a run ended: blessed and pushed, blessed and not pushed, or not blessed."""
+    if not summary.decision.blessed:
+        return Exit.NOT_BLESSED
+    return Exit.OK if summary.push.pushed else Exit.NOT_PUSHED
 
 
 def quiet_summary(root: Path) -> Summary:
@@ -99,7 +114,7 @@ def summarize(root: Path) -> Summary:
         root=str(root),
         teacher=_teacher_metrics(documents.read(labels[0], LabelReport)),
         decision=found,
-        push=_push(run),
+        push=_push(run, root / "serving" / found.surface, found.blessed),
         label_report=labels[0],
         report=_report(run),
         nodes={name: node.state for name, node in run.nodes.items()},
@@ -121,7 +136,9 @@ def print_summary(summary: Summary, as_json: bool) -> None:
     out.print()
     style = "bold green" if summary.decision.blessed else "bold red"
     out.print(summary.decision.sentence, style=style, markup=False, highlight=False)
-    out.print(_push_sentence(summary.push), markup=False, highlight=False, soft_wrap=True)
+    out.print(summary.push.sentence, markup=False, highlight=False, soft_wrap=True)
+    if summary.push.damage:
+        out.print(summary.push.damage, style="bold red", markup=False, highlight=False, soft_wrap=True)
     if summary.report:
         out.print(f"Report: {summary.report}", markup=False, highlight=False, soft_wrap=True)
 
@@ -131,24 +148,51 @@ def _teacher_metrics(labels: LabelReport) -> dict[str, float | None]:
     return {task: found.value for task, found in split.counterparts.items()} if split else {}
 
 
-def _push(run: Run) -> Push:
+def _push(run: Run, serving: Path, blessed: bool) -> Push:
     pushed = run.output(nodes.PUSHER, keys.PUSHED_MODEL)
     said = pushed[1] if pushed else {}
     done = said.get(properties.PUSHED) == 1
     now = done and said.get(properties.COPIED) == 1 and run.nodes[nodes.PUSHER].state == "COMPLETE"
-    return Push(pushed=done, now=now, destination=said.get(properties.PUSHED_DESTINATION))
+    where = said.get(properties.PUSHED_DESTINATION)
+    gone = done and not Path(str(where)).exists()
+    if gone:
+        sentence = f"Pushed to {where}, which is gone. Give the same `crosskd run` again to push it anew."
+    elif done:
+        sentence = f"Pushed to {where}" if now else f"Unchanged: already pushed to {where}"
+    elif blessed:
+        reason = said.get(properties.SENTENCE) or "the run ended before. Give the same `crosskd run` again to push it."
+        sentence = f"Blessed, and not pushed: {reason.removeprefix('Not pushed: ')}"
+    else:
+        sentence = "Nothing was pushed."
+    serves = next(reversed(Versions(str(serving)).versions()), None)
+    return Push(
+        pushed=done and not gone,
+        now=now,
+        destination=where,
+        sentence=sentence,
+        serves=serves,
+        damage=None if serves is None else _damage(f"{serving}/{serves}"),
+    )
+
+
+def _damage(folder: str) -> str | None:
+    from contracts.provenance import Provenance
+    from records import documents
+
+    provenance = documents.find_whole(folder, Provenance)
+    problem = damage(folder, provenance.model_fingerprint if provenance else None)
+    if problem is None:
+        return None
+    return (
+        f"{folder}, which serves, is damaged: {problem}. The next push repairs it, also that of the same `crosskd run` "
+        "again; `crosskd rollback` serves what was served before."
+    )
 
 
 def _report(run: Run) -> str | None:
     """The path of the page about a run; None where there is none."""
     page = run.output(nodes.EVALUATION_REPORT, keys.PAGE)
     return f"{page[0]}/{keys.PAGE_FILE}" if page else None
-
-
-def _push_sentence(push: Push) -> str:
-    if not push.pushed:
-        return "Nothing was pushed."
-    return f"Pushed to {push.destination}" if push.now else f"Unchanged: already pushed to {push.destination}"
 
 
 def _metrics_table(summary: Summary) -> Table:

@@ -14,6 +14,8 @@ from typing import Any
 
 from rich.console import Console
 
+from pipeline.secrets import redact
+
 # Columns of what is written to a file or a pipe.
 _FILE_WIDTH = 120
 
@@ -29,6 +31,7 @@ class Exit(IntEnum):
     FAILED = 1
     BAD_INPUT = 2
     NOT_BLESSED = 3
+    NOT_PUSHED = 4
     INTERRUPTED = 130
 
 
@@ -69,12 +72,12 @@ class Terminal:
 
     def say(self, text: str) -> None:
         """One line of progress, on standard error so that --json stays clean."""
-        self.err.print(text, markup=False, highlight=False, soft_wrap=True)
+        self.err.print(redact(text), markup=False, highlight=False, soft_wrap=True)
 
     def complain(self, text: str) -> None:
         """An error, without markup: paths and messages may hold brackets."""
         self.err.print("error:", style="bold red", end=" ")
-        self.err.print(text, markup=False, highlight=False, soft_wrap=True)
+        self.err.print(redact(text), markup=False, highlight=False, soft_wrap=True)
 
     def json(self, value: Any) -> None:
         """A value for a program, on standard output."""

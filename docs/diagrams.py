@@ -164,7 +164,7 @@ DIAGRAMS = {
         (
             Arrow("day1", "metadata"),
             Arrow("day1", "artifacts"),
-            Arrow("day2", "metadata", "last blessed"),
+            Arrow("day2", "metadata"),
             Arrow("day2", "artifacts"),
             Arrow("artifacts", "serving", "if blessed"),
             Arrow("serving", "server", "highest version"),

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -34,6 +35,8 @@ from evaluation.jackknife import FOLDS, Floats
 from schema.errors import InputError
 
 _MAX_REMEMBERED_SLICES = 100_000
+# Each slice has accumulators of every metric in every fold: 10,000 of them take 2 GB and a quarter of an hour.
+MOST_SLICES = 1000
 
 
 def custom_extractors(
@@ -143,6 +146,7 @@ class SliceFinder:
         columns = {key for spec in listed for key in [*spec.feature_keys, *spec.feature_values]}
         self._columns = sorted(columns)
         self._remembered: dict[tuple[Any, ...], list[slicer_lib.SliceKeyType]] = {}
+        self._found: set[slicer_lib.SliceKeyType] = set()
 
     def rows_by_slice(self, batch: pa.RecordBatch) -> dict[slicer_lib.SliceKeyType, NDArray[np.intp]]:
         """Row indices, ascending, of each slice that has rows in the batch."""
@@ -165,7 +169,22 @@ class SliceFinder:
             }
             keys = slicer_lib.get_slices_for_features_dicts([], features, self._specs)
             self._remembered[combination] = list(dict.fromkeys(keys))
+            self._count(self._remembered[combination])
         return self._remembered[combination]
+
+    def _count(self, keys: Sequence[slicer_lib.SliceKeyType]) -> None:
+        self._found.update(keys)
+        if len(self._found) > MOST_SLICES:
+            raise InputError(_too_many(self._found))
+
+
+def _too_many(found: set[slicer_lib.SliceKeyType]) -> str:
+    (columns, count), *_ = Counter(tuple(column for column, _ in key) for key in found).most_common(1)
+    return (
+        f"slices: {' and '.join(columns)}: expected at most {MOST_SLICES:,} slices in the evaluation data, found more, "
+        f"{count:,} of them by this; each takes memory and time in the Evaluator. Slice by a feature with fewer "
+        "values, or name the values that matter: {features: {NAME: VALUE}}."
+    )
 
 
 def serialized_examples(batch: pa.RecordBatch) -> list[bytes]:

@@ -48,7 +48,7 @@ def judging(
     control: tfx.dsl.Channel,
     examples: tfx.dsl.Channel,
     label_report: tfx.dsl.Channel,
-    last_blessed: LastBlessed = resolvers.from_metadata,
+    last_blessed: LastBlessed = resolvers.from_destination,
 ) -> Judging:
     """Evaluates and serves the student beside the last blessed model and the control, decides, and pushes.
 
@@ -58,7 +58,7 @@ def judging(
       control: The same without distillation.
       examples: Labelled examples; their evaluation split is used.
       label_report: What the teacher said of them.
-      last_blessed: Makes the node that finds the model that serves today; see `pipeline.resolvers`.
+      last_blessed: Makes the nodes that find the model that serves today; see `pipeline.resolvers`.
     """
     resolved = last_blessed(settings, student)
     against_last = _evaluator(settings, ModelRole.LAST_BLESSED, examples, student, resolved.model)
@@ -91,7 +91,7 @@ def judging(
         provenance=settings.origin.model_dump_json(),
     ).with_id(nodes.PUSHER)
     return Judging(
-        nodes=[resolved.node, against_last, against_control, validator, gate, pusher],
+        nodes=[*resolved.nodes, against_last, against_control, validator, gate, pusher],
         decision=gate.outputs[keys.DECISION],
         evaluation=against_last.outputs[keys.EVALUATION],
         control_evaluation=against_control.outputs[keys.EVALUATION],

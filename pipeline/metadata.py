@@ -8,10 +8,9 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+from pipeline.secrets import PASSWORD_VARIABLE, keep_out_of_logs
 from schema.errors import InputError
 
-# Not in the URL, which would stand in process lists and shell histories.
-PASSWORD_VARIABLE = "CROSSKD_METADATA_PASSWORD"
 _PORT = 3306
 
 
@@ -42,7 +41,9 @@ def connection(metadata: str, *, read_only: bool = False) -> mlmd.ConnectionConf
     url = checked_url(metadata)
     config.mysql.host, config.mysql.port = str(url.hostname), url.port or _PORT
     config.mysql.user, config.mysql.database = unquote(url.username or ""), url.path.strip("/")
+    # Not in the URL, which would stand in process lists and shell histories.
     config.mysql.password = os.environ.get(PASSWORD_VARIABLE, "")
+    keep_out_of_logs()
     return config
 
 
@@ -62,8 +63,18 @@ def checked_url(metadata: str) -> SplitResult:
         )
     try:
         complete = url.scheme == "mysql" and url.hostname and url.username and url.path.strip("/") and url.port != 0
+        complete = complete and not (url.query or url.fragment or ":" in unquote(url.username or ""))
     except ValueError:
         complete = False
     if not complete:
-        raise InputError(f"--metadata: expected mysql://user@host:port/database, found {metadata!r}")
+        raise InputError(f"--metadata: expected mysql://user@host:port/database, found {_shown(metadata)!r}")
     return url
+
+
+def _shown(metadata: str) -> str:
+    """What may be said of a URL that is none: a password may stand before any @, or after a ?."""
+    scheme, separator, rest = metadata.partition("?")[0].partition("#")[0].partition("://")
+    user, at, place = rest.rpartition("@")
+    if separator and ":" not in unquote(user):
+        return f"{scheme}://{rest}"
+    return f"***@{place}" if at else f"***@{scheme.rpartition('@')[2]}" if "@" in scheme else scheme

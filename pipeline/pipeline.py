@@ -9,7 +9,7 @@ from pipeline.judging import judging
 from pipeline.labelling import keyed_labelling, labelling
 from pipeline.metadata import connection
 from pipeline.reporting import reporting
-from pipeline.resolvers import LastBlessed, from_metadata
+from pipeline.resolvers import LastBlessed, from_destination
 from pipeline.settings import Settings
 from pipeline.teachers import MakeTeacher, where_it_lies
 from pipeline.training import training
@@ -20,7 +20,7 @@ def create_pipeline(
     settings: Settings,
     *,
     make_teacher: MakeTeacher = where_it_lies,
-    last_blessed: LastBlessed = from_metadata,
+    last_blessed: LastBlessed = from_destination,
     history: bool = True,
 ) -> tfx.dsl.Pipeline:
     """Builds the whole DAG for one surface: label, train student and control, judge, push, report.
@@ -28,7 +28,7 @@ def create_pipeline(
     Args:
       settings: What the run is bound to.
       make_teacher: Makes the node that brings the teacher; see `pipeline.teachers`.
-      last_blessed: Makes the node that finds the model that serves today; see `pipeline.resolvers`.
+      last_blessed: Makes the nodes that find the model that serves today; see `pipeline.resolvers`.
       history: Whether the report shows earlier runs; see `pipeline.reporting`.
     """
     labelled = labelling(settings, make_teacher)

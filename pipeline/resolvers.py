@@ -1,4 +1,8 @@
-"""Which model a new student is compared with, who finds it, and which runs came before this one."""
+"""Which model a new student is compared with, who finds it, and which runs came before this one.
+
+The baseline is what the push destination serves, wherever the pipeline runs: what was blessed
+and never pushed, or was rolled back, is none, and metadata that were lost change nothing.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,8 @@ from dataclasses import dataclass
 import ml_metadata as mlmd
 from tfx import types
 from tfx import v1 as tfx
-from tfx.components.evaluator import constants
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common import resolver
-from tfx.types import standard_artifacts
 
 from components.last_served import spec as last_served
 from components.last_served.component import LastServed
@@ -19,7 +21,6 @@ from contracts import keys, nodes, properties
 from pipeline.settings import Settings
 
 MODEL = "model"
-BLESSING = "model_blessing"
 CANDIDATE = "candidate"
 
 # What EarlierRuns resolves: this run's artifacts by key, and all there are.
@@ -29,44 +30,30 @@ _EARLIER_THAN = {DECISIONS: keys.DECISION, LABEL_REPORTS: keys.LABEL_REPORT}
 MOST_EARLIER_RUNS = 60
 
 
-class LastBlessedBefore(resolver.ResolverStrategy):
-    """Resolves the last blessed model, or what was blessed before the candidate if that is it.
+class Present(resolver.ResolverStrategy):
+    """Leaves out artifacts that stand for none.
 
-    TFX's LatestBlessedModelStrategy resolves, when an unchanged pipeline runs again, the
-    candidate itself: the baseline differs from the first run's, nothing downstream is
-    cached, and the same model is pushed twice.  What was blessed before the last blessed
-    model does not change, so here everything is cached.
-
-    The order is that of the blessings, not of the models: a model that was trained, left
-    unjudged by a run that was cut short, and comes back from the cache after a better one
-    was blessed, is compared with the better one.
-
-    A model that was rolled back counts no more: `crosskd rollback` leaves a mark on it.
+    LastServed always has an output, as every component; where nothing serves, it stands for none,
+    and Evaluator and ServingValidator must not see it.  What is left is the same as long as
+    LastServed comes from the cache, so that everything downstream does, too.
     """
 
     def resolve_artifacts(
         self, store: mlmd.MetadataStore, input_dict: dict[str, list[types.Artifact]]
     ) -> dict[str, list[types.Artifact]]:
-        """Resolves the channels `model`, `model_blessing` and `candidate`.
+        """Resolves any channels.
 
         Args:
           store: Not used; part of the interface.
-          input_dict: All models, all blessings, and the model under test.
+          input_dict: Artifacts by key.
 
         Returns:
-          The same keys; `model` and `model_blessing` are empty before the first blessing.
+          The same keys, without artifacts that have the custom property `absent`.
         """
-        candidate = max((model.id for model in input_dict[CANDIDATE]), default=0)
-        models = {
-            model.id: model for model in input_dict[MODEL] if not model.get_int_custom_property(properties.ROLLED_BACK)
+        return {
+            key: [each for each in artifacts if not each.get_int_custom_property(properties.ABSENT)]
+            for key, artifacts in input_dict.items()
         }
-        blessings = [each for each in sorted(input_dict[BLESSING], key=_order) if _is_of(each, models)]
-        while blessings and _model_of(blessings[-1]) == candidate:
-            blessings.pop()
-        if not blessings:
-            return {MODEL: [], BLESSING: [], CANDIDATE: input_dict[CANDIDATE]}
-        last = blessings[-1]
-        return {MODEL: [models[_model_of(last)]], BLESSING: [last], CANDIDATE: input_dict[CANDIDATE]}
 
 
 class EarlierRuns(resolver.ResolverStrategy):
@@ -102,31 +89,17 @@ def _order(artifact: types.Artifact) -> int:
     return int(artifact.id)
 
 
-def _was_rolled_back(model: types.Artifact) -> bool:
-    return bool(model.get_int_custom_property(properties.ROLLED_BACK))
-
-
-def _is_of(blessing: types.Artifact, models: dict[int, types.Artifact]) -> bool:
-    """Whether it blesses one of these models."""
-    value = blessing.get_int_custom_property(properties.BLESSED)
-    return bool(value == constants.BLESSED_VALUE and _model_of(blessing) in models)
-
-
-def _model_of(blessing: types.Artifact) -> int:
-    return int(blessing.get_int_custom_property(properties.BLESSED_MODEL_ID))
-
-
 @dataclass(frozen=True)
 class Resolved:
-    """The node that finds the last blessed model.
+    """The nodes that find the model that serves.
 
     Attributes:
-      node: The node.
-      model: The last blessed model, or nothing.
-      candidate: The model under test; nothing where the node could not find out.
+      nodes: The nodes, in order.
+      model: The model that serves, or nothing.
+      candidate: The model under test; nothing where the nodes could not find out.
     """
 
-    node: BaseNode
+    nodes: list[BaseNode]
     model: tfx.dsl.Channel
     candidate: tfx.dsl.Channel
 
@@ -134,29 +107,22 @@ class Resolved:
 LastBlessed = Callable[[Settings, tfx.dsl.Channel], Resolved]
 
 
-def from_metadata(
-    settings: Settings,
-    student: tfx.dsl.Channel,
-    strategy: type[resolver.ResolverStrategy] = LastBlessedBefore,
+def from_destination(
+    settings: Settings, student: tfx.dsl.Channel, strategy: type[resolver.ResolverStrategy] = Present
 ) -> Resolved:
-    """Asks ML Metadata: for local runners, which run resolver strategies of our own."""
-    del settings  # Part of the interface; metadata are the same for all settings of a root.
+    """Asks the push destination: for local runners, which run drivers and resolver strategies of our own."""
+    served = LastServed(candidate=student, serving=settings.serving)
     node = tfx.dsl.Resolver(
-        strategy_class=strategy,
-        # All models: a channel with the student's producer would be merged with `candidate`.
-        model=tfx.dsl.Channel(type=standard_artifacts.Model),
-        model_blessing=tfx.dsl.Channel(
-            type=standard_artifacts.ModelBlessing, producer_component_id=nodes.BLESSING_GATE, output_key="blessing"
-        ),
-        candidate=student,
+        strategy_class=strategy, model=served.outputs[last_served.MODEL_KEY], candidate=student
     ).with_id(nodes.LAST_BLESSED)
-    return Resolved(node, node.outputs[MODEL], node.outputs[CANDIDATE])
+    return Resolved([served, node], node.outputs[MODEL], node.outputs[CANDIDATE])
 
 
-def from_destination(settings: Settings, student: tfx.dsl.Channel) -> Resolved:
+def from_destination_alone(settings: Settings, student: tfx.dsl.Channel) -> Resolved:
     """Asks the push destination: for backends that run no resolver strategy of our own.
 
-    There a node that fails stops all that follow, so the candidate needs no detour.
+    There the entry point leaves out artifacts that stand for none, and a node that fails stops
+    all that follow, so the candidate needs no detour.
     """
     node = LastServed(candidate=student, serving=settings.serving).with_id(nodes.LAST_BLESSED)
-    return Resolved(node, node.outputs[last_served.MODEL_KEY], student)
+    return Resolved([node], node.outputs[last_served.MODEL_KEY], student)

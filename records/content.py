@@ -35,7 +35,7 @@ def content_fingerprint(model_dir: str) -> str:
     with locally(model_dir.rstrip("/")) as root:
         try:
             return computation_digest(root)
-        except (InputError, tf.errors.OpError, OSError, ValueError, KeyError):
+        except (InputError, tf.errors.OpError, OSError, ValueError, LookupError):  # IndexError: variables cut short
             return _files_digest(root)
 
 

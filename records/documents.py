@@ -31,7 +31,7 @@ def write(uri: str, document: Document) -> None:
     """Writes a document into an artifact's folder."""
     path, content = _path(uri, document.FILE), document.model_dump_json(indent=2)
     folder = path.rpartition("/")[0]
-    if _is_local(path):
+    if is_local(path):
         Path(folder).mkdir(parents=True, exist_ok=True)
         Path(path).write_text(content, encoding="utf-8")
         return
@@ -73,7 +73,7 @@ def find(uri: str, kind: type[Read]) -> Read | None:
 
 def _content(path: str) -> str | None:
     """The text of a file; None if there is none."""
-    if _is_local(path):
+    if is_local(path):
         return Path(path).read_text(encoding="utf-8") if Path(path).is_file() else None
     from tfx.dsl.io import fileio
 
@@ -83,9 +83,20 @@ def _content(path: str) -> str | None:
         return str(file.read())
 
 
-def _is_local(path: str) -> bool:
+def is_local(path: str) -> bool:
     """Whether a path needs none of TFX's file systems, which take seconds to import."""
     return "://" not in path
+
+
+def find_whole(uri: str, kind: type[Read]) -> Read | None:
+    """Reads the document in a folder; None if the folder has none, or one that is damaged.
+
+    For callers that look at the whole folder otherwise, and say what is wrong with it.
+    """
+    try:
+        return find(uri, kind)
+    except InputError:
+        return None
 
 
 def _path(uri: str, name: str) -> str:

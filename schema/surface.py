@@ -93,8 +93,11 @@ class Gate(Strict):
       vs_last_blessed: Bound on the change against the last blessed model.
       vs_control: Bound on the change against the control without distillation.
       slice: Name of a slice of the surface; None is the overall slice.
-      min_examples: With fewer labelled examples the gate is reported and not judged.
+      min_examples: With fewer labelled examples the gate cannot be judged.
       min_positives: The same for positive examples of a binary task.
+      may_be_unjudged: A gate on all examples that cannot be judged blocks the push, and so does
+        one on a slice of which the evaluation data have no labelled example; true lets them
+        pass unjudged.  A slice with some examples, and too few, never blocks.
       judged_on: What the bounds apply to: the `point` estimate, or the `lower_limit` of
         its 95% confidence interval (for a change, of the paired difference).
     """
@@ -106,6 +109,7 @@ class Gate(Strict):
     slice: Name | None = None
     min_examples: PositiveInt = 1
     min_positives: PositiveInt = 1
+    may_be_unjudged: bool = False
     judged_on: Literal["point", "lower_limit"] = "point"
 
     @model_validator(mode="after")

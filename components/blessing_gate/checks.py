@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from components.blessing_gate import sentences
-from components.blessing_gate.asked import FIRST_RUN, Evidence, asked_bounds, tfma_bound
+from components.blessing_gate.asked import FIRST_RUN, Asked, Evidence, asked_bounds, tfma_bound
 from contracts.decision import BoundKind, Check, GateResult, Verdict
 from evaluation.results import OVERALL, Bound, Evaluation, TaskMetrics, slice_text
 from schema.metrics import MEAN_PREDICTION
-from schema.surface import Surface
+from schema.surface import Gate, Surface
+
+# One bound, and what became of it in each slice.
+Judged = tuple[Asked, tuple[GateResult, ...]]
 
 # The bounds that each comparison's Evaluator was given.
 _KINDS_IN = {
@@ -18,13 +21,20 @@ _KINDS_IN = {
 }
 
 
-def run_checks(surface: Surface, evidence: Evidence, gates: tuple[GateResult, ...]) -> Iterator[Check]:
-    """All conditions on the run, those that were checked elsewhere first."""
+def run_checks(surface: Surface, evidence: Evidence, judged: Sequence[Judged]) -> Iterator[Check]:
+    """All conditions on the run, those that were checked elsewhere first.
+
+    Args:
+      surface: The surface.
+      evidence: The evaluations and other checks.
+      judged: Every bound of every gate, with its results.
+    """
+    gates = tuple(result for _, results in judged for result in results)
     yield from evidence.checks
     yield from _evaluation_checks(surface, evidence)
     yield from _second_opinions(surface, evidence, gates)
     yield from _defined_checks(surface, evidence)
-    yield from _judged_checks(surface, gates)
+    yield from _judged_checks(judged)
 
 
 def _evaluation_checks(surface: Surface, evidence: Evidence) -> Iterator[Check]:
@@ -100,15 +110,23 @@ def _defined_checks(surface: Surface, evidence: Evidence) -> Iterator[Check]:
             yield Check(name=f"predictions of {name}", verdict=Verdict.FAIL, sentence=text)
 
 
-def _judged_checks(surface: Surface, gates: tuple[GateResult, ...]) -> Iterator[Check]:
+def _judged_checks(judged: Sequence[Judged]) -> Iterator[Check]:
     """A gate that cannot be judged must not open the way for a task nobody looked at."""
-    for name, task in surface.tasks.items():
-        of_task = [result for result in gates if result.task == name]
-        judged = any(result.verdict is not Verdict.NOT_JUDGED for result in of_task)
-        waiting = any(result.reason == FIRST_RUN for result in of_task)
-        if task.gates and not judged and not waiting:
-            text = f"{name}: none of its gates could be judged. Evaluate on more examples, or lower min_examples."
-            yield Check(name=f"gates of {name}", verdict=Verdict.FAIL, sentence=text)
+    told: list[Gate] = []
+    for asked, results in judged:
+        if _blocks(asked.gate, results) and not any(gate is asked.gate for gate in told):
+            told.append(asked.gate)
+            first = next(each for each in results if each.verdict is Verdict.NOT_JUDGED)
+            text = f"{first.sentence.removesuffix('.')}; such a gate blocks, unless it says `may_be_unjudged: true`."
+            yield Check(name=f"gates of {asked.task}", verdict=Verdict.FAIL, sentence=text)
+    gates = [result for _, results in judged for result in results]
     if gates and all(result.verdict is Verdict.NOT_JUDGED for result in gates):
         text = "None of the gates could be judged. Give at least one of them `at_least` or `vs_control`."
         yield Check(name="gates", verdict=Verdict.FAIL, sentence=text)
+
+
+def _blocks(gate: Gate, results: Sequence[GateResult]) -> bool:
+    """Whether a bound blocks that could not be judged: overall, or in a slice of which there is nothing."""
+    unjudged = any(each.verdict is Verdict.NOT_JUDGED and each.reason != FIRST_RUN for each in results)
+    nothing_there = not any(each.examples for each in results)
+    return unjudged and not gate.may_be_unjudged and (gate.slice is None or nothing_there)

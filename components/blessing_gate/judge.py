@@ -22,9 +22,10 @@ from schema.surface import Surface, TaskKind
 def decide(surface: Surface, evidence: Evidence) -> Decision:
     """Decides whether the student may serve.
 
-    It may if no gate and no check fails, every task with gates had at least one judged
-    (a gate that only waits for a first blessed model does not count against it), and
-    something was judged at all, unless every task is declared `ungated`.
+    It may if no gate and no check fails, every gate on all examples was judged, and every gated
+    slice has labelled examples (unless the gate says `may_be_unjudged`; a gate that only waits
+    for a first blessed model does not count against it), and something was judged at all,
+    unless every task is declared `ungated`.
 
     Args:
       surface: The surface and its gates.
@@ -33,8 +34,9 @@ def decide(surface: Surface, evidence: Evidence) -> Decision:
     Returns:
       The decision.
     """
-    gates = tuple(result for asked in asked_bounds(surface) for result in _judge(surface, asked, evidence))
-    checks = tuple(run_checks(surface, evidence, gates))
+    judged = [(asked, tuple(_judge(surface, asked, evidence))) for asked in asked_bounds(surface)]
+    gates = tuple(result for _, results in judged for result in results)
+    checks = tuple(run_checks(surface, evidence, judged))
     verdicts = [result.verdict for result in gates] + [check.verdict for check in checks]
     blessed = Verdict.FAIL not in verdicts
     return Decision(
@@ -65,12 +67,12 @@ def _judge(surface: Surface, asked: Asked, evidence: Evidence) -> Iterator[GateR
 def _verdict(asked: Asked, metrics: TaskMetrics, has_baseline: bool) -> tuple[Verdict, str]:
     """The verdict on one slice, and the reason as the end of a sentence."""
     gate = asked.gate
-    if asked.kind is BoundKind.LAST_BLESSED and not has_baseline:
-        return Verdict.NOT_JUDGED, FIRST_RUN
     if metrics.examples < gate.min_examples:
         return Verdict.NOT_JUDGED, sentences.too_few(metrics.examples, gate.min_examples, "labelled examples")
     if asked.task_kind is TaskKind.BINARY and metrics.positives < gate.min_positives:
         return Verdict.NOT_JUDGED, sentences.too_few(metrics.positives, gate.min_positives, "positives")
+    if asked.kind is BoundKind.LAST_BLESSED and not has_baseline:
+        return Verdict.NOT_JUDGED, FIRST_RUN
     if asked.kind is BoundKind.CONTROL and not has_baseline:
         return Verdict.FAIL, "the evaluation has no control to compare with"
     return _compare(asked, _judged_measurement(asked, metrics))

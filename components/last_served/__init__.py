@@ -1,1 +1,1 @@
-"""LastServed: the model that serves today, for backends that cannot resolve it."""
+"""LastServed: the model that serves, read from the push destination."""

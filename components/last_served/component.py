@@ -6,6 +6,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import channel_utils, standard_artifacts
 from tfx.types.channel import BaseChannel
 
+from components.last_served.driver import Driver
 from components.last_served.executor import Executor
 from components.last_served.spec import LastServedSpec
 from records.code import code_version
@@ -15,16 +16,17 @@ from schema.errors import InputError
 class LastServed(base_component.BaseComponent):
     """A component that copies the model that serves today, for a comparison.
 
-    On one machine a resolver strategy asks ML Metadata for the last blessed model.  Kubeflow
-    Pipelines runs no strategy of one's own, and its open-source backend runs no resolver at
-    all.  What was blessed and pushed lies at the push destination, so this component asks there.
+    ML Metadata knows what was blessed, and not what serves: a student whose push failed was
+    blessed, metadata may be lost, and a version may be rolled back.  What was blessed and pushed
+    lies at the push destination, so this component asks there.
 
     Component `outputs` contains:
 
-     - `model`: `standard_artifacts.Model`: a copy of the newest version that is not the
-       candidate itself; with the custom property `absent` where there is none.
+     - `model`: `standard_artifacts.Model`: a copy of what serves, or of what served before it
+       where that is the candidate itself; with the custom property `absent` where there is none.
 
-    It looks at what lies outside of the pipeline, so its result must not come from a cache.
+    It looks at what lies outside of the pipeline.  Local runners run its driver, which takes what
+    it finds into the cache key; a backend that does not must not cache it.
 
     Example:
       ```python
@@ -33,6 +35,7 @@ class LastServed(base_component.BaseComponent):
     """
 
     SPEC_CLASS = LastServedSpec
+    DRIVER_CLASS = Driver
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
     def __init__(self, candidate: BaseChannel, serving: str) -> None:

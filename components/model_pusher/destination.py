@@ -1,9 +1,12 @@
 """Publishes versions into the folder that a model server watches.
 
 On a local file system a version is copied to a hidden sibling, written through to the disk,
-and gets its name by one rename: a server, or a power cut, never meets half a model.  An
-object store has no such rename; there `saved_model.pb` is written last, as TFX does, for
-without it servers take a folder for no model.
+loaded as a server loads it, and gets its name by one rename: a server, or a power cut, never
+meets half a model.  An object store has no such rename; there `saved_model.pb` is written
+last, as TFX does, for without it servers take a folder for no model.
+
+Every version carries a manifest, so that whoever relies on it later can tell whether it is
+still what was pushed.
 """
 
 from __future__ import annotations
@@ -20,8 +23,11 @@ from tfx.dsl.io import fileio
 from contracts.provenance import Provenance
 from records import documents
 from records.content import content_fingerprint
-from records.saved_model import SAVED_MODEL_FILE, files_of, is_saved_model
+from records.manifest import Manifest, damage, measure, record
+from records.saved_model import SAVED_MODEL_FILE
+from records.sessions import load_error
 from records.versions import Versions
+from schema.errors import InputError
 
 # Servers read the names of versions as numbers and pass over everything else.
 _STAGING_PREFIX = ".pushing-"
@@ -34,19 +40,26 @@ class Destination(Versions):
     def fingerprint(self, version: int) -> str | None:
         """Fingerprint of a version's content.
 
-        The newest one is looked at itself, since what is served may have been changed by
-        hand; of an older one the record is enough.
+        The newest one is looked at itself, and must be whole: `damage` comes first.  Of an older
+        one the record is enough.
 
         Args:
           version: One of `versions`.
 
         Returns:
-          The fingerprint; None where the folder is no model, or of an older one nothing is known.
+          The fingerprint; None where nothing is known of an older one.
         """
-        if version == self.versions()[-1] and is_saved_model(self.path(version)):
+        if version == self.versions()[-1]:
             return content_fingerprint(self.path(version))
-        recorded = documents.find(self.path(version), Provenance)
-        return recorded.model_fingerprint if recorded else None
+        return self._recorded(version)
+
+    def damage(self, version: int) -> str | None:
+        """Why a version is not what was pushed, as part of a sentence; None if it is."""
+        return damage(self.path(version), self._recorded(version))
+
+    def _recorded(self, version: int) -> str | None:
+        found = documents.find_whole(self.path(version), Provenance)
+        return found.model_fingerprint if found else None
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -68,20 +81,29 @@ class Destination(Versions):
 
         Returns:
           The provenance, with the version.
+
+        Raises:
+          InputError: A server could not load it, or its copy is not whole.
         """
         version = max([int(time.time()), *(each + 1 for each in self.versions())])
         provenance = describe(version)
         if self._is_local:
             self._publish_by_rename(model_dir, provenance)
         else:
+            _expect_loadable(model_dir)
             _copy(model_dir, self.path(version), provenance)
         return provenance
 
     def _publish_by_rename(self, model_dir: str, provenance: Provenance) -> None:
         self._remove_abandoned()
         staging = f"{self.base}/{_STAGING_PREFIX}{provenance.version}"
-        _copy(model_dir, staging, provenance)
-        _write_through(Path(staging))
+        try:
+            _copy(model_dir, staging, provenance)
+            _write_through(Path(staging))
+            _expect_loadable(staging)
+        except BaseException:
+            self._remove_abandoned()  # a full disk is the last place to leave half a model
+            raise
         Path(staging).rename(self.path(provenance.version))
         _sync(Path(self.base))
 
@@ -97,14 +119,25 @@ class Destination(Versions):
 
 
 def _copy(source: str, target: str, provenance: Provenance) -> None:
-    """Copies a SavedModel with its provenance; `saved_model.pb` comes last."""
+    """Copies a SavedModel with provenance and manifest; `saved_model.pb` comes last."""
     root = source.rstrip("/")
-    for name in files_of(root):
-        if name in (SAVED_MODEL_FILE, Provenance.FILE):
-            continue
+    own = (Provenance.FILE, Manifest.FILE)
+    files = {name: each for name, each in measure(root).files.items() if name not in own}
+    for name in sorted(set(files) - {SAVED_MODEL_FILE}):
         _copy_file(root, target, name)
     documents.write(target, provenance)
+    files[Provenance.FILE] = record(f"{target}/{Provenance.FILE}")
+    documents.write(target, Manifest(files=files))
     _copy_file(root, target, SAVED_MODEL_FILE)
+    found = damage(target, provenance.model_fingerprint)
+    if found:
+        raise InputError(f"{target}: the copy of {source} is not whole: {found}. Nothing is published.")
+
+
+def _expect_loadable(model_dir: str) -> None:
+    error = load_error(model_dir)
+    if error:
+        raise InputError(f"{model_dir}: {error}. Nothing is published; run the pipeline again.")
 
 
 def _copy_file(source: str, target: str, name: str) -> None:

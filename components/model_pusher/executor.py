@@ -26,6 +26,7 @@ from contracts.decision import Decision
 from contracts.provenance import Origin, Provenance
 from records import documents
 from records.content import content_fingerprint
+from records.manifest import damage
 from schema.errors import InputError
 
 Artifacts = dict[str, list[types.Artifact]]
@@ -73,16 +74,23 @@ class Executor(pusher.Executor):
         pushed: types.Artifact,
         first_run: bool,
     ) -> None:
-        """Pushes unless the same content was pushed before, or it was never compared with what serves."""
+        """Pushes unless the same content was pushed before, or it was never compared with what serves.
+
+        A version that is not what was pushed keeps no student out: the next push repairs it.
+        """
         versions = destination.versions()
-        same = [version for version in versions if destination.fingerprint(version) == fingerprint]
-        refusal = _superseded(versions, same) or _unknown(versions, same, first_run)
+        broken = destination.damage(versions[-1]) if versions else None
+        same = [] if broken else [each for each in versions if destination.fingerprint(each) == fingerprint]
+        refusal = None if broken else _superseded(versions, same) or _unknown(versions, same, first_run)
         if refusal:
             self._refuse(pushed, refusal)
             return
         version = same[-1] if same else destination.publish(model_dir, describe).version
         sentence = f"Version {version} already serves this content." if same else f"Pushed as version {version}."
+        if broken:
+            sentence += f" Version {versions[-1]}, which it takes the place of, was damaged: {broken}."
         io_utils.copy_dir(destination.path(version), pushed.uri)
+        _expect_whole(pushed.uri, fingerprint)
         self._MarkPushed(pushed, pushed_destination=destination.path(version), pushed_version=str(version))
         pushed.set_int_custom_property(properties.COPIED, int(not same))
         pushed.set_string_custom_property(properties.SENTENCE, sentence)
@@ -138,8 +146,14 @@ def _unknown(versions: list[int], same: list[int], first_run: bool) -> str | Non
         return None
     return (
         f"Not pushed: the student was judged as the first, without a last blessed model, and version {versions[-1]} "
-        "serves. Run in the root that this version was pushed from, or push to another folder."
+        "serves, which was pushed meanwhile. Give the same run again: it compares with what serves."
     )
+
+
+def _expect_whole(copy: str, fingerprint: str) -> None:
+    found = damage(copy, fingerprint)
+    if found:
+        raise InputError(f"{copy}: the copy of the pushed version is not whole: {found}. Run the pipeline again.")
 
 
 def _expect_one(input_dict: Artifacts, key: str) -> None:

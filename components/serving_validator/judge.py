@@ -11,12 +11,13 @@ import numpy as np
 from components.serving_validator.graph import ModelGraph, Signature, Tensors
 from components.serving_validator.latency import percentile_ratio
 from components.serving_validator.requirements import Requirements
-from components.serving_validator.sessions import SIGNATURE
 from components.serving_validator.trial import Trial
+from components.serving_validator.worker import WAYS, Counted
 from contracts.decision import Check, Verdict
 from contracts.heads import DISTILLATION_PREFIX
 from contracts.roles import PHRASES, ModelRole
 from contracts.serving_report import Latency
+from records.sessions import SIGNATURE
 from schema.surface import SOFT_LABEL_PREFIX
 
 TOLERANCE = 1e-5
@@ -135,6 +136,8 @@ def trial_checks(trial: Trial, requirements: Requirements) -> Iterator[Check]:
         yield _check("loading", passed="The student loads into a session, in a fresh process.")
     if trial.predictions:
         yield from _prediction_checks(trial.predictions, requirements)
+    if trial.rows is not None:
+        yield _rows_check(trial.rows)
     if trial.answers is not None:
         yield _malformed_check(trial)
     for row in latencies(trial, requirements):
@@ -149,7 +152,7 @@ def _prediction_checks(predictions: dict[str, np.ndarray], requirements: Require
         if not np.all(np.isfinite(served)):
             problems.append(f"{task}: {np.sum(~np.isfinite(served))} of {served.size} predictions are not finite.")
             continue
-        for way, text in (("eager", "tf.saved_model.load"), ("evaluation", "the evaluation")):
+        for way, text in WAYS.items():
             difference = _difference(served, predictions[f"{way}/{task}"])
             worst = max(worst, difference)
             if not difference <= TOLERANCE:
@@ -157,7 +160,28 @@ def _prediction_checks(predictions: dict[str, np.ndarray], requirements: Require
     yield _check(
         "predictions",
         *problems,
-        passed=f"A server's predictions are the evaluation's, to {worst:.1g} ({TOLERANCE:g} is allowed).",
+        passed=f"A server's predictions are the evaluation's, in any order and company, to {worst:.1g} "
+        f"({TOLERANCE:g} is allowed).",
+    )
+
+
+def _rows_check(rows: dict[str, Counted]) -> Check:
+    """Every row of the evaluation split, labelled or not, must be answered by a number, and a probability by one."""
+    problems = []
+    for task, counted in rows.items():
+        if counted.infinite:
+            problems.append(f"{task}: {counted.infinite:,} of {counted.rows:,} predictions are not finite.")
+        if counted.outside:
+            problems.append(
+                f"{task}: {counted.outside:,} of {counted.rows:,} predictions are no probabilities, which lie in "
+                f"[0, 1]: they go from {counted.least:.4g} to {counted.most:.4g}."
+            )
+    most = max((counted.rows for counted in rows.values()), default=0)
+    return _check(
+        "all rows",
+        *problems,
+        passed=f"All {most:,} rows of the evaluation split are answered with finite numbers, and tasks of kind binary "
+        "with probabilities.",
     )
 
 

@@ -24,11 +24,13 @@ class Requests:
       full: Serialized tf.Examples as the evaluation reads them, labels included.
       stripped: The same ones with features only.
       malformed: What no model can answer, by description.
+      files: All files of the evaluation split, whose every row must get an answer that is one.
     """
 
     full: list[bytes]
     stripped: list[bytes]
     malformed: dict[str, bytes]
+    files: list[str]
 
 
 def read_requests(example_uris: Sequence[str], requirements: Requirements) -> Requests:
@@ -49,14 +51,18 @@ def read_requests(example_uris: Sequence[str], requirements: Requirements) -> Re
     if not full:
         raise InputError(f"{' '.join(patterns)}: expected examples to make requests of, found none")
     stripped = [_strip(record, requirements.features) for record in full]
-    return Requests(full, stripped, _malformed(stripped[0], requirements))
+    return Requests(full, stripped, _malformed(stripped[0], requirements), files)
 
 
 def _read(path: str, most: int) -> list[bytes]:
     if most <= 0:
         return []
-    compression = "GZIP" if path.endswith(".gz") else ""
-    return list(tf.data.TFRecordDataset(path, compression).take(most).as_numpy_iterator())
+    return list(records_of(path).take(most).as_numpy_iterator())
+
+
+def records_of(path: str) -> tf.data.Dataset:
+    """The records of one file of examples."""
+    return tf.data.TFRecordDataset(path, "GZIP" if path.endswith(".gz") else "")
 
 
 def _strip(record: bytes, features: Sequence[str]) -> bytes:

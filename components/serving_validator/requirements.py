@@ -8,7 +8,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from schema.distillation import Head
-from schema.surface import Serving, Surface, soft_label
+from schema.surface import Serving, Surface, TaskKind, soft_label
 
 
 class Requirements(BaseModel):
@@ -19,6 +19,7 @@ class Requirements(BaseModel):
       features: Every feature that a request may carry.
       required: Those without a default, without which a request is malformed.
       tasks: The names of the outputs.
+      binary: Those whose outputs are probabilities.
       labels: Columns that do not exist when serving: hard labels and soft labels.
       distilled: Tasks and non-serving heads that have a distillation head in training.
       stacked: Tasks whose serving head reads the distillation head, which then is served.
@@ -31,6 +32,7 @@ class Requirements(BaseModel):
     features: tuple[str, ...]
     required: tuple[str, ...]
     tasks: tuple[str, ...]
+    binary: tuple[str, ...]
     labels: tuple[str, ...]
     distilled: tuple[str, ...]
     stacked: tuple[str, ...] = ()
@@ -45,6 +47,7 @@ def requirements_of(surface: Surface) -> Requirements:
         features=tuple(surface.features),
         required=tuple(name for name, feature in surface.features.items() if feature.default is None),
         tasks=tuple(surface.tasks),
+        binary=tuple(name for name, task in surface.tasks.items() if task.kind is TaskKind.BINARY),
         labels=(*(task.label for task in surface.tasks.values()), *soft),
         distilled=tuple(surface.distillations()),
         stacked=tuple(name for name, each in surface.distillations().items() if each.head is Head.STACKED),

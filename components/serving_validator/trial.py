@@ -22,6 +22,7 @@ _TIMEOUT_SECONDS = 1800
 _STAGES = {
     worker.LOADED_FILE: "loading it into a session",
     worker.PREDICTIONS_FILE: "answering requests",
+    worker.ROWS_FILE: "answering all rows of the evaluation split",
     worker.ANSWERS_FILE: "answering malformed requests",
     worker.OTHERS_FILE: "loading the models to compare latency with",
     worker.LATENCIES_FILE: "measuring latency",
@@ -34,7 +35,8 @@ class Trial:
 
     Attributes:
       loaded: How long the student took to load.
-      predictions: By ``<way>/<task>``; the ways are session, eager and evaluation.
+      predictions: By ``<way>/<task>``; the ways are those of `worker.WAYS`.
+      rows: What all rows of the evaluation split were answered, by task.
       answers: What became of malformed requests.
       others: How long the other models took to load.
       seconds: Latencies, [rounds, calls] by ``<model>/<batch size>``.
@@ -44,6 +46,7 @@ class Trial:
 
     loaded: worker.Loaded | None = None
     predictions: dict[str, np.ndarray] | None = None
+    rows: dict[str, worker.Counted] | None = None
     answers: tuple[worker.Answer, ...] | None = None
     others: dict[str, worker.Loaded] | None = None
     seconds: dict[str, np.ndarray] | None = None
@@ -68,6 +71,8 @@ def serve(student: str, others: dict[str, tuple[str, float]], requests: Requests
             full=_write(folder / "full", requests.full),
             stripped=_write(folder / "stripped", requests.stripped),
             malformed=_write(folder / "malformed", list(requests.malformed.values())),
+            files=requests.files,
+            binary=list(requirements.binary),
             descriptions=list(requests.malformed),
             batch_sizes=list(requirements.serving.batch_sizes),
             rounds=requirements.serving.rounds,
@@ -101,12 +106,13 @@ def _collect(folder: Path, ended: str | None) -> Trial:
     present = {name for name in _STAGES if (folder / name).exists()}
     texts = {name: (folder / name).read_text() for name in present if name.endswith(".json")}
     arrays = {name: dict(np.load(folder / name)) for name in present if name.endswith(".npz")}
-    loaded, answers, others = (
-        texts.get(name) for name in (worker.LOADED_FILE, worker.ANSWERS_FILE, worker.OTHERS_FILE)
+    loaded, rows, answers, others = (
+        texts.get(name) for name in (worker.LOADED_FILE, worker.ROWS_FILE, worker.ANSWERS_FILE, worker.OTHERS_FILE)
     )
     return Trial(
         loaded=worker.Loaded.model_validate_json(loaded) if loaded else None,
         predictions=arrays.get(worker.PREDICTIONS_FILE),
+        rows=worker.Rows.model_validate_json(rows).tasks if rows else None,
         answers=tuple(worker.Answers.model_validate_json(answers).answers) if answers else None,
         others=worker.Others.model_validate_json(others).models if others else None,
         seconds=arrays.get(worker.LATENCIES_FILE),

@@ -19,14 +19,26 @@ import tensorflow as tf
 from pydantic import BaseModel
 
 from components.serving_validator.latency import measure, percentile_ratio
-from components.serving_validator.sessions import SIGNATURE, SessionModel, as_batch
+from components.serving_validator.requests import records_of
 from contracts.roles import ModelRole
+from records.sessions import SIGNATURE, SessionModel, as_batch
+
+Predictions = Mapping[str, np.ndarray]
 
 JOB_FILE, FAILURE_FILE = "job.json", "failure.json"
 LOADED_FILE, OTHERS_FILE, ANSWERS_FILE = "loaded.json", "others.json", "answers.json"
-PREDICTIONS_FILE, LATENCIES_FILE = "predictions.npz", "latencies.npz"
+PREDICTIONS_FILE, LATENCIES_FILE, ROWS_FILE = "predictions.npz", "latencies.npz", "rows.json"
+# How the same requests are answered beside all at once in a session, and what each way is called.
+WAYS = {
+    "eager": "tf.saved_model.load",
+    "evaluation": "the evaluation",
+    "permuted": "the same requests in another order",
+    "halved": "the same requests in two halves",
+    "single": "the same requests one by one",
+}
 _BATCHES = 64
 _SEED = 0
+_ROWS_AT_ONCE = 1024
 
 
 class Job(BaseModel):
@@ -39,6 +51,8 @@ class Job(BaseModel):
       stripped: The same as requests.
       malformed: Malformed requests; their descriptions are in `descriptions`.
       descriptions: Of each malformed request.
+      files: All files of the evaluation split.
+      binary: Tasks whose outputs are probabilities.
       batch_sizes: Whose latency is measured.
       rounds: Of the measurement.
       calls: Per round and model.
@@ -50,6 +64,8 @@ class Job(BaseModel):
     stripped: str
     malformed: str
     descriptions: list[str]
+    files: list[str]
+    binary: list[str]
     batch_sizes: list[int]
     rounds: int
     calls: int
@@ -66,6 +82,30 @@ class Others(BaseModel):
     """The other models, loaded."""
 
     models: dict[str, Loaded]
+
+
+class Counted(BaseModel):
+    """What one task's rows were answered.
+
+    Attributes:
+      rows: How many there were.
+      infinite: Of them, those that are NaN or infinite.
+      outside: Of the others, those of a binary task that are no probabilities.
+      least: The least finite answer; None where there is none.
+      most: The greatest.
+    """
+
+    rows: int = 0
+    infinite: int = 0
+    outside: int = 0
+    least: float | None = None
+    most: float | None = None
+
+
+class Rows(BaseModel):
+    """All rows of the evaluation split, by task."""
+
+    tasks: dict[str, Counted]
 
 
 class Answer(BaseModel):
@@ -110,7 +150,8 @@ def _serve(job: Job, folder: Path) -> None:
     student, loaded = _load(job.student, stripped[0])
     _write(folder / LOADED_FILE, loaded)
     predictions = student.predict(stripped)
-    _save_predictions(folder, predictions, job, stripped)
+    _save_predictions(folder, student, predictions, job, stripped)
+    _write(folder / ROWS_FILE, Rows(tasks=count_rows(student, job.files, job.binary)))
     malformed = zip(job.descriptions, _read(job.malformed), strict=True)
     _write(folder / ANSWERS_FILE, Answers(answers=[_try(student, each, stripped, predictions) for each in malformed]))
     models: dict[str, SessionModel] = {ModelRole.STUDENT: student}
@@ -134,17 +175,72 @@ def _load(model_dir: str, request: bytes) -> tuple[SessionModel, Loaded]:
     return model, Loaded(load_seconds=loaded - started, first_request_seconds=time.perf_counter() - loaded)
 
 
-def _save_predictions(folder: Path, session: Mapping[str, np.ndarray], job: Job, stripped: Sequence[bytes]) -> None:
-    """Beside the session's predictions those of `tf.saved_model.load`, as which the Evaluator loads models."""
+def _save_predictions(
+    folder: Path, student: SessionModel, session: Predictions, job: Job, stripped: Sequence[bytes]
+) -> None:
+    """Beside the session's predictions those of `tf.saved_model.load`, as which the Evaluator loads models.
+
+    And the session's for the same requests in other company: a row's answer is its own.
+    """
     signature = tf.saved_model.load(job.student).signatures[SIGNATURE]
     (name,) = signature.structured_input_signature[1]
-    by_loader = {
+    by_way = {
         "session": session,
         "eager": signature(**{name: tf.constant(list(stripped))}),
         "evaluation": signature(**{name: tf.constant(_read(job.full))}),
+        **in_other_company(student, stripped),
     }
-    found = {f"{way}/{task}": np.asarray(values) for way, each in by_loader.items() for task, values in each.items()}
+    found = {f"{way}/{task}": np.asarray(values) for way, each in by_way.items() for task, values in each.items()}
     _save(folder / PREDICTIONS_FILE, found)
+
+
+def in_other_company(student: SessionModel, requests: Sequence[bytes]) -> dict[str, Predictions]:
+    """Answers the same requests permuted, in halves, and one by one; each in the order of `requests`."""
+    order = np.random.default_rng(_SEED).permutation(len(requests))
+    permuted = student.predict([requests[row] for row in order])
+    middle = (len(requests) + 1) // 2
+    halves = [part for part in (requests[:middle], requests[middle:]) if part]
+    return {
+        "permuted": {task: _back(values, order) for task, values in permuted.items()},
+        "halved": _together([student.predict(half) for half in halves]),
+        "single": _together([student.predict([request]) for request in requests]),
+    }
+
+
+def _back(values: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Undoes a permutation; what is not one value per request stays as it is, and differs by its shape."""
+    if len(np.atleast_1d(values)) != len(order):
+        return values
+    placed = np.empty_like(values)
+    placed[order] = values
+    return placed
+
+
+def _together(parts: Sequence[Predictions]) -> Predictions:
+    return {task: np.concatenate([np.atleast_1d(part[task]) for part in parts]) for task in parts[0]}
+
+
+def count_rows(student: SessionModel, files: Sequence[str], binary: Sequence[str]) -> dict[str, Counted]:
+    """Has every row answered, labelled or not, and counts answers that are none."""
+    counted = {task: Counted() for task in student.outputs}
+    for path in files:
+        for batch in records_of(path).batch(_ROWS_AT_ONCE).as_numpy_iterator():
+            for task, values in student.predict(list(batch)).items():
+                counted[task] = _add(counted[task], np.asarray(values), probabilities=task in binary)
+    return counted
+
+
+def _add(counted: Counted, values: np.ndarray, *, probabilities: bool) -> Counted:
+    finite = values[np.isfinite(values)]
+    ends = [each for each in (counted.least, counted.most) if each is not None]
+    ends += [float(finite.min()), float(finite.max())] if finite.size else []
+    return Counted(
+        rows=counted.rows + values.size,
+        infinite=counted.infinite + values.size - finite.size,
+        outside=counted.outside + int(probabilities and np.sum((finite < 0) | (finite > 1))),
+        least=min(ends, default=None),
+        most=max(ends, default=None),
+    )
 
 
 def _try(

@@ -17,7 +17,7 @@ from pipeline.kfp.parameters import SPAN_PATTERN, Defaults, placeholder
 from pipeline.kfp.policies import Policies
 from pipeline.kfp.storage import check_bucket
 from pipeline.pipeline import create_pipeline
-from pipeline.resolvers import from_destination
+from pipeline.resolvers import from_destination_alone
 from pipeline.settings import Settings
 from pipeline.teachers import copied
 from schema.errors import InputError
@@ -63,7 +63,9 @@ def compile_job(request: Request) -> dict[str, Any]:
     _check(request)
     defaults = request.defaults.given()
     spanned = SPAN_PATTERN in str(defaults.get("examples", ""))
-    pipeline = create_pipeline(_settings(request), make_teacher=copied, last_blessed=from_destination, history=False)
+    pipeline = create_pipeline(
+        _settings(request), make_teacher=copied, last_blessed=from_destination_alone, history=False
+    )
     pipeline.pipeline_info.pipeline_name = pipeline.pipeline_info.pipeline_name.replace("_", "-")
     request.policies.check(node.id for node in pipeline.components)
     config = KubeflowV2DagRunnerConfig(

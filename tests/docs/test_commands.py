@@ -104,7 +104,7 @@ def test_the_blocks_marked_as_executed_run_one_after_the_other(reader):
 def messages() -> str:
     """All texts in the code, a gap in place of each value."""
     found = []
-    for package in ("schema", "records", "components", "models", "pipeline", "crosskd"):
+    for package in ("schema", "records", "models", "evaluation", "components", "pipeline", "crosskd"):
         for file in (ROOT / package).rglob("*.py"):
             for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.JoinedStr):

@@ -17,7 +17,7 @@ from contracts.decision import BoundKind, Decision, Verdict
 from crosskd.runs import METADATA_FILE, Run, newest_run
 from pipeline.judging import judging
 from pipeline.pipeline import assemble
-from pipeline.resolvers import LastBlessedBefore, from_metadata
+from pipeline.resolvers import Present, from_destination
 from pipeline.runners import Runner, beam_args, run
 from pipeline.settings import Settings
 from records import documents
@@ -122,7 +122,7 @@ class Product:
         self,
         candidate: Candidate,
         settings: Settings | None = None,
-        last_blessed: type[ResolverStrategy] = LastBlessedBefore,
+        last_blessed: type[ResolverStrategy] = Present,
     ) -> list[BaseNode]:
         """The pipeline's own judging stage, with importers for what the earlier stages make."""
         student = _importer("Student", candidate.student, standard_artifacts.Model)
@@ -141,7 +141,7 @@ class Product:
             control=control.outputs["result"],
             examples=examples.outputs["result"],
             label_report=report.outputs["result"],
-            last_blessed=functools.partial(from_metadata, strategy=last_blessed),
+            last_blessed=functools.partial(from_destination, strategy=last_blessed),
         )
         return [student, control, examples, report, *judged.nodes]
 

@@ -25,7 +25,9 @@ def overtaken(tmp_path_factory) -> Product:
     made.run(without(made.nodes(mediocre(made, "unjudged")), "BlessingGate", "Pusher"))
     blessed = made.run(without(made.nodes(mediocre(made, "unpushed")), "Pusher"))
     assert blessed.decision.blessed
-    assert made.judge(made.candidate("better", shelf.BETTER)).pushed
+    better = made.judge(made.candidate("better", shelf.BETTER))
+    assert better.pushed
+    assert better.decision.first_run  # what was blessed and not pushed is no baseline
     return made
 
 
@@ -49,18 +51,15 @@ def test_a_run_that_was_cut_short_goes_on_after_a_better_one(overtaken, name):
     assert "against the last blessed model" in outcome.decision.sentence
 
 
-def test_a_first_run_while_something_serves(overtaken, tmp_path):
-    """The metadata know of no blessed model, and the serving folder holds one."""
+def test_metadata_that_are_lost_do_not_lower_the_bar(overtaken, tmp_path):
+    """The metadata know of no blessed model, and the serving folder holds a better one."""
     stranger = Product(tmp_path)
     stranger.settings = replace(stranger.settings, serving=overtaken.settings.serving)
-    before = overtaken.served()
-    outcome = stranger.judge(stranger.good)
-    assert outcome.decision.blessed
-    assert outcome.decision.first_run
-    assert not outcome.pushed
-    assert overtaken.served() == before
-    assert "the student was judged as the first, without a last blessed model" in outcome.sentence
-    assert f"version {overtaken.versions()[-1]} serves" in outcome.sentence
+    shelf.write_model(stranger.folder / "mediocre", replace(MEDIOCRE, mark=0.7))
+    shelf.write_model(stranger.folder / "mediocre-control", MEDIOCRE)
+    outcome = stranger.refuse(replace(stranger.candidate_at("mediocre"), control=stranger.folder / "mediocre-control"))
+    assert not outcome.decision.first_run
+    assert outcome.verdict("days", BoundKind.LAST_BLESSED) is Verdict.FAIL
 
 
 def test_a_run_that_is_killed_while_it_evaluates(product):

@@ -84,3 +84,5 @@ def test_equal_to_the_last_blessed_on_new_data(better, new_product):
     again = new_product.judge(candidate)
     assert again.decision == outcome.decision
     assert not again.pushed
+    executed = {node for node, each in again.run.nodes.items() if each.state != "CACHED"}
+    assert executed <= {"Student", "Control", "Labelled", "Report", "LastBlessed"}  # importers and resolvers

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from schema.errors import InputError
 from tests.e2e import library
 
 ONE_SCREEN = 24
+CROSSKD = Path(sys.executable).parent / "crosskd"
 
 
 class Case:
@@ -130,4 +134,29 @@ def test_a_teacher_that_says_nan(case):
 
 
 def test_exit_codes_are_told_apart():
-    assert [Exit.OK, Exit.FAILED, Exit.BAD_INPUT, Exit.NOT_BLESSED, Exit.INTERRUPTED] == [0, 1, 2, 3, 130]
+    codes = [Exit.OK, Exit.FAILED, Exit.BAD_INPUT, Exit.NOT_BLESSED, Exit.NOT_PUSHED, Exit.INTERRUPTED]
+    assert codes == [0, 1, 2, 3, 4, 130]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("runner", ["beam", "local"])
+def test_the_password_of_the_metadata_server_is_nowhere(tmp_path, runner):
+    """The server is away, so that the run ends early; TFX has logged its connection by then."""
+    folders = {
+        "surface": library.write_surface(tmp_path / "surface"),
+        "examples": library.write_examples(tmp_path / "examples"),
+        "teacher": library.write_teacher(tmp_path / "teacher"),
+        "root": tmp_path / "root",
+    }
+    options = [word for name, folder in folders.items() for word in (f"--{name}", str(folder))]
+    command = [CROSSKD, "run", *options, "--metadata", "mysql://crosskd@127.0.0.1:1/metadata", "--runner", runner]
+    environment = {**os.environ, "CROSSKD_METADATA_PASSWORD": 'marked-0f3a"quoted'}
+    running = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    commands = Path(f"/proc/{running.pid}/cmdline").read_bytes()
+    said, _ = running.communicate(timeout=300)
+    assert running.returncode == 1
+    (log,) = (tmp_path / "root/logs").glob("*.log")
+    assert 'password: "***"' in log.read_text()
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    for content in (commands, said.encode(), *(path.read_bytes() for path in written)):
+        assert b"marked-0f3a" not in content

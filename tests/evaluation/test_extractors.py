@@ -11,7 +11,7 @@ from tensorflow_model_analysis.proto import config_pb2
 from tensorflow_model_analysis.slicer import slicer_lib
 
 from contracts.roles import ModelRole
-from evaluation.extractors import SliceFinder, groups_of, label_column
+from evaluation.extractors import MOST_SLICES, SliceFinder, groups_of, label_column
 from evaluation.slices import slicing_spec
 from pipeline.eval_config import eval_config
 from schema.errors import InputError
@@ -219,3 +219,11 @@ def test_a_model_without_an_output_for_a_task_is_refused(tmp_path: Path) -> None
     student = write_model(tmp_path / "student", {"click": "p"})
     with pytest.raises(Exception, match="expected an output for task 'trail', found click"):
         evaluate(tmp_path, eval_config(SURFACE, ModelRole.LAST_BLESSED), examples, student)
+
+
+def test_a_feature_with_very_many_values_is_no_slice() -> None:
+    spec = config_pb2.SlicingSpec(feature_keys=["item"])
+    finder = SliceFinder([config_pb2.SlicingSpec(), spec])
+    finder.rows_by_slice(batch(item=[[value] for value in range(MOST_SLICES - 1)]))
+    with pytest.raises(InputError, match=r"slices: item: expected at most 1,000 slices .* 1,000 of them by this"):
+        finder.rows_by_slice(batch(item=[[value] for value in range(MOST_SLICES - 1, MOST_SLICES + 9)]))

@@ -46,6 +46,8 @@ def test_the_flow_is_that_of_the_design(nodes):
     assert upstream(nodes, "Trainer.student") == upstream(nodes, "Trainer.control") == {"Transform"}
     assert upstream(nodes, "Evaluator.control") == {"TeacherLabeler", "Trainer.student", "Trainer.control"}
     assert upstream(nodes, "Evaluator.last_blessed") == {"TeacherLabeler", "Trainer.student", "LastBlessed"}
+    assert upstream(nodes, "LastBlessed") == {"LastServed", "Trainer.student"}
+    assert upstream(nodes, "LastServed") == {"Trainer.student"}
 
 
 def test_nothing_is_judged_or_pushed_when_the_resolver_fails(nodes):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -11,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from components.model_pusher import destination as destination_module
 from components.model_pusher.destination import Destination
 from contracts.provenance import Origin, Provenance
-from tests.components.model_pusher.handmade import write_files
+from schema.errors import InputError
+from tests.components.model_pusher.handmade import write_model
 
 # A push whose disk is very slow: every file takes a quarter of a second.
 _SLOW_PUSH = """
@@ -35,7 +38,7 @@ with to.locked():
 
 def describe(version: int) -> Provenance:
     return Provenance(
-        version=version, pushed_at="", model="", model_fingerprint="f", decision="", origin=Origin(surface="tiny")
+        version=version, pushed_at="", model="", model_fingerprint="", decision="", origin=Origin(surface="tiny")
     )
 
 
@@ -46,7 +49,7 @@ def publish(destination: Destination, model: Path) -> int:
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    write_files(tmp_path / "model", "content")
+    write_model(tmp_path / "model", "content")
     return tmp_path / "model"
 
 
@@ -72,7 +75,7 @@ def test_a_server_never_sees_half_a_model(tmp_path: Path, slow_push: subprocess.
     looks = 0
     while slow_push.poll() is None:
         for version in served(tmp_path / "serving"):
-            assert len([path for path in version.rglob("*") if path.is_file()]) == 5
+            assert len([path for path in version.rglob("*") if path.is_file()]) == 6
         looks += 1
         time.sleep(0.01)
     assert looks > 10
@@ -101,6 +104,32 @@ def test_two_pushes_wait_for_each_other(tmp_path: Path, model: Path, slow_push: 
     assert slow_push.returncode == 0
     first, second = Destination(str(tmp_path / "serving")).versions()
     assert first < second == version
+
+
+def test_a_push_that_fails_leaves_nothing_behind(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("components.model_pusher.destination._write_through", full)
+    with pytest.raises(OSError, match="No space left"):
+        publish(Destination(str(tmp_path / "serving")), model)
+    assert [path.name for path in (tmp_path / "serving").iterdir()] == [".lock"]
+
+
+def test_a_copy_that_is_not_whole_is_never_published(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = destination_module._copy_file
+
+    def lossy(source: str, target: str, name: str) -> None:
+        copy(source, target, name)
+        path = Path(target, name)
+        path.write_bytes(path.read_bytes()[:-1])
+
+    monkeypatch.setattr(destination_module, "_copy_file", lossy)
+    with pytest.raises(InputError, match=r"the copy of .* is not whole: .* bytes, and .* were pushed"):
+        publish(Destination(str(tmp_path / "serving")), model)
+    assert served(tmp_path / "serving") == []
 
 
 def test_versions_are_numbers_and_rise(tmp_path: Path, model: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -9,14 +11,16 @@ import pytest
 from contracts.decision import Decision
 from contracts.provenance import Provenance
 from records import documents
+from records.manifest import damage
 from schema.errors import InputError
-from tests.components.model_pusher.handmade import ORIGIN, Push, push_of
+from tests.components.model_pusher.handmade import ORIGIN, Push, content_of, cut, push_of
 
 FILES = [
+    "assets.extra/manifest.json",
     "assets.extra/provenance.json",
-    "assets/vocabulary",
     "fingerprint.pb",
     "saved_model.pb",
+    "variables/variables.data-00000-of-00001",
     "variables/variables.index",
 ]
 
@@ -31,7 +35,11 @@ def test_a_blessed_model_is_pushed_whole_with_its_provenance(tmp_path: Path) -> 
     (version,) = push.versions()
     folder = push.serving / version
     assert files(folder) == files(Path(pushed.uri)) == FILES
-    assert (folder / "saved_model.pb").read_text() == "model saved_model.pb"
+    assert content_of(folder, ["other", "model"]) == "model"
+    manifest = json.loads((folder / "assets.extra/manifest.json").read_text())["files"]
+    assert sorted(manifest) == [name for name in FILES if "manifest" not in name]
+    student = Path(push.inputs["model"][0].uri) / "Format-Serving/saved_model.pb"
+    assert manifest["saved_model.pb"]["sha256"] == hashlib.sha256(student.read_bytes()).hexdigest()
     assert pushed.get_int_custom_property("pushed") == 1
     assert pushed.get_string_custom_property("pushed_destination") == str(folder)
     assert pushed.get_string_custom_property("pushed_version") == version
@@ -170,7 +178,7 @@ def test_a_first_run_does_not_replace_what_it_was_never_compared_with(tmp_path: 
     assert pushed.get_int_custom_property("pushed") == 0
     assert pushed.get_string_custom_property("sentence").startswith(
         f"Not pushed: the student was judged as the first, without a last blessed model, and version "
-        f"{first.versions()[0]} serves."
+        f"{first.versions()[0]} serves"
     )
 
 
@@ -179,3 +187,73 @@ def test_a_first_run_that_serves_already_stays(tmp_path: Path) -> None:
     again = push_of(tmp_path, "a", first_run=True)
     assert again.run().get_int_custom_property("pushed") == 1
     assert len(again.versions()) == 1
+
+
+def damaged_push(tmp_path: Path, bytes_off: int = 1) -> Push:
+    """A push of `a`, whose version is not whole any more."""
+    push = push_of(tmp_path, "a")
+    push.run()
+    cut(push.serving / push.versions()[0], bytes_off)
+    return push
+
+
+@pytest.mark.parametrize("bytes_off", [1, 100])
+@pytest.mark.parametrize("content", ["a", "b"])
+@pytest.mark.parametrize("first_run", [True, False])
+def test_a_damaged_version_is_repaired_by_the_next_push(
+    tmp_path: Path, bytes_off: int, content: str, first_run: bool
+) -> None:
+    old = damaged_push(tmp_path, bytes_off).versions()[0]
+    push = push_of(tmp_path, content, first_run=first_run)
+    pushed = push.run()
+    assert len(push.versions()) == 2
+    newest = push.serving / push.versions()[-1]
+    assert damage(str(newest), None) is None
+    assert content_of(newest, "ab") == content
+    assert f"Version {old}, which it takes the place of, was damaged: variables/variables.data" in (
+        pushed.get_string_custom_property("sentence")
+    )
+    again = push_of(tmp_path, content)
+    assert "already serves this content" in again.run().get_string_custom_property("sentence")
+    assert len(again.versions()) == 2
+
+
+def test_an_earlier_content_repairs_what_took_its_place(tmp_path: Path) -> None:
+    push_of(tmp_path, "a").run()
+    newest = push_of(tmp_path, "b")
+    newest.run()
+    cut(newest.serving / newest.versions()[-1])
+    back = push_of(tmp_path, "a")
+    assert back.run().get_int_custom_property("copied") == 1
+    assert content_of(back.serving / back.versions()[-1], "ab") == "a"
+
+
+@pytest.mark.parametrize("name", ["assets.extra/provenance.json", "assets.extra/manifest.json", "saved_model.pb"])
+@pytest.mark.parametrize("content", [b"", b"{half"])
+def test_whatever_of_a_version_is_damaged_does_not_end_every_push(tmp_path: Path, name: str, content: bytes) -> None:
+    push = push_of(tmp_path, "a")
+    push.run()
+    (push.serving / push.versions()[0] / name).write_bytes(content)
+    again = push_of(tmp_path, "a")
+    again.run()
+    assert len(again.versions()) == 2
+    assert damage(str(again.serving / again.versions()[-1]), None) is None
+
+
+def test_a_student_that_no_server_loads_is_not_pushed(tmp_path: Path) -> None:
+    push = push_of(tmp_path, "a")
+    cut(Path(push.inputs["model"][0].uri) / "Format-Serving")
+    with pytest.raises(InputError, match=r"a server cannot load it .OutOfRangeError.*Nothing is published"):
+        push.run()
+    assert [path.name for path in push.serving.iterdir()] == [".lock"]
+
+
+def test_a_version_pushed_before_there_were_manifests_goes_on_working(tmp_path: Path) -> None:
+    push = push_of(tmp_path, "a")
+    push.run()
+    (push.serving / push.versions()[0] / "assets.extra/manifest.json").unlink()
+    again = push_of(tmp_path, "a")
+    assert again.run().get_int_custom_property("copied") == 0
+    assert len(again.versions()) == 1
+    cut(push.serving / push.versions()[0])
+    assert "was damaged: a server cannot load it" in push_of(tmp_path, "a").run().get_string_custom_property("sentence")

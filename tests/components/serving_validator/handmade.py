@@ -37,6 +37,21 @@ REQUIREMENTS: Requirements = requirements_of(SURFACE)
 ROWS = 10
 
 
+def _answers(logit: tf.Tensor, parsed: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    return {"click": tf.sigmoid(logit), "minutes": parsed["age"]}
+
+
+# Flaws of what is answered: it depends on the other rows, or is no number, or no probability.
+_FLAWS = {
+    "company": lambda logit, parsed: _answers(logit - tf.reduce_mean(logit), parsed),
+    "order": lambda logit, parsed: _answers(logit + 0.01 * tf.cast(tf.range(tf.shape(logit)[0]), tf.float32), parsed),
+    "nan": lambda logit, parsed: _answers(tf.math.log(-tf.ones_like(logit)), parsed),
+    "last rows": lambda logit, parsed: _answers(tf.where(parsed["match"] > 4, float("nan"), logit), parsed),
+    "large": lambda logit, parsed: {**_answers(logit, parsed), "click": 1e6 * tf.sigmoid(logit)},
+    "one answer": lambda logit, parsed: {**_answers(logit, parsed), "click": tf.reduce_mean(tf.sigmoid(logit))},
+}
+
+
 class Served(tf.Module):
     """click = sigmoid(match * weight), minutes = age + user, and a flaw on demand."""
 
@@ -73,8 +88,8 @@ class Served(tf.Module):
             logit += 0 * _work(30)
         if self.flaw == "stuck" and tf.shape(examples)[0] > 1:
             logit += _work(10**9)
-        if self.flaw == "nan":
-            logit = tf.math.log(-tf.ones_like(logit))
+        if self.flaw in _FLAWS:
+            return _FLAWS[self.flaw](logit, parsed)
         if self.flaw == "double":
             return {"click": tf.cast(tf.sigmoid(logit), tf.float64), "minutes": parsed["age"]}
         return {"click": tf.sigmoid(logit), "minutes": parsed["age"] + tf.cast(parsed["user"], tf.float32)}

@@ -67,8 +67,8 @@ def test_a_good_student_is_blessed_and_compared(tmp_path: Path, control: str, ex
     )
     found = documents.read(report.uri, ServingReport)
     assert failures(found) == {}
-    # signature, leftovers, variables, loading, predictions, malformed, and 2 batch sizes against 2 models
-    assert found.sentence == "The student can be served: 10 checks passed."
+    # signature, leftovers, variables, loading, predictions, all rows, malformed, and 2 batch sizes against 2 models
+    assert found.sentence == "The student can be served: 11 checks passed."
     assert found.requests == 8
     assert [(row.against, row.batch_size, row.calls) for row in found.latencies] == [
         ("control", 1, 60),
@@ -119,6 +119,42 @@ def test_a_slow_student(tmp_path: Path, control: str, examples: str) -> None:
 def test_predictions_that_are_no_numbers(tmp_path: Path, control: str, examples: str) -> None:
     report = run(write_model(tmp_path / "student", flaw="nan"), control, examples)
     assert failures(report)["predictions"] == "click: 8 of 8 predictions are not finite."
+    assert failures(report)["all rows"] == "click: 10 of 10 predictions are not finite."
+
+
+def test_rows_after_the_requests_count_too(tmp_path: Path, control: str, examples: str) -> None:
+    """Of ten rows eight are sent as requests; the last has a match of 4.5."""
+    report = run(write_model(tmp_path / "student", flaw="last rows"), control, examples)
+    assert failures(report) == {"all rows": "click: 1 of 10 predictions are not finite."}
+
+
+def test_probabilities_that_are_none(tmp_path: Path, control: str, examples: str) -> None:
+    """AUC does not mind: the order is the same."""
+    report = run(write_model(tmp_path / "student", flaw="large"), control, examples)
+    assert failures(report)["all rows"].startswith(
+        "click: 10 of 10 predictions are no probabilities, which lie in [0, 1]: they go from 123.4 to 9.999e+05."
+    )
+
+
+@pytest.mark.parametrize(
+    ("flaw", "ways"),
+    [
+        ("company", ["the same requests in two halves", "the same requests one by one"]),
+        ("order", ["the same requests in another order", "the same requests in two halves"]),
+    ],
+)
+def test_an_answer_that_depends_on_the_other_rows(
+    tmp_path: Path, control: str, examples: str, flaw: str, ways: list[str]
+) -> None:
+    report = run(write_model(tmp_path / "student", flaw=flaw), control, examples)
+    assert set(failures(report)) == {"predictions"}
+    for way in ways:
+        assert f"click: a server's predictions differ from those of {way} by " in failures(report)["predictions"]
+
+
+def test_one_answer_for_all_rows(tmp_path: Path, control: str, examples: str) -> None:
+    report = run(write_model(tmp_path / "student", flaw="one answer"), control, examples)
+    assert "one by one by inf" in failures(report)["predictions"]
 
 
 def server_of(folder: Path) -> int | None:

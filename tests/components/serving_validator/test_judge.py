@@ -9,7 +9,7 @@ from components.serving_validator.judge import latencies, sentence, trial_checks
 from components.serving_validator.latency import measure, percentile_ratio
 from components.serving_validator.requests import _malformed, _strip
 from components.serving_validator.trial import Trial
-from components.serving_validator.worker import Answer
+from components.serving_validator.worker import WAYS, Answer, Counted
 from contracts.decision import Check, Verdict
 from tests.components.serving_validator.handmade import REQUIREMENTS, example
 
@@ -17,7 +17,7 @@ GOOD = np.array([0.1, 0.2], np.float32)
 
 
 def predictions(**changed: np.ndarray) -> Trial:
-    found = {f"{way}/{task}": GOOD for way in ("session", "eager", "evaluation") for task in ("click", "minutes")}
+    found = {f"{way}/{task}": GOOD for way in ("session", *WAYS) for task in ("click", "minutes")}
     return Trial(predictions={**found, **{name.replace("_", "/"): values for name, values in changed.items()}})
 
 
@@ -34,13 +34,20 @@ def test_predictions_may_differ_by_rounding_only() -> None:
 
 def test_large_values_may_differ_by_as_many_digits() -> None:
     large = GOOD * 10_000  # 1000 and 2000
-    pair = {"session_minutes": large, "eager_minutes": large}
+    pair = {f"{way}_minutes": large for way in ("session", *WAYS) if way != "evaluation"}
     assert only(predictions(**pair, evaluation_minutes=large + np.float32(0.005))).verdict is Verdict.PASS
     assert only(predictions(**pair, evaluation_minutes=large + np.float32(0.05))).verdict is Verdict.FAIL
 
 
 def test_another_number_of_predictions_is_another_prediction() -> None:
     assert only(predictions(eager_click=GOOD[:1])).sentence.endswith("by inf.")
+
+
+def test_every_row_must_be_answered_by_a_number_and_binary_tasks_by_probabilities() -> None:
+    good = {"click": Counted(rows=9, least=0, most=1), "minutes": Counted(rows=9, least=-5, most=700)}
+    assert only(Trial(rows=good)).verdict is Verdict.PASS
+    bad = only(Trial(rows={**good, "minutes": Counted(rows=9000, infinite=1080, least=0, most=1)}))
+    assert bad.sentence == "minutes: 1,080 of 9,000 predictions are not finite."
 
 
 def test_a_request_after_a_malformed_one_must_be_answered_as_before() -> None:

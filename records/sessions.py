@@ -43,7 +43,25 @@ class SessionModel:
         """
         return dict(zip(self.outputs, self.call(as_batch(examples)), strict=True))
 
+    def close(self) -> None:
+        """Frees what the model holds; it answers nothing afterwards."""
+        self._session.close()
+
 
 def as_batch(examples: Sequence[bytes]) -> np.ndarray:
     """Serialized tf.Examples as a session takes them, object [batch]."""
     return np.array(examples, dtype=object)
+
+
+def load_error(model_dir: str) -> str | None:
+    """Why a server could not load a SavedModel, as part of a sentence; None if it can.
+
+    Args:
+      model_dir: The SavedModel.
+    """
+    try:
+        SessionModel(model_dir).close()
+    except Exception as error:  # any error of a model is a finding
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        return f"a server cannot load it ({type(error).__name__}: {' '.join(lines[:2])[:300]})"
+    return None
