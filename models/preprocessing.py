@@ -14,6 +14,7 @@ from models.columns import (
     hard_label_columns,
     soft_label_columns,
 )
+from models.names import identifier
 from schema.errors import InputError
 from schema.surface import Feature, FeatureKind, Scalar, Surface, soft_label
 
@@ -25,7 +26,7 @@ _ABSENT = math.nan
 
 def vocabulary_name(feature: str) -> str:
     """Name of the vocabulary file that Transform writes for a categorical feature."""
-    return f"vocabulary_{feature}"
+    return f"vocabulary_{identifier(feature)}"
 
 
 def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> dict[str, tf.Tensor]:

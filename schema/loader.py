@@ -23,7 +23,7 @@ from schema.checks import expect_known, nearest
 from schema.errors import InputError
 from schema.overrides import override
 from schema.pairs import check_pairs
-from schema.surface import Feature, FeatureKind, Surface, soft_label
+from schema.surface import TRAINING_PREFIXES, Feature, FeatureKind, Surface, soft_label
 from schema.techniques import check_techniques
 
 SURFACE_FILE = "surface.yaml"
@@ -189,6 +189,7 @@ def _check_against_schema(surface: Surface, schema: schema_pb2.Schema, folder: P
         _check_environments(schema, folder / SCHEMA_FILE)
     for name, feature in surface.features.items():
         expect_known(path, f"features.{name}", known, name, columns)
+        _check_feature_name(path, name)
         _check_feature_type(path, name, feature, columns[name])
         _check_feature_shape(path, name, feature, columns[name])
     for name, task in surface.tasks.items():
@@ -245,6 +246,14 @@ def _check_environments(schema: schema_pb2.Schema, path: Path) -> None:
         raise InputError(
             f"{path}: expected the environments {RAW} (examples as they arrive), {TRAINING} (with soft labels) and "
             f"{SERVING}, found {', '.join(schema.default_environment) or 'none'}; add {lines}"
+        )
+
+
+def _check_feature_name(path: Path, name: str) -> None:
+    if name.startswith(TRAINING_PREFIXES):
+        raise InputError(
+            f"{path}: features.{name}: names that begin with {', '.join(TRAINING_PREFIXES)} are those of labels and of "
+            "what else training adds to the examples; rename the column"
         )
 
 

@@ -24,6 +24,12 @@ from schema.teacher_feature import TeacherFeature
 from schema.training import Model, Training
 
 SOFT_LABEL_PREFIX = "teacher/"
+# Of the columns that Transform adds to the features.
+LABEL_PREFIX = "label/"
+GROUP_COLUMN = "group/id"
+WEIGHT_COLUMN = "weight/example"
+# What a column that is no feature begins with; serving has none of them.
+TRAINING_PREFIXES = (LABEL_PREFIX, SOFT_LABEL_PREFIX, GROUP_COLUMN, WEIGHT_COLUMN)
 TRAIN_SPLIT = "train"
 EVAL_SPLIT = "eval"
 
