@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -112,14 +112,15 @@ def label(
     check_surface_and_teacher(surface, teacher)
     window = choose_window(examples, span, None)
     spans = window.spans if window else [None]
-    for each in spans:
-        check_examples(window.folders.folder(each) if window and each is not None else examples)
+    counts = {
+        each: check_examples(window.folders.folder(each) if window and each is not None else examples) for each in spans
+    }
     log = root / "logs" / f"{time.strftime('%Y%m%d-%H%M%S')}-label.log"
     with only_run_in(root), TERMINAL.noise_to(log):
         what = f"{len(window.spans)} span(s), {window}" if window else str(examples)
         TERMINAL.say(f"labelling {surface}: {what} (log: {log})")
         settings = make_settings(surface, examples, teacher, root, beam_args or [], window)
-        found = label_spans(settings, spans, runner, log, key_column)
+        found = label_spans(settings, counts, runner, log, key_column)
         TERMINAL.say(f"finished in {seconds(started)}")
     if as_json:
         TERMINAL.json([each.model_dump() for each in found])
@@ -127,14 +128,19 @@ def label(
 
 
 def label_spans(
-    settings: Settings, spans: Iterable[int | None], runner: RunnerName, log: Path, key_column: str = ""
+    settings: Settings,
+    spans: Mapping[int | None, Mapping[str, int] | None],
+    runner: RunnerName,
+    log: Path,
+    key_column: str = "",
 ) -> list[Labelled]:
     """Runs the labelling stage for each of `spans`; what is labelled already comes from the cache.
 
     Args:
       settings: Of a run.
       spans: Some of its window's, the oldest first, so that each can be compared with the one
-        before; None for examples without spans.
+        before; None for examples without spans.  With each, its examples by split as they were
+        counted; None where they were not.
       runner: Orchestrator.
       log: Where the libraries' noise goes.
       key_column: The column to write beside the soft labels; empty for whole examples.
@@ -142,8 +148,8 @@ def label_spans(
     from pipeline.pipeline import create_labelling
 
     found = []
-    for span in spans:
-        of_span = _of_span(settings, span)
+    for span, announced in spans.items():
+        of_span = replace(_of_span(settings, span), announced=announced)
         execute(create_labelling(of_span, key_column), runner, log)
         found.append(_outcome(of_span))
         TERMINAL.say(_sentence(found[-1]))

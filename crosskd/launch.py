@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import glob
 import hashlib
 import shutil
 import subprocess
@@ -86,8 +87,13 @@ def only_run_in(root: Path) -> Iterator[None]:
     """Keeps every other run out of `root` for the time being.
 
     Raises:
-      InputError: Another run is in it.
+      InputError: Another run is in it, or its path reads as a pattern.
     """
+    if glob.has_magic(str(root.resolve())):
+        raise InputError(
+            f"--root {root.resolve()}: expected a path without *, ? and brackets: TFX takes the paths of artifacts for "
+            "patterns. Choose another folder."
+        )
     root.mkdir(parents=True, exist_ok=True)
     with (root / ".lock").open("w") as lock:
         try:

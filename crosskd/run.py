@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -119,8 +120,8 @@ def run(
         from pipeline.pipeline import create_pipeline
 
         settings = make_settings(surface, examples, teacher, root, beam_args or [], window)
-        settings = with_candidates(settings, candidates)
-        label_spans(settings, window.spans[:-1] if window else [], runner, log)
+        settings = with_candidates(replace(settings, announced=counts), candidates)
+        label_spans(settings, dict.fromkeys(window.spans[:-1] if window else []), runner, log)
         execute(create_pipeline(settings), runner, log)
         TERMINAL.say(f"finished in {seconds(started)}")
     return _summarize(root, as_json)

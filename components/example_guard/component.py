@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import channel_utils, standard_artifacts
@@ -45,6 +45,7 @@ class ExampleGuard(base_component.BaseComponent):
         environment: str,
         previous_statistics: BaseChannel | None = None,
         soft_labels_only: Sequence[str] = (),
+        announced: Mapping[str, int] | None = None,
     ) -> None:
         """Constructs the component.
 
@@ -58,6 +59,8 @@ class ExampleGuard(base_component.BaseComponent):
             empty, drift is not judged.
           soft_labels_only: Splits of which nothing but the soft labels is validated: the schema
             is of what was shown, and pairs never shown need not have every column.
+          announced: Examples that each split must have, as they were counted before they were
+            taken in; None asks for no number.
         """
         spec = ExampleGuardSpec(
             statistics=statistics,
@@ -67,6 +70,7 @@ class ExampleGuard(base_component.BaseComponent):
             code=code_version("components.example_guard"),
             exclude_splits=json_utils.dumps([]),
             soft_labels_only=json_utils.dumps(list(soft_labels_only)),
+            announced=json_utils.dumps(dict(announced or {})),
             anomalies=channel_utils.as_channel([standard_artifacts.ExampleAnomalies()]),
         )
         super().__init__(spec=spec)

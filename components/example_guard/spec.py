@@ -8,6 +8,7 @@ from contracts import keys
 ENVIRONMENT_KEY = "environment"
 SOFT_LABELS_ONLY_KEY = "soft_labels_only"
 PREVIOUS_STATISTICS_KEY = "previous_statistics"
+ANNOUNCED_KEY = "announced"
 
 
 class ExampleGuardSpec(standard_component_specs.ExampleValidatorSpec):
@@ -17,6 +18,7 @@ class ExampleGuardSpec(standard_component_specs.ExampleValidatorSpec):
         **standard_component_specs.ExampleValidatorSpec.PARAMETERS,
         ENVIRONMENT_KEY: ExecutionParameter(type=str),
         SOFT_LABELS_ONLY_KEY: ExecutionParameter(type=str, optional=True),
+        ANNOUNCED_KEY: ExecutionParameter(type=str, optional=True),
         keys.CODE: ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012 - as above
