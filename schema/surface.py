@@ -90,6 +90,15 @@ class Change(Strict):
     at_least: float
 
 
+# What a metric can be; of R2 every value under 1, and what is worse than twice the labels' variance is no bound.
+_VALUES = {"auc": (0.0, 1.0), "r2": (-1.0, 1.0)}
+
+
+def _out_of_range(key: str, metric: str, found: float, expected: str) -> str:
+    percent = f"; {found:g}% is {found / 100:g}" if 1 < abs(found) <= 100 else ""
+    return f"{key}: {metric} is a fraction, expected a bound of {expected}, found {found:g}{percent}"
+
+
 class Gate(Strict):
     """One condition on one metric of one task; every gate must hold for a push.
 
@@ -118,6 +127,19 @@ class Gate(Strict):
     def _asks_something(self) -> Gate:
         if self.at_least is None and self.vs_last_blessed is None and self.vs_control is None:
             raise ValueError("a gate needs at_least, vs_last_blessed or vs_control")
+        return self
+
+    @model_validator(mode="after")
+    def _can_hold_and_can_fail(self) -> Gate:
+        low, high = _VALUES[self.metric]
+        if self.at_least is not None and not low <= self.at_least <= high:
+            raise ValueError(_out_of_range("at_least", self.metric, self.at_least, f"{low:g} to {high:g}"))
+        widest = high - low
+        for key in ("vs_last_blessed", "vs_control"):
+            change: Change | None = getattr(self, key)
+            if change is not None and not -widest < change.at_least < widest:
+                found = _out_of_range(f"{key}.at_least", self.metric, change.at_least, f"-{widest:g} to {widest:g}")
+                raise ValueError(f"{found}, the ends excluded")
         return self
 
 
