@@ -145,6 +145,8 @@ def _guarded_raw(settings: Settings, examples: tfx.dsl.Channel, schema: tfx.dsl.
         schema=schema,
         environment=RAW,
         announced=settings.announced,
+        examples=examples,
+        surface=settings.surface,
     )
     return [statistics, guard.with_id(nodes.RAW_GUARD)]
 

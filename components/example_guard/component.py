@@ -10,12 +10,14 @@ from tfx.types.channel import BaseChannel
 from tfx.utils import json_utils
 
 from components.example_guard.executor import Executor
+from components.example_guard.numbers import domains_of
 from components.example_guard.spec import ExampleGuardSpec
 from records.code import code_version
+from schema.surface import Surface
 
 
 class ExampleGuard(base_component.BaseComponent):
-    """A strict ExampleValidator: it fails when a split is empty, has anomalies, or drifted.
+    """A strict ExampleValidator: it fails when a split is empty, has anomalies or numbers that are none, or drifted.
 
     TFX's own writes anomalies down and succeeds; it validates every feature in every
     environment, so that soft labels would be missing before labelling; and it compares with
@@ -46,6 +48,8 @@ class ExampleGuard(base_component.BaseComponent):
         previous_statistics: BaseChannel | None = None,
         soft_labels_only: Sequence[str] = (),
         announced: Mapping[str, int] | None = None,
+        examples: BaseChannel | None = None,
+        surface: Surface | None = None,
     ) -> None:
         """Constructs the component.
 
@@ -61,6 +65,9 @@ class ExampleGuard(base_component.BaseComponent):
             is of what was shown, and pairs never shown need not have every column.
           announced: Examples that each split must have, as they were counted before they were
             taken in; None asks for no number.
+          examples: Channel of `standard_artifacts.Examples`, of which the statistics are.
+          surface: Whose numeric features must be finite, and whose labels and weights such as
+            training reads; needs `examples`.  None looks at no numbers.
         """
         spec = ExampleGuardSpec(
             statistics=statistics,
@@ -71,6 +78,8 @@ class ExampleGuard(base_component.BaseComponent):
             exclude_splits=json_utils.dumps([]),
             soft_labels_only=json_utils.dumps(list(soft_labels_only)),
             announced=json_utils.dumps(dict(announced or {})),
+            examples=examples,
+            domains=json_utils.dumps(domains_of(surface) if surface else {}),
             anomalies=channel_utils.as_channel([standard_artifacts.ExampleAnomalies()]),
         )
         super().__init__(spec=spec)

@@ -15,9 +15,12 @@ from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import json_utils, writer_utils
 
+from components.example_guard.numbers import Domain, problems_in
 from components.example_guard.spec import (
     ANNOUNCED_KEY,
+    DOMAINS_KEY,
     ENVIRONMENT_KEY,
+    EXAMPLES_KEY,
     PREVIOUS_STATISTICS_KEY,
     SOFT_LABELS_ONLY_KEY,
 )
@@ -50,21 +53,24 @@ class Executor(executor.Executor):
         """Validates as ExampleValidator does, then raises if anything was found.
 
         Args:
-          input_dict: statistics and schema; previous_statistics, if there are any.
+          input_dict: statistics and schema; previous_statistics, and examples, if there are any.
           output_dict: anomalies; written before anything is raised.  (TFX's launcher removes
             the outputs of a node that failed, hence the message holds all there is to know.)
-          exec_properties: environment, exclude_splits, soft_labels_only, announced.
+          exec_properties: environment, exclude_splits, soft_labels_only, announced, domains.
 
         Returns:
           ExampleValidator's output.
 
         Raises:
-          InputError: A split is empty or has another number of examples than announced, its statistics contradict the schema, or they drifted
-            from the previous ones.
+          InputError: A split is empty or has another number of examples than announced, its statistics contradict
+            the schema or drifted from the previous ones, or it holds numbers that are none.
         """
         self._environment = exec_properties[ENVIRONMENT_KEY]
         self._soft_labels_only = json_utils.loads(exec_properties.get(SOFT_LABELS_ONLY_KEY) or "[]")
         self._announced: dict[str, int] = json_utils.loads(exec_properties.get(ANNOUNCED_KEY) or "{}")
+        domains = json_utils.loads(exec_properties.get(DOMAINS_KEY) or "{}")
+        self._domains = {name: Domain(each) for name, each in domains.items()}
+        self._examples = input_dict.get(EXAMPLES_KEY) or []
         self._previous = input_dict.get(PREVIOUS_STATISTICS_KEY) or []
         self._problems: list[str] = []
         self._drifted = False
@@ -87,7 +93,11 @@ class Executor(executor.Executor):
         )
         writer_utils.write_anomalies(str(folder / executor.DEFAULT_FILE_NAME), anomalies)
         self._drifted |= any(_drifted(info) for info in anomalies.anomaly_info.values())
-        problems = [*problems_of(statistics, anomalies), *_miscounted(statistics, self._announced.get(split))]
+        problems = [
+            *problems_of(statistics, anomalies),
+            *_miscounted(statistics, self._announced.get(split)),
+            *problems_in(split, statistics, self._examples, self._domains),
+        ]
         self._problems.extend(f"split {split}: {problem}" for problem in problems)
         return anomalies
 

@@ -9,6 +9,8 @@ ENVIRONMENT_KEY = "environment"
 SOFT_LABELS_ONLY_KEY = "soft_labels_only"
 PREVIOUS_STATISTICS_KEY = "previous_statistics"
 ANNOUNCED_KEY = "announced"
+EXAMPLES_KEY = "examples"
+DOMAINS_KEY = "domains"
 
 
 class ExampleGuardSpec(standard_component_specs.ExampleValidatorSpec):
@@ -19,9 +21,11 @@ class ExampleGuardSpec(standard_component_specs.ExampleValidatorSpec):
         ENVIRONMENT_KEY: ExecutionParameter(type=str),
         SOFT_LABELS_ONLY_KEY: ExecutionParameter(type=str, optional=True),
         ANNOUNCED_KEY: ExecutionParameter(type=str, optional=True),
+        DOMAINS_KEY: ExecutionParameter(type=str, optional=True),
         keys.CODE: ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012 - as above
         **standard_component_specs.ExampleValidatorSpec.INPUTS,
         PREVIOUS_STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics, optional=True),
+        EXAMPLES_KEY: ChannelParameter(type=standard_artifacts.Examples, optional=True),
     }
