@@ -20,7 +20,7 @@ from schema.distillation import Distillation, NonServingHead, Representation
 from schema.errors import InputError
 from schema.metrics import GatedMetric, gateable
 from schema.teacher import Teacher, TeacherRepresentation, TeacherTask
-from schema.teacher_feature import TeacherFeature
+from schema.teacher_feature import Clip, TeacherFeature
 from schema.training import Model, Training
 
 SOFT_LABEL_PREFIX = "teacher/"
@@ -62,6 +62,10 @@ class Feature(Strict):
         feature required.
       embedding: Width of the embedding of a categorical feature.
       min_count: A categorical value seen less often in training is out of vocabulary.
+      clip: Bounds that a numeric feature's values are brought within before they are
+        z-scored: one value of 1e30 makes all others alike.
+      several: What stands for an optional column with more than `size` values in an example:
+        the `first` ones, or, of a numeric feature of size 1, their `mean`.
     """
 
     kind: FeatureKind
@@ -70,6 +74,16 @@ class Feature(Strict):
     default: Scalar | None = None
     embedding: PositiveInt = 8
     min_count: PositiveInt = 1
+    clip: Clip | None = None
+    several: Literal["first", "mean"] = "first"
+
+    @model_validator(mode="after")
+    def _numbers_are_of_numbers(self) -> Feature:
+        if self.clip is not None and self.kind is FeatureKind.CATEGORICAL:
+            raise ValueError("`clip` is for numeric features, found kind: categorical")
+        if self.several == "mean" and (self.kind is FeatureKind.CATEGORICAL or self.size != 1):
+            raise ValueError("`several: mean` is for numeric features of size 1; expected `first`")
+        return self
 
     @model_validator(mode="after")
     def _size_fits_kind(self) -> Feature:

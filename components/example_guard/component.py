@@ -10,10 +10,9 @@ from tfx.types.channel import BaseChannel
 from tfx.utils import json_utils
 
 from components.example_guard.executor import Executor
-from components.example_guard.numbers import domains_of
 from components.example_guard.spec import ExampleGuardSpec
 from records.code import code_version
-from schema.surface import Surface
+from schema.surface import Surface, Task
 
 
 class ExampleGuard(base_component.BaseComponent):
@@ -79,7 +78,16 @@ class ExampleGuard(base_component.BaseComponent):
             soft_labels_only=json_utils.dumps(list(soft_labels_only)),
             announced=json_utils.dumps(dict(announced or {})),
             examples=examples,
-            domains=json_utils.dumps(domains_of(surface) if surface else {}),
+            surface=_numbers_of(surface).model_dump_json(by_alias=True) if surface else "",
             anomalies=channel_utils.as_channel([standard_artifacts.ExampleAnomalies()]),
         )
         super().__init__(spec=spec)
+
+
+def _numbers_of(surface: Surface) -> Surface:
+    """`surface` with only what its numbers are judged by: it is part of the cache key."""
+    tasks = {
+        name: Task(kind=task.kind, label=task.label, ungated="the guard judges no task")
+        for name, task in surface.tasks.items()
+    }
+    return Surface(name=surface.name, features=surface.features, tasks=tasks, weight_column=surface.weight_column)

@@ -15,17 +15,18 @@ from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import json_utils, writer_utils
 
-from components.example_guard.numbers import Domain, problems_in
+from components.example_guard.numbers import problems_in
+from components.example_guard.precision import lost_columns
 from components.example_guard.spec import (
     ANNOUNCED_KEY,
-    DOMAINS_KEY,
     ENVIRONMENT_KEY,
     EXAMPLES_KEY,
     PREVIOUS_STATISTICS_KEY,
     SOFT_LABELS_ONLY_KEY,
+    SURFACE_KEY,
 )
 from schema.errors import InputError
-from schema.surface import SOFT_LABEL_PREFIX
+from schema.surface import SOFT_LABEL_PREFIX, Surface
 
 _DRIFTS = (
     anomalies_pb2.AnomalyInfo.COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH,
@@ -56,7 +57,7 @@ class Executor(executor.Executor):
           input_dict: statistics and schema; previous_statistics, and examples, if there are any.
           output_dict: anomalies; written before anything is raised.  (TFX's launcher removes
             the outputs of a node that failed, hence the message holds all there is to know.)
-          exec_properties: environment, exclude_splits, soft_labels_only, announced, domains.
+          exec_properties: environment, exclude_splits, soft_labels_only, announced, surface.
 
         Returns:
           ExampleValidator's output.
@@ -68,8 +69,8 @@ class Executor(executor.Executor):
         self._environment = exec_properties[ENVIRONMENT_KEY]
         self._soft_labels_only = json_utils.loads(exec_properties.get(SOFT_LABELS_ONLY_KEY) or "[]")
         self._announced: dict[str, int] = json_utils.loads(exec_properties.get(ANNOUNCED_KEY) or "{}")
-        domains = json_utils.loads(exec_properties.get(DOMAINS_KEY) or "{}")
-        self._domains = {name: Domain(each) for name, each in domains.items()}
+        surface = exec_properties.get(SURFACE_KEY)
+        self._surface = Surface.model_validate_json(surface) if surface else None
         self._examples = input_dict.get(EXAMPLES_KEY) or []
         self._previous = input_dict.get(PREVIOUS_STATISTICS_KEY) or []
         self._problems: list[str] = []
@@ -96,10 +97,18 @@ class Executor(executor.Executor):
         problems = [
             *problems_of(statistics, anomalies),
             *_miscounted(statistics, self._announced.get(split)),
-            *problems_in(split, statistics, self._examples, self._domains),
+            *self._bad_numbers(split, statistics),
         ]
         self._problems.extend(f"split {split}: {problem}" for problem in problems)
         return anomalies
+
+    def _bad_numbers(
+        self, split: str, statistics: statistics_pb2.DatasetFeatureStatisticsList
+    ) -> Iterator[str]:
+        """What models cannot learn from, though the schema allows it."""
+        if self._surface is not None:
+            yield from problems_in(split, statistics, self._examples, self._surface)
+            yield from lost_columns(statistics, self._surface)
 
     def _previous_of(self, split: str) -> statistics_pb2.DatasetFeatureStatisticsList | None:
         """The statistics of the span before; None where it had no such split."""

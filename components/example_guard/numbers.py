@@ -79,7 +79,7 @@ def problems_in(
     split: str,
     statistics: statistics_pb2.DatasetFeatureStatisticsList,
     examples: Sequence[Artifact],
-    domains: Mapping[str, Domain],
+    surface: Surface,
 ) -> Iterator[str]:
     """What a split holds outside of its columns' domains, one sentence a column, with counts of examples.
 
@@ -87,8 +87,10 @@ def problems_in(
       split: The split.
       statistics: Of it.
       examples: What they were made of.
-      domains: Of the columns that matter.
+      surface: Whose features, labels and weights are looked at.
     """
+    domains = domains_of(surface)
+    yield from _several(statistics, domains)
     types = {column: kind for column, kind in _suspects(statistics, domains) if kind in _DTYPES}
     if not types:
         return
@@ -101,6 +103,17 @@ def problems_in(
                 f"{'feature' if domains[column] is Domain.FEATURE else 'column'} {column!r}: expected {rule.expected}, "
                 f"found others in {count:,} of {rows:,} examples ({most}). {rule.remedy}"
             )
+
+
+def _several(
+    statistics: statistics_pb2.DatasetFeatureStatisticsList, domains: Mapping[str, Domain]
+) -> Iterator[str]:
+    """Labels and weights of which an example has more than one."""
+    for dataset in statistics.datasets:
+        for column in dataset.features:
+            name, most = column.path.step[0], column.num_stats.common_stats.max_num_values
+            if most > 1 and domains.get(name, Domain.FEATURE) is not Domain.FEATURE:
+                yield f"column {name!r}: expected one value in an example, found up to {most}. Keep one."
 
 
 def _suspects(

@@ -10,7 +10,7 @@ SOFT_LABELS_ONLY_KEY = "soft_labels_only"
 PREVIOUS_STATISTICS_KEY = "previous_statistics"
 ANNOUNCED_KEY = "announced"
 EXAMPLES_KEY = "examples"
-DOMAINS_KEY = "domains"
+SURFACE_KEY = keys.SURFACE
 
 
 class ExampleGuardSpec(standard_component_specs.ExampleValidatorSpec):
@@ -21,7 +21,7 @@ class ExampleGuardSpec(standard_component_specs.ExampleValidatorSpec):
         ENVIRONMENT_KEY: ExecutionParameter(type=str),
         SOFT_LABELS_ONLY_KEY: ExecutionParameter(type=str, optional=True),
         ANNOUNCED_KEY: ExecutionParameter(type=str, optional=True),
-        DOMAINS_KEY: ExecutionParameter(type=str, optional=True),
+        SURFACE_KEY: ExecutionParameter(type=str, optional=True),
         keys.CODE: ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012 - as above
