@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from contracts import keys, nodes
 from crosskd.launch import (
+    BadFractionOption,
     BeamArguments,
     RunnerName,
     RunnerOption,
@@ -23,6 +24,7 @@ from crosskd.launch import (
     execute,
     make_settings,
     only_run_in,
+    try_teacher_on,
 )
 from crosskd.terminal import TERMINAL, seconds
 
@@ -70,6 +72,7 @@ def command(
             help="Write only this column, which tells examples apart, and the soft labels: for `crosskd store-labels`."
         ),
     ] = "",
+    max_bad_fraction: BadFractionOption = None,
     runner: RunnerOption = RunnerName.BEAM,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was labelled as JSON.")] = False,
     beam_args: BeamArguments = None,
@@ -85,6 +88,7 @@ def command(
         key_column=key_column,
         as_json=as_json,
         beam_args=beam_args or [],
+        max_bad_fraction=max_bad_fraction,
     )
 
 
@@ -99,6 +103,7 @@ def label(
     key_column: str = "",
     as_json: bool = False,
     beam_args: list[str] | None = None,
+    max_bad_fraction: float | None = None,
 ) -> list[Labelled]:
     """Labels examples, span by span where there are spans; further arguments as for `crosskd.run.run`.
 
@@ -119,7 +124,9 @@ def label(
     with only_run_in(root), TERMINAL.noise_to(log):
         what = f"{len(window.spans)} span(s), {window}" if window else str(examples)
         TERMINAL.say(f"labelling {surface}: {what} (log: {log})")
-        settings = make_settings(surface, examples, teacher, root, beam_args or [], window)
+        settings = make_settings(surface, examples, teacher, root, beam_args or [], window, max_bad_fraction)
+        newest = window.folders.folder(window.last) if window else examples
+        try_teacher_on(settings, newest)
         found = label_spans(settings, counts, runner, log, key_column)
         TERMINAL.say(f"finished in {seconds(started)}")
     if as_json:

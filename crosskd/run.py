@@ -12,6 +12,7 @@ import typer
 from crosskd.candidates import with_candidates
 from crosskd.label import label_spans
 from crosskd.launch import (
+    BadFractionOption,
     BeamArguments,
     RunnerName,
     RunnerOption,
@@ -22,6 +23,7 @@ from crosskd.launch import (
     execute,
     make_settings,
     only_run_in,
+    try_teacher_on,
 )
 from crosskd.terminal import TERMINAL, Exit, seconds
 
@@ -50,6 +52,7 @@ def command(
     ] = None,
     runner: RunnerOption = RunnerName.BEAM,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    max_bad_fraction: BadFractionOption = None,
     metadata: Annotated[str | None, typer.Option(help="Database that keeps metadata: its URL.")] = None,
     beam_args: BeamArguments = None,
 ) -> None:
@@ -70,6 +73,7 @@ def command(
             candidates=candidates,
             as_json=as_json,
             beam_args=beam_args or [],
+            max_bad_fraction=max_bad_fraction,
         )
     )
 
@@ -86,6 +90,7 @@ def run(
     candidates: Path | None = None,
     as_json: bool = False,
     beam_args: list[str] | None = None,
+    max_bad_fraction: float | None = None,
 ) -> Exit:
     """Runs the pipeline, shows its progress, and prints the summary.
 
@@ -100,6 +105,8 @@ def run(
       candidates: Folder of candidates that unlabelled pairs are read from.
       as_json: Print the summary as JSON.
       beam_args: Arguments for Beam.
+      max_bad_fraction: Part of a split's records that may be without soft labels; None takes
+        the surface's bound.
 
     Raises:
       InputError: Something that the user gave cannot be used.
@@ -110,7 +117,8 @@ def run(
     started = time.monotonic()
     check_surface_and_teacher(surface, teacher)
     window = choose_window(examples, span, length)
-    counts = check_examples(window.folders.folder(window.last) if window else examples)
+    newest = window.folders.folder(window.last) if window else examples
+    counts = check_examples(newest)
     log = root / "logs" / f"{time.strftime('%Y%m%d-%H%M%S')}.log"
     with only_run_in(root), TERMINAL.noise_to(log):
         of_spans = f" of span {window.folders.title(window.last)}, trained on {window}" if window else ""
@@ -119,7 +127,8 @@ def run(
         )
         from pipeline.pipeline import create_pipeline
 
-        settings = make_settings(surface, examples, teacher, root, beam_args or [], window)
+        settings = make_settings(surface, examples, teacher, root, beam_args or [], window, max_bad_fraction)
+        try_teacher_on(settings, newest)
         settings = with_candidates(replace(settings, announced=counts), candidates)
         label_spans(settings, dict.fromkeys(window.spans[:-1] if window else []), runner, log)
         execute(create_pipeline(settings), runner, log)

@@ -62,6 +62,24 @@ def find_fault(record: bytes, surface: DistilledSurface, kinds: Mapping[str, str
     return _find_value_fault(example, surface)
 
 
+def cannot_be_read(record: bytes, surface: DistilledSurface, kinds: Mapping[str, str]) -> bool:
+    """Whether a record spoils the whole batch that it is parsed in; cheaper than to find out why.
+
+    What else is wrong with a record, the graph finds out for all records of a batch at once.
+
+    Args:
+      record: A serialized tf.Example, or what should be one.
+      surface: The surface.
+      kinds: The kind of every needed column.
+    """
+    example = parse(record)
+    if example is None or any(declared_kind(example, name) not in (None, kind) for name, kind in kinds.items()):
+        return True
+    casts = ((name, each) for name, each in readers(surface).items() if each.dtype != STRING and not each.vocabulary)
+    texts = ((name, each) for name, each in casts if kinds[column_of(name, each)] == STRING)
+    return any(_find_feature_fault(example, name, each) for name, each in texts)
+
+
 def _find_value_fault(example: tf.train.Example, surface: DistilledSurface) -> Fault | None:
     for name, feature in readers(surface).items():
         fault = _find_feature_fault(example, name, feature)

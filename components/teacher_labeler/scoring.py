@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from components.teacher_labeler.faults import Fault, Reason, find_fault
+from components.teacher_labeler.faults import Fault, Reason, cannot_be_read, find_fault
 from components.teacher_labeler.plan import LabelPlan
 from components.teacher_labeler.program import BAD_RECORD_ERRORS, Scores, TeacherProgram
 from components.teacher_labeler.stored import KeyReader
@@ -136,16 +136,15 @@ class _Scorer:
         """Sets aside the records that are at fault themselves, and labels the others."""
         plan = self._program.plan
         kinds = plan.all_kinds()
-        faults = [find_fault(record, plan.surface, kinds) for record in records]
+        spoilt = [cannot_be_read(record, plan.surface, kinds) for record in records]
         rejected = [
-            (position, fault, record)
-            for position, fault, record in zip(positions, faults, records, strict=True)
-            if fault is not None
+            (positions[row], self._find_fault(records[row], Reason.UNPARSABLE, cause(error)), records[row])
+            for row in np.flatnonzero(spoilt)
         ]
         if not rejected:
             return self._label_halves(records, positions, error)
         batch = self._nothing_labelled(rejected)
-        good = [row for row, fault in enumerate(faults) if fault is None]
+        good = [row for row, bad in enumerate(spoilt) if not bad]
         if good:
             rest = self._label_good([records[row] for row in good], [positions[row] for row in good])
             batch = _joined(batch, rest)

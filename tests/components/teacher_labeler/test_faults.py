@@ -318,7 +318,8 @@ def test_bad_records_are_counted_exactly_and_cost_no_call_each(
     assert found.report.overall.bad == dict(Counter(reason for _, reason in expected))
     assert found.soft_labels("click") == [2.0 * number for number in range(4096)]
     batches = -(-len(records) // 512)
-    assert len(calls) <= 2 * batches + 1
+    trials = 5
+    assert len(calls) <= 2 * batches + trials
 
 
 def test_only_the_teacher_knows_why_it_refuses(tmp_path: Path, labeler: Labeler) -> None:
