@@ -105,7 +105,9 @@ def _stacked(name: str, serving: keras.KerasTensor, soft: keras.KerasTensor) -> 
 
     The added weight starts at 0, so that the student starts as its control does.
     """
-    weight = keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros", name=LAYER_PREFIX + STACKED_PREFIX + name)
+    weight = keras.layers.Dense(
+        1, use_bias=False, kernel_initializer="zeros", name=LAYER_PREFIX + STACKED_PREFIX + name
+    )
     read = weight(keras.ops.stop_gradient(soft))
     return keras.layers.Add(name=f"{LAYER_PREFIX}{STACKED_PREFIX}{name}.sum")([serving, read])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import apache_beam as beam
@@ -22,7 +22,7 @@ _BATCH = 1024
 class Executor(base_example_gen_executor.BaseExampleGenExecutor):
     """Executor of ExampleGen."""
 
-    def GetInputSourceToExamplePTransform(self) -> beam.PTransform:
+    def GetInputSourceToExamplePTransform(self) -> Callable[..., beam.PTransform]:
         """Overrides ImportExampleGen's, whose reader takes every file for examples."""
         return _read_split
 
@@ -30,7 +30,9 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
 @beam.ptransform_fn
 @beam.typehints.with_input_types(beam.Pipeline)
 @beam.typehints.with_output_types(bytes)
-def _read_split(pipeline: beam.Pipeline, exec_properties: dict[str, Any], split_pattern: str) -> beam.pvalue.PCollection:
+def _read_split(
+    pipeline: beam.Pipeline, exec_properties: dict[str, Any], split_pattern: str
+) -> beam.pvalue.PCollection:
     """Serialized tf.Examples of one split.
 
     Args:

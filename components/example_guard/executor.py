@@ -102,9 +102,7 @@ class Executor(executor.Executor):
         self._problems.extend(f"split {split}: {problem}" for problem in problems)
         return anomalies
 
-    def _bad_numbers(
-        self, split: str, statistics: statistics_pb2.DatasetFeatureStatisticsList
-    ) -> Iterator[str]:
+    def _bad_numbers(self, split: str, statistics: statistics_pb2.DatasetFeatureStatisticsList) -> Iterator[str]:
         """What models cannot learn from, though the schema allows it."""
         if self._surface is not None:
             yield from problems_in(split, statistics, self._examples, self._surface)

@@ -105,9 +105,7 @@ def problems_in(
             )
 
 
-def _several(
-    statistics: statistics_pb2.DatasetFeatureStatisticsList, domains: Mapping[str, Domain]
-) -> Iterator[str]:
+def _several(statistics: statistics_pb2.DatasetFeatureStatisticsList, domains: Mapping[str, Domain]) -> Iterator[str]:
     """Labels and weights of which an example has more than one."""
     for dataset in statistics.datasets:
         for column in dataset.features:

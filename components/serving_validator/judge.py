@@ -111,7 +111,9 @@ def _signature_text(student: ModelGraph) -> str:
 def _leftovers(student: ModelGraph, requirements: Requirements) -> Iterator[str]:
     """Names and columns that have no place in a served model."""
     for name in student.names:
-        if any(not _is_stacked(found[1], requirements) for found in _unexplained(_DISTILLATION_HEAD, name, requirements)):
+        if any(
+            not _is_stacked(found[1], requirements) for found in _unexplained(_DISTILLATION_HEAD, name, requirements)
+        ):
             yield f"a distillation head ({name})"
         elif any(_unexplained(_SOFT_LABEL, name, requirements)):
             yield f"a soft label ({name})"

@@ -70,7 +70,8 @@ class TeacherLabeler(base_beam_component.BaseBeamComponent):
           batch_size: Records per call of the teacher.
           compression_level: Of the gzipped output, 0 to 9.
           max_bad_fraction: Part of a split's records that may become dead letters; above it the
-            run fails.  By default the surface's `teacher.max_bad_fraction`.  A shard most of whose first thousand records are bad fails at once.
+            run fails.  By default the surface's `teacher.max_bad_fraction`.  A shard most of
+            whose first thousand records are bad fails at once.
           key_column: Column that tells examples apart, one int or string in each.  If it is
             given, only it and the soft labels are written: labels to store once and to join to
             any number of students' examples.  By default whole examples are written.

@@ -97,7 +97,9 @@ class _LabelShard(beam.DoFn):
         if fileio.exists(self._marker):
             return
         try:
-            program = self._shared.acquire(lambda: tried(TeacherProgram(self._plan), shard.path), tag=self._plan.teacher_fingerprint)
+            program = self._shared.acquire(
+                lambda: tried(TeacherProgram(self._plan), shard.path), tag=self._plan.teacher_fingerprint
+            )
             result = label_shard(shard, program)
         except InputError as error:
             with fileio.open(self._marker, "w") as file:

@@ -139,7 +139,7 @@ class _Scorer:
         spoilt = [cannot_be_read(record, plan.surface, kinds) for record in records]
         rejected = [
             (positions[row], self._find_fault(records[row], Reason.UNPARSABLE, cause(error)), records[row])
-            for row in np.flatnonzero(spoilt)
+            for row in np.flatnonzero(spoilt).tolist()
         ]
         if not rejected:
             return self._label_halves(records, positions, error)
@@ -171,12 +171,12 @@ class _Scorer:
         if not scores.unfit.any() and np.isfinite(outputs).all():
             return self._append(records, scores, outputs)
         rejected: list[Rejected] = []
-        for row in np.flatnonzero(scores.unfit):
+        for row in np.flatnonzero(scores.unfit).tolist():
             fault = self._find_fault(records[row], Reason.UNCASTABLE, "a value is out of the range of the teacher's")
             rejected.append((positions[row], fault, records[row]))
         fit = ~scores.unfit
         finite = np.asarray(np.isfinite(outputs).all(axis=1))
-        for row in np.flatnonzero(fit & ~finite):
+        for row in np.flatnonzero(fit & ~finite).tolist():
             rejected.append((positions[row], self._non_finite(outputs[row]), records[row]))
         good = fit & finite
         labelled = self._with_soft_labels([records[row] for row in np.flatnonzero(good)], outputs[good])

@@ -134,7 +134,7 @@ def _hashed(keys: tf.Tensor) -> tf.Tensor:
 
 
 def _files(folder: str) -> list[str]:
-    paths = sorted(each for at, _, names in fileio.walk(folder) for each in among(f"{at}/{name}" for name in names))
+    paths = sorted(each for at, _, names in fileio.walk(folder) for each in among(f"{at!s}/{name!s}" for name in names))
     if not paths:
         raise InputError(f"{folder}: expected labelled examples in gzipped TFRecords (*.gz), found none")
     return paths

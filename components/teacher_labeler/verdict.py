@@ -86,7 +86,9 @@ def _above(rate: float | None, limit: float | None) -> bool:
 
 def _describe_fatal(split: str, finding: Finding, counted: SplitReport) -> str:
     remedy = _REMEDIES[Reason.BAD_LABEL]
-    return f"split {split!r}: label {finding.column!r} is not one in {finding.count} of {counted.read} examples. {remedy}"
+    return (
+        f"split {split!r}: label {finding.column!r} is not one in {finding.count} of {counted.read} examples. {remedy}"
+    )
 
 
 def _describe_bound(

@@ -19,7 +19,7 @@ def test_absent_labels_do_not_count() -> None:
 @pytest.mark.parametrize(
     ("column", "labels", "message"),
     [
-        ("label/click", [0, 1, -1, -1], "task 'click': expected labels of 0 or 1 in column 'clicked', found -1 and such in 2 of 4"),
+        ("label/click", [0, 1, -1, -1], "'click': expected labels of 0 or 1 in column 'clicked', found -1"),
         ("label/click", [0, 1, 0.5, np.nan], "found 0.5 and such in 1 of 4 training examples"),
         ("label/minutes", [1, np.inf, 2, 3], "task 'minutes': expected finite labels in column 'minutes', found inf"),
     ],

@@ -65,7 +65,7 @@ def test_gzip_of_something_else_is_named(folder: Path) -> None:
 def test_a_name_that_lies_about_compression_is_named(folder: Path) -> None:
     plain = io.BytesIO(gzip.decompress((folder / "train" / "part-0.gz").read_bytes()))
     (folder / "train" / "part-2.gz").write_bytes(plain.getvalue())
-    with pytest.raises(InputError, match="part-2.gz: not a whole gzipped TFRecord"):
+    with pytest.raises(InputError, match=r"part-2.gz: not a whole gzipped TFRecord"):
         check_examples(folder)
 
 
@@ -76,7 +76,7 @@ def test_a_flipped_bit_is_found_at_once(tmp_path: Path, at: int) -> None:
     flipped = 10 + at % (len(content) - 10)
     content[flipped] ^= 4
     (tmp_path / "part-0.gz").write_bytes(content)
-    with pytest.raises(InputError, match="part-0.gz: not a whole gzipped TFRecord"):
+    with pytest.raises(InputError, match=r"part-0.gz: not a whole gzipped TFRecord"):
         count_records(tmp_path / "part-0.gz")
 
 

@@ -336,9 +336,9 @@ def test_a_key_that_stands_twice(refused: Callable[..., str]) -> None:
     ("text", "key"),
     [
         (TEXT + "\ntasks: {}\n", "tasks"),
-        (TEXT.replace("tasks:\n", "tasks:\n  discovery: {kind: binary, label: discovered, ungated: no reason}\n", 1), "discovery"),
+        (TEXT.replace("tasks:\n", "tasks:\n  discovery: {kind: binary, ungated: none}\n", 1), "discovery"),
         (TEXT.replace("{kind: numeric", "{kind: numeric, kind: numeric", 1), "kind"),
-        (TEXT.replace("slices:\n", "slices:\n  new: {features: {new_release: 1, 'new_release': 0}}\n", 1), "new_release"),
+        (TEXT.replace("slices:\n", "slices:\n  new: {features: {shelf: 1, 'shelf': 0}}\n", 1), "shelf"),
         (TEXT.replace("name: homepage", 'name: homepage\n"name": other'), "name"),
     ],
 )  # fmt: skip
@@ -356,12 +356,12 @@ def test_all_keys_that_stand_twice_are_named_at_once(refused: Callable[..., str]
 @pytest.mark.parametrize("number", [".nan", ".inf", "-.inf"])
 @pytest.mark.parametrize("key", ["at_least: ", "weight: ", "learning_rate: ", "scale: "])
 def test_a_number_that_is_none(refused: Callable[..., str], number: str, key: str) -> None:
-    text = f"""
+    text = """
 name: s
-features: {{match: {{kind: numeric, side: cross}}}}
-tasks: {{t: {{kind: binary, label: y, weight: 1, gates: [{{metric: auc, at_least: 0.5}}]}}}}
-unlabelled: {{cross: {{match: {{dot: [a, b], scale: 1}}}}}}
-training: {{learning_rate: 1}}
+features: {match: {kind: numeric, side: cross}}
+tasks: {t: {kind: binary, label: y, weight: 1, gates: [{metric: auc, at_least: 0.5}]}}
+unlabelled: {cross: {match: {dot: [a, b], scale: 1}}}
+training: {learning_rate: 1}
 """
     start = text.index(key) + len(key)
     end = min(text.find(each, start) for each in ",}" if each in text[start:])
@@ -375,9 +375,9 @@ training: {{learning_rate: 1}}
 @pytest.mark.parametrize(
     ("gate", "message"),
     [
-        ("{metric: auc, at_least: 60}", "at_least: auc is a fraction, expected a bound of 0 to 1, found 60; 60% is 0.6"),
+        ("{metric: auc, at_least: 60}", "auc is a fraction, expected a bound of 0 to 1, found 60; 60% is 0.6"),
         ("{metric: auc, at_least: -0.1}", "expected a bound of 0 to 1, found -0.1"),
-        ("{metric: auc, vs_control: {at_least: -1}}", "vs_control.at_least: auc is a fraction, expected a bound of -1 to 1"),
+        ("{metric: auc, vs_control: {at_least: -1}}", "vs_control.at_least: auc is a fraction"),
         ("{metric: auc, vs_last_blessed: {at_least: -2}}", "vs_last_blessed.at_least: auc is a fraction"),
         ("{metric: auc, at_least: yes}", "expected a number or text, and YAML reads yes, no, on, off, true and false"),
         ("{metric: auc, at_least: 0.5, min_examples: on}", "expected a number or text"),
@@ -398,8 +398,8 @@ def test_a_bound_that_can_not_be_meant(refused: Callable[..., str], gate: str, m
         ("country", "007", 'found the number 007, which YAML reads as 7. Put it in quotes: "007"'),
         ("country", "1.10", 'found the number 1.10, which YAML reads as 1.1. Put it in quotes: "1.10"'),
         ("country", "3", 'found the number 3. Put it in quotes: "3"'),
-        ("new_release", '"3"', "expected a whole number, since the schema has INT for 'new_release'; found the text '3'. Write"),
-        ("new_release", "high", "expected a whole number, since the schema has INT for 'new_release'; found the text 'high'"),
+        ("new_release", '"3"', "the schema has INT for 'new_release'; found the text '3'. Write it without"),
+        ("new_release", "high", "the schema has INT for 'new_release'; found the text 'high'"),
         ("new_release", "1.0", "expected a whole number"),
     ],
 )  # fmt: skip

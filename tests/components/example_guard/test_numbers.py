@@ -55,9 +55,9 @@ def _batch(examples: standard_artifacts.Examples) -> pa.RecordBatch:
     ("domain", "values", "found"),
     [
         (Domain.FEATURE, [1.0, NAN, 2.0, None, NAN], "a finite number, found others in 2 of 5 examples (nan in 2)"),
-        (Domain.FEATURE, [1.0, INF, -INF, None], "a finite number, found others in 2 of 4 examples (inf in 1, -inf in 1)"),
+        (Domain.FEATURE, [1.0, INF, -INF, None], "found others in 2 of 4 examples (inf in 1, -inf in 1)"),
         (Domain.FEATURE, [[1.0, NAN], [NAN, NAN], [0.0, 1.0]], "found others in 2 of 3 examples (nan in 3)"),
-        (Domain.BINARY, [1, 0, -1, None, -1], "0 or 1, the label of a binary task, found others in 2 of 5 examples (-1 in 2)"),
+        (Domain.BINARY, [1, 0, -1, None, -1], "the label of a binary task, found others in 2 of 5 examples (-1 in 2)"),
         (Domain.BINARY, [1, 0, 2], "found others in 1 of 3 examples (2 in 1)"),
         (Domain.BINARY, [1.0, 0.0, 0.5], "found others in 1 of 3 examples (0.5 in 1)"),
         (Domain.REGRESSION, [1.0, INF, 3.0], "a finite label, found others in 1 of 3 examples (inf in 1)"),

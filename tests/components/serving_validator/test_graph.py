@@ -65,7 +65,13 @@ def test_a_folder_that_is_no_model(tmp_path: Path) -> None:
 
 
 LIKE_A_HEAD = SURFACE.model_copy(
-    update={"features": {**SURFACE.features, "distillation_click": SURFACE.features["match"], "x_teacher/age": SURFACE.features["match"]}}
+    update={
+        "features": {
+            **SURFACE.features,
+            "distillation_click": SURFACE.features["match"],
+            "x_teacher/age": SURFACE.features["match"],
+        }
+    }
 )
 
 
@@ -75,11 +81,15 @@ def leftovers(name: str) -> str:
     return found["no leftovers of training"].sentence
 
 
-@pytest.mark.parametrize("name", ["inputs_distillation_click", "x_teacher/age", "parse/x_teacher_age", "head.serving_click/kernel"])
+@pytest.mark.parametrize(
+    "name", ["inputs_distillation_click", "x_teacher/age", "parse/x_teacher_age", "head.serving_click/kernel"]
+)
 def test_a_feature_called_like_a_head_is_none(name: str) -> None:
     assert "holds no distillation head" in leftovers(name)
 
 
-@pytest.mark.parametrize("name", ["training/head.distillation_click/MatMul", "distillation_minutes/kernel", "teacher/click"])
+@pytest.mark.parametrize(
+    "name", ["training/head.distillation_click/MatMul", "distillation_minutes/kernel", "teacher/click"]
+)
 def test_nor_does_it_hide_one_that_is_left(name: str) -> None:
     assert f"still holds a {'soft label' if 'teacher' in name else 'distillation head'} ({name})" in leftovers(name)

@@ -15,8 +15,8 @@ import pytest
 import tensorflow as tf
 
 from components.teacher_labeler import executor
-from components.teacher_labeler.job import run_job
 from components.teacher_labeler.faults import find_fault
+from components.teacher_labeler.job import run_job
 from components.teacher_labeler.program import TeacherProgram
 from schema.errors import InputError
 from tests.components.teacher_labeler.conftest import (

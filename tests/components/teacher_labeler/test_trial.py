@@ -45,7 +45,7 @@ def gives(what: str) -> Surface:
 def test_an_odd_teacher_is_refused(tmp_path: Path, odd: str) -> None:
     function, message = ODD[odd]
     teacher = teacher_of(tmp_path, function)
-    with pytest.raises(InputError, match="teacher.*signature 'serving_default'") as raised:
+    with pytest.raises(InputError, match=r"teacher.*signature 'serving_default'") as raised:
         try_teacher(make_surface(), str(teacher), str(write_shard(tmp_path / "part.gz", RECORDS)))
     assert message in str(raised.value)
 
