@@ -162,9 +162,9 @@ def try_teacher_on(settings: Settings, folder: Path) -> None:
     """
     from components.teacher_labeler.trial import try_teacher
     from records.examples import files_of
-    from schema.surface import TRAIN_SPLIT
+    from schema.surface import TRAIN_SPLIT, distilled
 
-    try_teacher(settings.surface, settings.teacher, files_of(folder / TRAIN_SPLIT)[0])
+    try_teacher(distilled(settings.surface), settings.teacher, files_of(folder / TRAIN_SPLIT)[0])
 
 
 def _with_bound(surface: Surface, max_bad_fraction: float | None) -> Surface:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import apache_beam as beam
@@ -22,8 +22,8 @@ _BATCH = 1024
 class Executor(base_example_gen_executor.BaseExampleGenExecutor):
     """Executor of ExampleGen."""
 
-    def GetInputSourceToExamplePTransform(self) -> Callable[..., beam.PTransform]:
-        """Overrides ImportExampleGen's, whose reader takes every file for examples."""
+    def GetInputSourceToExamplePTransform(self) -> Any:
+        """Overrides ImportExampleGen's, whose reader takes every file for examples; it is a maker of transforms."""
         return _read_split
 
 

@@ -80,7 +80,7 @@ class TeacherLabeler(base_beam_component.BaseBeamComponent):
           InputError: The surface is not one, has no teacher, or an option is out of its range.
         """
         parsed = _read_surface(surface)
-        bound = teacher_of(parsed).max_bad_fraction if max_bad_fraction is None else max_bad_fraction
+        bound = parsed.teacher.max_bad_fraction if max_bad_fraction is None else max_bad_fraction
         options.LabelOptions(batch_size, compression_level, bound)
         spec = TeacherLabelerSpec(
             examples=examples,

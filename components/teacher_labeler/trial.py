@@ -9,7 +9,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from components.teacher_labeler.adaptation import default_values
-from components.teacher_labeler.columns import check_kinds, needed_columns, teacher_of
+from components.teacher_labeler.columns import check_kinds, needed_columns
 from components.teacher_labeler.faults import find_fault
 from components.teacher_labeler.options import LabelOptions
 from components.teacher_labeler.plan import LabelPlan
@@ -19,7 +19,7 @@ from records.shards import read_batches
 from records.tf_example import observe_kinds
 from schema.base import TaskKind
 from schema.errors import InputError
-from schema.surface import Surface
+from schema.surface import DistilledSurface
 
 TRIED_RECORDS = 256
 # With fewer different answers, nothing can be said about them.
@@ -28,7 +28,7 @@ _LEAST_ANSWERS = 16
 _TOLERANCE = 1e-2
 
 
-def try_teacher(surface: Surface, teacher: str, path: str) -> None:
+def try_teacher(surface: DistilledSurface, teacher: str, path: str) -> None:
     """Checks a teacher before anything else runs: its signature, its defaults, and its answers to a few examples.
 
     Args:
@@ -39,7 +39,7 @@ def try_teacher(surface: Surface, teacher: str, path: str) -> None:
     Raises:
       InputError: The teacher does not fit the surface, or its answers are not what labels are made of.
     """
-    declared = teacher_of(surface)
+    declared = surface.teacher
     signature = read_signature(teacher, declared)
     for name, feature in declared.features.items():
         default_values(name, feature)
@@ -76,7 +76,7 @@ def check_answers(program: TeacherProgram, records: Sequence[bytes]) -> None:
 
 def _check_rows(program: TeacherProgram, records: list[bytes], answers: NDArray[np.float32], where: str) -> None:
     """Asks again, in another order, and in halves: each row's answer must stay what it was."""
-    tasks = [*teacher_of(program.plan.surface).tasks]
+    tasks = [*program.plan.surface.teacher.tasks]
     again = _answers(program, records)
     _expect_equal(
         answers,
@@ -109,7 +109,7 @@ def _check_rows(program: TeacherProgram, records: list[bytes], answers: NDArray[
 
 def _answers(program: TeacherProgram, records: Sequence[bytes]) -> NDArray[np.float32]:
     if not records:
-        return np.empty((0, len(teacher_of(program.plan.surface).tasks)), np.float32)
+        return np.empty((0, len(program.plan.surface.teacher.tasks)), np.float32)
     return program(tf.constant(list(records))).logits
 
 
@@ -130,8 +130,8 @@ def _expect_equal(
             )
 
 
-def _check_logits(surface: Surface, answers: NDArray[np.float32], where: str) -> None:
-    for index, (name, task) in enumerate(teacher_of(surface).tasks.items()):
+def _check_logits(surface: DistilledSurface, answers: NDArray[np.float32], where: str) -> None:
+    for index, (name, task) in enumerate(surface.teacher.tasks.items()):
         values = answers[:, index]
         values = values[np.isfinite(values)]
         if task.kind is not TaskKind.BINARY or task.gives is not None or len(np.unique(values)) < _LEAST_ANSWERS:

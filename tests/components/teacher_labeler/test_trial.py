@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from components.teacher_labeler.trial import try_teacher
 from schema.errors import InputError
-from schema.surface import Surface
+from schema.surface import DistilledSurface
 from tests.components.teacher_labeler.conftest import (
     Labeler,
     floats,
@@ -37,7 +37,7 @@ def teacher_of(folder: Path, function: Callable[[tf.Tensor], tf.Tensor]) -> Path
     return save_teacher(folder / "teacher", lambda module, x: {"click": function(x)}, {"x": floats()})
 
 
-def gives(what: str) -> Surface:
+def gives(what: str) -> DistilledSurface:
     return make_surface(teacher_tasks={"click": {"kind": "binary", "gives": what}})
 
 
