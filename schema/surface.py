@@ -18,7 +18,7 @@ from schema.base import Name, Scalar, Strict, TaskKind, Weight
 from schema.candidates import Unlabelled, WarmStart
 from schema.distillation import Distillation, NonServingHead, Representation
 from schema.errors import InputError
-from schema.metrics import GatedMetric, gateable
+from schema.metrics import METRICS, GatedMetric, gateable
 from schema.teacher import Teacher, TeacherRepresentation, TeacherTask
 from schema.teacher_feature import Clip, TeacherFeature
 from schema.training import Model, Training
@@ -104,8 +104,8 @@ class Change(Strict):
     at_least: float
 
 
-# What a metric can be; of R2 every value under 1, and what is worse than twice the labels' variance is no bound.
-_VALUES = {"auc": (0.0, 1.0), "r2": (-1.0, 1.0)}
+# What is worse than twice the labels' variance, or than any other loss of 1, is no bound.
+_LEAST, _MOST = -1.0, 1.0
 
 
 def _out_of_range(key: str, metric: str, found: float, expected: str) -> str:
@@ -145,15 +145,17 @@ class Gate(Strict):
 
     @model_validator(mode="after")
     def _can_hold_and_can_fail(self) -> Gate:
-        low, high = _VALUES[self.metric]
+        found = METRICS[self.metric]
+        low = _LEAST if found.least is None else found.least
+        high = _MOST if found.most is None else found.most
         if self.at_least is not None and not low <= self.at_least <= high:
             raise ValueError(_out_of_range("at_least", self.metric, self.at_least, f"{low:g} to {high:g}"))
         widest = high - low
         for key in ("vs_last_blessed", "vs_control"):
             change: Change | None = getattr(self, key)
             if change is not None and not -widest < change.at_least < widest:
-                found = _out_of_range(f"{key}.at_least", self.metric, change.at_least, f"-{widest:g} to {widest:g}")
-                raise ValueError(f"{found}, the ends excluded")
+                wrong = _out_of_range(f"{key}.at_least", self.metric, change.at_least, f"-{widest:g} to {widest:g}")
+                raise ValueError(f"{wrong}, the ends excluded")
         return self
 
 
