@@ -5,6 +5,7 @@ A custom component that stands once in the pipeline bears its class's name, as i
 
 from contracts.roles import ModelRole
 
+EXAMPLE_GEN = "ImportExampleGen"  # as TFX calls its kind
 RAW_STATISTICS = "RawStatistics"
 RAW_GUARD = "RawExampleGuard"
 CANDIDATE_SAMPLER = "CandidateSampler"

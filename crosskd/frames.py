@@ -20,6 +20,7 @@ from contracts.roles import ModelRole
 from crosskd.runs import Run
 from evaluation import results as evaluation
 from records import documents
+from records.examples import files_of
 from schema.errors import InputError
 from schema.metrics import COUNTS
 from schema.surface import Surface
@@ -111,7 +112,7 @@ def labels(run: Run, split: str, columns: list[str], rows: int) -> pd.DataFrame:
       rows: At most so many examples, from the start of the split.
     """
     folder = Path(_uri(run, node_ids.TEACHER_LABELER, keys.LABELLED_EXAMPLES)) / f"Split-{split}"
-    files = sorted(str(file) for file in folder.glob("*.gz"))
+    files = files_of(folder)
     records = list(tf.data.TFRecordDataset(files, compression_type="GZIP").take(rows).as_numpy_iterator())
     examples = [tf.train.Example.FromString(record).features.feature for record in records]
     return pd.DataFrame({column: [_number(example, column) for example in examples] for column in columns})

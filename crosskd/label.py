@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from contracts import keys, nodes
 from crosskd.inventory import whole
 from crosskd.launch import (
+    BadFractionOption,
     BeamArguments,
     RunnerName,
     RunnerOption,
@@ -24,6 +25,7 @@ from crosskd.launch import (
     execute,
     make_settings,
     only_run_in,
+    try_teacher_on,
 )
 from crosskd.terminal import TERMINAL, seconds
 
@@ -71,6 +73,7 @@ def command(
             help="Write only this column, which tells examples apart, and the soft labels: for `crosskd store-labels`."
         ),
     ] = "",
+    max_bad_fraction: BadFractionOption = None,
     runner: RunnerOption = RunnerName.BEAM,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was labelled as JSON.")] = False,
     beam_args: BeamArguments = None,
@@ -86,6 +89,7 @@ def command(
         key_column=key_column,
         as_json=as_json,
         beam_args=beam_args or [],
+        max_bad_fraction=max_bad_fraction,
     )
 
 
@@ -100,6 +104,7 @@ def label(
     key_column: str = "",
     as_json: bool = False,
     beam_args: list[str] | None = None,
+    max_bad_fraction: float | None = None,
 ) -> list[Labelled]:
     """Labels examples, span by span where there are spans; further arguments as for `crosskd.run.run`.
 
@@ -113,14 +118,17 @@ def label(
     check_surface_and_teacher(surface, teacher)
     window = choose_window(examples, span, None)
     spans = window.spans if window else [None]
-    for each in spans:
-        check_examples(window.folders.folder(each) if window and each is not None else examples)
+    counts = {
+        each: check_examples(window.folders.folder(each) if window and each is not None else examples) for each in spans
+    }
     log = root / "logs" / f"{time.strftime('%Y%m%d-%H%M%S')}-label.log"
     with only_run_in(root), TERMINAL.noise_to(log), whole(root, TERMINAL.say):
         what = f"{len(window.spans)} span(s), {window}" if window else str(examples)
         TERMINAL.say(f"labelling {surface}: {what} (log: {log})")
-        settings = make_settings(surface, examples, teacher, root, beam_args or [], window)
-        found = label_spans(settings, spans, runner, log, key_column)
+        settings = make_settings(surface, examples, teacher, root, beam_args or [], window, max_bad_fraction)
+        newest = window.folders.folder(window.last) if window else examples
+        try_teacher_on(settings, newest)
+        found = label_spans(settings, counts, runner, log, key_column)
         TERMINAL.say(f"finished in {seconds(started)}")
     if as_json:
         TERMINAL.json([each.model_dump() for each in found])
@@ -128,14 +136,19 @@ def label(
 
 
 def label_spans(
-    settings: Settings, spans: Iterable[int | None], runner: RunnerName, log: Path, key_column: str = ""
+    settings: Settings,
+    spans: Mapping[int | None, Mapping[str, int] | None],
+    runner: RunnerName,
+    log: Path,
+    key_column: str = "",
 ) -> list[Labelled]:
     """Runs the labelling stage for each of `spans`; what is labelled already comes from the cache.
 
     Args:
       settings: Of a run.
       spans: Some of its window's, the oldest first, so that each can be compared with the one
-        before; None for examples without spans.
+        before; None for examples without spans.  With each, its examples by split as they were
+        counted; None where they were not.
       runner: Orchestrator.
       log: Where the libraries' noise goes.
       key_column: The column to write beside the soft labels; empty for whole examples.
@@ -143,8 +156,8 @@ def label_spans(
     from pipeline.pipeline import create_labelling
 
     found = []
-    for span in spans:
-        of_span = _of_span(settings, span)
+    for span, announced in spans.items():
+        of_span = replace(_of_span(settings, span), announced=announced)
         execute(create_labelling(of_span, key_column), runner, log)
         found.append(_outcome(of_span))
         TERMINAL.say(_sentence(found[-1]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import glob
 import hashlib
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ from schema.errors import InputError
 if TYPE_CHECKING:
     from pipeline.settings import Settings
     from records.spans import Window
+    from schema.surface import Surface
 
 _SAVED_MODEL = "saved_model.pb"
 
@@ -35,6 +37,14 @@ SurfaceOption = Annotated[str, typer.Option(help="Surface folder, or the name of
 TeacherOption = Annotated[Path, typer.Option(help="The teacher's SavedModel.")]
 RunnerOption = Annotated[RunnerName, typer.Option(help="Orchestrator.")]
 BeamArguments = Annotated[list[str] | None, typer.Argument(help="Arguments for Beam, after `--`.")]
+
+
+BadFractionOption = Annotated[
+    float | None,
+    typer.Option(
+        min=0, max=1, help="Part of a split's records that may be without soft labels; else `teacher.max_bad_fraction`."
+    ),
+]
 
 
 def surface_folder(name: str) -> Path:
@@ -86,8 +96,13 @@ def only_run_in(root: Path) -> Iterator[None]:
     """Keeps every other run, and every rollback, out of `root` for the time being.
 
     Raises:
-      InputError: Another one is in it.
+      InputError: Another one is in it, or its path reads as a pattern.
     """
+    if glob.has_magic(str(root.resolve())):
+        raise InputError(
+            f"--root {root.resolve()}: expected a path without *, ? and brackets: TFX takes the paths of artifacts for "
+            "patterns. Choose another folder."
+        )
     root.mkdir(parents=True, exist_ok=True)
     with (root / ".lock").open("w") as lock:
         try:
@@ -100,7 +115,13 @@ def only_run_in(root: Path) -> Iterator[None]:
 
 
 def make_settings(
-    surface: str, examples: Path, teacher: Path, root: Path, extra: list[str], window: Window | None = None
+    surface: str,
+    examples: Path,
+    teacher: Path,
+    root: Path,
+    extra: list[str],
+    window: Window | None = None,
+    max_bad_fraction: float | None = None,
 ) -> Settings:
     """Binds a run to its folders.
 
@@ -111,6 +132,7 @@ def make_settings(
       root: Folder for everything that the run makes.
       extra: Beam arguments.
       window: The spans.
+      max_bad_fraction: In place of the surface's own; None keeps that.
     """
     from crosskd.runs import metadata_for
     from pipeline.runners import beam_args
@@ -120,7 +142,7 @@ def make_settings(
 
     loaded = load_surface(surface_folder(surface))
     return Settings(
-        surface=loaded.surface,
+        surface=_with_bound(loaded.surface, max_bad_fraction),
         schema_path=str(_keep_schema(loaded.schema_path, root.resolve())),
         examples=str((examples if window is None else window.folders.base).resolve()),
         teacher=str(teacher.resolve()),
@@ -132,6 +154,26 @@ def make_settings(
         code_revision=revision(),
         window=window,
     )
+
+
+def try_teacher_on(settings: Settings, folder: Path) -> None:
+    """Tries the teacher on a few examples, before anything else takes its time.
+
+    Raises:
+      InputError: It does not fit the surface, or its answers are not what labels are made of.
+    """
+    from components.teacher_labeler.trial import try_teacher
+    from records.examples import files_of
+    from schema.surface import TRAIN_SPLIT, distilled
+
+    try_teacher(distilled(settings.surface), settings.teacher, files_of(folder / TRAIN_SPLIT)[0])
+
+
+def _with_bound(surface: Surface, max_bad_fraction: float | None) -> Surface:
+    if max_bad_fraction is None or surface.teacher is None:
+        return surface
+    teacher = surface.teacher.model_copy(update={"max_bad_fraction": max_bad_fraction})
+    return surface.model_copy(update={"teacher": teacher})
 
 
 def execute(pipeline: Any, runner: RunnerName, log: Path) -> None:

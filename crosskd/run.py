@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from crosskd.candidates import with_candidates
 from crosskd.inventory import whole
 from crosskd.label import label_spans
 from crosskd.launch import (
+    BadFractionOption,
     BeamArguments,
     RunnerName,
     RunnerOption,
@@ -22,6 +24,7 @@ from crosskd.launch import (
     execute,
     make_settings,
     only_run_in,
+    try_teacher_on,
 )
 from crosskd.rollback import finish_pending
 from crosskd.terminal import TERMINAL, Exit, seconds
@@ -51,6 +54,7 @@ def command(
     ] = None,
     runner: RunnerOption = RunnerName.BEAM,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    max_bad_fraction: BadFractionOption = None,
     metadata: Annotated[str | None, typer.Option(help="Database that keeps metadata: its URL.")] = None,
     beam_args: BeamArguments = None,
 ) -> None:
@@ -71,6 +75,7 @@ def command(
             candidates=candidates,
             as_json=as_json,
             beam_args=beam_args or [],
+            max_bad_fraction=max_bad_fraction,
         )
     )
 
@@ -87,6 +92,7 @@ def run(
     candidates: Path | None = None,
     as_json: bool = False,
     beam_args: list[str] | None = None,
+    max_bad_fraction: float | None = None,
 ) -> Exit:
     """Runs the pipeline, shows its progress, and prints the summary.
 
@@ -101,6 +107,8 @@ def run(
       candidates: Folder of candidates that unlabelled pairs are read from.
       as_json: Print the summary as JSON.
       beam_args: Arguments for Beam.
+      max_bad_fraction: Part of a split's records that may be without soft labels; None takes
+        the surface's bound.
 
     Raises:
       InputError: Something that the user gave cannot be used.
@@ -111,7 +119,8 @@ def run(
     started = time.monotonic()
     check_surface_and_teacher(surface, teacher)
     window = choose_window(examples, span, length)
-    counts = check_examples(window.folders.folder(window.last) if window else examples)
+    newest = window.folders.folder(window.last) if window else examples
+    counts = check_examples(newest)
     log = root / "logs" / f"{time.strftime('%Y%m%d-%H%M%S')}.log"
     with only_run_in(root), TERMINAL.noise_to(log), whole(root, TERMINAL.say):
         of_spans = f" of span {window.folders.title(window.last)}, trained on {window}" if window else ""
@@ -122,9 +131,10 @@ def run(
             TERMINAL.say(f"completed a rollback that was stopped: {done.surface}, version {done.version}")
         from pipeline.pipeline import create_pipeline
 
-        settings = make_settings(surface, examples, teacher, root, beam_args or [], window)
-        settings = with_candidates(settings, candidates)
-        label_spans(settings, window.spans[:-1] if window else [], runner, log)
+        settings = make_settings(surface, examples, teacher, root, beam_args or [], window, max_bad_fraction)
+        try_teacher_on(settings, newest)
+        settings = with_candidates(replace(settings, announced=counts), candidates)
+        label_spans(settings, dict.fromkeys(window.spans[:-1] if window else []), runner, log)
         execute(create_pipeline(settings), runner, log)
         TERMINAL.say(f"finished in {seconds(started)}")
     return _summarize(root, as_json)

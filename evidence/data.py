@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -16,6 +15,7 @@ from models import inputs, vocabulary
 from models.batching import split
 from models.columns import hard_label_columns, soft_label_columns, training_columns
 from models.scales import LabelStatistics, label_statistics, soft_statistics
+from records.examples import files_of
 from schema.errors import InputError
 from schema.surface import DistilledSurface, Scalar, Surface, TaskKind, distilled, soft_label
 
@@ -148,9 +148,7 @@ def _teacher_columns(surface: DistilledSurface) -> dict[str, str]:
 def _evaluation(
     paths: RunPaths, transform: tft.TFTransformOutput, names: Sequence[str], raw_names: Sequence[str]
 ) -> tuple[dict[str, NDArray], dict[str, NDArray]]:
-    files = sorted(str(path) for path in Path(paths.labelled_eval).glob("*.gz"))
-    if not files:
-        raise InputError(f"{paths.labelled_eval}: expected the labelled evaluation split (*.gz), found none")
+    files = files_of(paths.labelled_eval)
     spec = transform.raw_feature_spec()
     missing = sorted(set(raw_names) - set(spec))
     if missing:

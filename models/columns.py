@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from schema.surface import SOFT_LABEL_PREFIX, Surface, soft_label
+from schema import surface as _names
+from schema.surface import Surface, soft_label
 
-LABEL_PREFIX = "label/"
-GROUP_COLUMN = "group/id"
-WEIGHT_COLUMN = "weight/example"
-
-# What a column that is no feature begins with; serving has none of them.
-TRAINING_PREFIXES = (LABEL_PREFIX, SOFT_LABEL_PREFIX, GROUP_COLUMN, WEIGHT_COLUMN)
+LABEL_PREFIX = _names.LABEL_PREFIX
+GROUP_COLUMN = _names.GROUP_COLUMN
+WEIGHT_COLUMN = _names.WEIGHT_COLUMN
+TRAINING_PREFIXES = _names.TRAINING_PREFIXES
 
 
 def hard_label_column(task: str) -> str:

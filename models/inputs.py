@@ -16,6 +16,7 @@ from tensorflow_transform.tf_metadata import schema_utils
 from models.batching import held_out_every, split
 from models.columns import GROUP_COLUMN, split_labels
 from models.epochs import HELD_OUT_BATCH, InMemory, Streamed, expect_unlabelled
+from records.examples import files_of
 from schema.errors import InputError
 from schema.training import Training
 
@@ -154,9 +155,7 @@ def raw_columns(folder: Path, schema: schema_pb2.Schema, names: Sequence[str]) -
     Raises:
       InputError: There are no files, or no examples in them.
     """
-    files = sorted(str(path) for path in folder.glob("*.gz"))
-    if not files:
-        raise InputError(f"{folder}: expected gzipped TFRecords (*.gz), found none")
+    files = files_of(folder)
     spec = schema_utils.schema_as_feature_spec(schema).feature_spec
     wanted = {name: spec[name] for name in names}
     batches = (

@@ -13,7 +13,19 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
+from contracts.heads import LAYER_PREFIX
+from models.names import identifier
 from schema.training import Model
+
+
+def embedding_layer(column: str) -> str:
+    """Name of the layer that embeds a column."""
+    return f"embedding_{identifier(column)}"
+
+
+def input_layer(column: str) -> str:
+    """Name of the layer that takes a column."""
+    return f"input_{identifier(column)}"
 
 
 class _L2(keras.regularizers.L2):
@@ -32,25 +44,31 @@ class LayerMaker:
         self._l2 = _L2(model.l2) if model.l2 else None
 
     def _seed_of(self, name: str) -> int:
-        return zlib.crc32(f"{self._seed}/{name}".encode()) & 0x7FFFFFFF
+        return zlib.crc32(f"{self._seed}/{name.replace('.', '_')}".encode()) & 0x7FFFFFFF
 
     def embedding(self, name: str, rows: int, width: int) -> keras.layers.Layer:
-        """Embeds indices, int64 [batch], to [batch, width]."""
+        """Embeds indices of the column `name`, int64 [batch], to [batch, width]."""
         scale = 1.0 / math.sqrt(width)
         initializer = keras.initializers.RandomUniform(-0.5 * scale, 0.5 * scale, seed=self._seed_of(name))
         return keras.layers.Embedding(
-            rows, width, embeddings_initializer=initializer, embeddings_regularizer=self._l2, name=f"embedding_{name}"
+            rows,
+            width,
+            embeddings_initializer=initializer,
+            embeddings_regularizer=self._l2,
+            name=embedding_layer(name),
         )
 
-    def dense(self, name: str, units: int, activation: str | None, bias: float = 0.0) -> keras.layers.Layer:
-        """A dense layer whose bias starts at `bias`."""
+    def dense(
+        self, name: str, units: int, activation: str | None, bias: float = 0.0, prefix: str = ""
+    ) -> keras.layers.Layer:
+        """A dense layer whose bias starts at `bias`; `prefix` is of its name alone, not of what seeds its weights."""
         return keras.layers.Dense(
             units,
             activation=activation,
             kernel_initializer=keras.initializers.GlorotUniform(seed=self._seed_of(name)),
             bias_initializer=keras.initializers.Constant(bias),
             kernel_regularizer=self._l2,
-            name=name,
+            name=prefix + name,
         )
 
     def stack(self, name: str, widths: Sequence[int]) -> keras.Sequential:
@@ -62,9 +80,9 @@ class LayerMaker:
                 layers.append(keras.layers.Dropout(self._model.dropout, seed=self._seed_of(f"{name}_{index}/dropout")))
         return keras.Sequential(layers, name=name)
 
-    def head(self, name: str, bias: float = 0.0) -> keras.layers.Layer:
-        """One number an example, [batch, 1]."""
-        return self.dense(name, 1, None, bias)
+    def head(self, name: str, size: int = 1, bias: float = 0.0) -> keras.layers.Layer:
+        """What a head says of an example, [batch, size]."""
+        return self.dense(name, size, None, bias, LAYER_PREFIX)
 
     def gate(self, name: str, experts: int) -> keras.layers.Layer:
         """Shares of experts, [batch, experts]; they sum to 1."""

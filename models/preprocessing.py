@@ -14,6 +14,7 @@ from models.columns import (
     hard_label_columns,
     soft_label_columns,
 )
+from models.names import identifier
 from schema.errors import InputError
 from schema.surface import Feature, FeatureKind, Scalar, Surface, soft_label
 
@@ -25,7 +26,7 @@ _ABSENT = math.nan
 
 def vocabulary_name(feature: str) -> str:
     """Name of the vocabulary file that Transform writes for a categorical feature."""
-    return f"vocabulary_{feature}"
+    return f"vocabulary_{identifier(feature)}"
 
 
 def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> dict[str, tf.Tensor]:
@@ -36,7 +37,7 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
       custom_config: `surface`, the JSON form of a `schema.surface.Surface`.
 
     Returns:
-      Per numeric feature float32 [batch, size], z-scored; per categorical feature an
+      Per numeric feature float32 [batch, size], clipped and z-scored in float64; per categorical feature an
       index int64 [batch]; `label/<task>` float32 [batch] in the label's own unit;
       `teacher/<task>` float32 [batch], z-scored over the training split.  Absent labels
       of either kind are NaN; so are representations of the teacher, `teacher/<name>`
@@ -63,7 +64,7 @@ def _dense_vector(column: Any, size: int) -> tf.Tensor:
     """A representation, z-scored a dimension; analyzers leave out the NaN of absent ones."""
     column = _as_float(column)
     if isinstance(column, tf.SparseTensor):
-        column = tft.sparse_tensor_to_dense_with_shape(column, [None, size], default_value=_ABSENT)
+        column = _dense(column, size, _ABSENT)
     return tft.scale_to_z_score(tf.reshape(column, [-1, size]), elementwise=True)
 
 
@@ -73,8 +74,7 @@ def _group_id(column: Any) -> tf.Tensor:
     if not isinstance(texts, tf.SparseTensor):
         return tf.strings.to_hash_bucket_fast(tf.reshape(texts, [-1]), tf.int64.max)
     ids = tf.strings.to_hash_bucket_fast(texts.values, tf.int64.max)
-    sparse = tf.SparseTensor(texts.indices, ids, texts.dense_shape)
-    return tf.reshape(tft.sparse_tensor_to_dense_with_shape(sparse, [None, 1], default_value=-1), [-1])
+    return tf.reshape(_dense(tf.SparseTensor(texts.indices, ids, texts.dense_shape), 1, -1), [-1])
 
 
 def _as_string(column: Any) -> Any:
@@ -102,8 +102,18 @@ def _transform_feature(name: str, feature: Feature, column: Any) -> tf.Tensor:
             num_oov_buckets=OOV_BUCKETS,
             vocab_filename=vocabulary_name(name),
         )
-    values = tf.reshape(tf.cast(dense, tf.float32), [-1, feature.size])
-    return tft.scale_to_z_score(values, elementwise=True)
+    # Near 10^8 float32 tells every eighth number: only what is left of the mean may be cast.
+    values = clipped(tf.reshape(tf.cast(dense, tf.float64), [-1, feature.size]), feature)
+    return tf.cast(tft.scale_to_z_score(values, elementwise=True), tf.float32)
+
+
+def clipped(values: tf.Tensor, feature: Feature) -> tf.Tensor:
+    """Numbers within the feature's bounds, if it has any."""
+    if feature.clip is None:
+        return values
+    low = -math.inf if feature.clip.low is None else feature.clip.low
+    high = math.inf if feature.clip.high is None else feature.clip.high
+    return tf.clip_by_value(values, tf.cast(low, values.dtype), tf.cast(high, values.dtype))
 
 
 def fill_absent(name: str, feature: Feature, column: Any) -> tf.Tensor:
@@ -120,8 +130,24 @@ def fill_absent(name: str, feature: Feature, column: Any) -> tf.Tensor:
             f"feature {name!r} may be absent from an example (no `shape` in the schema) and has no default. "
             "Give it a `default:` in surface.yaml, or `shape { }` and presence min_fraction 1 in the schema."
         )
-    default = _typed(feature.default, column.dtype)
-    return tft.sparse_tensor_to_dense_with_shape(column, [None, feature.size], default_value=default)
+    if feature.several == "mean":
+        column = _means(column)
+    return _dense(column, feature.size, _typed(feature.default, column.dtype))
+
+
+def _means(column: tf.SparseTensor) -> tf.SparseTensor:
+    """The mean of an example's values, float64, in place of all of them."""
+    rows, index = tf.unique(column.indices[:, 0])
+    means = tf.math.unsorted_segment_mean(tf.cast(column.values, tf.float64), index, tf.size(rows))
+    places = tf.stack([rows, tf.zeros_like(rows)], axis=1)
+    return tf.SparseTensor(places, means, tf.stack([column.dense_shape[0], 1]))
+
+
+def _dense(column: tf.SparseTensor, size: int, absent: Scalar) -> tf.Tensor:
+    """The first `size` values of each example, [batch, size], and `absent` where there are fewer."""
+    first = tf.sparse.retain(column, column.indices[:, 1] < size)
+    sized = tf.SparseTensor(first.indices, first.values, tf.stack([column.dense_shape[0], size]))
+    return tft.sparse_tensor_to_dense_with_shape(sized, [None, size], default_value=absent)
 
 
 def _typed(value: Scalar, dtype: tf.DType) -> Scalar:
@@ -139,5 +165,5 @@ def _as_float(column: Any) -> Any:
 def _dense_label(column: Any) -> tf.Tensor:
     column = _as_float(column)
     if isinstance(column, tf.SparseTensor):
-        column = tft.sparse_tensor_to_dense_with_shape(column, [None, 1], default_value=_ABSENT)
+        column = _dense(column, 1, _ABSENT)
     return tf.reshape(column, [-1])

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import keras
 
-from contracts.heads import DISTILLATION_PREFIX, REPRESENTATION_PREFIX, SERVING_PREFIX, STACKED_PREFIX
-from models.layers import LayerMaker
+from contracts.heads import DISTILLATION_PREFIX, LAYER_PREFIX, REPRESENTATION_PREFIX, SERVING_PREFIX, STACKED_PREFIX
+from models.layers import LayerMaker, input_layer
 from models.scales import LabelStatistics
 from models.trunks import build_trunk
 from schema.distillation import TRUNK, Head
@@ -71,7 +71,7 @@ def build(
     heads, logits = {}, {}
     for name, task in surface.tasks.items():
         statistics = label_statistics[name]
-        serving = maker.head(SERVING_PREFIX + name, _bias(task.kind, statistics))(towers[name])
+        serving = maker.head(SERVING_PREFIX + name, bias=_bias(task.kind, statistics))(towers[name])
         if distil and task.distil and task.distil.head is not Head.SHARED:
             soft = maker.head(DISTILLATION_PREFIX + name)(towers[name])
             heads[DISTILLATION_PREFIX + name] = soft
@@ -83,7 +83,7 @@ def build(
         heads[DISTILLATION_PREFIX + name] = maker.head(DISTILLATION_PREFIX + name)(towers[name])
     for name, size in _representations(surface).items() if distil else ():
         learner = trunk.shared if name == TRUNK else towers[name]
-        heads[REPRESENTATION_PREFIX + name] = maker.dense(REPRESENTATION_PREFIX + name, size, None)(learner)
+        heads[REPRESENTATION_PREFIX + name] = maker.head(REPRESENTATION_PREFIX + name, size)(learner)
 
     served = {name: _served(name, surface.tasks[name].kind, logit) for name, logit in logits.items()}
     return Ranker(
@@ -105,15 +105,20 @@ def _stacked(name: str, serving: keras.KerasTensor, soft: keras.KerasTensor) -> 
 
     The added weight starts at 0, so that the student starts as its control does.
     """
-    weight = keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros", name=STACKED_PREFIX + name)
+    weight = keras.layers.Dense(
+        1, use_bias=False, kernel_initializer="zeros", name=LAYER_PREFIX + STACKED_PREFIX + name
+    )
     read = weight(keras.ops.stop_gradient(soft))
-    return keras.layers.Add(name=f"{STACKED_PREFIX}{name}_sum")([serving, read])
+    return keras.layers.Add(name=f"{LAYER_PREFIX}{STACKED_PREFIX}{name}.sum")([serving, read])
 
 
 def _input(name: str, feature: Feature) -> keras.KerasTensor:
-    if feature.kind is FeatureKind.CATEGORICAL:
-        return keras.Input((), dtype="int64", name=name)
-    return keras.Input((feature.size,), dtype="float32", name=name)
+    """A column: the tensor bears its name, by which models are called; the layer, which must not, another."""
+    categorical = feature.kind is FeatureKind.CATEGORICAL
+    shape, dtype = ((), "int64") if categorical else ((feature.size,), "float32")
+    tensor = keras.Input(shape, dtype=dtype, name=input_layer(name))
+    tensor.name = name
+    return tensor
 
 
 def _bias(kind: TaskKind, statistics: LabelStatistics) -> float:

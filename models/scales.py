@@ -11,7 +11,7 @@ import tensorflow_transform as tft
 
 from models.columns import hard_label_columns
 from schema.errors import InputError
-from schema.surface import Surface
+from schema.surface import Surface, TaskKind
 
 # Far enough from each other for float32, and near enough to what logits are.
 _PROBES = (-100.0, 100.0)
@@ -33,7 +33,7 @@ def label_statistics(surface: Surface, columns: Mapping[str, np.ndarray]) -> dic
       columns: `label/<task>`, float [examples], NaN where absent.
 
     Raises:
-      InputError: A task has no label at all in the training data.
+      InputError: A task has no label at all in the training data, or one that it cannot have.
     """
     found = {}
     for task, column in hard_label_columns(surface).items():
@@ -43,8 +43,21 @@ def label_statistics(surface: Surface, columns: Mapping[str, np.ndarray]) -> dic
                 f"task {task!r}: the training split holds no label {surface.tasks[task].label!r}; "
                 "a task needs labelled examples. Check the label's column, or remove the task."
             )
+        _expect_in_domain(surface, task, columns[column])
         found[task] = LabelStatistics(float(values.mean()), float(values.std()) or 1.0)
     return found
+
+
+def _expect_in_domain(surface: Surface, task: str, labels: np.ndarray) -> None:
+    """A label of -1 trains a binary head to a loss without end."""
+    binary = surface.tasks[task].kind is TaskKind.BINARY
+    outside = ~np.isnan(labels) & (labels != 0) & (labels != 1) if binary else np.isinf(labels)
+    if outside.any():
+        raise InputError(
+            f"task {task!r}: expected {'labels of 0 or 1' if binary else 'finite labels'} in column "
+            f"{surface.tasks[task].label!r}, found {labels[outside][0]:g} and such in {int(outside.sum()):,} of "
+            f"{len(labels):,} training examples. Leave the label out of examples where it is not known."
+        )
 
 
 def soft_statistics(columns: Collection[str], transform: tft.TFTransformOutput) -> dict[str, LabelStatistics]:

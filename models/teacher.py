@@ -21,6 +21,9 @@ from models.batching import split
 from models.columns import hard_label_column, hard_label_columns
 from models.epochs import InMemory
 from models.export import SIGNATURE, Endpoints, export_teacher
+from models.layers import embedding_layer, input_layer
+from models.names import identifier
+from models.preprocessing import clipped
 from models.ranker import Ranker, build
 from models.scales import LabelStatistics, label_statistics
 from models.terms import head_losses
@@ -94,31 +97,35 @@ def train_teacher(
 
 
 class _NumberEncoder(keras.layers.Layer):
-    """Casts to float32 [batch, size] and z-scores; the statistics are weights."""
+    """Z-scores in float64, to float32 [batch, size]; the statistics are weights."""
 
     def __init__(self, name: str, values: np.ndarray, feature: Feature):
-        super().__init__(name=f"encode_{name}", trainable=False)
+        # Else Keras casts numbers to float32 before they come in.
+        super().__init__(name=f"encode_{identifier(name)}", trainable=False, autocast=False)
         flat = values.reshape(len(values), feature.size).astype(np.float64)
         self._size = feature.size
         self._default = 0.0 if feature.default is None else float(feature.default)
         flat = np.where(np.isfinite(flat), flat, self._default)
+        self._feature = feature
+        flat = clipped(tf.constant(flat), feature).numpy()
+        self._mean = self.add_weight(shape=(feature.size,), name="mean", dtype="float64", trainable=False)
+        self._std = self.add_weight(shape=(feature.size,), name="std", dtype="float64", trainable=False)
         deviation = flat.std(axis=0)
-        self._mean = self.add_weight(shape=(feature.size,), name="mean", trainable=False)
-        self._std = self.add_weight(shape=(feature.size,), name="std", trainable=False)
         self._mean.assign(flat.mean(axis=0))
         self._std.assign(np.where(deviation > 0, deviation, 1.0))
 
     def call(self, values: tf.Tensor) -> tf.Tensor:
-        numbers = tf.reshape(tf.cast(values, tf.float32), [-1, self._size])
-        numbers = tf.where(tf.math.is_nan(numbers), self._default, numbers)
-        return (numbers - self._mean) / self._std
+        # Subtracted before it is cast, as in Transform.
+        numbers = tf.reshape(tf.cast(values, tf.float64), [-1, self._size])
+        numbers = clipped(tf.where(tf.math.is_nan(numbers), tf.cast(self._default, tf.float64), numbers), self._feature)
+        return tf.cast((numbers - self._mean) / self._std, tf.float32)
 
 
 class _IdEncoder(keras.layers.Layer):
     """Maps integer ids to indices by binary search in the sorted vocabulary, a weight."""
 
     def __init__(self, name: str, values: np.ndarray, feature: Feature):
-        super().__init__(name=f"encode_{name}", trainable=False)
+        super().__init__(name=f"encode_{identifier(name)}", trainable=False)
         if values.dtype.kind not in "iu":
             raise InputError(
                 f"feature {name!r}: the reference teacher reads categorical features of type INT, found {values.dtype}"
@@ -211,14 +218,16 @@ def _export(
 def _embeddings(ranker: Ranker, encoders: Mapping[str, _IdEncoder]) -> dict[str, tf.Tensor]:
     found: dict[str, tf.Tensor] = {}
     for name, encoder in encoders.items():
-        table = tf.convert_to_tensor(ranker.logits.get_layer(f"embedding_{name}").embeddings)
+        table = tf.convert_to_tensor(ranker.logits.get_layer(embedding_layer(name)).embeddings)
         found |= {ids_output(name): encoder.ids, vectors_output(name): table[_OOV:]}
     return found
 
 
 def _raw_input(name: str, feature: Feature, dtype: str) -> keras.KerasTensor:
     shape = () if feature.size == 1 else (feature.size,)
-    return keras.Input(shape, dtype=dtype, name=name)
+    tensor = keras.Input(shape, dtype=dtype, name=input_layer(name))
+    tensor.name = name
+    return tensor
 
 
 def _parse_spec(feature: Feature, tensor: keras.KerasTensor) -> tf.io.FixedLenFeature:

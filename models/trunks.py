@@ -73,19 +73,19 @@ def _ple(
     """
     shared, of = features, dict.fromkeys((*tasks, *extra), features)
     for level, width in enumerate(model.trunk):
-        common = [maker.stack(f"level_{level}_shared_{index}", [width])(shared) for index in range(model.experts)]
+        common = [maker.stack(f"level_{level}.shared_{index}", [width])(shared) for index in range(model.experts)]
         own = {
             name: [
-                maker.stack(f"level_{level}_{name}_expert_{index}", [width])(of[name])
+                maker.stack(f"level_{level}.{name}_expert.{index}", [width])(of[name])
                 for index in range(model.task_experts)
             ]
             for name in tasks
         }
         for name in of:
             mixed = keras.ops.stack([*own.get(name, []), *common], axis=1)
-            of[name] = _mixture(maker, f"level_{level}_gate_{name}", of[name], mixed)
+            of[name] = _mixture(maker, f"level_{level}.gate.{name}", of[name], mixed)
         everything = [expert for experts in own.values() for expert in experts] + common
-        shared = _mixture(maker, f"level_{level}_gate_shared", shared, keras.ops.stack(everything, axis=1))
+        shared = _mixture(maker, f"level_{level}.gate_shared", shared, keras.ops.stack(everything, axis=1))
     return Trunk(of, shared)
 
 
@@ -94,4 +94,4 @@ def _mixture(
 ) -> keras.KerasTensor:
     """Experts [batch, experts, width] mixed by a gate on `selector`: [batch, width]."""
     shares = maker.gate(name, experts.shape[1])(selector)
-    return keras.layers.Dot(axes=(1, 1), name=f"{name}_mixture")([shares, experts])
+    return keras.layers.Dot(axes=(1, 1), name=f"{name}.mixture")([shares, experts])

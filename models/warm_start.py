@@ -16,6 +16,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
+from models.layers import embedding_layer
 from models.ranker import Ranker
 from records.saved_model import FORMAT_SERVING, find_saved_model
 from schema.candidates import WarmStart
@@ -71,7 +72,7 @@ def apply(
       vocabularies: By feature, the known ids in the order of their indices.
     """
     for name in surface.warm_start:
-        layer = ranker.training.get_layer(f"embedding_{name}")
+        layer = ranker.training.get_layer(embedding_layer(name))
         table = initial(np.asarray(layer.get_weights()[0]), vocabularies[name], embeddings[name])
         layer.set_weights([table])
 

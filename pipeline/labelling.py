@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import glob
 from dataclasses import dataclass
 
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
 
 from components.candidate_sampler.component import CandidateSampler
+from components.example_gen.component import ExampleGen
 from components.example_guard.component import ExampleGuard
 from components.teacher_labeler.component import TeacherLabeler
 from contracts import keys, nodes
+from pipeline.kfp.parameters import placeholders_in
 from pipeline.settings import Settings
 from pipeline.spans import PREVIOUS, STATISTICS, previous_span
 from pipeline.teachers import MakeTeacher, where_it_lies
@@ -89,7 +92,7 @@ class _Labelled:
 def _labelled(settings: Settings, make_teacher: MakeTeacher, key_column: str = "") -> _Labelled:
     examples = _example_gen(settings)
     schema = tfx.components.ImportSchemaGen(schema_file=settings.schema_path)
-    statistics, guard = _guarded_raw(examples.outputs["examples"], schema.outputs["schema"])
+    statistics, guard = _guarded_raw(settings, examples.outputs["examples"], schema.outputs["schema"])
     teacher = make_teacher(settings)
     pairs = _sampler(settings, examples.outputs["examples"], schema.outputs["schema"])
     labeler = TeacherLabeler(
@@ -109,18 +112,24 @@ def _labelled(settings: Settings, make_teacher: MakeTeacher, key_column: str = "
     )
 
 
-def _example_gen(settings: Settings) -> tfx.components.ImportExampleGen:
+def _example_gen(settings: Settings) -> BaseNode:
     if settings.window is None:
-        return tfx.components.ImportExampleGen(input_base=settings.examples, input_config=_splits(""))
+        generator = ExampleGen(input_base=_literal(settings.examples), input_config=_splits(""))
+        return generator.with_id(nodes.EXAMPLE_GEN)
     # One artifact a span: TFX's cache then knows each span by itself.
     newest = settings.window.last
-    return tfx.components.ImportExampleGen(
-        input_base=settings.examples,
+    return ExampleGen(
+        input_base=_literal(settings.examples),
         input_config=_splits(f"{settings.window.folders.name}/"),
         range_config=tfx.proto.RangeConfig(
             static_range=tfx.proto.StaticRange(start_span_number=newest, end_span_number=newest)
         ),
-    )
+    ).with_id(nodes.EXAMPLE_GEN)
+
+
+def _literal(folder: str) -> str:
+    """A folder as TFX's patterns take it: brackets and stars stand for themselves, run parameters for their values."""
+    return folder if placeholders_in(folder) else glob.escape(folder)
 
 
 def _splits(folder: str) -> tfx.proto.Input:
@@ -129,9 +138,16 @@ def _splits(folder: str) -> tfx.proto.Input:
     )
 
 
-def _guarded_raw(examples: tfx.dsl.Channel, schema: tfx.dsl.Channel) -> list[BaseNode]:
+def _guarded_raw(settings: Settings, examples: tfx.dsl.Channel, schema: tfx.dsl.Channel) -> list[BaseNode]:
     statistics = tfx.components.StatisticsGen(examples=examples).with_id(nodes.RAW_STATISTICS)
-    guard = ExampleGuard(statistics=statistics.outputs["statistics"], schema=schema, environment=RAW)
+    guard = ExampleGuard(
+        statistics=statistics.outputs["statistics"],
+        schema=schema,
+        environment=RAW,
+        announced=settings.announced,
+        examples=examples,
+        surface=settings.surface,
+    )
     return [statistics, guard.with_id(nodes.RAW_GUARD)]
 
 

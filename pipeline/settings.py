@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from contracts.provenance import Origin
@@ -33,6 +33,8 @@ class Settings:
       span: The span of the examples, where no window says it.
       window: The spans to train on; the last one is labelled and evaluated.  None where
         the examples are not divided into spans.
+      announced: Examples of each split, of the newest span, as counted before the run; None
+        where nobody has.
     """
 
     surface: Surface
@@ -49,6 +51,7 @@ class Settings:
     code_revision: str | None = None
     span: str | None = None
     window: Window | None = None
+    announced: Mapping[str, int] | None = None
 
     @property
     def origin(self) -> Origin:

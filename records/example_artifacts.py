@@ -8,6 +8,7 @@ from tfx.components.util import examples_utils
 from tfx.dsl.io import fileio
 from tfx.types import Artifact, artifact_utils
 
+from records.examples import among
 from schema.errors import InputError
 
 FILE_FORMAT = "tfrecords_gzip"
@@ -57,7 +58,18 @@ def split_files(artifact: Artifact, split: str) -> list[str]:
     """
     if split not in artifact_utils.decode_split_names(artifact.split_names):
         raise InputError(f"{artifact.uri}: expected a split {split!r}, found {artifact.split_names}")
-    paths = sorted(str(path) for path in fileio.glob(f"{artifact_utils.get_split_uri([artifact], split)}/*"))
+    paths = files_in(artifact_utils.get_split_uri([artifact], split))
     if not paths:
         raise InputError(f"{artifact.uri}: split {split!r} is empty: expected files of gzipped TFRecords, found none")
     return paths
+
+
+def files_in(folder: str) -> list[str]:
+    """The files of examples in a folder of any file system, in the order of their names; none if it does not exist.
+
+    Raises:
+      InputError: The folder holds other files; see `records.examples`.
+    """
+    if not fileio.isdir(folder):
+        return []
+    return among(f"{folder.rstrip('/')}/{name}" for name in map(str, fileio.listdir(folder)))

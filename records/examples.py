@@ -1,23 +1,55 @@
-"""Checks a folder of examples before hours are spent on it."""
+"""Which files of a folder are examples, and a check of them before hours are spent.
+
+One answer for all who read examples: files that are hidden or begin with `_` (`_SUCCESS`,
+`.part-0.gz.crc`) are what other programs leave beside their data, and are passed over;
+all others must be gzipped TFRecords, named `*.gz`.
+"""
 
 from __future__ import annotations
 
-import gzip
-import struct
-import zlib
+from collections.abc import Iterable
 from pathlib import Path
 
+from records.tfrecords import DamagedFileError, read_records
 from schema.errors import InputError
 from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
 
-PATTERN = "*.gz"
-_LENGTH = struct.Struct("<Q")
-# Framing of a TFRecord: length (8 bytes), its checksum (4), the data, its checksum (4).
-_CHECKSUM = 4
+SUFFIX = ".gz"
+_PASSED_OVER = (".", "_")
+_BATCH = 4096
+
+
+def among(paths: Iterable[str | Path]) -> list[str]:
+    """The files of examples among the contents of one folder, in the order of their names.
+
+    Raises:
+      InputError: One is neither passed over nor gzipped.
+    """
+    found = sorted(path for path in map(str, paths) if not _name(path).startswith(_PASSED_OVER))
+    for path in found:
+        if not path.endswith(SUFFIX):
+            raise InputError(
+                f"{path}: expected gzipped TFRecords of tf.Example, whose names end in {SUFFIX}, and nothing else "
+                "beside them but files that begin with `_` or `.`. Compress the file, or move it elsewhere."
+            )
+    return found
+
+
+def files_of(folder: str | Path) -> list[str]:
+    """The files of examples in a folder of this machine, in the order of their names.
+
+    Raises:
+      InputError: There is no such folder, or no such file in it; or it holds other files.
+    """
+    path = Path(folder)
+    files = among(path.iterdir()) if path.is_dir() else []
+    if not files:
+        raise InputError(f"{path}: expected gzipped TFRecords of tf.Example (*{SUFFIX}), found none")
+    return files
 
 
 def check_examples(folder: str | Path) -> dict[str, int]:
-    """Reads every record's framing in ``<folder>/train`` and ``<folder>/eval``.
+    """Reads every record in ``<folder>/train`` and ``<folder>/eval``.
 
     Returns:
       Split name to number of records.
@@ -29,11 +61,11 @@ def check_examples(folder: str | Path) -> dict[str, int]:
     path = Path(folder)
     if not path.is_dir():
         raise InputError(f"{path}: no such folder. Expected a folder with {TRAIN_SPLIT}/ and {EVAL_SPLIT}/ in it.")
-    return {split: _count_split(path / split) for split in (TRAIN_SPLIT, EVAL_SPLIT)}
+    return {split: check_candidates(path / split) for split in (TRAIN_SPLIT, EVAL_SPLIT)}
 
 
 def check_candidates(folder: str | Path) -> int:
-    """Reads the framing of every record of a folder of candidates.
+    """Reads every record of one folder of gzipped TFRecords.
 
     Returns:
       The number of records.
@@ -42,35 +74,32 @@ def check_candidates(folder: str | Path) -> int:
       InputError: The folder has no files or no records, or a file is not a whole gzipped
         TFRecord.
     """
-    return _count_split(Path(folder))
-
-
-def _count_split(folder: Path) -> int:
-    files = sorted(folder.glob(PATTERN))
-    if not files:
-        raise InputError(f"{folder}: expected gzipped TFRecords of tf.Example ({PATTERN}), found none")
+    files = files_of(folder)
     records = sum(count_records(file) for file in files)
     if not records:
         raise InputError(f"{folder}: the split is empty: {len(files)} file(s) without a single record")
     return records
 
 
-def count_records(path: Path) -> int:
-    """Number of records in a gzipped TFRecord file.
+def count_records(path: str | Path) -> int:
+    """Number of records in a gzipped TFRecord file, all checksums verified.
 
     Raises:
-      InputError: The file is truncated, or is no gzipped TFRecord.
+      InputError: The file is truncated or damaged, or is no gzipped TFRecord.
     """
     count = 0
     try:
-        with gzip.open(path) as file:
-            while header := file.read(_LENGTH.size + _CHECKSUM):
-                rest = _LENGTH.unpack_from(header)[0] + _CHECKSUM
-                if len(file.read(rest)) != rest:
-                    raise EOFError
-                count += 1
-    except (EOFError, struct.error) as error:
-        raise InputError(f"{path}: truncated after {count} whole records; write the file again") from error
-    except (OSError, zlib.error, OverflowError, MemoryError) as error:
-        raise InputError(f"{path}: not a gzipped TFRecord ({error})") from error
+        with Path(path).open("rb") as file:
+            for batch in read_records(file, compressed=True, batch_size=_BATCH):
+                count += len(batch)
+    except DamagedFileError as error:
+        raise InputError(
+            f"{path}: not a whole gzipped TFRecord ({error}), after {count:,} good records. Write the file again."
+        ) from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     return count
+
+
+def _name(path: str) -> str:
+    return path.rstrip("/").rpartition("/")[2]

@@ -33,12 +33,17 @@ def parse(record: bytes) -> tf.train.Example | None:
         return None
 
 
-def kind_of(example: tf.train.Example, column: str) -> str | None:
-    """The kind of a column with at least one value."""
+def declared_kind(example: tf.train.Example, column: str) -> str | None:
+    """The kind of a column, of which an empty list has one as well; TensorFlow refuses a list of another kind."""
     if column not in example.features.feature:
         return None
     which = example.features.feature[column].WhichOneof("kind")
-    return _KIND_OF_LIST[which] if which and values_of(example, column) else None
+    return _KIND_OF_LIST[which] if which else None
+
+
+def kind_of(example: tf.train.Example, column: str) -> str | None:
+    """The kind of a column with at least one value."""
+    return declared_kind(example, column) if values_of(example, column) else None
 
 
 def values_of(example: tf.train.Example, column: str) -> list[float | bytes]:

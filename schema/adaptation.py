@@ -6,11 +6,14 @@ from pathlib import Path
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from schema.base import Scalar
 from schema.checks import expect_known, nearest
 from schema.errors import InputError
 from schema.surface import Surface
+from schema.teacher_feature import TeacherFeature
 
 _REMOTE = "://"
+_TYPES: dict[str, type | tuple[type, ...]] = {"float": (int, float), "int": int, "string": str}
 
 
 def check_adaptation(surface: Surface, columns: dict[str, schema_pb2.Feature], path: Path) -> None:
@@ -36,6 +39,16 @@ def check_adaptation(surface: Surface, columns: dict[str, schema_pb2.Feature], p
         for key, values in (("default", feature.default), ("constant", feature.constant)):
             if isinstance(values, tuple) and len(values) != feature.size:
                 raise InputError(f"{path}: {where}.{key}: expected {feature.size} values (size), found {len(values)}")
+        for key in ("default", "constant", "pad"):
+            _check_type(f"{path}: {where}.{key}", getattr(feature, key), feature)
+
+
+def _check_type(where: str, given: Scalar | tuple[Scalar, ...] | None, feature: TeacherFeature) -> None:
+    values = given if isinstance(given, tuple) else () if given is None else (given,)
+    for value in values:
+        if not isinstance(value, _TYPES[feature.dtype]):
+            hint = f'; put it in quotes: "{value}"' if feature.dtype == "string" else ""
+            raise InputError(f"{where}: expected a value of dtype {feature.dtype}, found {value!r}{hint}")
 
 
 def resolve_vocabularies(surface: Surface, folder: Path) -> Surface:

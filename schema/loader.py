@@ -7,13 +7,12 @@ that matches nothing, the nearest one that exists.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin
 
-import yaml
 from google.protobuf import text_format
 from pydantic import BaseModel, ValidationError
 from tensorflow_metadata.proto.v0 import schema_pb2
@@ -23,8 +22,10 @@ from schema.checks import expect_known, nearest
 from schema.errors import InputError
 from schema.overrides import override
 from schema.pairs import check_pairs
-from schema.surface import Feature, FeatureKind, Surface, soft_label
+from schema.slices import check_slices
+from schema.surface import TRAINING_PREFIXES, Feature, FeatureKind, Surface, soft_label
 from schema.techniques import check_techniques
+from schema.yaml_text import Keys, Place, place_of, read
 
 SURFACE_FILE = "surface.yaml"
 SCHEMA_FILE = "schema.pbtxt"
@@ -69,11 +70,12 @@ def load_surface(folder: str | Path, overrides: Sequence[str] = ()) -> SurfaceFo
       InputError: A file is missing, is not what it should be, or contradicts the other.
     """
     path = Path(folder)
-    surface = _read_surface(path / SURFACE_FILE, overrides)
+    surface, places = _read_surface(path / SURFACE_FILE, overrides)
     schema = read_schema(path / SCHEMA_FILE)
     _check_references(surface, path / SURFACE_FILE)
     check_techniques(surface, path / SURFACE_FILE)
     _check_against_schema(surface, schema, path)
+    check_slices(surface, schema, path / SURFACE_FILE, places)
     return SurfaceFolder(path, resolve_vocabularies(surface, path), schema)
 
 
@@ -102,20 +104,24 @@ def _read_text(path: Path) -> str:
         raise InputError(f"{path}: expected text in UTF-8; found: {error}") from error
 
 
-def _read_surface(path: Path, overrides: Sequence[str]) -> Surface:
-    try:
-        content = yaml.safe_load(_read_text(path))
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not valid YAML: {error}") from error
+def _read_surface(path: Path, overrides: Sequence[str]) -> tuple[Surface, Mapping[Keys, Place]]:
+    """The surface, and the places of its values; none where they were overridden."""
+    content, places = read(_read_text(path), str(path))
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a mapping at the top level, found {type(content).__name__}")
     for each in overrides:
         override(content, each)
+    places = {} if overrides else places
     try:
-        return Surface.model_validate(content)
+        return Surface.model_validate(content), places
     except ValidationError as error:
-        problems = [_describe(dict(problem)) for problem in error.errors()]
+        problems = [_describe(dict(problem)) + _at(places, problem["loc"]) for problem in error.errors()]
         raise InputError("\n".join(f"{path}: {problem}" for problem in problems)) from error
+
+
+def _at(places: Mapping[Keys, Place], keys: Keys) -> str:
+    place = place_of(places, keys)
+    return f" ({place})" if place else ""
 
 
 def _describe(problem: dict[str, Any]) -> str:
@@ -189,6 +195,7 @@ def _check_against_schema(surface: Surface, schema: schema_pb2.Schema, folder: P
         _check_environments(schema, folder / SCHEMA_FILE)
     for name, feature in surface.features.items():
         expect_known(path, f"features.{name}", known, name, columns)
+        _check_feature_name(path, name)
         _check_feature_type(path, name, feature, columns[name])
         _check_feature_shape(path, name, feature, columns[name])
     for name, task in surface.tasks.items():
@@ -245,6 +252,14 @@ def _check_environments(schema: schema_pb2.Schema, path: Path) -> None:
         raise InputError(
             f"{path}: expected the environments {RAW} (examples as they arrive), {TRAINING} (with soft labels) and "
             f"{SERVING}, found {', '.join(schema.default_environment) or 'none'}; add {lines}"
+        )
+
+
+def _check_feature_name(path: Path, name: str) -> None:
+    if name.startswith(TRAINING_PREFIXES):
+        raise InputError(
+            f"{path}: features.{name}: names that begin with {', '.join(TRAINING_PREFIXES)} are those of labels and of "
+            "what else training adds to the examples; rename the column"
         )
 
 

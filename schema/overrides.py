@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
-
 from schema.errors import InputError
+from schema.yaml_text import read
 
 _EVERY = "*"
 
@@ -31,7 +30,7 @@ def override(content: dict[str, Any], text: str) -> None:
     if not places:
         raise InputError(f"{text!r}: nothing under `*` has the key that follows it")
     for place in places:
-        place[keys[-1]] = yaml.safe_load(value)
+        place[keys[-1]] = read(value, repr(text))[0]
 
 
 def _places(content: Any, keys: list[str], text: str) -> Iterator[dict[str, Any]]:

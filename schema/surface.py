@@ -18,12 +18,18 @@ from schema.base import Name, Scalar, Strict, TaskKind, Weight
 from schema.candidates import Unlabelled, WarmStart
 from schema.distillation import Distillation, NonServingHead, Representation
 from schema.errors import InputError
-from schema.metrics import GatedMetric, gateable
+from schema.metrics import METRICS, GatedMetric, gateable
 from schema.teacher import Teacher, TeacherRepresentation, TeacherTask
-from schema.teacher_feature import TeacherFeature
+from schema.teacher_feature import Clip, TeacherFeature
 from schema.training import Model, Training
 
 SOFT_LABEL_PREFIX = "teacher/"
+# Of the columns that Transform adds to the features.
+LABEL_PREFIX = "label/"
+GROUP_COLUMN = "group/id"
+WEIGHT_COLUMN = "weight/example"
+# What a column that is no feature begins with; serving has none of them.
+TRAINING_PREFIXES = (LABEL_PREFIX, SOFT_LABEL_PREFIX, GROUP_COLUMN, WEIGHT_COLUMN)
 TRAIN_SPLIT = "train"
 EVAL_SPLIT = "eval"
 
@@ -56,6 +62,10 @@ class Feature(Strict):
         feature required.
       embedding: Width of the embedding of a categorical feature.
       min_count: A categorical value seen less often in training is out of vocabulary.
+      clip: Bounds that a numeric feature's values are brought within before they are
+        z-scored: one value of 1e30 makes all others alike.
+      several: What stands for an optional column with more than `size` values in an example:
+        the `first` ones, or, of a numeric feature of size 1, their `mean`.
     """
 
     kind: FeatureKind
@@ -64,6 +74,16 @@ class Feature(Strict):
     default: Scalar | None = None
     embedding: PositiveInt = 8
     min_count: PositiveInt = 1
+    clip: Clip | None = None
+    several: Literal["first", "mean"] = "first"
+
+    @model_validator(mode="after")
+    def _numbers_are_of_numbers(self) -> Feature:
+        if self.clip is not None and self.kind is FeatureKind.CATEGORICAL:
+            raise ValueError("`clip` is for numeric features, found kind: categorical")
+        if self.several == "mean" and (self.kind is FeatureKind.CATEGORICAL or self.size != 1):
+            raise ValueError("`several: mean` is for numeric features of size 1; expected `first`")
+        return self
 
     @model_validator(mode="after")
     def _size_fits_kind(self) -> Feature:
@@ -82,6 +102,15 @@ class Change(Strict):
     """
 
     at_least: float
+
+
+# What is worse than twice the labels' variance, or than any other loss of 1, is no bound.
+_LEAST, _MOST = -1.0, 1.0
+
+
+def _out_of_range(key: str, metric: str, found: float, expected: str) -> str:
+    percent = f"; {found:g}% is {found / 100:g}" if 1 < abs(found) <= 100 else ""
+    return f"{key}: {metric} is a fraction, expected a bound of {expected}, found {found:g}{percent}"
 
 
 class Gate(Strict):
@@ -116,6 +145,21 @@ class Gate(Strict):
     def _asks_something(self) -> Gate:
         if self.at_least is None and self.vs_last_blessed is None and self.vs_control is None:
             raise ValueError("a gate needs at_least, vs_last_blessed or vs_control")
+        return self
+
+    @model_validator(mode="after")
+    def _can_hold_and_can_fail(self) -> Gate:
+        found = METRICS[self.metric]
+        low = _LEAST if found.least is None else found.least
+        high = _MOST if found.most is None else found.most
+        if self.at_least is not None and not low <= self.at_least <= high:
+            raise ValueError(_out_of_range("at_least", self.metric, self.at_least, f"{low:g} to {high:g}"))
+        widest = high - low
+        for key in ("vs_last_blessed", "vs_control"):
+            change: Change | None = getattr(self, key)
+            if change is not None and not -widest < change.at_least < widest:
+                wrong = _out_of_range(f"{key}.at_least", self.metric, change.at_least, f"-{widest:g} to {widest:g}")
+                raise ValueError(f"{wrong}, the ends excluded")
         return self
 
 

@@ -16,10 +16,20 @@ class TeacherTask(Strict):
     Attributes:
       kind: Binary or regression.
       output: Key in the signature's outputs; by default the task's name.
+      gives: What the output of a binary task is: a `logit`, or a `probability`, which is
+        turned into a logit.  Without it, it is taken for a logit, and answers that all lie
+        between 0 and 1 are an error.
     """
 
     kind: TaskKind
     output: str | None = None
+    gives: Literal["logit", "probability"] | None = None
+
+    @model_validator(mode="after")
+    def _only_binary_tasks_have_logits(self) -> TeacherTask:
+        if self.gives is not None and self.kind is not TaskKind.BINARY:
+            raise ValueError("`gives` is for binary tasks; a regression gives a value")
+        return self
 
 
 class TeacherRepresentation(Strict):
@@ -44,6 +54,8 @@ class Teacher(Strict):
       features: All of the teacher's inputs, by name (the feature adaptation).
       representations: Layers that the signature offers, by name; labelled as tasks are.
       max_fill_rate: Most that the mean over features of their fill rates may be in a split.
+      max_bad_fraction: Part of a split's records that may be without soft labels, as dead
+        letters; above it labelling fails.
     """
 
     signature: str = "serving_default"
@@ -52,6 +64,7 @@ class Teacher(Strict):
     features: dict[str, TeacherFeature] = Field(min_length=1)
     representations: dict[Name, TeacherRepresentation] = Field(default_factory=dict)
     max_fill_rate: Rate | None = None
+    max_bad_fraction: Rate = 0.001
 
     @model_validator(mode="after")
     def _tensors_have_values(self) -> Teacher:

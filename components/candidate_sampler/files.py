@@ -11,12 +11,11 @@ from tfx.types import Artifact, artifact_utils
 
 from components.candidate_sampler.catalogue import Source
 from components.candidate_sampler.drawing import Shard
-from records.example_artifacts import check_format, split_files, take_over
+from records.example_artifacts import check_format, files_in, split_files, take_over
 from schema.candidates import UNLABELLED_SPLIT
 from schema.errors import InputError
 from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
 
-PATTERN = "*.gz"
 _SHARD_NAME = "unlabelled-{number:05d}-of-{total:05d}.gz"
 
 
@@ -46,12 +45,12 @@ def shards_of_logs(folder: str, outputs: Sequence[Artifact]) -> list[Shard]:
     """One output file for each file of candidates, dealt out to the artifacts in turn.
 
     Raises:
-      InputError: There are fewer files than artifacts.
+      InputError: There are fewer files than artifacts, or files that are no gzipped TFRecords.
     """
-    paths = sorted(str(path) for path in fileio.glob(f"{folder.rstrip('/')}/{PATTERN}"))
+    paths = files_in(folder)
     if len(paths) < len(outputs):
         raise InputError(
-            f"{folder}: expected gzipped TFRecords of tf.Example ({PATTERN}), at least one for each of the "
+            f"{folder}: expected gzipped TFRecords of tf.Example (*.gz), at least one for each of the "
             f"{len(outputs)} artifacts of examples; found {len(paths)}"
         )
     shards: list[Shard] = []

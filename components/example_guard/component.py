@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import channel_utils, standard_artifacts
@@ -12,10 +12,11 @@ from tfx.utils import json_utils
 from components.example_guard.executor import Executor
 from components.example_guard.spec import ExampleGuardSpec
 from records.code import code_version
+from schema.surface import Surface, Task
 
 
 class ExampleGuard(base_component.BaseComponent):
-    """A strict ExampleValidator: it fails when a split is empty, has anomalies, or drifted.
+    """A strict ExampleValidator: it fails when a split is empty, has anomalies or numbers that are none, or drifted.
 
     TFX's own writes anomalies down and succeeds; it validates every feature in every
     environment, so that soft labels would be missing before labelling; and it compares with
@@ -45,6 +46,9 @@ class ExampleGuard(base_component.BaseComponent):
         environment: str,
         previous_statistics: BaseChannel | None = None,
         soft_labels_only: Sequence[str] = (),
+        announced: Mapping[str, int] | None = None,
+        examples: BaseChannel | None = None,
+        surface: Surface | None = None,
     ) -> None:
         """Constructs the component.
 
@@ -58,6 +62,11 @@ class ExampleGuard(base_component.BaseComponent):
             empty, drift is not judged.
           soft_labels_only: Splits of which nothing but the soft labels is validated: the schema
             is of what was shown, and pairs never shown need not have every column.
+          announced: Examples that each split must have, as they were counted before they were
+            taken in; None asks for no number.
+          examples: Channel of `standard_artifacts.Examples`, of which the statistics are.
+          surface: Whose numeric features must be finite, and whose labels and weights such as
+            training reads; needs `examples`.  None looks at no numbers.
         """
         spec = ExampleGuardSpec(
             statistics=statistics,
@@ -67,6 +76,18 @@ class ExampleGuard(base_component.BaseComponent):
             code=code_version("components.example_guard"),
             exclude_splits=json_utils.dumps([]),
             soft_labels_only=json_utils.dumps(list(soft_labels_only)),
+            announced=json_utils.dumps(dict(announced or {})),
+            examples=examples,
+            surface=_numbers_of(surface).model_dump_json(by_alias=True) if surface else "",
             anomalies=channel_utils.as_channel([standard_artifacts.ExampleAnomalies()]),
         )
         super().__init__(spec=spec)
+
+
+def _numbers_of(surface: Surface) -> Surface:
+    """`surface` with only what its numbers are judged by: it is part of the cache key."""
+    tasks = {
+        name: Task(kind=task.kind, label=task.label, ungated="the guard judges no task")
+        for name, task in surface.tasks.items()
+    }
+    return Surface(name=surface.name, features=surface.features, tasks=tasks, weight_column=surface.weight_column)

@@ -15,9 +15,18 @@ from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import json_utils, writer_utils
 
-from components.example_guard.spec import ENVIRONMENT_KEY, PREVIOUS_STATISTICS_KEY, SOFT_LABELS_ONLY_KEY
+from components.example_guard.numbers import problems_in
+from components.example_guard.precision import lost_columns
+from components.example_guard.spec import (
+    ANNOUNCED_KEY,
+    ENVIRONMENT_KEY,
+    EXAMPLES_KEY,
+    PREVIOUS_STATISTICS_KEY,
+    SOFT_LABELS_ONLY_KEY,
+    SURFACE_KEY,
+)
 from schema.errors import InputError
-from schema.surface import SOFT_LABEL_PREFIX
+from schema.surface import SOFT_LABEL_PREFIX, Surface
 
 _DRIFTS = (
     anomalies_pb2.AnomalyInfo.COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH,
@@ -45,20 +54,24 @@ class Executor(executor.Executor):
         """Validates as ExampleValidator does, then raises if anything was found.
 
         Args:
-          input_dict: statistics and schema; previous_statistics, if there are any.
+          input_dict: statistics and schema; previous_statistics, and examples, if there are any.
           output_dict: anomalies; written before anything is raised.  (TFX's launcher removes
             the outputs of a node that failed, hence the message holds all there is to know.)
-          exec_properties: environment, exclude_splits, soft_labels_only.
+          exec_properties: environment, exclude_splits, soft_labels_only, announced, surface.
 
         Returns:
           ExampleValidator's output.
 
         Raises:
-          InputError: A split is empty, its statistics contradict the schema, or they drifted
-            from the previous ones.
+          InputError: A split is empty or has another number of examples than announced, its statistics contradict
+            the schema or drifted from the previous ones, or it holds numbers that are none.
         """
         self._environment = exec_properties[ENVIRONMENT_KEY]
         self._soft_labels_only = json_utils.loads(exec_properties.get(SOFT_LABELS_ONLY_KEY) or "[]")
+        self._announced: dict[str, int] = json_utils.loads(exec_properties.get(ANNOUNCED_KEY) or "{}")
+        surface = exec_properties.get(SURFACE_KEY)
+        self._surface = Surface.model_validate_json(surface) if surface else None
+        self._examples = input_dict.get(EXAMPLES_KEY) or []
         self._previous = input_dict.get(PREVIOUS_STATISTICS_KEY) or []
         self._problems: list[str] = []
         self._drifted = False
@@ -81,8 +94,19 @@ class Executor(executor.Executor):
         )
         writer_utils.write_anomalies(str(folder / executor.DEFAULT_FILE_NAME), anomalies)
         self._drifted |= any(_drifted(info) for info in anomalies.anomaly_info.values())
-        self._problems.extend(f"split {split}: {problem}" for problem in problems_of(statistics, anomalies))
+        problems = [
+            *problems_of(statistics, anomalies),
+            *_miscounted(statistics, self._announced.get(split)),
+            *self._bad_numbers(split, statistics),
+        ]
+        self._problems.extend(f"split {split}: {problem}" for problem in problems)
         return anomalies
+
+    def _bad_numbers(self, split: str, statistics: statistics_pb2.DatasetFeatureStatisticsList) -> Iterator[str]:
+        """What models cannot learn from, though the schema allows it."""
+        if self._surface is not None:
+            yield from problems_in(split, statistics, self._examples, self._surface)
+            yield from lost_columns(statistics, self._surface)
 
     def _previous_of(self, split: str) -> statistics_pb2.DatasetFeatureStatisticsList | None:
         """The statistics of the span before; None where it had no such split."""
@@ -116,13 +140,26 @@ def problems_of(
       statistics: The split's statistics.
       anomalies: What TFDV found in them.
     """
-    if not sum(dataset.num_examples for dataset in statistics.datasets):
+    if not _examples_in(statistics):
         yield "it has no examples"
         return
     if anomalies.HasField("dataset_anomaly_info"):
         yield from _described("the whole split", anomalies.dataset_anomaly_info)
     for name in sorted(anomalies.anomaly_info):
         yield from _described(f"feature {name!r}", anomalies.anomaly_info[name])
+
+
+def _miscounted(statistics: statistics_pb2.DatasetFeatureStatisticsList, announced: int | None) -> Iterator[str]:
+    found = _examples_in(statistics)
+    if announced is not None and found != announced:
+        yield (
+            f"{announced:,} examples were counted before the run, and {found:,} were taken in; "
+            "were files added or removed meanwhile? Give the same command again"
+        )
+
+
+def _examples_in(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> int:
+    return sum(int(dataset.num_examples) for dataset in statistics.datasets)
 
 
 def _drifted(info: anomalies_pb2.AnomalyInfo) -> bool:

@@ -8,6 +8,9 @@ from contracts import keys
 ENVIRONMENT_KEY = "environment"
 SOFT_LABELS_ONLY_KEY = "soft_labels_only"
 PREVIOUS_STATISTICS_KEY = "previous_statistics"
+ANNOUNCED_KEY = "announced"
+EXAMPLES_KEY = "examples"
+SURFACE_KEY = keys.SURFACE
 
 
 class ExampleGuardSpec(standard_component_specs.ExampleValidatorSpec):
@@ -17,9 +20,12 @@ class ExampleGuardSpec(standard_component_specs.ExampleValidatorSpec):
         **standard_component_specs.ExampleValidatorSpec.PARAMETERS,
         ENVIRONMENT_KEY: ExecutionParameter(type=str),
         SOFT_LABELS_ONLY_KEY: ExecutionParameter(type=str, optional=True),
+        ANNOUNCED_KEY: ExecutionParameter(type=str, optional=True),
+        SURFACE_KEY: ExecutionParameter(type=str, optional=True),
         keys.CODE: ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012 - as above
         **standard_component_specs.ExampleValidatorSpec.INPUTS,
         PREVIOUS_STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics, optional=True),
+        EXAMPLES_KEY: ChannelParameter(type=standard_artifacts.Examples, optional=True),
     }

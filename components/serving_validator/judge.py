@@ -14,7 +14,7 @@ from components.serving_validator.requirements import Requirements
 from components.serving_validator.trial import Trial
 from components.serving_validator.worker import WAYS, Counted
 from contracts.decision import Check, Verdict
-from contracts.heads import DISTILLATION_PREFIX
+from contracts.heads import DISTILLATION_PREFIX, LAYER_PREFIX
 from contracts.roles import PHRASES, ModelRole
 from contracts.serving_report import Latency
 from records.sessions import SIGNATURE
@@ -22,6 +22,9 @@ from schema.surface import SOFT_LABEL_PREFIX
 
 TOLERANCE = 1e-5
 _DISTILLATION_HEAD = re.compile(DISTILLATION_PREFIX + r"(\w+)")
+_SOFT_LABEL = re.compile(re.escape(SOFT_LABEL_PREFIX))
+# What TensorFlow puts other characters in place of, in the names of nodes.
+_REPLACED = re.compile(r"[^a-z0-9]")
 _ONE_COLUMN = re.compile(r"float32 \[\d+, 1\]")
 
 
@@ -109,9 +112,11 @@ def _signature_text(student: ModelGraph) -> str:
 def _leftovers(student: ModelGraph, requirements: Requirements) -> Iterator[str]:
     """Names and columns that have no place in a served model."""
     for name in student.names:
-        if any(not _is_stacked(head, requirements) for head in _DISTILLATION_HEAD.findall(name.lower())):
+        if any(
+            not _is_stacked(found[1], requirements) for found in _unexplained(_DISTILLATION_HEAD, name, requirements)
+        ):
             yield f"a distillation head ({name})"
-        elif SOFT_LABEL_PREFIX in name:
+        elif any(_unexplained(_SOFT_LABEL, name, requirements)):
             yield f"a soft label ({name})"
     inputs = {name for signature in student.signatures.values() for name in signature.inputs}
     for column in student.parsed | (inputs & set(requirements.labels)):
@@ -119,6 +124,18 @@ def _leftovers(student: ModelGraph, requirements: Requirements) -> Iterator[str]
             yield f"the input {column}, a label that does not exist when serving"
         elif column not in requirements.features:
             yield f"the input {column}, which is no feature of the surface"
+
+
+def _unexplained(pattern: re.Pattern[str], name: str, requirements: Requirements) -> Iterator[re.Match[str]]:
+    """Where a name bears a mark of training that is no part of the name of a feature or a task."""
+    lower = name.lower()
+    plain = _REPLACED.sub("_", lower)
+    known = [_REPLACED.sub("_", each.lower()) for each in (*requirements.features, *requirements.tasks)]
+    explained = [range(each.start(), each.end()) for text in known for each in re.finditer(re.escape(text), plain)]
+    for found in pattern.finditer(lower):
+        ours = lower.endswith(LAYER_PREFIX, 0, found.start())
+        if ours or not any(found.start() in span for span in explained):
+            yield found
 
 
 def _is_stacked(name: str, requirements: Requirements) -> bool:

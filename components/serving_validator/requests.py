@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import tensorflow as tf
-from tfx.dsl.io import fileio
 
 from components.serving_validator.requirements import Requirements
+from records.example_artifacts import files_in
 from schema.errors import InputError
 from schema.surface import EVAL_SPLIT
 
@@ -43,13 +43,13 @@ def read_requests(example_uris: Sequence[str], requirements: Requirements) -> Re
     Raises:
       InputError: There is no example.
     """
-    patterns = [f"{uri.rstrip('/')}/Split-{EVAL_SPLIT}/*" for uri in example_uris]
-    files = sorted(str(path) for pattern in patterns for path in fileio.glob(pattern))
+    folders = [f"{uri.rstrip('/')}/Split-{EVAL_SPLIT}" for uri in example_uris]
+    files = sorted(path for folder in folders for path in files_in(folder))
     full: list[bytes] = []
     for path in files:
         full += _read(path, requirements.serving.requests - len(full))
     if not full:
-        raise InputError(f"{' '.join(patterns)}: expected examples to make requests of, found none")
+        raise InputError(f"{' '.join(folders)}: expected examples to make requests of, found none")
     stripped = [_strip(record, requirements.features) for record in full]
     return Requests(full, stripped, _malformed(stripped[0], requirements), files)
 
@@ -62,7 +62,7 @@ def _read(path: str, most: int) -> list[bytes]:
 
 def records_of(path: str) -> tf.data.Dataset:
     """The records of one file of examples."""
-    return tf.data.TFRecordDataset(path, "GZIP" if path.endswith(".gz") else "")
+    return tf.data.TFRecordDataset(path, "GZIP")
 
 
 def _strip(record: bytes, features: Sequence[str]) -> bytes:

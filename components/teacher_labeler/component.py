@@ -54,7 +54,7 @@ class TeacherLabeler(base_beam_component.BaseBeamComponent):
         teacher_fingerprint: str,
         batch_size: int = options.DEFAULT_BATCH_SIZE,
         compression_level: int = options.DEFAULT_COMPRESSION_LEVEL,
-        max_bad_fraction: float = options.DEFAULT_MAX_BAD_FRACTION,
+        max_bad_fraction: float | None = None,
         key_column: str = "",
     ) -> None:
         """Constructs the component.
@@ -70,7 +70,8 @@ class TeacherLabeler(base_beam_component.BaseBeamComponent):
           batch_size: Records per call of the teacher.
           compression_level: Of the gzipped output, 0 to 9.
           max_bad_fraction: Part of a split's records that may become dead letters; above it the
-            run fails.  A shard most of whose first thousand records are bad fails at once.
+            run fails.  By default the surface's `teacher.max_bad_fraction`.  A shard most of
+            whose first thousand records are bad fails at once.
           key_column: Column that tells examples apart, one int or string in each.  If it is
             given, only it and the soft labels are written: labels to store once and to join to
             any number of students' examples.  By default whole examples are written.
@@ -79,7 +80,8 @@ class TeacherLabeler(base_beam_component.BaseBeamComponent):
           InputError: The surface is not one, has no teacher, or an option is out of its range.
         """
         parsed = _read_surface(surface)
-        options.LabelOptions(batch_size, compression_level, max_bad_fraction)
+        bound = parsed.teacher.max_bad_fraction if max_bad_fraction is None else max_bad_fraction
+        options.LabelOptions(batch_size, compression_level, bound)
         spec = TeacherLabelerSpec(
             examples=examples,
             teacher=teacher,
@@ -87,7 +89,7 @@ class TeacherLabeler(base_beam_component.BaseBeamComponent):
             teacher_fingerprint=teacher_fingerprint,
             batch_size=batch_size,
             compression_level=compression_level,
-            max_bad_fraction=float(max_bad_fraction),
+            max_bad_fraction=float(bound),
             key_column=key_column,
             vocabularies=digests(parsed.teacher.features),
             code=code_version("components.teacher_labeler"),

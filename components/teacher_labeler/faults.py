@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +10,7 @@ from enum import StrEnum
 import tensorflow as tf
 
 from components.teacher_labeler.columns import column_of, hard_labels, readers
-from records.tf_example import FLOAT, STRING, kind_of, parse, values_of
+from records.tf_example import FLOAT, STRING, declared_kind, parse, values_of
 from schema.checks import nearest
 from schema.surface import DistilledSurface, TaskKind
 from schema.teacher_feature import TeacherFeature
@@ -55,10 +56,28 @@ def find_fault(record: bytes, surface: DistilledSurface, kinds: Mapping[str, str
     if example is None:
         return Fault(Reason.UNPARSABLE, "", f"not a tf.Example ({len(record)} bytes)")
     for column, expected in kinds.items():
-        found = kind_of(example, column)
+        found = declared_kind(example, column)
         if found not in (None, expected):
             return Fault(Reason.WRONG_TYPE, column, f"feature {column!r}: expected {expected}, found {found}")
     return _find_value_fault(example, surface)
+
+
+def cannot_be_read(record: bytes, surface: DistilledSurface, kinds: Mapping[str, str]) -> bool:
+    """Whether a record spoils the whole batch that it is parsed in; cheaper than to find out why.
+
+    What else is wrong with a record, the graph finds out for all records of a batch at once.
+
+    Args:
+      record: A serialized tf.Example, or what should be one.
+      surface: The surface.
+      kinds: The kind of every needed column.
+    """
+    example = parse(record)
+    if example is None or any(declared_kind(example, name) not in (None, kind) for name, kind in kinds.items()):
+        return True
+    casts = ((name, each) for name, each in readers(surface).items() if each.dtype != STRING and not each.vocabulary)
+    texts = ((name, each) for name, each in casts if kinds[column_of(name, each)] == STRING)
+    return any(_find_feature_fault(example, name, each) for name, each in texts)
 
 
 def _find_value_fault(example: tf.train.Example, surface: DistilledSurface) -> Fault | None:
@@ -82,8 +101,8 @@ def _find_feature_fault(example: tf.train.Example, name: str, feature: TeacherFe
     if feature.variable and not values:
         return None
     if not values and feature.default is None:
-        columns = example.features.feature.keys()
-        detail = f"feature {column!r} is required and absent{nearest(column, columns)}"
+        near = _nearest(column, tuple(sorted(example.features.feature)))
+        detail = f"feature {column!r} is required and absent{near}"
         return Fault(Reason.MISSING_FEATURE, column, detail)
     if values and len(values) != feature.size and not feature.variable:
         detail = f"feature {column!r}: {len(values)} values, expected {feature.size}"
@@ -93,13 +112,23 @@ def _find_feature_fault(example: tf.train.Example, name: str, feature: TeacherFe
     return None
 
 
+# Thousands of records may lack the same column, and likeness is costly to find.
+_nearest = functools.lru_cache(maxsize=128)(nearest)
+
+
 def _castable(value: float | bytes, dtype: str) -> bool:
+    if isinstance(value, bytes):
+        return dtype == STRING or _is_number(value, dtype)
     if dtype == STRING:
-        return isinstance(value, int | bytes)
-    if dtype == FLOAT and not isinstance(value, bytes):
-        return True
+        return isinstance(value, int)
+    return dtype == FLOAT or float(value).is_integer()
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_number(text: bytes, dtype: str) -> bool:
+    """What the adaptation's own cast says: Python reads numbers that TensorFlow does not, and the other way round."""
     try:
-        number = float(value)
-    except ValueError:
+        tf.strings.to_number([text], tf.float64 if dtype == FLOAT else tf.int64)
+    except (tf.errors.InvalidArgumentError, UnicodeDecodeError):  # text that is not UTF-8 is in the message
         return False
-    return dtype == FLOAT or number.is_integer()
+    return True

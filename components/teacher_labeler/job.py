@@ -16,6 +16,7 @@ from components.teacher_labeler.program import TeacherProgram
 from components.teacher_labeler.shard import ShardResult, empty_statistics, label_shard
 from components.teacher_labeler.statistics import SAMPLE_SIZE, SplitStatistics
 from components.teacher_labeler.summary import summarize
+from components.teacher_labeler.trial import tried
 from contracts.label_report import LabelReport
 from schema.errors import InputError
 
@@ -96,7 +97,9 @@ class _LabelShard(beam.DoFn):
         if fileio.exists(self._marker):
             return
         try:
-            program = self._shared.acquire(lambda: TeacherProgram(self._plan), tag=self._plan.teacher_fingerprint)
+            program = self._shared.acquire(
+                lambda: tried(TeacherProgram(self._plan), shard.path), tag=self._plan.teacher_fingerprint
+            )
             result = label_shard(shard, program)
         except InputError as error:
             with fileio.open(self._marker, "w") as file:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 
 from components.teacher_labeler.columns import check_kinds, needed_columns
-from components.teacher_labeler.faults import Reason, find_fault
+from components.teacher_labeler.faults import Fault, Reason, find_fault
 from components.teacher_labeler.plan import Shard
 from records.shards import read_batches
 from records.tf_example import observe_kinds
@@ -14,6 +15,8 @@ from schema.errors import InputError
 from schema.surface import DistilledSurface
 
 _PROBED_RECORDS = 256
+# Fewer may be within the bound on dead letters, and are counted.
+_HOPELESS_FRACTION = 0.5
 
 
 def probe_kinds(shards: Sequence[Shard], surface: DistilledSurface) -> dict[str, str]:
@@ -28,7 +31,7 @@ def probe_kinds(shards: Sequence[Shard], surface: DistilledSurface) -> dict[str,
 
     Raises:
       InputError: A split has no records, a column's kind cannot be cast to what is needed, or
-        a required feature is absent from a record.
+        a required feature is absent from most records.
     """
     kinds = dict[str, str]()
     for _, group in groupby(shards, key=lambda shard: shard.examples.rpartition("/")[0]):
@@ -50,14 +53,17 @@ def _first_records(shards: Sequence[Shard]) -> tuple[str, list[bytes]]:
 
 def _check_required(path: str, records: Sequence[bytes], surface: DistilledSurface, kinds: dict[str, str]) -> None:
     faults = [fault for fault in (find_fault(record, surface, kinds) for record in records) if fault]
-    missing = [fault for fault in faults if fault.reason is Reason.MISSING_FEATURE]
-    if missing:
-        column = missing[0].column
-        count = sum(fault.column == column for fault in missing)
+    missing = Counter(fault.column for fault in faults if fault.reason is Reason.MISSING_FEATURE)
+    column, count = missing.most_common(1)[0] if missing else ("", 0)
+    if count > _HOPELESS_FRACTION * len(records):
         raise InputError(
-            f"{path}: {missing[0].detail}, in {count} of the first {len(records)} examples. "
+            f"{path}: {_detail(faults, column)}, in {count} of the first {len(records)} examples. "
             f"{how_to_fill(column, surface)}"
         )
+
+
+def _detail(faults: Sequence[Fault], column: str) -> str:
+    return next(each.detail for each in faults if each.column == column and each.reason is Reason.MISSING_FEATURE)
 
 
 def how_to_fill(column: str, surface: DistilledSurface) -> str:

@@ -20,11 +20,14 @@ from components.teacher_labeler.vocabulary import Lookup
 from records.shards import cause
 from records.tf_example import FLOAT, INT, STRING, observe_kinds
 from schema.errors import InputError
+from schema.teacher import TeacherTask
 
 _EXAMPLES_DTYPES = {FLOAT: tf.float32.name, INT: tf.int64.name, STRING: tf.string.name}
 # TensorFlow quotes an unparsable record in its message; where that is not UTF-8, its Python
 # binding fails to decode the message and raises UnicodeDecodeError in place of its own error.
 BAD_RECORD_ERRORS = (tf.errors.InvalidArgumentError, UnicodeDecodeError)
+# A float32 next to 1; a logit of 16 is as certain as its probability can say.
+_LEAST_PROBABILITY = 1e-7
 _Call = Callable[[tf.Tensor], tuple[tf.Tensor, ...]]
 _RAW = tf.TensorSpec([None], tf.string)
 
@@ -158,10 +161,19 @@ class TeacherProgram:
     def _outputs(self, outputs: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         """Tasks, float32 [batch, tasks], and representations, [batch, sum of sizes], in the surface's order."""
         teacher, keys = self.plan.surface.teacher, self.plan.signature.outputs
-        columns = [tf.cast(tf.reshape(outputs[keys[task]], [-1]), tf.float32) for task in teacher.tasks]
+        columns = [_logit(tf.reshape(outputs[keys[name]], [-1]), task) for name, task in teacher.tasks.items()]
         logits = tf.stack(columns, axis=1)
         vectors = [tf.cast(outputs[keys[name]], tf.float32) for name in teacher.representations]
         return logits, tf.concat([logits[:, :0], *vectors], axis=1)
+
+
+def _logit(answers: tf.Tensor, task: TeacherTask) -> tf.Tensor:
+    """float32 [batch]; what is no probability, where those are declared, becomes NaN, and its record a dead letter."""
+    if task.gives != "probability":
+        return tf.cast(answers, tf.float32)
+    inside = tf.logical_and(answers >= 0, answers <= 1)
+    bounded = tf.clip_by_value(tf.cast(answers, tf.float64), _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
+    return tf.where(inside, tf.cast(tf.math.log(bounded) - tf.math.log1p(-bounded), tf.float32), np.float32("nan"))
 
 
 def _load(model_dir: str) -> Any:

@@ -1,7 +1,10 @@
 """Labels the batches of one file, in order, and keeps bad records from spoiling good ones.
 
-A batch that fails is split in halves until the records at fault stand alone: a single bad
-record costs about 2 log2(batch) calls, and no record is lost for its neighbour's sake.
+The records of a batch that fails are looked at one by one, without the teacher, and what is
+left is labelled at once: bad records cost time in proportion to the batches that they stand
+in.  Only where nothing is wrong with the records themselves, and the teacher refuses them
+nevertheless, is the batch split in halves until those stand alone.  No record is lost for
+its neighbour's sake.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 import itertools
 import operator
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -17,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from components.teacher_labeler.faults import Fault, Reason, find_fault
+from components.teacher_labeler.faults import Fault, Reason, cannot_be_read, find_fault
 from components.teacher_labeler.plan import LabelPlan
 from components.teacher_labeler.program import BAD_RECORD_ERRORS, Scores, TeacherProgram
 from components.teacher_labeler.stored import KeyReader
@@ -27,6 +30,11 @@ from schema.surface import soft_label
 
 _THREADS = 2  # one batch is encoded in Python while the other is in the graph
 _BATCHES_AHEAD = 4  # so that both have work while a finished batch is counted and the next is read
+
+# Of records in a file, by number, counted from 0.
+Positions = Sequence[int]
+# Position in the file, fault and bytes of a record that was not labelled.
+Rejected = tuple[int, Fault, bytes]
 
 
 @dataclass
@@ -47,7 +55,7 @@ class LabelledBatch:
     labels: NDArray[np.float32]
     finite: NDArray[np.bool_]
     filled: NDArray[np.int64]
-    rejected: list[tuple[int, Fault, bytes]] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
 
     @property
     def read(self) -> int:
@@ -84,19 +92,19 @@ def label_batches(path: str, program: TeacherProgram, *, overlapped: bool) -> It
         return
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="labeller") as pool:
         running: deque[Future[LabelledBatch]] = deque()
-        for raw, position in batches:
-            running.append(pool.submit(scorer.label, raw, position))
+        for raw, positions in batches:
+            running.append(pool.submit(scorer.label, raw, positions))
             if len(running) > _BATCHES_AHEAD:
                 yield running.popleft().result()
         while running:
             yield running.popleft().result()
 
 
-def _positioned(batches: Iterable[list[bytes]]) -> Iterator[tuple[list[bytes], int]]:
-    """Each batch, and the position of its first record in the file."""
+def _positioned(batches: Iterable[list[bytes]]) -> Iterator[tuple[list[bytes], Positions]]:
+    """Each batch, and the positions of its records in the file."""
     position = 0
     for raw in batches:
-        yield raw, position
+        yield raw, range(position, position + len(raw))
         position += len(raw)
 
 
@@ -114,38 +122,65 @@ class _Scorer:
         self._names = [*teacher.tasks, *teacher.representations]
         self._ends = np.cumsum(sizes)[:-1]
 
-    def label(self, records: list[bytes], position: int) -> LabelledBatch:
-        """Labels `records`, the first of which is at `position` of the file."""
+    def label(self, records: list[bytes], positions: Positions) -> LabelledBatch:
+        """Labels `records`, which are at `positions` of the file."""
         try:
             scores = self._program(tf.constant(records))
         except BAD_RECORD_ERRORS as error:
-            return self._label_failed(records, position, error)
-        return self._encode(records, position, scores)
+            if self._program.learn_kinds(records, self._path):
+                return self.label(records, positions)
+            return self._label_failed(records, positions, error)
+        return self._encode(records, positions, scores)
 
-    def _label_failed(self, records: list[bytes], position: int, error: Exception) -> LabelledBatch:
-        if self._program.learn_kinds(records, self._path):
-            return self.label(records, position)
+    def _label_failed(self, records: list[bytes], positions: Positions, error: Exception) -> LabelledBatch:
+        """Sets aside the records that are at fault themselves, and labels the others."""
+        plan = self._program.plan
+        kinds = plan.all_kinds()
+        spoilt = [cannot_be_read(record, plan.surface, kinds) for record in records]
+        rejected = [
+            (positions[row], self._find_fault(records[row], Reason.UNPARSABLE, cause(error)), records[row])
+            for row in np.flatnonzero(spoilt).tolist()
+        ]
+        if not rejected:
+            return self._label_halves(records, positions, error)
+        batch = self._nothing_labelled(rejected)
+        good = [row for row, bad in enumerate(spoilt) if not bad]
+        if good:
+            rest = self._label_good([records[row] for row in good], [positions[row] for row in good])
+            batch = _joined(batch, rest)
+            batch.rejected.sort(key=_position)
+        return batch
+
+    def _label_good(self, records: list[bytes], positions: Positions) -> LabelledBatch:
+        """Labels records that are not at fault themselves."""
+        try:
+            scores = self._program(tf.constant(records))
+        except BAD_RECORD_ERRORS as error:
+            return self._label_halves(records, positions, error)
+        return self._encode(records, positions, scores)
+
+    def _label_halves(self, records: list[bytes], positions: Positions, error: Exception) -> LabelledBatch:
         if len(records) == 1:
-            fault = self._find_fault(records[0], Reason.TEACHER_FAILED, cause(error))
-            return self._nothing_labelled([(position, fault, records[0])])
+            return self._nothing_labelled([(positions[0], Fault(Reason.TEACHER_FAILED, "", cause(error)), records[0])])
         middle = len(records) // 2
-        return _joined(self.label(records[:middle], position), self.label(records[middle:], position + middle))
+        halves = slice(None, middle), slice(middle, None)
+        return _joined(*(self._label_good(records[half], positions[half]) for half in halves))
 
-    def _encode(self, records: list[bytes], position: int, scores: Scores) -> LabelledBatch:
+    def _encode(self, records: list[bytes], positions: Positions, scores: Scores) -> LabelledBatch:
         outputs = np.concatenate([scores.logits, scores.vectors], axis=1)
         if not scores.unfit.any() and np.isfinite(outputs).all():
             return self._append(records, scores, outputs)
-        rejected: list[tuple[int, Fault, bytes]] = []
-        for row in np.flatnonzero(scores.unfit):
+        rejected: list[Rejected] = []
+        for row in np.flatnonzero(scores.unfit).tolist():
             fault = self._find_fault(records[row], Reason.UNCASTABLE, "a value is out of the range of the teacher's")
-            rejected.append((position + int(row), fault, records[row]))
+            rejected.append((positions[row], fault, records[row]))
         fit = ~scores.unfit
         finite = np.asarray(np.isfinite(outputs).all(axis=1))
-        for row in np.flatnonzero(fit & ~finite):
-            rejected.append((position + int(row), self._non_finite(outputs[row]), records[row]))
+        for row in np.flatnonzero(fit & ~finite).tolist():
+            rejected.append((positions[row], self._non_finite(outputs[row]), records[row]))
         good = fit & finite
         labelled = self._with_soft_labels([records[row] for row in np.flatnonzero(good)], outputs[good])
-        rejected.sort(key=lambda entry: entry[0])
+        rejected.sort(key=_position)
         return LabelledBatch(labelled, scores.logits[fit], scores.labels[fit], finite[fit], scores.filled, rejected)
 
     def _append(self, records: list[bytes], scores: Scores, outputs: NDArray[np.float32]) -> LabelledBatch:
@@ -169,7 +204,7 @@ class _Scorer:
         first = next(name for name, values in wrong.items() if len(values))
         return Fault(Reason.NON_FINITE, first, f"the teacher's output is not finite: {found}")
 
-    def _nothing_labelled(self, rejected: list[tuple[int, Fault, bytes]]) -> LabelledBatch:
+    def _nothing_labelled(self, rejected: list[Rejected]) -> LabelledBatch:
         plan = self._program.plan
         teacher = plan.surface.teacher
         logits = np.empty((0, len(teacher.tasks)), np.float32)
@@ -177,6 +212,10 @@ class _Scorer:
         return LabelledBatch(
             [], logits, labels, np.empty(0, bool), np.zeros((len(teacher.features), 2), np.int64), rejected
         )
+
+
+def _position(rejected: Rejected) -> int:
+    return rejected[0]
 
 
 def _joined(first: LabelledBatch, second: LabelledBatch) -> LabelledBatch:

@@ -17,6 +17,7 @@ from tfx.dsl.io import fileio
 
 from components.teacher_labeler.joining import SIGNATURE
 from records.encoding import NumberField, NumberLayout, encode_strings
+from records.examples import among
 from records.shards import cause, read_batches
 from records.tf_example import FLOAT, INT, STRING, observe_kinds
 from schema.errors import InputError
@@ -133,8 +134,7 @@ def _hashed(keys: tf.Tensor) -> tf.Tensor:
 
 
 def _files(folder: str) -> list[str]:
-    found = sorted("/".join((str(at), str(name))) for at, _, names in fileio.walk(folder) for name in names)
-    paths = [path for path in found if path.endswith(".gz")]
+    paths = sorted(each for at, _, names in fileio.walk(folder) for each in among(f"{at!s}/{name!s}" for name in names))
     if not paths:
         raise InputError(f"{folder}: expected labelled examples in gzipped TFRecords (*.gz), found none")
     return paths

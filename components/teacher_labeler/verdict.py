@@ -10,7 +10,7 @@ from contracts.label_report import LabelReport, SplitReport
 from schema.errors import InputError
 
 _SHOWN = 3
-_FATAL = (Reason.MISSING_FEATURE, Reason.BAD_LABEL)
+_FATAL = (Reason.BAD_LABEL,)
 _REMEDIES = {
     Reason.UNPARSABLE: "Write the files again.",
     Reason.WRONG_TYPE: "One column has one type; mend the examples.",
@@ -31,7 +31,7 @@ def check_summary(summary: JobSummary, plan: LabelPlan, shards: int) -> LabelRep
       shards: How many shards there are.
 
     Raises:
-      InputError: A shard failed, a required feature is absent, a label is none, more than
+      InputError: A shard failed, a label is none, more than
         `max_bad_fraction` of a split's records are dead letters, or a `max_fill_rate` is exceeded.
       RuntimeError: The runner lost a shard.
     """
@@ -52,10 +52,10 @@ def _problems(split: str, report: LabelReport, summary: JobSummary, plan: LabelP
     counted, findings = report.splits[split], summary.findings[split]
     fatal = [finding for finding in findings if finding.reason in _FATAL]
     if fatal:
-        return [_describe_fatal(split, finding, counted, plan) for finding in fatal[:_SHOWN]]
+        return [_describe_fatal(split, finding, counted) for finding in fatal[:_SHOWN]]
     bad, bound = sum(counted.bad.values()), plan.options.max_bad_fraction
     if bad > bound * counted.read or not counted.labelled:
-        return [_describe_bound(split, counted, findings, bound, summary.examples[split])]
+        return [_describe_bound(split, counted, findings, plan, summary.examples[split])]
     return _fill_problems(split, counted, plan)
 
 
@@ -84,27 +84,27 @@ def _above(rate: float | None, limit: float | None) -> bool:
     return rate is not None and limit is not None and rate > limit
 
 
-def _describe_fatal(split: str, finding: Finding, counted: SplitReport, plan: LabelPlan) -> str:
-    what = (
-        f"required feature {finding.column!r} is absent from"
-        if finding.reason == Reason.MISSING_FEATURE
-        else f"label {finding.column!r} is not one in"
+def _describe_fatal(split: str, finding: Finding, counted: SplitReport) -> str:
+    remedy = _REMEDIES[Reason.BAD_LABEL]
+    return (
+        f"split {split!r}: label {finding.column!r} is not one in {finding.count} of {counted.read} examples. {remedy}"
     )
-    remedy = (
-        how_to_fill(finding.column, plan.surface)
-        if finding.reason == Reason.MISSING_FEATURE
-        else _REMEDIES[Reason.BAD_LABEL]
-    )
-    return f"split {split!r}: {what} {finding.count} of {counted.read} examples. {remedy}"
 
 
 def _describe_bound(
-    split: str, counted: SplitReport, findings: list[Finding], bound: float, examples: list[str]
+    split: str, counted: SplitReport, findings: list[Finding], plan: LabelPlan, examples: list[str]
 ) -> str:
-    bad = sum(counted.bad.values())
+    bad, bound = sum(counted.bad.values()), plan.options.max_bad_fraction
     listed = ", ".join(f"{finding.reason} {finding.column}: {finding.count}".replace(" :", ":") for finding in findings)
-    remedies = dict.fromkeys(_REMEDIES[Reason(finding.reason)] for finding in findings)
+    remedies = dict.fromkeys(_remedy(finding, plan) for finding in findings)
     return (
         f"split {split!r}: {bad} of {counted.read} records could not be labelled ({bad / counted.read:.2%}), more than "
-        f"max_bad_fraction allows ({bound:.2%}): {listed}.\nFor instance {'; '.join(examples)}.\n{' '.join(remedies)}"
+        f"max_bad_fraction allows ({bound:.2%}): {listed}.\nFor instance {'; '.join(examples)}.\n{' '.join(remedies)} "
+        "Or raise the bound: `max_bad_fraction:` under `teacher:` in surface.yaml, or --max-bad-fraction."
     )
+
+
+def _remedy(finding: Finding, plan: LabelPlan) -> str:
+    if finding.reason == Reason.MISSING_FEATURE:
+        return how_to_fill(finding.column, plan.surface)
+    return _REMEDIES[Reason(finding.reason)]

@@ -16,7 +16,7 @@ from tensorflow_data_validation.statistics.stats_impl import generate_statistics
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.coders import example_coder
 
-from records.examples import PATTERN
+from records.examples import files_of
 from schema.errors import InputError
 from schema.surface import SOFT_LABEL_PREFIX, TRAIN_SPLIT
 
@@ -75,9 +75,7 @@ def read_sample(examples: Path, rows: int) -> Sample:
       InputError: There are no examples, or a record is none.
     """
     folder = examples / TRAIN_SPLIT
-    files = sorted(str(file) for file in folder.glob(PATTERN))
-    if not files:
-        raise InputError(f"{folder}: expected gzipped TFRecords of tf.Example ({PATTERN}), found none")
+    files = files_of(folder)
     batch = _decode(folder, files, rows)
     statistics = generate_statistics_in_memory(batch, StatsOptions())
     # No string domains: a value that this sample lacks is no anomaly.

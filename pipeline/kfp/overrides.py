@@ -10,7 +10,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from tfx.types import standard_component_specs
 from tfx.utils import proto_utils
@@ -19,6 +18,7 @@ from contracts.roles import ModelRole
 from pipeline.eval_config import eval_config
 from schema.errors import InputError
 from schema.surface import Surface
+from schema.yaml_text import read
 
 _SURFACE = "surface"
 _CUSTOM_CONFIG = standard_component_specs.CUSTOM_CONFIG_KEY
@@ -53,10 +53,7 @@ def read_gates(text: str, surface: Surface, where: str) -> str:
     Raises:
       InputError: It is not that, or the gates do not fit the surface.
     """
-    try:
-        gates = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"{where}: not YAML: {error}") from error
+    gates = read(text, where)[0]
     if not isinstance(gates, dict):
         raise InputError(f"{where}: expected task names with lists of gates, found {type(gates).__name__}")
     with_gates(surface, gates, where)

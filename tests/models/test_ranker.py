@@ -91,5 +91,5 @@ def test_served_values_are_probabilities_and_label_units(student):
 
 
 def test_a_binary_head_starts_at_the_base_rate(student):
-    bias = student.training.get_layer("serving_click").bias.numpy()
+    bias = student.training.get_layer("head.serving_click").bias.numpy()
     assert bias == pytest.approx([math.log(0.2 / 0.8)])

@@ -108,7 +108,7 @@ def trained(request, transformed, tmp_path_factory):
 
 def test_every_loss_falls(trained):
     hard = ["serving_minutes"] if is_shared(trained) else ["serving_minutes", "serving_click"]
-    represented = [f"distillation_representation_{name}" for name in trained.surface.representations]
+    represented = [f"distillation_representation.{name}" for name in trained.surface.representations]
     for name in (*hard, "distillation_click", "distillation_stay", *represented):
         assert np.all(np.isfinite(trained.history[name]))
         assert trained.history[name][-1] < trained.history[name][0]

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from tensorflow_metadata.proto.v0 import schema_pb2
 
-from schema.adaptation import resolve_vocabularies
+from schema.adaptation import check_adaptation, resolve_vocabularies
 from schema.errors import InputError
 from schema.surface import Surface
 from schema.teacher import Teacher
@@ -69,3 +70,22 @@ def test_vocabularies_lie_beside_the_surface(tmp_path: Path) -> None:
     assert _resolved("gs://bucket/v.tsv", tmp_path) == "gs://bucket/v.tsv"
     with pytest.raises(InputError, match=r"surface.yaml: teacher.features.x.vocabulary: expected a file relative to"):
         _resolved("w.tsv", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "dtype", "value"),
+    [
+        ("default", "float", "0.5"), ("default", "int", 0.5), ("default", "string", 3), ("constant", "int", "3"),
+        ("constant", "string", 1.5), ("pad", "string", 0), ("pad", "int", 0.5),
+    ],
+)  # fmt: skip
+def test_a_filling_value_of_another_type_is_refused_with_the_surface(key: str, dtype: str, value: Any) -> None:
+    feature = TeacherFeature.model_validate({"dtype": dtype, key: value})
+    teacher = Teacher.model_validate({"tasks": {"t": {"kind": "binary"}}, "features": {"x": {"dtype": "float"}}})
+    tasks = {"t": {"kind": "binary", "label": "y", "ungated": "test"}}
+    surface = Surface.model_validate({"name": "s", "features": {"x": {"kind": "numeric"}}, "tasks": tasks})
+    teacher = teacher.model_copy(update={"features": {"x": feature}})
+    surface = surface.model_copy(update={"teacher": teacher})
+    columns = {"x": schema_pb2.Feature(name="x")}
+    with pytest.raises(InputError, match=f"teacher.features.x.{key}: expected a value of dtype {dtype}"):
+        check_adaptation(surface, columns, Path("surface.yaml"))

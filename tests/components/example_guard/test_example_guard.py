@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -51,17 +52,19 @@ def guard(
     splits: Mapping[str, Sequence[Mapping[str, Any]]],
     environment: str = "RAW",
     previous: Sequence[standard_artifacts.ExampleStatistics] = (),
+    announced: Mapping[str, int] | None = None,
 ) -> Path:
     """Runs StatisticsGen and ExampleGuard on the rows; returns the anomalies' folder."""
     schema, anomalies = standard_artifacts.Schema(), standard_artifacts.ExampleAnomalies()
     for artifact, name in ((schema, "schema"), (anomalies, "anomalies")):
         artifact.uri = str(tmp_path / name)
-    (tmp_path / "schema").mkdir()
+    (tmp_path / "schema").mkdir(parents=True)
     (tmp_path / "schema" / "schema.pbtxt").write_text(SCHEMA)
+    counted = {"announced": json.dumps(announced)} if announced else {}
     Executor().Do(
         {"statistics": [statistics_of(tmp_path, splits)], "schema": [schema], "previous_statistics": list(previous)},
         {"anomalies": [anomalies]},
-        {"exclude_splits": "[]", "environment": environment, "soft_labels_only": '["unlabelled"]'},
+        {"exclude_splits": "[]", "environment": environment, "soft_labels_only": '["unlabelled"]', **counted},
     )
     return tmp_path / "anomalies"
 
@@ -180,3 +183,9 @@ def test_component_hands_the_environment_to_its_executor() -> None:
     assert component.exec_properties["soft_labels_only"] == '["unlabelled"]'
     assert len(component.exec_properties["code"]) == 16
     assert component.outputs["anomalies"].type is standard_artifacts.ExampleAnomalies
+
+
+def test_another_number_of_examples_than_announced_is_an_error(tmp_path: Path) -> None:
+    guard(tmp_path / "right", {"train": GOOD, "eval": GOOD}, announced={"train": 2, "eval": 2})
+    with pytest.raises(InputError, match="split eval: 3 examples were counted before the run, and 2 were taken in"):
+        guard(tmp_path / "wrong", {"train": GOOD, "eval": GOOD}, announced={"train": 2, "eval": 3})

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from components.serving_validator.graph import Signature, read_graph
+from components.serving_validator.graph import ModelGraph, Signature, read_graph
 from components.serving_validator.judge import graph_checks
+from components.serving_validator.requirements import requirements_of
 from contracts.decision import Verdict
 from schema.errors import InputError
-from tests.components.serving_validator.handmade import REQUIREMENTS, write_model
+from tests.components.serving_validator.handmade import REQUIREMENTS, SURFACE, write_model
 
 
 def failures(tmp_path: Path, flaw: str) -> dict[str, str]:
@@ -60,3 +62,34 @@ def test_another_signature_than_the_control_s(tmp_path: Path) -> None:
 def test_a_folder_that_is_no_model(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"saved_model.pb: expected a TensorFlow SavedModel, found no such file"):
         read_graph(str(tmp_path))
+
+
+LIKE_A_HEAD = SURFACE.model_copy(
+    update={
+        "features": {
+            **SURFACE.features,
+            "distillation_click": SURFACE.features["match"],
+            "x_teacher/age": SURFACE.features["match"],
+        }
+    }
+)
+
+
+def leftovers(name: str) -> str:
+    graph = ModelGraph({}, frozenset({name}), frozenset(), Counter(), 1.0)
+    found = {each.name: each for each in graph_checks(graph, graph, requirements_of(LIKE_A_HEAD))}
+    return found["no leftovers of training"].sentence
+
+
+@pytest.mark.parametrize(
+    "name", ["inputs_distillation_click", "x_teacher/age", "parse/x_teacher_age", "head.serving_click/kernel"]
+)
+def test_a_feature_called_like_a_head_is_none(name: str) -> None:
+    assert "holds no distillation head" in leftovers(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["training/head.distillation_click/MatMul", "distillation_minutes/kernel", "teacher/click"]
+)
+def test_nor_does_it_hide_one_that_is_left(name: str) -> None:
+    assert f"still holds a {'soft label' if 'teacher' in name else 'distillation head'} ({name})" in leftovers(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import resource
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,9 @@ import pytest
 import tensorflow as tf
 
 from components.teacher_labeler import executor
+from components.teacher_labeler.faults import find_fault
 from components.teacher_labeler.job import run_job
+from components.teacher_labeler.program import TeacherProgram
 from schema.errors import InputError
 from tests.components.teacher_labeler.conftest import (
     Labeler,
@@ -262,13 +265,91 @@ def test_a_required_feature_that_is_absent_everywhere(tmp_path: Path, labeler: L
 def test_a_required_feature_that_is_absent_here_and_there(
     tmp_path: Path, labeler: Labeler, doubling_teacher: Path
 ) -> None:
-    """Beyond the first records, and under the bound for bad records: still an error, since a default is missing."""
-    records = [*GOOD * 10, make_example(clicked=1), *GOOD * 10, make_example(clicked=0)]
+    """Among the first records or after them: dead letters, under the bound for bad records."""
+    records = [make_example(clicked=1), *GOOD * 10, make_example(clicked=1), *GOOD * 10, make_example(clicked=0)]
     examples = write_examples(tmp_path / "examples", {"train": [records]})
 
-    with pytest.raises(InputError, match=r"required feature 'x' is absent from 2 of 1002 examples. .*default"):
-        labeler.run(examples, doubling_teacher, make_surface(), max_bad_fraction=0.1)
+    found = labeler.run(examples, doubling_teacher, make_surface(), max_bad_fraction=0.1)
+    assert found.report.overall.bad == {"missing_feature": 3}
+    assert [letter["position"] for letter in found.dead_letters()] == [0, 501, 1002]
+    assert len(found.records()) == 1000
+
+
+def test_above_the_bound_it_says_how_to_fill_it(tmp_path: Path, labeler: Labeler, doubling_teacher: Path) -> None:
+    examples = write_examples(tmp_path / "examples", {"train": [[*GOOD, make_example(clicked=1)]]})
+    message = r"(?s)max_bad_fraction allows .*missing_feature x: 1.*teacher.features.x a `default:`.*--max-bad-fraction"
+    with pytest.raises(InputError, match=message):
+        labeler.run(examples, doubling_teacher, make_surface(), max_bad_fraction=0.001)
     assert_nothing_published(labeler)
+
+
+def _bad_records() -> dict[str, list[bytes]]:
+    """Records that cannot be labelled, by the reason that is to be found."""
+    empty_text = tf.train.Example()
+    empty_text.features.feature["x"].bytes_list.SetInParent()
+    return {
+        "unparsable": [b"\xff\xfe", b"random bytes that are no example", make_example(x=1.0)[:-3]],
+        "wrong_type": [make_example(x="words"), make_example(x=3), empty_text.SerializeToString()],
+        "wrong_size": [make_example(x=[1.0, 2.0]), make_example(x=1.0, clicked=[0, 1])],
+        "missing_feature": [make_example(clicked=1), b"", tf.train.Example().SerializeToString(), make_example(x=[])],
+        "non_finite": [make_example(x=float("nan")), make_example(x=float("inf"))],
+    }
+
+
+def test_bad_records_are_counted_exactly_and_cost_no_call_each(
+    tmp_path: Path, labeler: Labeler, doubling_teacher: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = [(reason, record) for reason, records in _bad_records().items() for record in records]
+    records, expected = [], []
+    for number in range(4096):
+        records.append(make_example(x=float(number), clicked=number % 2))
+        if number % 5 == 0:
+            reason, record = bad[number // 5 % len(bad)]
+            expected.append((len(records), reason))
+            records.append(record)
+    calls = []
+    called = TeacherProgram.__call__
+    monkeypatch.setattr(TeacherProgram, "__call__", lambda self, raw: calls.append(len(raw)) or called(self, raw))
+    examples = write_examples(tmp_path / "examples", {"train": [records]})
+
+    found = labeler.run(examples, doubling_teacher, make_surface(), max_bad_fraction=0.5, batch_size=512)
+    letters = [(letter["position"], letter["reason"]) for letter in found.dead_letters()]
+    assert letters == expected
+    assert found.report.overall.bad == dict(Counter(reason for _, reason in expected))
+    assert found.soft_labels("click") == [2.0 * number for number in range(4096)]
+    batches = -(-len(records) // 512)
+    trials = 5
+    assert len(calls) <= 2 * batches + trials
+
+
+def test_only_the_teacher_knows_why_it_refuses(tmp_path: Path, labeler: Labeler) -> None:
+    """Then the batch is split; neighbours that are bad themselves do not come into it."""
+
+    def refusing(module: tf.Module, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        with tf.control_dependencies([tf.debugging.assert_less(x, 1000.0, "too much")]):
+            return {"click": 2.0 * x}
+
+    teacher = save_teacher(tmp_path / "teacher", refusing, {"x": floats()})
+    records = [make_example(x=float(number)) for number in range(100)]
+    records[17], records[60] = make_example(x=5000.0), b"\xff"
+    examples = write_examples(tmp_path / "examples", {"train": [records]})
+    found = labeler.run(examples, teacher, make_surface(), max_bad_fraction=0.5)
+    assert found.report.overall.bad == {"teacher_failed": 1, "unparsable": 1}
+    assert [letter["position"] for letter in found.dead_letters()] == [17, 60]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "text", "fits"),
+    [
+        ("int", " 7 ", True), ("int", "-7", True), ("int", "7.0", False), ("int", "1_000", False),
+        ("int", "\u0667", False), ("int", "9223372036854775808", False), ("float", "1e5", True),
+        ("float", "1_000.0", False), ("float", "nan", True), ("float", "", False), ("int", "", False),
+    ],
+)  # fmt: skip
+def test_text_that_is_a_number_is_one_in_every_place(dtype: str, text: str, fits: bool) -> None:
+    surface = make_surface(features={"x": {"dtype": dtype}})
+    fault = find_fault(make_example(x=text), surface, {"x": "string"})
+    assert (fault is None) == fits
 
 
 def test_a_type_that_cannot_be_cast(tmp_path: Path, labeler: Labeler) -> None:

@@ -36,7 +36,7 @@ def test_gates_of_a_task_are_replaced_and_those_of_others_stay(surface):
         ("liked: [{metric: r2, at_least: 0.5}]", "gated on auc"),
         ("liked: []", "needs at least one gate"),
         ("- liked", "expected task names with lists of gates, found list"),
-        ("liked: [", "f.yaml: not YAML"),
+        ("liked: [", "f.yaml: not valid YAML"),
     ],
 )
 def test_gates_that_do_not_fit(surface, text, message):

@@ -1,0 +1,166 @@
+"""Numbers that are none: NaN and infinity in features, labels outside of what their task can have.
+
+The statistics say which columns may hold them; only those are read, to count the examples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+from tensorflow_metadata.proto.v0 import statistics_pb2
+from tfx.types import Artifact
+
+from records.example_artifacts import split_files
+from records.shards import read_batches
+from schema.surface import FeatureKind, Surface, TaskKind
+
+_BATCH = 4096
+_SHOWN = 3
+_DTYPES = {statistics_pb2.FeatureNameStatistics.INT: tf.int64, statistics_pb2.FeatureNameStatistics.FLOAT: tf.float32}
+
+
+class Domain(StrEnum):
+    """What a column may hold where an example has it."""
+
+    FEATURE = "feature"
+    BINARY = "binary"
+    REGRESSION = "regression"
+    WEIGHT = "weight"
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """A domain: which values are outside of it, what it is called, and what to do."""
+
+    outside: Callable[[NDArray], NDArray[np.bool_]]
+    expected: str
+    remedy: str
+
+
+_RULES = {
+    Domain.FEATURE: _Rule(
+        lambda values: ~np.isfinite(values),
+        "a finite number",
+        "Leave the feature out of those examples and give it a `default:`.",
+    ),
+    # NaN is no label: the loss of such an example is masked, as where the column is absent.
+    Domain.BINARY: _Rule(
+        lambda values: ~np.isnan(values) & (values != 0) & (values != 1),
+        "0 or 1, the label of a binary task",
+        "Leave the label out of examples where it is not known.",
+    ),
+    Domain.REGRESSION: _Rule(np.isinf, "a finite label", "Leave the label out of examples where it is not known."),
+    Domain.WEIGHT: _Rule(
+        lambda values: ~np.isfinite(values) | (values < 0),
+        "a finite weight of 0 or more",
+        "Leave the weight out of examples that weigh 1.",
+    ),
+}
+
+
+def domains_of(surface: Surface) -> dict[str, Domain]:
+    """The domain of every column with numbers that training reads, distilled or not."""
+    found = {name: Domain.FEATURE for name, each in surface.features.items() if each.kind is FeatureKind.NUMERIC}
+    if surface.weight_column is not None:
+        found[surface.weight_column] = Domain.WEIGHT
+    regressions = {task.label: Domain.REGRESSION for task in surface.tasks.values() if task.kind is TaskKind.REGRESSION}
+    binaries = {task.label: Domain.BINARY for task in surface.tasks.values() if task.kind is TaskKind.BINARY}
+    return found | regressions | binaries
+
+
+def problems_in(
+    split: str,
+    statistics: statistics_pb2.DatasetFeatureStatisticsList,
+    examples: Sequence[Artifact],
+    surface: Surface,
+) -> Iterator[str]:
+    """What a split holds outside of its columns' domains, one sentence a column, with counts of examples.
+
+    Args:
+      split: The split.
+      statistics: Of it.
+      examples: What they were made of.
+      surface: Whose features, labels and weights are looked at.
+    """
+    domains = domains_of(surface)
+    yield from _several(statistics, domains)
+    types = {column: kind for column, kind in _suspects(statistics, domains) if kind in _DTYPES}
+    if not types:
+        return
+    rows, found = _count(split, examples, types, domains)
+    for column, (count, values) in found.items():
+        if count:
+            rule = _RULES[domains[column]]
+            most = ", ".join(f"{value:g} in {times:,}" for value, times in values.most_common(_SHOWN))
+            yield (
+                f"{'feature' if domains[column] is Domain.FEATURE else 'column'} {column!r}: expected {rule.expected}, "
+                f"found others in {count:,} of {rows:,} examples ({most}). {rule.remedy}"
+            )
+
+
+def _several(statistics: statistics_pb2.DatasetFeatureStatisticsList, domains: Mapping[str, Domain]) -> Iterator[str]:
+    """Labels and weights of which an example has more than one."""
+    for dataset in statistics.datasets:
+        for column in dataset.features:
+            name, most = column.path.step[0], column.num_stats.common_stats.max_num_values
+            if most > 1 and domains.get(name, Domain.FEATURE) is not Domain.FEATURE:
+                yield f"column {name!r}: expected one value in an example, found up to {most}. Keep one."
+
+
+def _suspects(
+    statistics: statistics_pb2.DatasetFeatureStatisticsList, domains: Mapping[str, Domain]
+) -> Iterator[tuple[str, int]]:
+    """Columns, with their types, that may hold what they must not."""
+    for dataset in statistics.datasets:
+        for column in dataset.features:
+            name = column.path.step[0]
+            if name in domains and _is_suspect(column, domains[name]):
+                yield name, column.type
+
+
+def _is_suspect(column: statistics_pb2.FeatureNameStatistics, domain: Domain) -> bool:
+    numbers = column.num_stats
+    not_finite = any(each.num_nan for each in numbers.histograms) or math.isinf(numbers.min) or math.isinf(numbers.max)
+    if domain is Domain.BINARY:
+        # Between the ends of a column of floats there may be others.
+        return column.type != statistics_pb2.FeatureNameStatistics.INT or numbers.min < 0 or numbers.max > 1
+    return not_finite or (domain is Domain.WEIGHT and numbers.min < 0)
+
+
+def _count(
+    split: str, examples: Sequence[Artifact], types: Mapping[str, int], domains: Mapping[str, Domain]
+) -> tuple[int, dict[str, tuple[int, Counter[float]]]]:
+    """Rows of the split, and by column those with a value outside of its domain, and these values."""
+    spec = {name: tf.io.RaggedFeature(_DTYPES[kind], row_splits_dtype=tf.int64) for name, kind in types.items()}
+    rows = 0
+    found = {name: (0, Counter[float]()) for name in types}
+    for batch in _batches(split, examples):
+        rows += len(batch)
+        for name, column in tf.io.parse_example(batch, spec).items():
+            values, of_row = column.flat_values.numpy(), column.value_rowids().numpy()
+            outside = _RULES[domains[name]].outside(values)
+            if outside.any():
+                count, seen = found[name]
+                seen.update(map(float, values[outside]))
+                found[name] = count + len(np.unique(of_row[outside])), seen
+    return rows, {name: (count, _merged(values)) for name, (count, values) in found.items()}
+
+
+def _batches(split: str, examples: Sequence[Artifact]) -> Iterator[list[bytes]]:
+    paths: Iterable[str] = (path for artifact in examples for path in split_files(artifact, split))
+    for path in paths:
+        yield from read_batches(path, _BATCH)
+
+
+def _merged(values: Counter[float]) -> Counter[float]:
+    """NaN is not equal to itself, so that a counter keeps each by itself."""
+    merged = Counter({value: times for value, times in values.items() if not math.isnan(value)})
+    nans = sum(times for value, times in values.items() if math.isnan(value))
+    return merged + Counter({math.nan: nans})
