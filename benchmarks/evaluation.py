@@ -32,8 +32,9 @@ from evaluation import extractors
 from models.export import EXAMPLES_INPUT, SIGNATURE
 from pipeline.eval_config import eval_config
 from pipeline.runners import beam_args
+from schema.base import TaskKind
 from schema.loader import load_surface
-from schema.surface import EVAL_SPLIT, Surface, TaskKind
+from schema.surface import EVAL_SPLIT, Surface
 
 _BATCH = 512
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pipeline.settings import Settings
 
 
-class Labelled(BaseModel):
+class LabellingDone(BaseModel):
     """What became of one span.
 
     Attributes:
@@ -105,7 +105,7 @@ def label(
     as_json: bool = False,
     beam_args: list[str] | None = None,
     max_bad_fraction: float | None = None,
-) -> list[Labelled]:
+) -> list[LabellingDone]:
     """Labels examples, span by span where there are spans; further arguments as for `crosskd.run.run`.
 
     Raises:
@@ -141,7 +141,7 @@ def label_spans(
     runner: RunnerName,
     log: Path,
     key_column: str = "",
-) -> list[Labelled]:
+) -> list[LabellingDone]:
     """Runs the labelling stage for each of `spans`; what is labelled already comes from the cache.
 
     Args:
@@ -172,7 +172,7 @@ def _of_span(settings: Settings, span: int | None) -> Settings:
     return replace(settings, window=window)
 
 
-def _outcome(settings: Settings) -> Labelled:
+def _outcome(settings: Settings) -> LabellingDone:
     from contracts.label_report import LabelReport
     from crosskd.runs import mark_labelling_alone, newest_run
     from records import documents
@@ -184,7 +184,7 @@ def _outcome(settings: Settings) -> Labelled:
     assert output is not None  # the run ended without an error
     assert labels is not None
     read = documents.read(output[0], LabelReport)
-    return Labelled(
+    return LabellingDone(
         span=str(settings.window) if settings.window else None,
         now=run.nodes[nodes.TEACHER_LABELER].state == "COMPLETE",
         read=read.overall.read,
@@ -195,7 +195,7 @@ def _outcome(settings: Settings) -> Labelled:
     )
 
 
-def _sentence(outcome: Labelled) -> str:
+def _sentence(outcome: LabellingDone) -> str:
     done = "labelled now" if outcome.now else "labelled before"
     what = f"span {outcome.span}: {done}" if outcome.span else done
     return f"{what}, {outcome.labelled:,} of {outcome.read:,} examples, in {outcome.labels}"

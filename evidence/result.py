@@ -5,8 +5,8 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from evidence.arms import Role
-from evidence.verdicts import Verdict
-from schema.surface import TaskKind
+from evidence.verdicts import Effect
+from schema.base import TaskKind
 
 
 class _Part(BaseModel):
@@ -59,7 +59,7 @@ class Finding(_Part):
     positives: int | None
     control: Difference | None = None
     placebos: list[Difference] = []
-    verdict: Verdict | None = None
+    verdict: Effect | None = None
     note: str | None = None
 
 

@@ -27,7 +27,7 @@ MEMORY_LIMIT = 4 * 2**30
 
 
 @dataclass(frozen=True)
-class Unlabelled:
+class UnlabelledPairs:
     """Unlabelled examples to train on beside the labelled ones.
 
     Attributes:
@@ -47,7 +47,7 @@ def transformed(
     training: Training,
     *,
     rows: int,
-    unlabelled: Unlabelled | None = None,
+    unlabelled: UnlabelledPairs | None = None,
     memory_limit: int = MEMORY_LIMIT,
 ) -> InMemory | Streamed:
     """What a training reads of Transform's output.
@@ -56,7 +56,7 @@ def transformed(
     arm.  The order of the rest depends on the seed and the epoch alone.  Records are read
     once and kept in memory if they fit, and else read and parsed again in every epoch.
 
-    Unlabelled examples come after a batch's labelled ones, which are the same as without.
+    UnlabelledPairs examples come after a batch's labelled ones, which are the same as without.
 
     Args:
       patterns: File patterns of gzipped TFRecords.
@@ -96,7 +96,7 @@ def transformed(
 
 
 def _streamed(
-    patterns: Sequence[str], spec: Mapping[str, Any], training: Training, rows: int, unlabelled: Unlabelled | None
+    patterns: Sequence[str], spec: Mapping[str, Any], training: Training, rows: int, unlabelled: UnlabelledPairs | None
 ) -> Streamed:
     every, size = held_out_every(training.validation_fraction), training.batch_size
     held_out = math.ceil(rows / every)

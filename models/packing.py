@@ -7,6 +7,7 @@ which takes some microseconds, and not the bytes that they move.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -44,7 +45,7 @@ class Packed(tf.experimental.ExtensionType):
         return found
 
 
-def pack(*parts: Mapping[str, NDArray]) -> Packed:
+def pack(*parts: Mapping[str, NDArray[Any]]) -> Packed:
     """Packs the rows of all parts, one part after the other.
 
     Args:
@@ -63,7 +64,7 @@ def pack(*parts: Mapping[str, NDArray]) -> Packed:
     )
 
 
-def _side_by_side(parts: Sequence[Mapping[str, NDArray]], names: Sequence[str]) -> NDArray:
+def _side_by_side(parts: Sequence[Mapping[str, NDArray[Any]]], names: Sequence[str]) -> NDArray[Any]:
     """One matrix, without a copy of any part on the way."""
     first = [parts[0][name] for name in names]
     widths = [column.shape[1] if column.ndim == 2 else 1 for column in first]

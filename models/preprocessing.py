@@ -15,8 +15,9 @@ from models.columns import (
     soft_label_columns,
 )
 from models.names import identifier
+from schema.base import Scalar
 from schema.errors import InputError
-from schema.surface import Feature, FeatureKind, Scalar, Surface, soft_label
+from schema.surface import Feature, FeatureKind, Surface, soft_label
 
 # One index for every value that training did not see.
 OOV_BUCKETS = 1

@@ -16,8 +16,9 @@ from contracts.heads import DISTILLATION_PREFIX, LAYER_PREFIX, REPRESENTATION_PR
 from models.layers import LayerMaker, input_layer
 from models.scales import LabelStatistics
 from models.trunks import build_trunk
+from schema.base import TaskKind
 from schema.distillation import TRUNK, Head
-from schema.surface import Feature, FeatureKind, Surface, TaskKind
+from schema.surface import Feature, FeatureKind, Surface
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from models.columns import hard_label_columns
+from schema.base import TaskKind
 from schema.errors import InputError
-from schema.surface import Surface, TaskKind
+from schema.surface import Surface
 
 # Far enough from each other for float32, and near enough to what logits are.
 _PROBES = (-100.0, 100.0)

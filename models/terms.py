@@ -20,8 +20,9 @@ from models.columns import (
     soft_label_columns,
 )
 from models.scales import LabelStatistics
+from schema.base import TaskKind
 from schema.distillation import Distillation, Head, Loss, Schedule
-from schema.surface import Surface, TaskKind
+from schema.surface import Surface
 
 _TEMPERED: dict[Loss, Callable[..., Any]] = {
     Loss.BCE: losses.tempered_cross_entropy,

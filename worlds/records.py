@@ -31,7 +31,7 @@ _BLOCK = 50_000
 
 
 @dataclass(frozen=True)
-class Column:
+class ExampleColumn:
     """The values of one feature.
 
     Attributes:
@@ -53,7 +53,7 @@ class Column:
         return 1 if self.values.ndim == 1 else self.values.shape[1]
 
 
-Columns = Mapping[str, Column]
+Columns = Mapping[str, ExampleColumn]
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ def encode(columns: Columns, first: int, last: int) -> Iterator[bytes]:
         yield example.SerializeToString(deterministic=True)
 
 
-def _as_lists(column: Column, first: int, last: int) -> list[list[Any] | None]:
+def _as_lists(column: ExampleColumn, first: int, last: int) -> list[list[Any] | None]:
     """Each row's values as a list, None where the feature is absent."""
     block = column.values[first:last].reshape(last - first, -1)
     lists: Any = (np.char.encode(block, "utf-8") if block.dtype.kind == "U" else block).tolist()

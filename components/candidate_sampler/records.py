@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -94,7 +95,7 @@ def present(batch: pa.RecordBatch, name: str) -> NDArray[np.bool_]:
     return lengths.to_numpy(zero_copy_only=False) > 0
 
 
-def values(batch: pa.RecordBatch, name: str) -> NDArray:
+def values(batch: pa.RecordBatch, name: str) -> NDArray[Any]:
     """A column that every row has, [rows] or [rows, size].
 
     Raises:

@@ -19,9 +19,10 @@ from contracts.history import HISTORY_FILE
 from contracts.label_report import LabelReport
 from contracts.serving_report import ServingReport
 from evaluation.results import OVERALL, Evaluation, SliceKey, TaskMetrics
+from schema.base import TaskKind
 from schema.errors import InputError
 from schema.metrics import Metric, main_metric
-from schema.surface import EVAL_SPLIT, Surface, TaskKind
+from schema.surface import EVAL_SPLIT, Surface
 
 History = Mapping[str, Sequence[float]]
 

@@ -47,7 +47,7 @@ class Trial:
     loaded: worker.Loaded | None = None
     predictions: dict[str, np.ndarray] | None = None
     rows: dict[str, worker.Counted] | None = None
-    answers: tuple[worker.Answer, ...] | None = None
+    answers: tuple[worker.MalformedAnswer, ...] | None = None
     others: dict[str, worker.Loaded] | None = None
     seconds: dict[str, np.ndarray] | None = None
     failure: str | None = None
@@ -96,7 +96,7 @@ def _run(folder: Path) -> str | None:
     if done.returncode == 0:
         return None
     if (folder / worker.FAILURE_FILE).exists():
-        return worker.Failure.model_validate_json((folder / worker.FAILURE_FILE).read_text()).error
+        return worker.ServingFailure.model_validate_json((folder / worker.FAILURE_FILE).read_text()).error
     if done.returncode < 0:
         return f"the process crashed with {signal.Signals(-done.returncode).name}"
     return f"the process ended with code {done.returncode}: {done.stderr.strip()[-300:]}"
@@ -112,7 +112,7 @@ def _collect(folder: Path, ended: str | None) -> Trial:
     return Trial(
         loaded=worker.Loaded.model_validate_json(loaded) if loaded else None,
         predictions=arrays.get(worker.PREDICTIONS_FILE),
-        rows=worker.Rows.model_validate_json(rows).tasks if rows else None,
+        rows=worker.EvaluatedRows.model_validate_json(rows).tasks if rows else None,
         answers=tuple(worker.Answers.model_validate_json(answers).answers) if answers else None,
         others=worker.Others.model_validate_json(others).models if others else None,
         seconds=arrays.get(worker.LATENCIES_FILE),

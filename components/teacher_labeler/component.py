@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import channel_utils, standard_artifacts
 from tfx.types.channel import BaseChannel
@@ -14,7 +16,8 @@ from components.teacher_labeler.vocabulary import digests
 from contracts.artifacts import DeadLetters, LabelReportArtifact
 from records.code import code_version
 from schema.checks import from_json
-from schema.surface import Distillation, DistilledSurface, Feature, FeatureKind, Surface, Task, distilled
+from schema.distillation import Distillation
+from schema.surface import DistilledSurface, Feature, FeatureKind, Surface, Task, distilled
 
 _NOT_JUDGED = "the labeller judges no task"
 _NO_FEATURES = {"the_labeller_reads_none": Feature(kind=FeatureKind.NUMERIC)}  # a surface has at least one
@@ -48,8 +51,8 @@ class TeacherLabeler(base_beam_component.BaseBeamComponent):
 
     def __init__(
         self,
-        examples: BaseChannel,
-        teacher: BaseChannel,
+        examples: BaseChannel[Any],
+        teacher: BaseChannel[Any],
         surface: str,
         teacher_fingerprint: str,
         batch_size: int = options.DEFAULT_BATCH_SIZE,
