@@ -108,7 +108,7 @@ def labels(run: Run, split: str, columns: list[str], rows: int) -> pd.DataFrame:
     Args:
       run: A run that labelled.
       split: `train` or `eval`.
-      columns: Columns with one number an example.
+      columns: Columns with one number in each example.
       rows: At most so many examples, from the start of the split.
     """
     folder = Path(_uri(run, node_ids.TEACHER_LABELER, keys.LABELLED_EXAMPLES)) / f"Split-{split}"

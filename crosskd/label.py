@@ -41,7 +41,7 @@ class LabellingDone(BaseModel):
       now: Whether it was labelled now; False where its labels were there already.
       read: Its examples.
       labelled: Those with soft labels.
-      teacher_fingerprint: Of the teacher that labelled them.
+      teacher_fingerprint: The fingerprint of the teacher that labelled them.
       label_report: Folder of the report.
       labels: Folder of the labelled examples, or of keys and soft labels.
     """
@@ -60,7 +60,7 @@ def command(
     examples: Annotated[
         Path,
         typer.Option(
-            help="Folder with train/ and eval/, or with one folder a span (span-1, ...), or a path with {SPAN} or "
+            help="Folder with train/ and eval/, or with one folder per span (span-1, ...), or a path with {SPAN} or "
             "{YYYY}-{MM}-{DD}."
         ),
     ],
@@ -145,7 +145,7 @@ def label_spans(
     """Runs the labelling stage for each of `spans`; what is labelled already comes from the cache.
 
     Args:
-      settings: Of a run.
+      settings: The settings of a run.
       spans: Some of its window's, the oldest first, so that each can be compared with the one
         before; None for examples without spans.  With each, its examples by split as they were
         counted; None where they were not.

@@ -29,7 +29,7 @@ class NodeOfRun:
     """One node of a run.
 
     Attributes:
-      state: Of its execution: `COMPLETE`, `CACHED`, `FAILED`, ...
+      state: The state of its execution: `COMPLETE`, `CACHED`, `FAILED`, ...
       seconds: How long it ran.
       outputs: Output key to the artifacts' URIs and custom properties.
       settings: What the component was given, by the keys of its spec.

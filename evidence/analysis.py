@@ -43,7 +43,7 @@ class _Cell:
       task: The task.
       slice: None for all examples.
       rows: Per run, the labelled rows.
-      scores: By arm; absent where the metric is not defined in every run.
+      scores: The scores by arm; absent where the metric is not defined in every run.
     """
 
     task: str

@@ -37,7 +37,7 @@ class RunData:
       fitted: Indices of the training rows that models are fitted to.
       held_out: Indices of the rows for early stopping and tuning, the Trainer's own.
       vocabulary_sizes: Indices of each categorical feature.
-      statistics: Of the hard labels of the training split by task, and of the soft labels
+      statistics: The statistics of the hard labels of the training split by task, and of the soft labels
         by column.
       teacher: The teacher's output on the evaluation split by task, not z-scored, for the
         tasks whose label it can be compared with.

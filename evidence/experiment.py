@@ -70,9 +70,9 @@ class Trained:
 
     Attributes:
       predictions: Per seed, by task.
-      chosen: By task, the setting whose models predicted it.
-      held_out: By setting and task, the held-out loss, mean over seeds.
-      epochs: By setting, the epoch whose weights were kept, mean over seeds.
+      chosen: For each task, the setting whose models predicted it.
+      held_out: For each setting and task, the held-out loss as a mean over seeds.
+      epochs: For each setting, the epoch whose weights were kept, as a mean over seeds.
       seconds: Time for training and predicting.
     """
 

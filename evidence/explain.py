@@ -52,7 +52,7 @@ class Labels:
       filled: Their names.
       bad: Examples that could not be labelled.
       read: Examples read.
-      quality: By task.
+      quality: The quality by task.
     """
 
     fill_rate: float | None
@@ -174,7 +174,7 @@ def _share(values: NDArray[Any], known: NDArray[Any]) -> float:
 
 
 def sentences(facts: Facts, result: ExperimentResult) -> list[str]:
-    """The result and what it rests on, one sentence or two a line."""
+    """The result and what it rests on, one sentence or two to a line."""
     return [
         *_verdicts(result),
         *_sizes(facts),

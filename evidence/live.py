@@ -50,7 +50,7 @@ class Traffic:
     Attributes:
       slates: How many slates each arm ranks.
       draws: How many A/A runs.
-      seed: Of people who come, candidates, and chance.
+      seed: The seed of people who come, candidates, and chance.
       confidence: Joint confidence of the three lifts' intervals.
     """
 
@@ -71,10 +71,10 @@ class Lift(_Part):
       metric: `engagement`, `discovery` or `new_release_engagement`.
       control: The control's total a slate, mean over pairs.
       mean: Relative difference, mean over pairs; .01 is one percent more.
-      low: Of the joint interval.
+      low: The lower end of the joint interval.
       high: Its other end.
       p_value: Two-sided, not corrected.
-      replicates: Of each pair.
+      replicates: The replicates of each pair.
       same_model: The first A/A run: mean and the ends of its interval.
       same_model_held: In how many A/A runs the interval held zero.
     """
@@ -122,7 +122,7 @@ def run(surface: str, world: World, pairs: Sequence[Pair], traffic: Traffic, pro
       world: Whose people come.
       pairs: One or more; more of them tell the luck of one training from the method.
       traffic: How much.
-      progress: Told one line a step.
+      progress: Told one line at each step.
 
     Raises:
       InputError: The surface is not of the world, there is no pair, or an export does not

@@ -73,7 +73,7 @@ def pool(surface: Surface, loaded: RunData, transform_graph: str, source: Path) 
       surface: The target's surface.
       loaded: The target's run; its `raw` holds the raw values of the shared categorical
         features, so that ids which only the source trains are known in evaluation.
-      transform_graph: Of that run.
+      transform_graph: The transform graph of that run.
       source: The source domain's folder: surface, schema and `train/`.
 
     Raises:

@@ -103,7 +103,7 @@ def outcome(page: RankedPage, world: World, slates: Slates, values: NDArray[Any]
       world: Whose latents decide.
       slates: What was ranked.
       values: By which candidates are ordered, [slates * candidates].
-      seed: Of what happens.
+      seed: The seed of what happens.
     """
     shape = slates.repeated.shape
     ordered = np.where(slates.repeated, -np.inf, values.reshape(shape))

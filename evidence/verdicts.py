@@ -44,7 +44,7 @@ def judge(control: Estimate, placebos: Sequence[Estimate]) -> Effect:
 def corrected_confidence(confidence: float, verdicts: int) -> float:
     """Bonferroni's correction: all intervals of the family hold together with `confidence`.
 
-    The family is the verdicts, one a task and candidate.  The comparisons inside a verdict
+    The family is the verdicts: one for each task and candidate.  The comparisons inside a verdict
     need no correction of their own: `knowledge` is claimed only if all of them hold, and
     the probability that all hold by chance is at most that of any one (an
     intersection-union test; Berger, Technometrics 24, 1982, 295-300).  Bonferroni rather

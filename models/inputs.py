@@ -187,7 +187,7 @@ def _parsed(batches: tf.data.Dataset, spec: Mapping[str, Any], count: int) -> tf
 
 
 def dense(column: Any) -> tf.Tensor:
-    """A parsed column without sparsity, one value an example: absent numbers are NaN, absent strings empty."""
+    """A parsed column made dense, one value for each example: absent numbers are NaN, absent strings empty."""
     if not isinstance(column, tf.SparseTensor):
         return column
     absent = "" if column.dtype == tf.string else float("nan")

@@ -1,4 +1,4 @@
-"""Columns in memory, packed so that a batch is gathered with a few operations and not one a column.
+"""Columns in memory, packed so that a batch is gathered with a few operations, and not with one for each column.
 
 Batches of small models are small: what a batch costs is the number of operations, each of
 which takes some microseconds, and not the bytes that they move.
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 
 class Packed(tf.experimental.ExtensionType):
-    """Columns side by side, a matrix for each type; those of one number an example apart from vectors.
+    """Columns side by side, a matrix for each type; those with one number in each example apart from vectors.
 
     It is an argument of traced functions, which take other columns of the same names,
     types and widths without being traced again.

@@ -62,7 +62,7 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
 
 
 def _dense_vector(column: Any, size: int) -> tf.Tensor:
-    """A representation, z-scored a dimension; analyzers leave out the NaN of absent ones."""
+    """A representation, each dimension of it z-scored; analyzers leave out the NaN of absent ones."""
     column = _as_float(column)
     if isinstance(column, tf.SparseTensor):
         column = _dense(column, size, _ABSENT)

@@ -1,4 +1,4 @@
-"""The multi-task ranker: a shared trunk, a tower a task, and the heads.
+"""The multi-task ranker: a shared trunk, one tower per task, and the heads.
 
 `build` makes the student, and without distillation the control; the reference teacher is
 the same architecture, larger.
@@ -53,7 +53,7 @@ def build(
     Args:
       surface: The surface.
       vocabulary_sizes: Indices of each categorical feature, out-of-vocabulary included.
-      label_statistics: Of each task, for output bias and scale.
+      label_statistics: The label statistics of each task, for output bias and scale.
       distil: Whether to add distillation heads and non-serving heads.
     """
     maker = LayerMaker(surface.model, surface.training.seed)

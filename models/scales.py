@@ -68,7 +68,7 @@ def soft_statistics(columns: Collection[str], transform: tft.TFTransformOutput) 
     Transform's graph: z-scoring is affine, so what it makes of two numbers tells both.
 
     Args:
-      columns: Soft-label columns with one number an example.
+      columns: Soft-label columns with one number in each example.
       transform: Transform's output.
     """
     if not columns:

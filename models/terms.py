@@ -48,11 +48,11 @@ class HeadLoss:
     """What one head is trained on: a pure loss between a column and the head's output.
 
     Attributes:
-      name: Of the loss, in histories.
+      name: The name of the loss, in histories.
       head: Name of the head in `Ranker.training`'s outputs.
       column: The label's column; NaN where absent.
       weight: Weight in the total loss.
-      loss: Of (labels, outputs), float [batch] each: per example, or, if it `ranks`, of
+      loss: The loss of (labels, outputs), float [batch] each: per example, or, if it `ranks`, of
         (labels, outputs, groups, present) and already reduced.
       labels: Brings labels to the scale on which they are compared; None for as they are.
       outputs: The same for the head's output.
@@ -97,7 +97,7 @@ class HeadLoss:
 
     @property
     def pointwise(self) -> bool:
-        """Whether the loss is of one number an example."""
+        """Whether the loss is of one number for each example."""
         return not (self.ranks or self.vector)
 
     def per_example(self, labels: tf.Tensor, outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
@@ -122,7 +122,7 @@ class HeadLoss:
 def mean_losses(
     terms: Sequence[HeadLoss], columns: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]
 ) -> list[tf.Tensor]:
-    """What every term gives for a batch, scalars; those of one number an example are masked and reduced together.
+    """What every term gives for a batch, scalars; those of one number for each example are masked and reduced together.
 
     A step of a small model is bound by the number of TensorFlow's operations: the mask and
     the mean of one head cost as many as those of all heads side by side.
@@ -155,7 +155,7 @@ def head_losses(surface: Surface, statistics: Mapping[str, LabelStatistics], *, 
 
     Args:
       surface: The surface.
-      statistics: Of hard labels by task, and of soft labels by column where their loss
+      statistics: The statistics of hard labels by task, and of soft labels by column where their loss
         needs the teacher's scale.
       distil: Whether the distillation losses are among them.
     """

@@ -93,7 +93,7 @@ def write(ratings: Path, target: int, out: Path, seed: int = 0, progress: Callab
       ratings: Tab-separated file with the columns `COLUMNS`, gzipped or not.
       target: The category that is the target.
       out: Folder for the two; made if absent.
-      seed: Of the random tenth of the source set aside to evaluate the teacher.
+      seed: The seed of the random tenth of the source set aside to evaluate the teacher.
       progress: Told what was written.
 
     Returns:

@@ -84,7 +84,7 @@ def write_coat(data: Path, rows: int, seed: int, out: Path, progress: Callable[[
     Args:
       data: Folder with `COAT_FILES`.
       rows: Target rows for training, drawn at random; all others are for evaluation.
-      seed: Of the draw, and of the tenth of the source set aside to evaluate the teacher.
+      seed: The seed of the draw, and of the tenth of the source set aside to evaluate the teacher.
       out: Folder for the two; made if absent.
       progress: Told what was written.
 
@@ -120,7 +120,7 @@ def write_yahoo_r3(
         `user,item,rating`.
       shown: Randomly shown ratings, in the same form.
       rows: Target rows for training, drawn at random; all others are for evaluation.
-      seed: Of the draw, and of the tenth of the source set aside to evaluate the teacher.
+      seed: The seed of the draw, and of the tenth of the source set aside to evaluate the teacher.
       out: Folder for the two; made if absent.
       progress: Told what was written.
 
@@ -212,9 +212,9 @@ def _parse_matrix(path: Path, content: bytes) -> NDArray[np.float64]:
     try:
         matrix = np.loadtxt(io.BytesIO(content), ndmin=2)
     except ValueError as error:
-        raise InputError(f"{path}: expected a matrix of numbers, one row a line; found: {error}") from error
+        raise InputError(f"{path}: expected a matrix of numbers, one row in each line; found: {error}") from error
     if matrix.size == 0:
-        raise InputError(f"{path}: expected a matrix of numbers, one row a line; the file is empty")
+        raise InputError(f"{path}: expected a matrix of numbers, one row in each line; the file is empty")
     return matrix
 
 

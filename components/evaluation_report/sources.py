@@ -72,7 +72,7 @@ class Sources:
       serving: The serving report.
       histories: Losses per epoch, by model (`student`, `control`).
       curves: Calibration, by model and task.
-      hard_labels: By task.
+      hard_labels: The hard labels by task.
       decisions: Those of earlier runs, oldest first, then this run's.
       label_reports: Likewise; one per labelling, which several runs may share.
       facts: Where the run comes from, by name.

@@ -85,11 +85,11 @@ def problems_in(
     examples: Sequence[Artifact],
     surface: Surface,
 ) -> Iterator[str]:
-    """What a split holds outside of its columns' domains, one sentence a column, with counts of examples.
+    """What a split holds outside of its columns' domains, one sentence per column, with counts of examples.
 
     Args:
       split: The split.
-      statistics: Of it.
+      statistics: The statistics of the split.
       examples: What they were made of.
       surface: Whose features, labels and weights are looked at.
     """

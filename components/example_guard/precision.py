@@ -23,7 +23,7 @@ def lost_columns(statistics: statistics_pb2.DatasetFeatureStatisticsList, surfac
     """Numeric features and labels of regressions that vary, and come out constant; one sentence a column.
 
     Args:
-      statistics: Of one split.
+      statistics: The statistics of one split.
       surface: The surface.
     """
     labels = {task.label for task in surface.tasks.values() if task.kind is TaskKind.REGRESSION}

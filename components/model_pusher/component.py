@@ -62,7 +62,7 @@ class ModelPusher(base_component.BaseComponent):
           model_blessing: Channel of `standard_artifacts.ModelBlessing`: BlessingGate's.
           decision: Channel of `contracts.artifacts.GateDecision`: BlessingGate's.
           push_destination: Where to, as for TFX's Pusher; a file system's base directory, with
-            one numbered folder a version.
+            one numbered folder per version.
           provenance: A `contracts.provenance.Origin` as JSON.
           infra_blessing: Channel of `standard_artifacts.InfraBlessing`: ServingValidator's.
             Where it is given and does not arrive, nothing is pushed.

@@ -35,7 +35,7 @@ class Trial:
 
     Attributes:
       loaded: How long the student took to load.
-      predictions: By ``<way>/<task>``; the ways are those of `worker.WAYS`.
+      predictions: The predictions by ``<way>/<task>``; the ways are those of `worker.WAYS`.
       rows: What all rows of the evaluation split were answered, by task.
       answers: What became of malformed requests.
       others: How long the other models took to load.

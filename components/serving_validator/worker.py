@@ -50,11 +50,11 @@ class Job(BaseModel):
       full: Where serialized examples as the evaluation reads them are (TFRecord).
       stripped: The same as requests.
       malformed: Malformed requests; their descriptions are in `descriptions`.
-      descriptions: Of each malformed request.
+      descriptions: The descriptions of each malformed request.
       files: All files of the evaluation split.
       binary: Tasks whose outputs are probabilities.
       batch_sizes: Whose latency is measured.
-      rounds: Of the measurement.
+      rounds: The rounds of the measurement.
       calls: Per round and model.
     """
 
@@ -89,8 +89,8 @@ class Counted(BaseModel):
 
     Attributes:
       rows: How many there were.
-      infinite: Of them, those that are NaN or infinite.
-      outside: Of the others, those of a binary task that are no probabilities.
+      infinite: How many predictions are NaN or infinite.
+      outside: How many of the others, for a binary task, are no probabilities.
       least: The least finite answer; None where there is none.
       most: The greatest.
     """

@@ -200,7 +200,7 @@ def _teachers_values(
 
 
 def _constant(values: tuple[float | int | str, ...], dtype: str) -> tf.Tensor:
-    """Of shape [size]."""
+    """A constant of the teacher's type, of shape [size]."""
     return tf.cast(tf.constant(values), tf.as_dtype(dtype))
 
 

@@ -71,7 +71,7 @@ class TeacherLabeler(base_beam_component.BaseBeamComponent):
             teacher.  It is part of the cache key: a teacher that changed under the same path is
             not served from the cache.
           batch_size: Records per call of the teacher.
-          compression_level: Of the gzipped output, 0 to 9.
+          compression_level: The compression level of the gzipped output, 0 to 9.
           max_bad_fraction: Part of a split's records that may become dead letters; above it the
             run fails.  By default the surface's `teacher.max_bad_fraction`.  A shard most of
             whose first thousand records are bad fails at once.

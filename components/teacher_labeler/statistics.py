@@ -148,10 +148,10 @@ class SplitStatistics:
     """Everything that is counted over one split, or a part of it.
 
     Attributes:
-      filled: By feature, rows in which it was filled, and rows in which it had a value that is
+      filled: For each feature, the rows in which it was filled, and rows in which it had a value that is
         not in its vocabulary; int [features, 2].
       tasks: Moments of the finite logits, by teacher task.
-      agreements: By hard label.
+      agreements: The agreements by hard label.
       sample: Rows of logits, then hard labels.
       read: Records read.
       adapted: Records that reached the teacher (the denominator of fill rates).

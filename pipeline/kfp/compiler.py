@@ -41,7 +41,7 @@ class CompileRequest:
       image: The containers' image, with a tag or a digest.
       pipeline_root: Where artifacts go: a gs://, s3:// or minio:// URI.
       defaults: Values of run parameters.
-      policies: Of the nodes.
+      policies: The policies of the nodes.
       code_revision: The version control revision of the code, for provenance.
     """
 
