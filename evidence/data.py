@@ -17,6 +17,7 @@ from models.batching import split
 from models.columns import hard_label_columns, soft_label_columns, training_columns
 from models.scales import LabelStatistics, label_statistics, soft_statistics
 from records.examples import files_of
+from records.record_files import records_of
 from schema.base import Scalar, TaskKind
 from schema.errors import InputError
 from schema.surface import DistilledSurface, Surface, distilled, soft_label
@@ -163,7 +164,7 @@ def _evaluation(
         transformed = layer(dict(raw))
         return {name: transformed[name] for name in names}, {name: inputs.dense(raw[name]) for name in raw_names}
 
-    batches = tf.data.TFRecordDataset(files, compression_type=inputs.COMPRESSION).batch(_READ_BATCH)
+    batches = records_of(files).batch(_READ_BATCH)
     parts = [read(batch) for batch in batches]
     if not parts:
         raise InputError(f"{paths.labelled_eval}: the files hold no examples")

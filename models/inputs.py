@@ -17,10 +17,10 @@ from models.batching import held_out_every, split
 from models.columns import GROUP_COLUMN, split_labels
 from models.epochs import HELD_OUT_BATCH, InMemory, Streamed, expect_unlabelled
 from records.examples import files_of
+from records.record_files import records_of
 from schema.errors import InputError
 from schema.training import Training
 
-COMPRESSION = "GZIP"
 _SHUFFLE_BUFFER = 100_000
 _READ_BATCH = 4096
 MEMORY_LIMIT = 4 * 2**30
@@ -174,7 +174,7 @@ def raw_columns(folder: Path, schema: schema_pb2.Schema, names: Sequence[str]) -
 
 def _records(patterns: Sequence[str]) -> tf.data.Dataset:
     files = sorted(name for pattern in patterns for name in tf.io.gfile.glob(pattern))
-    return tf.data.TFRecordDataset(files, compression_type=COMPRESSION)
+    return records_of(files)
 
 
 def _parsed(batches: tf.data.Dataset, spec: Mapping[str, Any], count: int) -> tf.data.Dataset:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from components.serving_validator import worker
 from components.serving_validator.requests import Requests
 from components.serving_validator.requirements import Requirements
+from records.record_files import write_records
 
 _TIMEOUT_SECONDS = 1800
 _STAGES = {
@@ -122,7 +122,5 @@ def _collect(folder: Path, ended: str | None) -> Trial:
 
 
 def _write(path: Path, records: Sequence[bytes]) -> str:
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for record in records:
-            writer.write(record)
+    write_records(str(path), records)
     return str(path)

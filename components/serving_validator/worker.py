@@ -19,8 +19,8 @@ import tensorflow as tf
 from pydantic import BaseModel
 
 from components.serving_validator.latency import measure, percentile_ratio
-from components.serving_validator.requests import records_of
 from contracts.roles import ModelRole
+from records.record_files import first_records, records_of
 from records.sessions import SIGNATURE, SessionModel, as_batch
 
 Predictions = Mapping[str, np.ndarray]
@@ -274,7 +274,7 @@ def _batches(records: Sequence[bytes], size: int) -> list[np.ndarray]:
 
 
 def _read(path: str) -> list[bytes]:
-    return list(tf.data.TFRecordDataset(path).as_numpy_iterator())
+    return first_records(path, gzipped=False)
 
 
 def _write(path: Path, content: BaseModel) -> None:

@@ -17,6 +17,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.coders import example_coder
 
 from records.examples import files_of
+from records.record_files import first_records
 from schema.errors import InputError
 from schema.surface import SOFT_LABEL_PREFIX, TRAIN_SPLIT
 
@@ -86,7 +87,7 @@ def read_sample(examples: Path, rows: int) -> ExampleSample:
 
 def _decode(folder: Path, files: list[str], rows: int) -> pa.RecordBatch:
     try:
-        records = list(tf.data.TFRecordDataset(files, compression_type="GZIP").take(rows).as_numpy_iterator())
+        records = first_records(files, rows)
     except tf.errors.OpError as error:
         raise InputError(f"{folder}: expected gzipped TFRecords: {error.message}") from error
     if not records:
