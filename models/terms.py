@@ -24,7 +24,10 @@ from schema.base import TaskKind
 from schema.distillation import Distillation, Head, Loss, Schedule
 from schema.surface import Surface
 
-_TEMPERED: dict[Loss, Callable[..., Any]] = {
+# By how soft labels are compared; those not on z-scores take a temperature.
+_LOSSES: dict[Loss, Callable[..., Any]] = {
+    Loss.MSE: losses.squared_error,
+    Loss.HUBER: losses.huber,
     Loss.BCE: losses.tempered_cross_entropy,
     Loss.KL: losses.tempered_divergence,
     Loss.PAIRWISE: losses.pairwise_logistic,
@@ -184,7 +187,7 @@ def _hard(surface: Surface, name: str, statistics: LabelStatistics) -> HeadLoss:
 def _soft(
     surface: Surface, name: str, distillation: Distillation, statistics: Mapping[str, LabelStatistics]
 ) -> HeadLoss:
-    """Compared as z-scores by `mse`, and else on the teacher's own scale, if that is a logit's.
+    """Compared as z-scores by `mse` and `huber`, and else on the teacher's own scale, if that is a logit's.
 
     A distillation head's output is a z-score in every case, so that it starts in the middle
     of the teacher's logits; where logits are compared, it is brought to their scale.
@@ -200,16 +203,19 @@ def _soft(
         head=(SERVING_PREFIX if shared else DISTILLATION_PREFIX) + name,
         column=column,
         weight=distillation.weight,
-        loss=partial(_TEMPERED[distillation.loss], temperature=distillation.temperature)
-        if distillation.loss in _TEMPERED
-        else losses.squared_error,
+        loss=_loss(distillation),
         labels=labels,
         outputs=None if shared else scale,
         soft=True,
         ranks=distillation.loss.ranks,
-        regression=distillation.loss is Loss.MSE,
+        regression=distillation.loss.on_z_scores,
         schedule=distillation.schedule,
     )
+
+
+def _loss(distillation: Distillation) -> Callable[..., Any]:
+    loss = _LOSSES[distillation.loss]
+    return loss if distillation.loss.on_z_scores else partial(loss, temperature=distillation.temperature)
 
 
 def _representation(surface: Surface, name: str) -> HeadLoss:
