@@ -32,8 +32,10 @@ from evaluation import extractors
 from models.export import EXAMPLES_INPUT, SIGNATURE
 from pipeline.eval_config import eval_config
 from pipeline.runners import beam_args
+from records.record_files import first_records
+from schema.base import TaskKind
 from schema.loader import load_surface
-from schema.surface import EVAL_SPLIT, Surface, TaskKind
+from schema.surface import EVAL_SPLIT, Surface
 
 _BATCH = 512
 
@@ -106,7 +108,7 @@ def _examples(run: Run) -> standard_artifacts.Examples:
 
 def _rows(examples: standard_artifacts.Examples) -> list[bytes]:
     files = sorted(map(str, (Path(examples.uri) / f"Split-{EVAL_SPLIT}").glob("*.gz")))
-    return list(tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator())
+    return first_records(files)
 
 
 def _plain_pass(model: standard_artifacts.Model, rows: list[bytes]) -> None:

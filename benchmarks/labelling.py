@@ -28,7 +28,7 @@ import typer
 from tfx.types import Artifact
 
 from benchmarks.labels import ways, world
-from benchmarks.labels.alone import Request, run_alone
+from benchmarks.labels.alone import LabellingRequest, run_alone
 from benchmarks.labels.measuring import Way, measure, median_rates, ratio
 from crosskd.terminal import TERMINAL, seconds
 
@@ -147,7 +147,7 @@ def _memory(folder: Path, rows: int) -> dict[str, Any]:
     peaks = []
     for count in (rows // _SMALL_MEMORY_SHARE, rows):
         artifact = _examples(folder, count)
-        answer = run_alone(Request(str(teacher), artifact.uri, str(folder / "alone")))
+        answer = run_alone(LabellingRequest(str(teacher), artifact.uri, str(folder / "alone")))
         TERMINAL.say(f"{answer.rows} examples in a process of their own: {answer.peak_mib:.0f} MiB at most")
         peaks.append(answer.peak_mib)
     return {
@@ -163,7 +163,7 @@ def _workers(folder: Path, rows: int, rounds: int) -> dict[str, Any]:
     rates: dict[str, list[float]] = {kind: [] for kind in _WORKERS}
     for number in range(rounds):
         for kind, (workers, pinned) in _WORKERS.items():
-            request = Request(str(teacher), artifact.uri, str(folder / "workers"), workers, pinned)
+            request = LabellingRequest(str(teacher), artifact.uri, str(folder / "workers"), workers, pinned)
             rates[kind].append(run_alone(request).steady_rate(workers))
             TERMINAL.say(f"round {number + 1} of {rounds}: workers: {kind}: {rates[kind][-1]:,.0f} examples a second")
     return {

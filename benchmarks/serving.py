@@ -80,7 +80,7 @@ def compare(paths: dict[str, str], surface: Surface, rounds: int, calls: int) ->
     """Latencies and their ratios, by batch size.
 
     Args:
-      paths: Of `student`, `control` and `teacher` (SavedModels) and `examples`.
+      paths: The paths of `student`, `control` and `teacher` (SavedModels) and `examples`.
       surface: The surface, for the requests and the feature adaptation.
       rounds: Rounds per batch size; a tenth of them with the teacher.
       calls: Calls per model and round.

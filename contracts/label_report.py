@@ -31,7 +31,7 @@ class TaskReport(Part):
       count: Examples labelled.
       non_finite: Examples for which this task's output was NaN or infinite.
       mean: Exact, like std (of the population), min and max.
-      quantiles: By probability, from the sample.
+      quantiles: The quantiles by probability, from the sample.
     """
 
     count: int
@@ -77,11 +77,11 @@ class SplitReport(Part):
       read: Records read.
       labelled: Records written, with soft labels.
       bad: Dead letters by reason.
-      features: By teacher feature.
+      features: The reports of the teacher's inputs, by name.
       fill_rate: Part of the teacher's features that were filled in every example.
       mean_fill_rate: Mean over features of their fill rates.
-      tasks: By teacher task.
-      counterparts: By task of the surface.
+      tasks: The reports of the soft labels, by the teacher's task.
+      counterparts: The counterparts by task of the surface.
       sampled: Rows that quantiles and AUC rest on; equal to `labelled` when they are exact.
     """
 
@@ -104,7 +104,7 @@ class LabelReport(Document):
       teacher: Folder of the SavedModel.
       teacher_fingerprint: SHA-256 of its files.
       signature: The signature called.
-      splits: By split.
+      splits: The reports of the splits, by name.
       overall: All splits together.
       seconds: Time for labelling, the teacher's loading included.
       examples_per_second: overall.read / seconds.

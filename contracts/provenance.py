@@ -19,8 +19,8 @@ class Origin(BaseModel):
     Attributes:
       surface: Name of the surface.
       data_span: The span of examples it was trained on.
-      teacher_fingerprint: Of the teacher's content.
-      git_revision: Of the code.
+      teacher_fingerprint: The fingerprint of the teacher's content.
+      git_revision: The git revision of the code.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -38,7 +38,7 @@ class Provenance(Document):
       version: The version, the name of its folder.
       pushed_at: When, in UTC, ISO 8601.
       model: URI of the Model artifact.
-      model_fingerprint: Of its content; see `records.content`.
+      model_fingerprint: The fingerprint of its content; see `records.content`.
       decision: The sentence by which it was blessed.
       origin: What it was made of.
       rollback_of: The version that this one took the place of, for a rollback.

@@ -13,7 +13,7 @@ class Cost(Part):
     """What one model costs a server before it has answered anything.
 
     Attributes:
-      megabytes: Of all of its files, 10^6 bytes each.
+      megabytes: The size of all of its files together, in 10^6 bytes.
       load_seconds: From nothing to a session, in a process that had not loaded it before; the
         first model that a process loads also pays for TensorFlow's own setting up.
       first_request_seconds: The first answer, which sets up what later ones reuse.
@@ -57,11 +57,11 @@ class ServingReport(Document):
       blessed: True only if every check passed.
       sentence: The whole in one sentence.
       model: URI of the student.
-      model_fingerprint: Of its content; see `records.content`.
+      model_fingerprint: The fingerprint of its content; see `records.content`.
       requests: Requests that were sent.
       checks: Every check; those that a failure made impossible are not among them.
       models: Costs by model: `student`, `control` and, where there is one, `last_blessed`.
-      latencies: By other model and batch size.
+      latencies: The latencies by other model and batch size.
     """
 
     FILE: ClassVar[str] = "report.json"

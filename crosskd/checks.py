@@ -39,7 +39,7 @@ class State(StrEnum):
     BROKEN = "broken"
 
 
-class Check(BaseModel):
+class SystemCheck(BaseModel):
     """One check; part of `crosskd doctor --json`.
 
     Attributes:
@@ -55,7 +55,7 @@ class Check(BaseModel):
     advice: str = ""
 
 
-def checks(root: Path) -> Iterator[Check]:
+def checks(root: Path) -> Iterator[SystemCheck]:
     """All checks, one after the other; the last takes as long as importing TFX.
 
     Args:
@@ -72,15 +72,15 @@ def checks(root: Path) -> Iterator[Check]:
     yield beam()
 
 
-def python() -> Check:
+def python() -> SystemCheck:
     """The interpreter: requirements are pinned for it and this C library."""
     found = f"{platform.python_version()} ({sys.executable})"
     try:
         stacks.choose(stacks.here())
     except stacks.UnfitError as unfit:
         advice = f"`make clean`, then set it up with another Python: {unfit}"
-        return Check(name="Python", state=State.BROKEN, found=found, advice=advice)
-    return Check(name="Python", state=State.OK, found=found)
+        return SystemCheck(name="Python", state=State.BROKEN, found=found, advice=advice)
+    return SystemCheck(name="Python", state=State.OK, found=found)
 
 
 def fitting() -> Path | None:
@@ -91,19 +91,19 @@ def fitting() -> Path | None:
         return None
 
 
-def system() -> Check:
+def system() -> SystemCheck:
     """Platform, and its C library against what the installed wheels were built for."""
     name, version = platform.libc_ver()
     found = f"{platform.system()} {platform.machine()}, {name or 'no glibc'} {version}".rstrip()
     if platform.system() != "Linux" or name != "glibc":
         advice = "TFX's wheels are for Linux with glibc: run in a container of a Debian or Ubuntu image"
-        return Check(name="system", state=State.BROKEN, found=found, advice=advice)
+        return SystemCheck(name="system", state=State.BROKEN, found=found, advice=advice)
     here = tuple(int(part) for part in version.split(".")[:2])
     newer = sorted(each for each, needed in _glibc_of_wheels() if needed > here)
     if newer:
         advice = f"these wheels ask for a newer glibc: {', '.join(newer)}; take a newer image, or pin older ones"
-        return Check(name="system", state=State.BROKEN, found=found, advice=advice)
-    return Check(name="system", state=State.OK, found=found)
+        return SystemCheck(name="system", state=State.BROKEN, found=found, advice=advice)
+    return SystemCheck(name="system", state=State.OK, found=found)
 
 
 def _glibc_of_wheels() -> Iterator[tuple[str, tuple[int, int]]]:
@@ -114,21 +114,21 @@ def _glibc_of_wheels() -> Iterator[tuple[str, tuple[int, int]]]:
             yield each.metadata["Name"], min(tags)
 
 
-def own_packages() -> Check:
+def own_packages() -> SystemCheck:
     """This project's packages are what is imported under their names, and as they were installed."""
     name = "own packages"
     intruders = installation.intruders()
     if intruders:
-        return Check(name=name, state=State.BROKEN, found="; ".join(intruders), advice=installation.ADVICE)
-    return Check(name=name, state=State.OK, found=f"{', '.join(installation.packages())} are crosskd's own")
+        return SystemCheck(name=name, state=State.BROKEN, found="; ".join(intruders), advice=installation.ADVICE)
+    return SystemCheck(name=name, state=State.OK, found=f"{', '.join(installation.packages())} are crosskd's own")
 
 
-def versions(requirements: Path | None) -> Check:
+def versions(requirements: Path | None) -> SystemCheck:
     """Every pinned package is there, in the version that was tested."""
     name = "packages"
     if requirements is None:
         found, advice = "not compared: nothing is pinned for this Python on this system", "see what is said of Python"
-        return Check(name=name, state=State.WARNING, found=found, advice=advice)
+        return SystemCheck(name=name, state=State.WARNING, found=found, advice=advice)
     pinned = installation.pinned(requirements)
     wrong = [
         f"{each} {installation.installed(each) or 'absent'}, pinned {version}"
@@ -141,43 +141,45 @@ def versions(requirements: Path | None) -> Check:
             "install what was tested: in a checkout `make setup`, or `make clean setup` if that changes nothing; "
             f"elsewhere `{installation.install_command()}`"
         )
-        return Check(name=name, state=State.BROKEN, found=shown, advice=advice)
-    return Check(name=name, state=State.OK, found=f"all {len(pinned)} as pinned; tfx {installation.installed('tfx')}")
+        return SystemCheck(name=name, state=State.BROKEN, found=shown, advice=advice)
+    return SystemCheck(
+        name=name, state=State.OK, found=f"all {len(pinned)} as pinned; tfx {installation.installed('tfx')}"
+    )
 
 
-def bytecode() -> Check:
+def bytecode() -> SystemCheck:
     """TFX imports in 12 s with byte-compiled files and in 40 s without."""
     name = "byte code"
     tfx = importlib.util.find_spec("tfx")
     if tfx is None or tfx.origin is None:
-        return Check(name=name, state=State.BROKEN, found="tfx is not installed", advice="`make setup`")
+        return SystemCheck(name=name, state=State.BROKEN, found="tfx is not installed", advice="`make setup`")
     if Path(importlib.util.cache_from_source(tfx.origin)).is_file():
-        return Check(name=name, state=State.OK, found="packages are byte-compiled")
+        return SystemCheck(name=name, state=State.OK, found="packages are byte-compiled")
     advice = (
         f"commands start three times as fast after `{sys.executable} -m compileall -q {Path(tfx.origin).parent.parent}`"
     )
-    return Check(name=name, state=State.WARNING, found="packages are not byte-compiled", advice=advice)
+    return SystemCheck(name=name, state=State.WARNING, found="packages are not byte-compiled", advice=advice)
 
 
-def disk(root: Path) -> Check:
+def disk(root: Path) -> SystemCheck:
     """Free space where runs will be kept."""
     free = shutil.disk_usage(_existing(root)).free / _GIB
     return _amount("disk", free, f"{free:.1f} GiB free for {root}", _DISK, "free some, or choose another --root")
 
 
-def memory() -> Check:
+def memory() -> SystemCheck:
     """Memory that is available, or what the container's limit leaves of it."""
     available = min(_available(), _left_in_container()) / _GIB
     advice = "end something else, or give the container more; a killed run goes on where it stopped"
     return _amount("memory", available, f"{available:.1f} GiB available", _MEMORY, advice)
 
 
-def _amount(name: str, value: float, found: str, bounds: tuple[float, float], advice: str) -> Check:
+def _amount(name: str, value: float, found: str, bounds: tuple[float, float], advice: str) -> SystemCheck:
     """Broken under the first bound, a warning under the second."""
     broken, scarce = bounds
     state = State.BROKEN if value < broken else State.WARNING if value < scarce else State.OK
     wanted = f"a run of the demonstration's size wants {scarce:.0f} GiB: {advice}"
-    return Check(name=name, state=state, found=found, advice="" if state is State.OK else wanted)
+    return SystemCheck(name=name, state=state, found=found, advice="" if state is State.OK else wanted)
 
 
 def _existing(path: Path) -> Path:
@@ -197,7 +199,7 @@ def _left_in_container() -> float:
     return float(text) - float(used.read_text())
 
 
-def folder(root: Path) -> Check:
+def folder(root: Path) -> SystemCheck:
     """Runs lock a file and keep their metadata in SQLite, which not every network disk can."""
     parent = _existing(root)
     try:
@@ -207,11 +209,11 @@ def folder(root: Path) -> Check:
             database.close()
     except (OSError, sqlite3.Error) as error:
         advice = "see who owns it (`ls -ld`), or choose a --root on a local disk: SQLite locks files"
-        return Check(name="folder", state=State.BROKEN, found=f"{parent}: {error}", advice=advice)
-    return Check(name="folder", state=State.OK, found=f"{parent} can be written to, and holds SQLite databases")
+        return SystemCheck(name="folder", state=State.BROKEN, found=f"{parent}: {error}", advice=advice)
+    return SystemCheck(name="folder", state=State.OK, found=f"{parent} can be written to, and holds SQLite databases")
 
 
-def beam(python: str = sys.executable) -> Check:
+def beam(python: str = sys.executable) -> SystemCheck:
     """TFX imports, and Beam runs in memory without the network, in a process of its own."""
     name = "Beam without network"
     done = subprocess.run(
@@ -220,7 +222,7 @@ def beam(python: str = sys.executable) -> Check:
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         advice = "see it whole with `python -m crosskd.beam_trial`; if an import failed, `make clean setup`"
-        return Check(name=name, state=State.BROKEN, found=last, advice=advice)
+        return SystemCheck(name=name, state=State.BROKEN, found=last, advice=advice)
     took = json.loads(done.stdout.splitlines()[-1])
     found = f"TFX imported in {took['imported']} s; a pipeline ran in {took['ran']} s and reached for no other machine"
-    return Check(name=name, state=State.OK, found=found)
+    return SystemCheck(name=name, state=State.OK, found=found)

@@ -49,13 +49,13 @@ def command(
     loaded = load_surface(surface_folder(surface))
     distilled(loaded.surface)
     with tempfile.TemporaryDirectory() as folder, TERMINAL.noise_to(Path(folder) / "compile.log"):
-        from pipeline.kfp.compiler import Request, compile_job
+        from pipeline.kfp.compiler import CompileRequest, compile_job
         from pipeline.kfp.parameters import Defaults
         from pipeline.kfp.platform import read_platform
         from pipeline.kfp.policies import read_policies
 
         platform = read_platform(volume or [], secret or [], env or [])
-        request = Request(
+        request = CompileRequest(
             surface=loaded.surface,
             schema=loaded.schema_path.read_text(),
             image=image,

@@ -59,7 +59,7 @@ def command(
     source: Annotated[Path | None, typer.Option(help="The source domain's folder, for --explain and --pooled.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Compare the student with its control and with placebos, over seeds, and give a verdict a task."""
+    """Compare the student with its control and with placebos, over seeds, and give a verdict on each task."""
     started = time.monotonic()
     from crosskd.launch import surface_folder
     from schema.loader import load_surface

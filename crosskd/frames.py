@@ -21,6 +21,7 @@ from crosskd.runs import Run
 from evaluation import results as evaluation
 from records import documents
 from records.examples import files_of
+from records.record_files import first_records
 from schema.errors import InputError
 from schema.metrics import COUNTS
 from schema.surface import Surface
@@ -108,12 +109,12 @@ def labels(run: Run, split: str, columns: list[str], rows: int) -> pd.DataFrame:
     Args:
       run: A run that labelled.
       split: `train` or `eval`.
-      columns: Columns with one number an example.
+      columns: Columns with one number in each example.
       rows: At most so many examples, from the start of the split.
     """
     folder = Path(_uri(run, node_ids.TEACHER_LABELER, keys.LABELLED_EXAMPLES)) / f"Split-{split}"
     files = files_of(folder)
-    records = list(tf.data.TFRecordDataset(files, compression_type="GZIP").take(rows).as_numpy_iterator())
+    records = first_records(files, rows)
     examples = [tf.train.Example.FromString(record).features.feature for record in records]
     return pd.DataFrame({column: [_number(example, column) for example in examples] for column in columns})
 

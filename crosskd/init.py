@@ -14,7 +14,7 @@ from schema.errors import InputError
 
 if TYPE_CHECKING:
     from crosskd.draft.files import Draft
-    from crosskd.draft.sample import Sample
+    from crosskd.draft.sample import ExampleSample
 
 _LOG = "init.log"
 
@@ -115,7 +115,7 @@ def draft_folder(
     return _drafted(draft, out, teacher, examples)
 
 
-def _expect_columns(option: str, names: list[str], sample: Sample) -> None:
+def _expect_columns(option: str, names: list[str], sample: ExampleSample) -> None:
     for name in names:
         if name not in sample.columns:
             raise InputError(f"{option} {name}: no such column; the examples have {', '.join(sorted(sample.columns))}")

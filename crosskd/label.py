@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pipeline.settings import Settings
 
 
-class Labelled(BaseModel):
+class LabellingDone(BaseModel):
     """What became of one span.
 
     Attributes:
@@ -41,7 +41,7 @@ class Labelled(BaseModel):
       now: Whether it was labelled now; False where its labels were there already.
       read: Its examples.
       labelled: Those with soft labels.
-      teacher_fingerprint: Of the teacher that labelled them.
+      teacher_fingerprint: The fingerprint of the teacher that labelled them.
       label_report: Folder of the report.
       labels: Folder of the labelled examples, or of keys and soft labels.
     """
@@ -60,7 +60,7 @@ def command(
     examples: Annotated[
         Path,
         typer.Option(
-            help="Folder with train/ and eval/, or with one folder a span (span-1, ...), or a path with {SPAN} or "
+            help="Folder with train/ and eval/, or with one folder per span (span-1, ...), or a path with {SPAN} or "
             "{YYYY}-{MM}-{DD}."
         ),
     ],
@@ -105,7 +105,7 @@ def label(
     as_json: bool = False,
     beam_args: list[str] | None = None,
     max_bad_fraction: float | None = None,
-) -> list[Labelled]:
+) -> list[LabellingDone]:
     """Labels examples, span by span where there are spans; further arguments as for `crosskd.run.run`.
 
     Raises:
@@ -141,11 +141,11 @@ def label_spans(
     runner: RunnerName,
     log: Path,
     key_column: str = "",
-) -> list[Labelled]:
+) -> list[LabellingDone]:
     """Runs the labelling stage for each of `spans`; what is labelled already comes from the cache.
 
     Args:
-      settings: Of a run.
+      settings: The settings of a run.
       spans: Some of its window's, the oldest first, so that each can be compared with the one
         before; None for examples without spans.  With each, its examples by split as they were
         counted; None where they were not.
@@ -172,7 +172,7 @@ def _of_span(settings: Settings, span: int | None) -> Settings:
     return replace(settings, window=window)
 
 
-def _outcome(settings: Settings) -> Labelled:
+def _outcome(settings: Settings) -> LabellingDone:
     from contracts.label_report import LabelReport
     from crosskd.runs import mark_labelling_alone, newest_run
     from records import documents
@@ -184,7 +184,7 @@ def _outcome(settings: Settings) -> Labelled:
     assert output is not None  # the run ended without an error
     assert labels is not None
     read = documents.read(output[0], LabelReport)
-    return Labelled(
+    return LabellingDone(
         span=str(settings.window) if settings.window else None,
         now=run.nodes[nodes.TEACHER_LABELER].state == "COMPLETE",
         read=read.overall.read,
@@ -195,7 +195,7 @@ def _outcome(settings: Settings) -> Labelled:
     )
 
 
-def _sentence(outcome: Labelled) -> str:
+def _sentence(outcome: LabellingDone) -> str:
     done = "labelled now" if outcome.now else "labelled before"
     what = f"span {outcome.span}: {done}" if outcome.span else done
     return f"{what}, {outcome.labelled:,} of {outcome.read:,} examples, in {outcome.labels}"

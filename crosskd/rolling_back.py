@@ -20,7 +20,7 @@ from contracts.rollback_intent import RollbackIntent
 from crosskd.rejections import mark_rolled_back, note_intent
 from records import documents
 from records.sessions import load_error
-from records.versions import Push
+from records.versions import PushedVersion
 from schema.errors import InputError
 
 
@@ -169,7 +169,7 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _served_and_previous(destination: Destination) -> tuple[Push, Push]:
+def _served_and_previous(destination: Destination) -> tuple[PushedVersion, PushedVersion]:
     """The push whose content is served and the one before it, looking through earlier rollbacks."""
     if not destination.versions():
         raise InputError(f"{destination.base}: nothing was pushed here yet.")

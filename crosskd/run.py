@@ -35,7 +35,7 @@ def command(
     examples: Annotated[
         Path,
         typer.Option(
-            help="Folder with train/ and eval/, gzipped TFRecords of tf.Example; or with one such folder a span "
+            help="Folder with train/ and eval/, gzipped TFRecords of tf.Example; or with one such folder per span "
             "(span-1, span-2, ...); or a path with {SPAN} or {YYYY}-{MM}-{DD} in it."
         ),
     ],

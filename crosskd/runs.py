@@ -25,11 +25,11 @@ _OUTPUTS = (mlmd.Event.OUTPUT, mlmd.Event.INTERNAL_OUTPUT)
 
 
 @dataclass(frozen=True)
-class Node:
+class NodeOfRun:
     """One node of a run.
 
     Attributes:
-      state: Of its execution: `COMPLETE`, `CACHED`, `FAILED`, ...
+      state: The state of its execution: `COMPLETE`, `CACHED`, `FAILED`, ...
       seconds: How long it ran.
       outputs: Output key to the artifacts' URIs and custom properties.
       settings: What the component was given, by the keys of its spec.
@@ -47,7 +47,7 @@ class Run:
 
     run_id: str
     pipeline: str
-    nodes: Mapping[str, Node]
+    nodes: Mapping[str, NodeOfRun]
 
     def output(self, node: str, key: str) -> tuple[str, dict[str, Any]] | None:
         """URI and custom properties of a node's output; None if the node did not get there."""
@@ -140,7 +140,7 @@ def _context_name(store: MetadataStore, execution: mlmd.Execution, kind: str) ->
     return names[0] if names else ""
 
 
-def _node(store: MetadataStore, execution: mlmd.Execution) -> Node:
+def _node(store: MetadataStore, execution: mlmd.Execution) -> NodeOfRun:
     events = [e for e in store.get_events_by_execution_ids([execution.id]) if e.type in _OUTPUTS]
     artifacts = {artifact.id: artifact for artifact in store.get_artifacts_by_id([e.artifact_id for e in events])}
     outputs: dict[str, list[tuple[str, dict[str, Any]]]] = {}
@@ -148,7 +148,7 @@ def _node(store: MetadataStore, execution: mlmd.Execution) -> Node:
         artifact = artifacts[event.artifact_id]
         outputs.setdefault(event.path.steps[0].key, []).append((artifact.uri, _properties(artifact)))
     took = (execution.last_update_time_since_epoch - execution.create_time_since_epoch) / 1000
-    return Node(mlmd.Execution.State.Name(execution.last_known_state), took, outputs, _properties(execution))
+    return NodeOfRun(mlmd.Execution.State.Name(execution.last_known_state), took, outputs, _properties(execution))
 
 
 def _properties(owner: mlmd.Artifact | mlmd.Execution) -> dict[str, Any]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _METRIC_NUMBERS = ("examples", "control", "student", "change", "teacher", HEADINGS[ModelRole.LAST_BLESSED])
 
 
-class Push(BaseModel):
+class PushOfRun(BaseModel):
     """Where the student went.
 
     Attributes:
@@ -47,7 +47,7 @@ class Push(BaseModel):
     damage: str | None
 
 
-class Summary(BaseModel):
+class RunSummary(BaseModel):
     """Everything that `crosskd summary` shows; the shape of its `--json`."""
 
     surface: str
@@ -55,7 +55,7 @@ class Summary(BaseModel):
     root: str
     teacher: dict[str, float | None]
     decision: Any
-    push: Push
+    push: PushOfRun
     label_report: str
     report: str | None
     nodes: dict[str, str]
@@ -71,14 +71,14 @@ def command(
     raise typer.Exit(exit_code(summary))
 
 
-def exit_code(summary: Summary) -> Exit:
+def exit_code(summary: RunSummary) -> Exit:
     """How a run ended: blessed and pushed, blessed and not pushed, or not blessed."""
     if not summary.decision.blessed:
         return Exit.NOT_BLESSED
     return Exit.OK if summary.push.pushed else Exit.NOT_PUSHED
 
 
-def quiet_summary(root: Path) -> Summary:
+def quiet_summary(root: Path) -> RunSummary:
     """`summarize`, with what libraries print in a log."""
     if not root.is_dir():
         raise InputError(f"{root}: no such folder. Expected the --root of a `crosskd run`.")
@@ -86,7 +86,7 @@ def quiet_summary(root: Path) -> Summary:
         return summarize(root)
 
 
-def summarize(root: Path) -> Summary:
+def summarize(root: Path) -> RunSummary:
     """Reads the newest run under `root`.
 
     Raises:
@@ -108,7 +108,7 @@ def summarize(root: Path) -> Summary:
             f"The logs are in {root / 'logs'}; give the same `crosskd run` again to go on."
         )
     found = documents.read(decided[0], Decision)
-    return Summary(
+    return RunSummary(
         surface=found.surface,
         run_id=run.run_id,
         root=str(root),
@@ -121,7 +121,7 @@ def summarize(root: Path) -> Summary:
     )
 
 
-def print_summary(summary: Summary, as_json: bool) -> None:
+def print_summary(summary: RunSummary, as_json: bool) -> None:
     """Prints for a program, or for a person."""
     if as_json:
         TERMINAL.json(summary.model_dump(mode="json"))
@@ -148,7 +148,7 @@ def _teacher_metrics(labels: LabelReport) -> dict[str, float | None]:
     return {task: found.value for task, found in split.counterparts.items()} if split else {}
 
 
-def _push(run: Run, serving: Path, blessed: bool) -> Push:
+def _push(run: Run, serving: Path, blessed: bool) -> PushOfRun:
     pushed = run.output(nodes.PUSHER, keys.PUSHED_MODEL)
     said = pushed[1] if pushed else {}
     done = said.get(properties.PUSHED) == 1
@@ -165,7 +165,7 @@ def _push(run: Run, serving: Path, blessed: bool) -> Push:
     else:
         sentence = "Nothing was pushed."
     serves = next(reversed(Versions(str(serving)).versions()), None)
-    return Push(
+    return PushOfRun(
         pushed=done and not gone,
         now=now,
         destination=where,
@@ -195,7 +195,7 @@ def _report(run: Run) -> str | None:
     return f"{page[0]}/{keys.PAGE_FILE}" if page else None
 
 
-def _metrics_table(summary: Summary) -> Table:
+def _metrics_table(summary: RunSummary) -> Table:
     """The main metric of each task, and what else is gated: overall, and in the slices that are gated."""
     decision = summary.decision
     metrics = {(gate.task, gate.metric) for gate in decision.gates}

@@ -24,8 +24,8 @@ import diagrams
 
 from crosskd.main import app
 from schema import reference
+from schema.base import TaskKind
 from schema.metrics import METRICS, Direction, Metric, main_metric
-from schema.surface import TaskKind
 
 HERE = Path(__file__).parent
 ORDER: dict[str, tuple[str, ...]] = {

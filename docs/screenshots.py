@@ -26,11 +26,11 @@ class Shot:
     """One picture: the window at the top of the page, or one section of it.
 
     Attributes:
-      name: Of the file.
+      name: The name of the file.
       section: The section; None for the window.
       dark: Whether the reader prefers dark pages.
-      width: Of the window, in CSS pixels.
-      height: Of the window; also the most of a section that is shown.
+      width: The width of the window, in CSS pixels.
+      height: The height of the window; also the most of a section that is shown.
       scale: Device pixels per CSS pixel.
     """
 

@@ -75,7 +75,7 @@ class ScoreSlices(model_util.DoFnWithModels):
 
         Args:
           eval_config: Label keys, signatures and slices.
-          model_loaders: By model name; "" for the only model.
+          model_loaders: The model loaders by model name; "" for the only model.
         """
         super().__init__(dict(model_loaders))
         spec = eval_config.model_specs[0]

@@ -49,7 +49,7 @@ class Bound:
 
 
 @dataclass(frozen=True)
-class Failure:
+class ViolatedBound:
     """A threshold that TFMA found violated in a slice; None as slice when TFMA found no such slice."""
 
     bound: Bound
@@ -92,7 +92,7 @@ class Evaluation:
     slices: Mapping[SliceKey, Mapping[str, TaskMetrics]]
     has_baseline: bool
     bounds: frozenset[Bound] = frozenset()
-    failures: tuple[Failure, ...] = ()
+    failures: tuple[ViolatedBound, ...] = ()
     model: str = ""
 
 
@@ -217,15 +217,15 @@ def _bound(
         yield Bound(task, metric, part, True, threshold.change_threshold.absolute.value)
 
 
-def _failures(result: validation_result_pb2.ValidationResult, config: config_pb2.EvalConfig) -> Iterator[Failure]:
+def _failures(result: validation_result_pb2.ValidationResult, config: config_pb2.EvalConfig) -> Iterator[ViolatedBound]:
     bounds = list(_bounds(config))
     for part in result.metric_validations_per_slice:
         key = slicer_lib.deserialize_slice_key(part.slice_key)
         for failure in part.failures:
-            yield Failure(_failed_bound(failure, bounds, key), key)
+            yield ViolatedBound(_failed_bound(failure, bounds, key), key)
     for spec in result.missing_slices:
         missing = slicer_lib.SingleSliceSpec(spec=spec)
-        yield from (Failure(bound, None) for bound in bounds if bound.spec == missing)
+        yield from (ViolatedBound(bound, None) for bound in bounds if bound.spec == missing)
 
 
 def _failed_bound(failure: validation_result_pb2.ValidationFailure, bounds: list[Bound], key: SliceKey) -> Bound:

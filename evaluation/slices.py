@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from tensorflow_model_analysis.proto import config_pb2
 
+from schema.base import Scalar
 from schema.errors import InputError
-from schema.surface import Scalar, Slice
+from schema.surface import Slice
 
 
 def slicing_spec(name: str, part: Slice) -> config_pb2.SlicingSpec:

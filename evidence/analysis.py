@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +17,12 @@ from evidence.result import Difference, Finding, Mean
 from evidence.statistics import difference
 from evidence.verdicts import corrected_confidence, judge
 from models.columns import hard_label_column
+from schema.base import TaskKind
 from schema.metrics import main_metric
-from schema.surface import Surface, TaskKind
+from schema.surface import Surface
 
 # By arm, run and seed: predictions by task, float [examples].
-Predictions = Mapping[str, Sequence[Sequence[Mapping[str, NDArray]]]]
+Predictions = Mapping[str, Sequence[Sequence[Mapping[str, NDArray[Any]]]]]
 _Scores = list[list[Score]]
 
 
@@ -41,7 +43,7 @@ class _Cell:
       task: The task.
       slice: None for all examples.
       rows: Per run, the labelled rows.
-      scores: By arm; absent where the metric is not defined in every run.
+      scores: The scores by arm; absent where the metric is not defined in every run.
     """
 
     task: str
@@ -98,7 +100,7 @@ def _cell(surface: Surface, task: str, part: str | None, runs: Sequence[RunData]
     return _Cell(task, part, rows, scores)
 
 
-def _labels(run: RunData, task: str) -> NDArray:
+def _labels(run: RunData, task: str) -> NDArray[Any]:
     return run.evaluation[hard_label_column(task)]
 
 
@@ -188,7 +190,7 @@ def _finding(
     )
 
 
-def _undefined(kind: TaskKind, labels: Sequence[NDArray]) -> str:
+def _undefined(kind: TaskKind, labels: Sequence[NDArray[Any]]) -> str:
     """Why a metric is not defined in some run."""
     if all(len(np.unique(each)) > 1 for each in labels):
         return "predictions that are no numbers"

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from schema.errors import InputError
 from schema.surface import SOFT_LABEL_PREFIX, Feature, FeatureKind, Surface
 
-Columns = Mapping[str, NDArray]
+Columns = Mapping[str, NDArray[Any]]
 Change = Callable[[Columns, np.random.Generator], Columns]
 
 CONTROL = "control"
@@ -153,7 +154,7 @@ def shuffled(columns: Columns, rng: np.random.Generator) -> Columns:
 def gaussian(columns: Columns, rng: np.random.Generator) -> Columns:
     """Standard normal numbers for the soft labels, absent where they are."""
 
-    def noise(column: NDArray) -> NDArray:
+    def noise(column: NDArray[Any]) -> NDArray[Any]:
         return np.where(np.isfinite(column), rng.standard_normal(column.shape), np.nan).astype(np.float32)
 
     return {name: noise(column) if name.startswith(SOFT_LABEL_PREFIX) else column for name, column in columns.items()}

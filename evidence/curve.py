@@ -19,7 +19,7 @@ from evidence.fitting import Fitter
 from evidence.levels import Level, Over, levels
 from evidence.paths import RunPaths
 from evidence.result import Difference, Finding
-from evidence.verdicts import Verdict
+from evidence.verdicts import Effect
 from schema.errors import InputError
 from schema.surface import Surface
 
@@ -53,7 +53,7 @@ class Point(BaseModel):
     student: float | None
     difference: Difference | None
     placebo: Difference | None
-    verdict: Verdict | None
+    verdict: Effect | None
 
 
 class CurveResult(BaseModel):
@@ -179,7 +179,7 @@ def stops(result: CurveResult) -> list[str]:
     lines = []
     for task in dict.fromkeys(each.task for each in result.points):
         points = [each for each in result.points if each.task == task]
-        paying = [f"{each.level:g}" for each in points if each.verdict is Verdict.KNOWLEDGE]
+        paying = [f"{each.level:g}" for each in points if each.verdict is Effect.KNOWLEDGE]
         tried = ", ".join(f"{each.level:g}" for each in points)
         where = f"pays at {', '.join(paying)}" if paying else "pays nowhere"
         lines.append(f"{task}: of {result.over} {tried}, distillation {where}.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -16,8 +17,10 @@ from models.batching import split
 from models.columns import hard_label_columns, soft_label_columns, training_columns
 from models.scales import LabelStatistics, label_statistics, soft_statistics
 from records.examples import files_of
+from records.record_files import records_of
+from schema.base import Scalar, TaskKind
 from schema.errors import InputError
-from schema.surface import DistilledSurface, Scalar, Surface, TaskKind, distilled, soft_label
+from schema.surface import DistilledSurface, Surface, distilled, soft_label
 
 _READ_BATCH = 4096
 # A slice with fewer examples has intervals too wide to read.
@@ -35,7 +38,7 @@ class RunData:
       fitted: Indices of the training rows that models are fitted to.
       held_out: Indices of the rows for early stopping and tuning, the Trainer's own.
       vocabulary_sizes: Indices of each categorical feature.
-      statistics: Of the hard labels of the training split by task, and of the soft labels
+      statistics: The statistics of the hard labels of the training split by task, and of the soft labels
         by column.
       teacher: The teacher's output on the evaluation split by task, not z-scored, for the
         tasks whose label it can be compared with.
@@ -48,17 +51,17 @@ class RunData:
     """
 
     name: str
-    training: dict[str, NDArray]
-    evaluation: dict[str, NDArray]
+    training: dict[str, NDArray[Any]]
+    evaluation: dict[str, NDArray[Any]]
     fitted: NDArray[np.int64]
     held_out: NDArray[np.int64]
     vocabulary_sizes: dict[str, int]
     statistics: dict[str, LabelStatistics]
-    teacher: dict[str, NDArray]
-    raw: dict[str, NDArray]
+    teacher: dict[str, NDArray[Any]]
+    raw: dict[str, NDArray[Any]]
     slices: dict[str, NDArray[np.bool_]]
     small_slices: int
-    unlabelled: dict[str, NDArray] | None = None
+    unlabelled: dict[str, NDArray[Any]] | None = None
     vocabularies: dict[str, list[bytes]] = field(default_factory=dict)
     teacher_model: str | None = None
 
@@ -115,7 +118,7 @@ def load(
     )
 
 
-def _unlabelled(paths: RunPaths, spec: Mapping[str, object], names: Sequence[str]) -> dict[str, NDArray] | None:
+def _unlabelled(paths: RunPaths, spec: Mapping[str, object], names: Sequence[str]) -> dict[str, NDArray[Any]] | None:
     return inputs.transformed_columns(_patterns(paths.unlabelled), spec, names) if paths.unlabelled else None
 
 
@@ -147,7 +150,7 @@ def _teacher_columns(surface: DistilledSurface) -> dict[str, str]:
 
 def _evaluation(
     paths: RunPaths, transform: tft.TFTransformOutput, names: Sequence[str], raw_names: Sequence[str]
-) -> tuple[dict[str, NDArray], dict[str, NDArray]]:
+) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
     files = files_of(paths.labelled_eval)
     spec = transform.raw_feature_spec()
     missing = sorted(set(raw_names) - set(spec))
@@ -161,7 +164,7 @@ def _evaluation(
         transformed = layer(dict(raw))
         return {name: transformed[name] for name in names}, {name: inputs.dense(raw[name]) for name in raw_names}
 
-    batches = tf.data.TFRecordDataset(files, compression_type=inputs.COMPRESSION).batch(_READ_BATCH)
+    batches = records_of(files).batch(_READ_BATCH)
     parts = [read(batch) for batch in batches]
     if not parts:
         raise InputError(f"{paths.labelled_eval}: the files hold no examples")
@@ -171,7 +174,7 @@ def _evaluation(
     )
 
 
-def _slices(surface: Surface, raw: Mapping[str, NDArray]) -> tuple[dict[str, NDArray[np.bool_]], int]:
+def _slices(surface: Surface, raw: Mapping[str, NDArray[Any]]) -> tuple[dict[str, NDArray[np.bool_]], int]:
     found: dict[str, NDArray[np.bool_]] = {}
     small = 0
     for name, part in surface.slices.items():
@@ -184,7 +187,7 @@ def _slices(surface: Surface, raw: Mapping[str, NDArray]) -> tuple[dict[str, NDA
 
 
 def _parts(
-    name: str, features: Mapping[str, Scalar | None], raw: Mapping[str, NDArray]
+    name: str, features: Mapping[str, Scalar | None], raw: Mapping[str, NDArray[Any]]
 ) -> list[tuple[str, NDArray[np.bool_]]]:
     """A slice, or one of each combination of values of the features that have none."""
     fixed = name if any(value is not None for value in features.values()) else ""
@@ -202,7 +205,7 @@ def _parts(
     return parts
 
 
-def _as(column: NDArray, value: Scalar) -> object:
+def _as(column: NDArray[Any], value: Scalar) -> object:
     return str(value).encode() if column.dtype == object else column.dtype.type(value)
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -69,13 +70,13 @@ class Trained:
 
     Attributes:
       predictions: Per seed, by task.
-      chosen: By task, the setting whose models predicted it.
-      held_out: By setting and task, the held-out loss, mean over seeds.
-      epochs: By setting, the epoch whose weights were kept, mean over seeds.
+      chosen: For each task, the setting whose models predicted it.
+      held_out: For each setting and task, the held-out loss as a mean over seeds.
+      epochs: For each setting, the epoch whose weights were kept, as a mean over seeds.
       seconds: Time for training and predicting.
     """
 
-    predictions: list[dict[str, NDArray]]
+    predictions: list[dict[str, NDArray[Any]]]
     chosen: dict[str, str]
     held_out: dict[str, dict[str, float]]
     epochs: dict[str, float]
@@ -224,7 +225,7 @@ def train_arm(
     }
     chosen = {task: _least(settings, {name: of[task] for name, of in held_out.items()}) for task in tasks}
     evaluation = arm.columns(loaded.evaluation, 0)
-    predictions: list[dict[str, NDArray]] = [{} for _ in range(seeds)]
+    predictions: list[dict[str, NDArray[Any]]] = [{} for _ in range(seeds)]
     for setting in dict.fromkeys(chosen.values()):
         for seed, model in enumerate(fitted[setting.name]):
             made = fitter.predict(setting.seeded(arm.surface, seed), model, evaluation, distil=arm.distil)

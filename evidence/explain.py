@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from evidence.arms import CONTROL, GAUSSIAN, SHUFFLED
 from evidence.result import ExperimentResult
-from evidence.verdicts import Verdict
+from evidence.verdicts import Effect
 from models import inputs
 from schema.errors import InputError
 from schema.loader import SCHEMA_FILE, read_schema
@@ -51,7 +52,7 @@ class Labels:
       filled: Their names.
       bad: Examples that could not be labelled.
       read: Examples read.
-      quality: By task.
+      quality: The quality by task.
     """
 
     fill_rate: float | None
@@ -157,7 +158,7 @@ def gather(
     )
 
 
-def _source(source: Path | None, names: Sequence[str]) -> tuple[dict[str, NDArray], int | None]:
+def _source(source: Path | None, names: Sequence[str]) -> tuple[dict[str, NDArray[Any]], int | None]:
     if source is None or not names:
         return {}, None
     schema = read_schema(source / SCHEMA_FILE)
@@ -168,12 +169,12 @@ def _source(source: Path | None, names: Sequence[str]) -> tuple[dict[str, NDArra
     return columns, len(columns[names[0]])
 
 
-def _share(values: NDArray, known: NDArray) -> float:
+def _share(values: NDArray[Any], known: NDArray[Any]) -> float:
     return float(np.isin(values, np.unique(known)).mean())
 
 
 def sentences(facts: Facts, result: ExperimentResult) -> list[str]:
-    """The result and what it rests on, one sentence or two a line."""
+    """The result and what it rests on, one sentence or two to a line."""
     return [
         *_verdicts(result),
         *_sizes(facts),
@@ -187,7 +188,7 @@ def sentences(facts: Facts, result: ExperimentResult) -> list[str]:
 
 
 def _verdicts(result: ExperimentResult) -> list[str]:
-    by_verdict: dict[tuple[str, Verdict], list[str]] = {}
+    by_verdict: dict[tuple[str, Effect], list[str]] = {}
     for each in result.findings:
         if each.verdict is not None:
             by_verdict.setdefault((each.candidate, each.verdict), []).append(each.task)
@@ -195,12 +196,12 @@ def _verdicts(result: ExperimentResult) -> list[str]:
 
 
 _WORDS = {
-    Verdict.KNOWLEDGE: "{arm}: on {tasks} it is better than the control and than both placebos: the gain is the "
+    Effect.KNOWLEDGE: "{arm}: on {tasks} it is better than the control and than both placebos: the gain is the "
     "teacher's knowledge.",
-    Verdict.REGULARISATION: "{arm}: on {tasks} it is better than the control, but not shown to be better than noise "
+    Effect.REGULARISATION: "{arm}: on {tasks} it is better than the control, but not shown to be better than noise "
     "in the teacher's place: more dropout or L2 may do as well, and needs no teacher.",
-    Verdict.NONE: "{arm}: on {tasks} no difference to the control is shown.",
-    Verdict.HARM: "{arm}: on {tasks} it is worse than the control: do not distil here as configured.",
+    Effect.NONE: "{arm}: on {tasks} no difference to the control is shown.",
+    Effect.HARM: "{arm}: on {tasks} it is worse than the control: do not distil here as configured.",
 }
 
 

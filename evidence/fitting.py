@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -44,7 +45,7 @@ class Fitted:
       epoch: The epoch it came from, from 1.
     """
 
-    weights: list[NDArray]
+    weights: list[NDArray[Any]]
     selection_loss: float
     hard_loss: float
     task_losses: dict[str, float]
@@ -96,7 +97,7 @@ class Fitter:
         )
         return _fitted(surface, self._structure(surface, distil).fit(surface, data, start))
 
-    def predict(self, surface: Surface, fitted: Fitted, columns: Columns, *, distil: bool) -> dict[str, NDArray]:
+    def predict(self, surface: Surface, fitted: Fitted, columns: Columns, *, distil: bool) -> dict[str, NDArray[Any]]:
         """Logits of binary tasks and values of regression tasks, float [examples]."""
         return self._structure(surface, distil).predict(surface, fitted, columns)
 
@@ -133,7 +134,7 @@ class _Structure:
         self._distil = distil
         self._ranker = self._build(surface)
         self._loop = Loop(self._ranker, surface, head_losses(surface, data.statistics, distil=distil))
-        self._initial: dict[int, list[NDArray]] = {}
+        self._initial: dict[int, list[NDArray[Any]]] = {}
         self._logits = tf.function(self._ranker.logits, reduce_retracing=True)
 
     def fit(self, surface: Surface, data: InMemory, start: Mapping[str, warm_start.Embeddings]) -> Fit:
@@ -151,7 +152,7 @@ class _Structure:
         assign(self._ranker.training.variables, fitted.weights)
         return self._ranker
 
-    def predict(self, surface: Surface, fitted: Fitted, columns: Columns) -> dict[str, NDArray]:
+    def predict(self, surface: Surface, fitted: Fitted, columns: Columns) -> dict[str, NDArray[Any]]:
         self.ranker_of(fitted)
         features = {name: columns[name] for name in surface.features}
         count = len(next(iter(features.values())))

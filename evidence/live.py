@@ -14,13 +14,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from evidence.slates import PAGES, Happened, Page, Predictions, Slates, draw_slates, outcome
+from evidence.slates import PAGES, Happened, Predictions, RankedPage, Slates, draw_slates, outcome
 from evidence.statistics import Estimate, lift, mean_of
 from evidence.verdicts import corrected_confidence
 from models.export import EXAMPLES_INPUT, SIGNATURE
@@ -49,7 +50,7 @@ class Traffic:
     Attributes:
       slates: How many slates each arm ranks.
       draws: How many A/A runs.
-      seed: Of people who come, candidates, and chance.
+      seed: The seed of people who come, candidates, and chance.
       confidence: Joint confidence of the three lifts' intervals.
     """
 
@@ -70,10 +71,10 @@ class Lift(_Part):
       metric: `engagement`, `discovery` or `new_release_engagement`.
       control: The control's total a slate, mean over pairs.
       mean: Relative difference, mean over pairs; .01 is one percent more.
-      low: Of the joint interval.
+      low: The lower end of the joint interval.
       high: Its other end.
       p_value: Two-sided, not corrected.
-      replicates: Of each pair.
+      replicates: The replicates of each pair.
       same_model: The first A/A run: mean and the ends of its interval.
       same_model_held: In how many A/A runs the interval held zero.
     """
@@ -121,7 +122,7 @@ def run(surface: str, world: World, pairs: Sequence[Pair], traffic: Traffic, pro
       world: Whose people come.
       pairs: One or more; more of them tell the luck of one training from the method.
       traffic: How much.
-      progress: Told one line a step.
+      progress: Told one line at each step.
 
     Raises:
       InputError: The surface is not of the world, there is no pair, or an export does not
@@ -151,7 +152,7 @@ def run(surface: str, world: World, pairs: Sequence[Pair], traffic: Traffic, pro
     )
 
 
-def page_of(surface: str) -> Page:
+def page_of(surface: str) -> RankedPage:
     """How the surface ranks.
 
     Raises:
@@ -165,15 +166,15 @@ def page_of(surface: str) -> Page:
 
 
 def score(
-    page: Page, world: World, slates: Slates, models: Iterable[Callable[[NDArray], Predictions]]
-) -> list[NDArray]:
+    page: RankedPage, world: World, slates: Slates, models: Iterable[Callable[[NDArray[Any]], Predictions]]
+) -> list[NDArray[Any]]:
     """What each model orders the candidates by, float [slates * candidates] a model.
 
     Candidates are sent as a server would get them: serialized tf.Examples without labels.
     """
     columns = page.columns(world, slates.candidates)
     models = list(models)
-    found: list[list[NDArray]] = [[] for _ in models]
+    found: list[list[NDArray[Any]]] = [[] for _ in models]
     for first in range(0, slates.candidates.size, _BLOCK):
         last = min(first + _BLOCK, slates.candidates.size)
         records = np.array(list(encode(columns, first, last)), dtype=object)
@@ -183,7 +184,7 @@ def score(
 
 
 def same_model(
-    page: Page, world: World, slates: Slates, values: NDArray, traffic: Traffic, draw: int, level: float
+    page: RankedPage, world: World, slates: Slates, values: NDArray[Any], traffic: Traffic, draw: int, level: float
 ) -> dict[str, Estimate]:
     """An A/A run: one model's slates shown twice, with independent chance; lifts by metric."""
     ours, theirs = (outcome(page, world, slates, values, _chance(traffic, 1 + 2 * draw + arm)) for arm in (0, 1))
@@ -218,7 +219,7 @@ def _estimate(metric: str, pairs: Sequence[tuple[Happened, Happened]], level: fl
     return mean_of(known, confidence=level)
 
 
-def _load(path: str, page: Page) -> Callable[[NDArray], Predictions]:
+def _load(path: str, page: RankedPage) -> Callable[[NDArray[Any]], Predictions]:
     # The loaded object must outlive its signatures: it owns their variables.
     model = tf.saved_model.load(find_saved_model(path, "the SavedModel that a run exports"))
     serve = model.signatures.get(SIGNATURE)
@@ -230,7 +231,7 @@ def _load(path: str, page: Page) -> Callable[[NDArray], Predictions]:
             f"it serves {', '.join(outputs) or 'nothing'}. Give exports of this surface."
         )
 
-    def predict(records: NDArray, _keep: object = model) -> Predictions:
+    def predict(records: NDArray[Any], _keep: object = model) -> Predictions:
         found = serve(**{EXAMPLES_INPUT: tf.constant(records)})
         return {task: found[task].numpy() for task in page.tasks}
 

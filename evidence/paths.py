@@ -10,7 +10,7 @@ class RunPaths:
     """Where a finished pipeline run left what an experiment needs.
 
     Attributes:
-      name: For messages and tables.
+      name: The name for messages and tables.
       transform_graph: Transform's `transform_graph` artifact.
       train: Folders of the transformed training split: one, or one for each span of a window.
       labelled_eval: Folder of the labelled evaluation split, as it was before Transform; of

@@ -11,7 +11,7 @@ from evidence.curve import CurveResult
 from evidence.levels import Over
 from evidence.live import LiveResult
 from evidence.result import Difference, ExperimentResult, Finding
-from evidence.verdicts import Verdict
+from evidence.verdicts import Effect
 from schema.metrics import title_of
 
 _WIDTH = 560
@@ -108,7 +108,7 @@ def _rows(finding: Finding) -> list[dict[str, Any]]:
     """What is drawn of a finding; nothing for a slice, or where the metric is not defined."""
     if finding.slice is not None or finding.control is None:
         return []
-    verdict = finding.verdict or Verdict.NONE
+    verdict = finding.verdict or Effect.NONE
     name = f"{finding.candidate}: {finding.task} {title_of(finding.metric)}: {verdict.value}"
     return [_row(name, each) for each in (finding.control, *finding.placebos)]
 

@@ -34,7 +34,7 @@ FROM_SOURCE = "from_source"
 _LEAST_EPOCHS = 3
 _BATCH = 65_536
 
-_Columns = dict[str, NDArray]
+_Columns = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def pool(surface: Surface, loaded: RunData, transform_graph: str, source: Path) 
       surface: The target's surface.
       loaded: The target's run; its `raw` holds the raw values of the shared categorical
         features, so that ids which only the source trains are known in evaluation.
-      transform_graph: Of that run.
+      transform_graph: The transform graph of that run.
       source: The source domain's folder: surface, schema and `train/`.
 
     Raises:
@@ -117,7 +117,7 @@ def raw_columns(surface: Surface, source: Surface) -> list[str]:
     return [name for name in shared if surface.features[name].kind is FeatureKind.CATEGORICAL]
 
 
-def _length(columns: Mapping[str, NDArray]) -> int:
+def _length(columns: Mapping[str, NDArray[Any]]) -> int:
     return len(next(iter(columns.values())))
 
 
@@ -126,7 +126,7 @@ def _read(folder: SurfaceFolder, source: Path, features: Mapping[str, str], task
     return inputs.raw_columns(source / TRAIN_SPLIT, folder.schema, sorted({*features.values(), *labels}))
 
 
-def _transformed(transform_graph: str, raw: Mapping[str, NDArray]) -> _Columns:
+def _transformed(transform_graph: str, raw: Mapping[str, NDArray[Any]]) -> _Columns:
     """The source's columns as Transform's graph makes them of the target's."""
     output = tft.TFTransformOutput(transform_graph)
     transform = saved_transform_io_v2.SavedModelLoader(output.transform_savedmodel_dir)
@@ -139,7 +139,7 @@ def _transformed(transform_graph: str, raw: Mapping[str, NDArray]) -> _Columns:
     return {name: np.concatenate([part[name] for part in parts]) for name in raw}
 
 
-def _as_raw(column: NDArray, spec: Any) -> Any:
+def _as_raw(column: NDArray[Any], spec: Any) -> Any:
     """A column in the form that the target's examples are parsed to."""
     if not isinstance(spec, tf.io.VarLenFeature):
         return tf.cast(tf.reshape(column, [-1, *spec.shape]), spec.dtype)
@@ -149,7 +149,7 @@ def _as_raw(column: NDArray, spec: Any) -> Any:
     return tf.SparseTensor(places, values, [len(column), 1])
 
 
-def _extended(indices: NDArray, raw: NDArray, size: int, new: NDArray) -> NDArray:
+def _extended(indices: NDArray[Any], raw: NDArray[Any], size: int, new: NDArray[Any]) -> NDArray[Any]:
     """Indices in which what was out of vocabulary, at size - 1, and is among `new` (sorted) follows from `size` on."""
     if not len(new):
         return indices
@@ -179,16 +179,16 @@ def _wider(surface: Surface, source: Surface, tasks: Mapping[str, str], growth: 
 
 def _stacked(
     name: str,
-    ours: Mapping[str, NDArray],
-    theirs: Mapping[str, NDArray],
+    ours: Mapping[str, NDArray[Any]],
+    theirs: Mapping[str, NDArray[Any]],
     rows: int,
     new_rows: int,
     sizes: Mapping[str, int],
-) -> NDArray:
+) -> NDArray[Any]:
     """A column of the target's rows and then the source's; what one of them lacks is absent there."""
     known = ours[name] if name in ours else theirs[name]
 
-    def absent(count: int) -> NDArray:
+    def absent(count: int) -> NDArray[Any]:
         if name in sizes:
             return np.full(count, sizes[name] - 1, known.dtype)
         # A z-scored number's mean is 0; a label that is not there is NaN.

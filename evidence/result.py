@@ -5,8 +5,8 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from evidence.arms import Role
-from evidence.verdicts import Verdict
-from schema.surface import TaskKind
+from evidence.verdicts import Effect
+from schema.base import TaskKind
 
 
 class _Part(BaseModel):
@@ -59,7 +59,7 @@ class Finding(_Part):
     positives: int | None
     control: Difference | None = None
     placebos: list[Difference] = []
-    verdict: Verdict | None = None
+    verdict: Effect | None = None
     note: str | None = None
 
 
@@ -88,9 +88,9 @@ class ArmReport(_Part):
       name: The arm.
       role: What it is for.
       of: The candidate it belongs to.
-      chosen: By run, the setting that tuning chose for each task.
-      held_out: By run, setting and task: the held-out loss, mean over seeds.
-      epochs: By run and setting: the epoch whose weights were kept, mean over seeds.
+      chosen: For each run, the setting that tuning chose for each task.
+      held_out: For each run, setting and task, the held-out loss as a mean over seeds.
+      epochs: For each run and setting, the epoch whose weights were kept, as a mean over seeds.
       seconds: Training time of all settings, seeds and runs.
     """
 
@@ -116,8 +116,8 @@ class ExperimentResult(_Part):
       clusters: The column whose values were taken as clusters of examples.
       tasks: Kind of each task.
       arms: How each was trained.
-      means: By arm, task and slice.
-      findings: By candidate, task and slice.
+      means: The means by arm, task and slice.
+      findings: The findings by candidate, task and slice.
       small_slices: Slices left out for having too few examples.
       seconds: All of it.
       explanation: What the result rests on, if asked for.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from worlds import outcomes
 from worlds.impressions import DEVICES, POSITIONS, SHELVES, Impressions, draw_users, recommend, show
 from worlds.population import Product
-from worlds.records import Column
+from worlds.records import ExampleColumn
 from worlds.simulated import EVAL_TIMES, HOMEPAGE, RADIO, World, features
 
 # A model is evaluated on [1, 1.1] before it is pushed; people meet it afterwards.
@@ -28,7 +29,7 @@ ENGAGEMENT = "engagement"
 DISCOVERY = "discovery"
 NEW_RELEASES = "new_release_engagement"
 
-Predictions = Mapping[str, NDArray]
+Predictions = Mapping[str, NDArray[Any]]
 # Of each candidate, float [slates, candidates], by name of the metric.
 Happened = dict[str, NDArray[np.float64]]
 
@@ -50,7 +51,7 @@ class Slates:
 
 
 @dataclass(frozen=True)
-class Page:
+class RankedPage:
     """How one surface ranks, and what counts on it.
 
     Attributes:
@@ -61,8 +62,8 @@ class Page:
     """
 
     tasks: tuple[str, ...]
-    columns: Callable[[World, Impressions], dict[str, Column]]
-    value: Callable[[Predictions], NDArray]
+    columns: Callable[[World, Impressions], dict[str, ExampleColumn]]
+    value: Callable[[Predictions], NDArray[Any]]
     happened: Callable[[World, Impressions, np.random.Generator], Happened]
 
 
@@ -91,7 +92,7 @@ def _repeated(items: NDArray[np.int64]) -> NDArray[np.bool_]:
     return again
 
 
-def outcome(page: Page, world: World, slates: Slates, values: NDArray, seed: int) -> Happened:
+def outcome(page: RankedPage, world: World, slates: Slates, values: NDArray[Any], seed: int) -> Happened:
     """Shows the eight best candidates of each slate and sums what happens, [people] a metric.
 
     The chance events of a candidate depend on `seed` and its place in the slates alone, not
@@ -102,7 +103,7 @@ def outcome(page: Page, world: World, slates: Slates, values: NDArray, seed: int
       world: Whose latents decide.
       slates: What was ranked.
       values: By which candidates are ordered, [slates * candidates].
-      seed: Of what happens.
+      seed: The seed of what happens.
     """
     shape = slates.repeated.shape
     ordered = np.where(slates.repeated, -np.inf, values.reshape(shape))
@@ -117,11 +118,11 @@ def outcome(page: Page, world: World, slates: Slates, values: NDArray, seed: int
     }
 
 
-def _homepage_columns(world: World, shown: Impressions) -> dict[str, Column]:
-    return {**features(world, shown), "shelf": Column(np.asarray(shown.shelf))}
+def _homepage_columns(world: World, shown: Impressions) -> dict[str, ExampleColumn]:
+    return {**features(world, shown), "shelf": ExampleColumn(np.asarray(shown.shelf))}
 
 
-def _homepage_value(predictions: Predictions) -> NDArray:
+def _homepage_value(predictions: Predictions) -> NDArray[Any]:
     """Expected minutes, those of a discovery counted twice: (P(click) + P(discovery)) exp(trail)."""
     return (predictions["click"] + predictions["discovery"]) * np.exp(predictions["trail_engagement"])
 
@@ -133,7 +134,7 @@ def _homepage_happened(world: World, shown: Impressions, rng: np.random.Generato
     return _with_new_releases(world, shown, minutes, found.discovery)
 
 
-def _radio_value(predictions: Predictions) -> NDArray:
+def _radio_value(predictions: Predictions) -> NDArray[Any]:
     return predictions["engagement"]
 
 
@@ -143,7 +144,7 @@ def _radio_happened(world: World, shown: Impressions, rng: np.random.Generator) 
     return _with_new_releases(world, shown, engaged, engaged & ~np.asarray(shown.familiar))
 
 
-def _with_new_releases(world: World, shown: Impressions, engagement: NDArray, discovery: NDArray) -> Happened:
+def _with_new_releases(world: World, shown: Impressions, engagement: NDArray[Any], discovery: NDArray[Any]) -> Happened:
     new = world.items.is_new_release[shown.items]
     return {
         ENGAGEMENT: engagement.astype(np.float64),
@@ -153,6 +154,8 @@ def _with_new_releases(world: World, shown: Impressions, engagement: NDArray, di
 
 
 PAGES = {
-    HOMEPAGE: Page(("click", "trail_engagement", "discovery"), _homepage_columns, _homepage_value, _homepage_happened),
-    RADIO: Page(("engagement",), features, _radio_value, _radio_happened),
+    HOMEPAGE: RankedPage(
+        ("click", "trail_engagement", "discovery"), _homepage_columns, _homepage_value, _homepage_happened
+    ),
+    RADIO: RankedPage(("engagement",), features, _radio_value, _radio_happened),
 }

@@ -17,7 +17,7 @@ class Setting:
     """A change to how a surface's model is regularized and trained.
 
     Attributes:
-      name: For tables.
+      name: The name for tables.
       rate: Factor on the learning rate.
       l2: Factor on the L2 penalty, of 1e-5 if the surface has none; 1 leaves it.
       dropout: Added to the dropout rate.

@@ -8,7 +8,7 @@ from enum import StrEnum
 from evidence.statistics import Estimate
 
 
-class Verdict(StrEnum):
+class Effect(StrEnum):
     """What distillation did for a task.
 
     `knowledge`: better than the control and than every placebo.  `regularisation`: better
@@ -22,7 +22,7 @@ class Verdict(StrEnum):
     HARM = "harm"
 
 
-def judge(control: Estimate, placebos: Sequence[Estimate]) -> Verdict:
+def judge(control: Estimate, placebos: Sequence[Estimate]) -> Effect:
     """The verdict on a candidate.
 
     Args:
@@ -35,16 +35,16 @@ def judge(control: Estimate, placebos: Sequence[Estimate]) -> Verdict:
     if not placebos:
         raise ValueError("a verdict needs placebos")
     if control.high < 0:
-        return Verdict.HARM
+        return Effect.HARM
     if control.low <= 0:
-        return Verdict.NONE
-    return Verdict.KNOWLEDGE if all(each.low > 0 for each in placebos) else Verdict.REGULARISATION
+        return Effect.NONE
+    return Effect.KNOWLEDGE if all(each.low > 0 for each in placebos) else Effect.REGULARISATION
 
 
 def corrected_confidence(confidence: float, verdicts: int) -> float:
     """Bonferroni's correction: all intervals of the family hold together with `confidence`.
 
-    The family is the verdicts, one a task and candidate.  The comparisons inside a verdict
+    The family is the verdicts: one for each task and candidate.  The comparisons inside a verdict
     need no correction of their own: `knowledge` is claimed only if all of them hold, and
     the probability that all hold by chance is at most that of any one (an
     intersection-union test; Berger, Technometrics 24, 1982, 295-300).  Bonferroni rather

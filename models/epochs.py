@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -87,12 +87,12 @@ class InMemory:
 
     def __init__(
         self,
-        columns: Mapping[str, NDArray],
+        columns: Mapping[str, NDArray[Any]],
         fitted: NDArray[np.int64],
         held_out: NDArray[np.int64],
         training: Training,
         *,
-        unlabelled: Mapping[str, NDArray] | None = None,
+        unlabelled: Mapping[str, NDArray[Any]] | None = None,
         per_row: int = 0,
     ):
         """Packs the columns.

@@ -8,6 +8,7 @@ C++ loader of servers and TFX's BulkInferrer read models.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -21,7 +22,7 @@ SIGNATURE = "serving_default"
 EXAMPLES_INPUT = "examples"
 
 # By the signature's name: the function, and the specifications of its arguments.
-Endpoints = dict[str, tuple[Callable[..., dict[str, tf.Tensor]], list]]
+Endpoints = dict[str, tuple[Callable[..., dict[str, tf.Tensor]], list[Any]]]
 
 _TABLES = ("created_variables", "resources", "trackable_objects", "initializers", "assets")
 

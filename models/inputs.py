@@ -17,17 +17,17 @@ from models.batching import held_out_every, split
 from models.columns import GROUP_COLUMN, split_labels
 from models.epochs import HELD_OUT_BATCH, InMemory, Streamed, expect_unlabelled
 from records.examples import files_of
+from records.record_files import records_of
 from schema.errors import InputError
 from schema.training import Training
 
-COMPRESSION = "GZIP"
 _SHUFFLE_BUFFER = 100_000
 _READ_BATCH = 4096
 MEMORY_LIMIT = 4 * 2**30
 
 
 @dataclass(frozen=True)
-class Unlabelled:
+class UnlabelledPairs:
     """Unlabelled examples to train on beside the labelled ones.
 
     Attributes:
@@ -47,7 +47,7 @@ def transformed(
     training: Training,
     *,
     rows: int,
-    unlabelled: Unlabelled | None = None,
+    unlabelled: UnlabelledPairs | None = None,
     memory_limit: int = MEMORY_LIMIT,
 ) -> InMemory | Streamed:
     """What a training reads of Transform's output.
@@ -56,7 +56,7 @@ def transformed(
     arm.  The order of the rest depends on the seed and the epoch alone.  Records are read
     once and kept in memory if they fit, and else read and parsed again in every epoch.
 
-    Unlabelled examples come after a batch's labelled ones, which are the same as without.
+    UnlabelledPairs examples come after a batch's labelled ones, which are the same as without.
 
     Args:
       patterns: File patterns of gzipped TFRecords.
@@ -96,7 +96,7 @@ def transformed(
 
 
 def _streamed(
-    patterns: Sequence[str], spec: Mapping[str, Any], training: Training, rows: int, unlabelled: Unlabelled | None
+    patterns: Sequence[str], spec: Mapping[str, Any], training: Training, rows: int, unlabelled: UnlabelledPairs | None
 ) -> Streamed:
     every, size = held_out_every(training.validation_fraction), training.batch_size
     held_out = math.ceil(rows / every)
@@ -174,7 +174,7 @@ def raw_columns(folder: Path, schema: schema_pb2.Schema, names: Sequence[str]) -
 
 def _records(patterns: Sequence[str]) -> tf.data.Dataset:
     files = sorted(name for pattern in patterns for name in tf.io.gfile.glob(pattern))
-    return tf.data.TFRecordDataset(files, compression_type=COMPRESSION)
+    return records_of(files)
 
 
 def _parsed(batches: tf.data.Dataset, spec: Mapping[str, Any], count: int) -> tf.data.Dataset:
@@ -187,7 +187,7 @@ def _parsed(batches: tf.data.Dataset, spec: Mapping[str, Any], count: int) -> tf
 
 
 def dense(column: Any) -> tf.Tensor:
-    """A parsed column without sparsity, one value an example: absent numbers are NaN, absent strings empty."""
+    """A parsed column made dense, one value for each example: absent numbers are NaN, absent strings empty."""
     if not isinstance(column, tf.SparseTensor):
         return column
     absent = "" if column.dtype == tf.string else float("nan")

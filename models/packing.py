@@ -1,4 +1,4 @@
-"""Columns in memory, packed so that a batch is gathered with a few operations and not one a column.
+"""Columns in memory, packed so that a batch is gathered with a few operations, and not with one for each column.
 
 Batches of small models are small: what a batch costs is the number of operations, each of
 which takes some microseconds, and not the bytes that they move.
@@ -7,6 +7,7 @@ which takes some microseconds, and not the bytes that they move.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 
 class Packed(tf.experimental.ExtensionType):
-    """Columns side by side, a matrix for each type; those of one number an example apart from vectors.
+    """Columns side by side, a matrix for each type; those with one number in each example apart from vectors.
 
     It is an argument of traced functions, which take other columns of the same names,
     types and widths without being traced again.
@@ -44,7 +45,7 @@ class Packed(tf.experimental.ExtensionType):
         return found
 
 
-def pack(*parts: Mapping[str, NDArray]) -> Packed:
+def pack(*parts: Mapping[str, NDArray[Any]]) -> Packed:
     """Packs the rows of all parts, one part after the other.
 
     Args:
@@ -63,7 +64,7 @@ def pack(*parts: Mapping[str, NDArray]) -> Packed:
     )
 
 
-def _side_by_side(parts: Sequence[Mapping[str, NDArray]], names: Sequence[str]) -> NDArray:
+def _side_by_side(parts: Sequence[Mapping[str, NDArray[Any]]], names: Sequence[str]) -> NDArray[Any]:
     """One matrix, without a copy of any part on the way."""
     first = [parts[0][name] for name in names]
     widths = [column.shape[1] if column.ndim == 2 else 1 for column in first]

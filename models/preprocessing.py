@@ -15,8 +15,9 @@ from models.columns import (
     soft_label_columns,
 )
 from models.names import identifier
+from schema.base import Scalar
 from schema.errors import InputError
-from schema.surface import Feature, FeatureKind, Scalar, Surface, soft_label
+from schema.surface import Feature, FeatureKind, Surface, soft_label
 
 # One index for every value that training did not see.
 OOV_BUCKETS = 1
@@ -61,7 +62,7 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
 
 
 def _dense_vector(column: Any, size: int) -> tf.Tensor:
-    """A representation, z-scored a dimension; analyzers leave out the NaN of absent ones."""
+    """A representation, each dimension of it z-scored; analyzers leave out the NaN of absent ones."""
     column = _as_float(column)
     if isinstance(column, tf.SparseTensor):
         column = _dense(column, size, _ABSENT)

@@ -1,4 +1,4 @@
-"""The multi-task ranker: a shared trunk, a tower a task, and the heads.
+"""The multi-task ranker: a shared trunk, one tower per task, and the heads.
 
 `build` makes the student, and without distillation the control; the reference teacher is
 the same architecture, larger.
@@ -16,8 +16,9 @@ from contracts.heads import DISTILLATION_PREFIX, LAYER_PREFIX, REPRESENTATION_PR
 from models.layers import LayerMaker, input_layer
 from models.scales import LabelStatistics
 from models.trunks import build_trunk
+from schema.base import TaskKind
 from schema.distillation import TRUNK, Head
-from schema.surface import Feature, FeatureKind, Surface, TaskKind
+from schema.surface import Feature, FeatureKind, Surface
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def build(
     Args:
       surface: The surface.
       vocabulary_sizes: Indices of each categorical feature, out-of-vocabulary included.
-      label_statistics: Of each task, for output bias and scale.
+      label_statistics: The label statistics of each task, for output bias and scale.
       distil: Whether to add distillation heads and non-serving heads.
     """
     maker = LayerMaker(surface.model, surface.training.seed)

@@ -10,8 +10,9 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from models.columns import hard_label_columns
+from schema.base import TaskKind
 from schema.errors import InputError
-from schema.surface import Surface, TaskKind
+from schema.surface import Surface
 
 # Far enough from each other for float32, and near enough to what logits are.
 _PROBES = (-100.0, 100.0)
@@ -67,7 +68,7 @@ def soft_statistics(columns: Collection[str], transform: tft.TFTransformOutput) 
     Transform's graph: z-scoring is affine, so what it makes of two numbers tells both.
 
     Args:
-      columns: Soft-label columns with one number an example.
+      columns: Soft-label columns with one number in each example.
       transform: Transform's output.
     """
     if not columns:

@@ -20,10 +20,14 @@ from models.columns import (
     soft_label_columns,
 )
 from models.scales import LabelStatistics
+from schema.base import TaskKind
 from schema.distillation import Distillation, Head, Loss, Schedule
-from schema.surface import Surface, TaskKind
+from schema.surface import Surface
 
-_TEMPERED: dict[Loss, Callable[..., Any]] = {
+# By how soft labels are compared; those not on z-scores take a temperature.
+_LOSSES: dict[Loss, Callable[..., Any]] = {
+    Loss.MSE: losses.squared_error,
+    Loss.HUBER: losses.huber,
     Loss.BCE: losses.tempered_cross_entropy,
     Loss.KL: losses.tempered_divergence,
     Loss.PAIRWISE: losses.pairwise_logistic,
@@ -47,11 +51,11 @@ class HeadLoss:
     """What one head is trained on: a pure loss between a column and the head's output.
 
     Attributes:
-      name: Of the loss, in histories.
+      name: The name of the loss, in histories.
       head: Name of the head in `Ranker.training`'s outputs.
       column: The label's column; NaN where absent.
       weight: Weight in the total loss.
-      loss: Of (labels, outputs), float [batch] each: per example, or, if it `ranks`, of
+      loss: The loss of (labels, outputs), float [batch] each: per example, or, if it `ranks`, of
         (labels, outputs, groups, present) and already reduced.
       labels: Brings labels to the scale on which they are compared; None for as they are.
       outputs: The same for the head's output.
@@ -96,7 +100,7 @@ class HeadLoss:
 
     @property
     def pointwise(self) -> bool:
-        """Whether the loss is of one number an example."""
+        """Whether the loss is of one number for each example."""
         return not (self.ranks or self.vector)
 
     def per_example(self, labels: tf.Tensor, outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
@@ -121,7 +125,7 @@ class HeadLoss:
 def mean_losses(
     terms: Sequence[HeadLoss], columns: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]
 ) -> list[tf.Tensor]:
-    """What every term gives for a batch, scalars; those of one number an example are masked and reduced together.
+    """What every term gives for a batch, scalars; those of one number for each example are masked and reduced together.
 
     A step of a small model is bound by the number of TensorFlow's operations: the mask and
     the mean of one head cost as many as those of all heads side by side.
@@ -154,7 +158,7 @@ def head_losses(surface: Surface, statistics: Mapping[str, LabelStatistics], *, 
 
     Args:
       surface: The surface.
-      statistics: Of hard labels by task, and of soft labels by column where their loss
+      statistics: The statistics of hard labels by task, and of soft labels by column where their loss
         needs the teacher's scale.
       distil: Whether the distillation losses are among them.
     """
@@ -183,7 +187,7 @@ def _hard(surface: Surface, name: str, statistics: LabelStatistics) -> HeadLoss:
 def _soft(
     surface: Surface, name: str, distillation: Distillation, statistics: Mapping[str, LabelStatistics]
 ) -> HeadLoss:
-    """Compared as z-scores by `mse`, and else on the teacher's own scale, if that is a logit's.
+    """Compared as z-scores by `mse` and `huber`, and else on the teacher's own scale, if that is a logit's.
 
     A distillation head's output is a z-score in every case, so that it starts in the middle
     of the teacher's logits; where logits are compared, it is brought to their scale.
@@ -199,16 +203,19 @@ def _soft(
         head=(SERVING_PREFIX if shared else DISTILLATION_PREFIX) + name,
         column=column,
         weight=distillation.weight,
-        loss=partial(_TEMPERED[distillation.loss], temperature=distillation.temperature)
-        if distillation.loss in _TEMPERED
-        else losses.squared_error,
+        loss=_loss(distillation),
         labels=labels,
         outputs=None if shared else scale,
         soft=True,
         ranks=distillation.loss.ranks,
-        regression=distillation.loss is Loss.MSE,
+        regression=distillation.loss.on_z_scores,
         schedule=distillation.schedule,
     )
+
+
+def _loss(distillation: Distillation) -> Callable[..., Any]:
+    loss = _LOSSES[distillation.loss]
+    return loss if distillation.loss.on_z_scores else partial(loss, temperature=distillation.temperature)
 
 
 def _representation(surface: Surface, name: str) -> HeadLoss:

@@ -17,7 +17,7 @@ from schema.surface import Surface
 
 
 class Means(keras.metrics.Metric):
-    """Running means of several losses in one vector: a step updates it once, not once a loss.
+    """Running means of several losses in one vector: a step updates it once, and not once for each loss.
 
     A step of a small model is bound by the number of TensorFlow's operations, and a student
     has more losses than its control.
@@ -56,7 +56,7 @@ class Trainable(keras.Model):
 
     Attributes:
       terms: The heads' losses.
-      log_variances: By name of the loss, what uncertainty weights learn; empty without them.
+      log_variances: What uncertainty weights learn, by the name of the loss; empty without them.
       means: The mean losses of an epoch's batches.
     """
 

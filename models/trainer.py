@@ -116,7 +116,7 @@ def _by_split(patterns: list[str]) -> tuple[list[str], list[str]]:
     return [each for each in patterns if each not in unlabelled], unlabelled
 
 
-def _mixed_in(surface: Surface, patterns: list[str]) -> inputs.Unlabelled | None:
+def _mixed_in(surface: Surface, patterns: list[str]) -> inputs.UnlabelledPairs | None:
     if surface.unlabelled is None:
         return None
     if not patterns:
@@ -124,7 +124,7 @@ def _mixed_in(surface: Surface, patterns: list[str]) -> inputs.Unlabelled | None
             f"surface {surface.name!r} has an `unlabelled:` section; expected files of the split {UNLABELLED_SPLIT!r}, "
             "which CandidateSampler makes, among the Trainer's training files, found none"
         )
-    return inputs.Unlabelled(patterns, inputs.count(patterns), surface.unlabelled.per_row)
+    return inputs.UnlabelledPairs(patterns, inputs.count(patterns), surface.unlabelled.per_row)
 
 
 def _expect_teacher(teacher: str | None) -> str:

@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -46,7 +46,7 @@ class Fit:
         with `val_` too, and `val_selection_loss`.
     """
 
-    weights: list[NDArray]
+    weights: list[NDArray[Any]]
     epoch: int
     losses: dict[str, float]
     history: dict[str, list[float]]
@@ -244,7 +244,7 @@ def fit(
     return Loop(ranker, surface, terms).fit(surface.training, data, callbacks)
 
 
-def assign(variables: Sequence[keras.Variable], values: Sequence[NDArray]) -> None:
+def assign(variables: Sequence[keras.Variable], values: Sequence[NDArray[Any]]) -> None:
     """Sets variables to values in the same order."""
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

@@ -55,7 +55,7 @@ def _shared_bottom(
 def _mmoe(
     model: Model, maker: LayerMaker, features: keras.KerasTensor, tasks: Sequence[str], extra: Sequence[str]
 ) -> Trunk:
-    """Multi-gate mixture of experts (Ma et al., KDD 2018), equations 5 to 7: a gate a task over shared experts."""
+    """Multi-gate mixture of experts (Ma et al., KDD 2018), equations 5 to 7: one gate per task over shared experts."""
     experts = [maker.stack(f"expert_{index}", model.trunk)(features) for index in range(model.experts)]
     stacked = keras.ops.stack(experts, axis=1)
     mixed = {name: _mixture(maker, f"gate_{name}", features, stacked) for name in (*tasks, *extra)}

@@ -69,7 +69,7 @@ def apply(
       ranker: A newly built student.
       surface: Its surface.
       embeddings: From `read`.
-      vocabularies: By feature, the known ids in the order of their indices.
+      vocabularies: The vocabularies by feature, the known ids in the order of their indices.
     """
     for name in surface.warm_start:
         layer = ranker.training.get_layer(embedding_layer(name))

@@ -34,7 +34,7 @@ class Labelling:
       examples: Labelled examples; of the newest span, where there are spans.
       teacher: The teacher's model.
       report: The label report.
-      statistics: Of the labelled examples.
+      statistics: The statistics of the labelled examples.
       schema: The curated schema.
       guard: Must be done before anything reads `examples`.
     """
@@ -116,7 +116,7 @@ def _example_gen(settings: Settings) -> BaseNode:
     if settings.window is None:
         generator = ExampleGen(input_base=_literal(settings.examples), input_config=_splits(""))
         return generator.with_id(nodes.EXAMPLE_GEN)
-    # One artifact a span: TFX's cache then knows each span by itself.
+    # One artifact per span: TFX's cache then knows each span by itself.
     newest = settings.window.last
     return ExampleGen(
         input_base=_literal(settings.examples),

@@ -12,11 +12,11 @@ from pipeline import resolvers
 from pipeline.judging import Judging
 from pipeline.labelling import Labelling
 from pipeline.settings import Settings
-from pipeline.training import Training
+from pipeline.training import TrainedArms
 
 
 def reporting(
-    settings: Settings, labelled: Labelling, trained: Training, judged: Judging, *, history: bool = True
+    settings: Settings, labelled: Labelling, trained: TrainedArms, judged: Judging, *, history: bool = True
 ) -> list[BaseNode]:
     """Writes the report, blessed or not.
 

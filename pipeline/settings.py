@@ -21,14 +21,14 @@ class Settings:
       examples: Folder with `train/` and `eval/`, gzipped TFRecords of tf.Example; with a
         window, the folder that holds the spans' folders.
       teacher: The teacher's SavedModel.
-      teacher_fingerprint: Of its content.
+      teacher_fingerprint: The fingerprint of its content.
       root: Where artifacts go.
-      serving: Where a blessed student is pushed, one numbered folder a version.
+      serving: Where a blessed student is pushed, one numbered folder per version.
       metadata: The SQLite file of ML Metadata, or the URL of a database server; see `pipeline.metadata`.
       beam_args: Arguments of every Beam pipeline.
       candidates: Folder of candidates, gzipped TFRecords of tf.Example, that the unlabelled
         pairs are read from; None puts them together from the examples.
-      candidates_fingerprint: Of its content.
+      candidates_fingerprint: The fingerprint of its content.
       code_revision: The version control revision of the code, for provenance.
       span: The span of the examples, where no window says it.
       window: The spans to train on; the last one is labelled and evaluated.  None where

@@ -28,7 +28,7 @@ def rolling_window(settings: Settings, after: BaseNode) -> resolver.Resolver:
     """Resolves `examples`: the labelled examples of all spans of the run's window, the oldest first.
 
     Args:
-      settings: Of a run over spans; each span of the window must have been labelled.
+      settings: The settings of a run over spans; each span of the window must have been labelled.
       after: What must be done before.
     """
     assert settings.window is not None
@@ -49,7 +49,7 @@ def previous_span(settings: Settings, statistics: BaseNode) -> resolver.Resolver
     """Resolves `previous_statistics`: of the soft labels of the span before the run's; and passes `statistics` on.
 
     Args:
-      settings: Of a run over spans.
+      settings: The settings of a run over spans.
       statistics: StatisticsGen over the run's labelled examples.
     """
     assert settings.window is not None

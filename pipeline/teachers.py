@@ -18,7 +18,7 @@ FINGERPRINT = "fingerprint"
 
 
 @dataclass(frozen=True)
-class Teacher:
+class BroughtTeacher:
     """The node that brings the teacher, and the teacher.
 
     Attributes:
@@ -30,22 +30,22 @@ class Teacher:
     model: tfx.dsl.Channel
 
 
-MakeTeacher = Callable[[Settings], Teacher]
+MakeTeacher = Callable[[Settings], BroughtTeacher]
 
 
-def where_it_lies(settings: Settings) -> Teacher:
+def where_it_lies(settings: Settings) -> BroughtTeacher:
     """Reads the teacher where it lies: for local runners, whose nodes all see its folder."""
     node = tfx.dsl.Importer(
         source_uri=settings.teacher,
         artifact_type=standard_artifacts.Model,
         custom_properties={FINGERPRINT: settings.teacher_fingerprint},
     ).with_id(nodes.TEACHER)
-    return Teacher(node, node.outputs[keys.IMPORTED])
+    return BroughtTeacher(node, node.outputs[keys.IMPORTED])
 
 
-def copied(settings: Settings) -> Teacher:
+def copied(settings: Settings) -> BroughtTeacher:
     """Copies the teacher to the run's artifacts: for backends whose importer knows buckets alone."""
     node = TeacherImporter(source=settings.teacher, teacher_fingerprint=settings.teacher_fingerprint).with_id(
         nodes.TEACHER
     )
-    return Teacher(node, node.outputs[spec.MODEL_KEY])
+    return BroughtTeacher(node, node.outputs[spec.MODEL_KEY])

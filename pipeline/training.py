@@ -21,7 +21,7 @@ _PREPROCESSING, _TRAINER = "models.preprocessing", "models.trainer"
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainedArms:
     """The nodes of this stage, the two models, and the losses of their trainings."""
 
     nodes: list[BaseNode]
@@ -31,7 +31,7 @@ class Training:
     control_run: tfx.dsl.Channel
 
 
-def training(settings: Settings, labelled: Labelling) -> Training:
+def training(settings: Settings, labelled: Labelling) -> TrainedArms:
     """Transforms the labelled examples, of all spans of the window, and trains both arms on them."""
     window = [] if settings.window is None else [rolling_window(settings, labelled.guard)]
     transform = tfx.components.Transform(
@@ -45,7 +45,7 @@ def training(settings: Settings, labelled: Labelling) -> Training:
     student, control = (
         _trainer(settings, arm, transform, labelled.teacher) for arm in (ModelRole.STUDENT, ModelRole.CONTROL)
     )
-    return Training(
+    return TrainedArms(
         nodes=[*window, transform, student, control],
         student=student.outputs[keys.MODEL],
         control=control.outputs[keys.MODEL],

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from schema.errors import InputError
 
 
-class Document(Protocol):
+class ReadableDocument(Protocol):
     """What `contracts.base.Document` offers."""
 
     FILE: ClassVar[str]
@@ -24,10 +24,10 @@ class Document(Protocol):
         """The document in the JSON."""
 
 
-Read = TypeVar("Read", bound=Document)
+Read = TypeVar("Read", bound=ReadableDocument)
 
 
-def write(uri: str, document: Document) -> None:
+def write(uri: str, document: ReadableDocument) -> None:
     """Writes a document into an artifact's folder."""
     path, content = _path(uri, document.FILE), document.model_dump_json(indent=2)
     folder = path.rpartition("/")[0]

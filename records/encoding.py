@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,7 @@ class NumberLayout:
         self._fields = tuple(fields)
         self._template, self._offsets = _template(self._fields)
 
-    def encode(self, columns: Sequence[NDArray]) -> list[bytes]:
+    def encode(self, columns: Sequence[NDArray[Any]]) -> list[bytes]:
         """Serializes one tf.Example per row.
 
         Args:
@@ -62,7 +63,7 @@ class NumberLayout:
         return [content[start : start + width] for start in range(0, batch * width, width)]
 
 
-def encode_strings(name: str, values: NDArray) -> list[bytes]:
+def encode_strings(name: str, values: NDArray[Any]) -> list[bytes]:
     """Serializes one tf.Example per row, with the strings of one feature.
 
     Args:
@@ -118,12 +119,12 @@ def _varint(number: int) -> bytes:
     return bytes(encoded)
 
 
-def _floats(values: NDArray) -> NDArray[np.uint8]:
+def _floats(values: NDArray[Any]) -> NDArray[np.uint8]:
     numbers = np.ascontiguousarray(values, dtype="<f4")
     return numbers.view(np.uint8).reshape(len(numbers), -1)
 
 
-def _varints(values: NDArray) -> NDArray[np.uint8]:
+def _varints(values: NDArray[Any]) -> NDArray[np.uint8]:
     bits = np.ascontiguousarray(values, dtype=np.int64).view(np.uint64)[..., np.newaxis]
     groups = (bits >> np.arange(0, 70, 7, dtype=np.uint64)) & np.uint64(0x7F)
     groups[..., :-1] |= np.uint64(0x80)

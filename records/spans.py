@@ -1,4 +1,4 @@
-"""Spans: examples that grow by one folder a day, or an hour, or any other step.
+"""Spans: examples that grow by one folder each day, each hour, or each of any other step.
 
 A span is a whole number, as in TFX (`ImportExampleGen` with `{SPAN}` in its patterns).  The
 folder of a span is named by it: `{SPAN}`, `{SPAN:4}` for a number of four digits, or a date,
@@ -26,7 +26,7 @@ _SHOWN = 10
 
 @dataclass(frozen=True)
 class SpanFolders:
-    """Where the spans of examples lie: `base` with one folder a span.
+    """Where the spans of examples lie: `base`, with one folder per span.
 
     Attributes:
       base: The folder that holds them.

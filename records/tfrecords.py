@@ -142,7 +142,7 @@ class RecordWriter:
 
     Args:
       file: Open for writing; the caller closes it after `finish`.
-      level: Of compression, 0 (stored) to 9.
+      level: The level of compression, 0 (stored) to 9.
     """
 
     def __init__(self, file: IO[bytes], level: int) -> None:

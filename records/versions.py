@@ -10,7 +10,7 @@ from records.documents import is_local
 
 
 @dataclass(frozen=True)
-class Push:
+class PushedVersion:
     """One push, as somebody sees it who goes back in time.
 
     Attributes:
@@ -48,7 +48,7 @@ class Versions:
         """The folder of a version that this project pushed."""
         return f"{self.base}/{version}"
 
-    def history(self, restores: Callable[[int], int | None]) -> Iterator[Push]:
+    def history(self, restores: Callable[[int], int | None]) -> Iterator[PushedVersion]:
         """What serves, and what was served before it, looking through rollbacks, the newest first.
 
         A push that was rolled back is not among them: what a rollback restored takes its place,
@@ -62,5 +62,5 @@ class Versions:
             version = original = versions[-1]
             while (earlier := restores(original)) is not None and earlier < original:
                 original = earlier
-            yield Push(version, original)
+            yield PushedVersion(version, original)
             versions = [each for each in versions if each < original]

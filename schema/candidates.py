@@ -66,7 +66,7 @@ class Unlabelled(Strict):
       item: Columns that identify an item; by default the one categorical feature of that side.
       columns: The side of columns that are no features and that the teacher reads.
       cross: How `cross` features are made; one that is not named is absent from a pair.
-      seed: Of the draws.
+      seed: The seed of the draws.
     """
 
     per_row: PositiveInt = 5

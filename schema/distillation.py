@@ -17,10 +17,16 @@ class Loss(StrEnum):
     """How a student's outputs are compared with soft labels; `models.losses` has the formulas."""
 
     MSE = "mse"
+    HUBER = "huber"
     BCE = "bce"
     KL = "kl"
     PAIRWISE = "pairwise"
     LISTWISE = "listwise"
+
+    @property
+    def on_z_scores(self) -> bool:
+        """Whether it compares z-scores, for which a temperature has no meaning."""
+        return self in (Loss.MSE, Loss.HUBER)
 
     @property
     def tempered(self) -> bool:
@@ -63,9 +69,10 @@ class Distillation(Strict):
 
     Attributes:
       teacher_task: The task of the teacher whose logits are the soft labels.
-      loss: `mse` compares z-scored logits (the default of arXiv:2408.14678).
+      loss: `mse` compares z-scored logits (the default of arXiv:2408.14678); `huber` does so too,
+        and lets single logits far off pull less.
       head: Which head learns them.
-      temperature: Divides the logits of both sides, for all losses but `mse`.
+      temperature: Divides the logits of both sides, for all losses but `mse` and `huber`.
       weight: Weight of the distillation loss beside the hard losses.
       schedule: How the weight is reached; None for a constant one.
     """
@@ -79,8 +86,8 @@ class Distillation(Strict):
 
     @model_validator(mode="after")
     def _temperature_fits_loss(self) -> Distillation:
-        if self.loss is Loss.MSE and self.temperature != 1.0:
-            raise ValueError("temperature has no meaning with loss mse; remove it, or choose another loss")
+        if self.loss.on_z_scores and self.temperature != 1.0:
+            raise ValueError(f"temperature has no meaning with loss {self.loss}; remove it, or choose another loss")
         return self
 
 

@@ -63,7 +63,7 @@ class Training(Strict):
       batch_size: Examples per step.
       batch_by: `rows` shuffles rows; `group` shuffles the surface's groups and keeps the
         rows of each together, which ranking losses need.  Student and control alike.
-      learning_rate: Of Adam.
+      learning_rate: The learning rate of Adam.
       loss_weights: `fixed` ones, or learned by each loss's `uncertainty` on top of those.
       validation_fraction: Part of the training split held out for early stopping.
       early_stopping: Which epoch's weights are kept.

@@ -29,8 +29,8 @@ import pandas as pd
 from schema.errors import InputError
 from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
 from worlds import ratings as common
-from worlds.ratings import LIKE, RATING, SOURCE, TARGET, Shape
-from worlds.records import Column, Columns, Domain, quiet, write_domain
+from worlds.ratings import LIKE, RATING, SOURCE, TARGET, RatingsShape
+from worlds.records import Columns, Domain, ExampleColumn, quiet, write_domain
 from worlds.surface_folder import schema_text, surface_text, teacher_section
 
 COLUMNS = ("user", "item", "category", "rating", "helpfulness", "timestamp")
@@ -80,10 +80,10 @@ _SLICES = {
     "new_item": {"features": {"new_item": 1}},
 }
 # Chosen beforehand and not tuned: small, regularised, stopped early.
-_SOURCE_SHAPE = Shape(
+_SOURCE_SHAPE = RatingsShape(
     {"trunk": [256, 128], "tower": [32], "dropout": 0.2, "l2": 1e-6}, {"epochs": 6, "batch_size": 1024}
 )
-_TARGET_SHAPE = Shape({"trunk": [64, 32], "tower": [16], "dropout": 0.2, "l2": 1e-5}, {"epochs": 20})
+_TARGET_SHAPE = RatingsShape({"trunk": [64, 32], "tower": [16], "dropout": 0.2, "l2": 1e-5}, {"epochs": 20})
 
 
 def write(ratings: Path, target: int, out: Path, seed: int = 0, progress: Callable[[str], None] = quiet) -> list[Path]:
@@ -93,7 +93,7 @@ def write(ratings: Path, target: int, out: Path, seed: int = 0, progress: Callab
       ratings: Tab-separated file with the columns `COLUMNS`, gzipped or not.
       target: The category that is the target.
       out: Folder for the two; made if absent.
-      seed: Of the random tenth of the source set aside to evaluate the teacher.
+      seed: The seed of the random tenth of the source set aside to evaluate the teacher.
       progress: Told what was written.
 
     Returns:
@@ -253,9 +253,9 @@ def _parse(path: Path, content: bytes) -> pd.DataFrame:
     return ordered.assign(day=ordered["timestamp"] // SECONDS_PER_DAY)
 
 
-def _integers(values: pd.Series) -> Column:
-    return Column(values.to_numpy().astype(np.int64))
+def _integers(values: pd.Series) -> ExampleColumn:
+    return ExampleColumn(values.to_numpy().astype(np.int64))
 
 
-def _floats(values: pd.Series) -> Column:
-    return Column(values.to_numpy().astype(np.float32))
+def _floats(values: pd.Series) -> ExampleColumn:
+    return ExampleColumn(values.to_numpy().astype(np.float32))

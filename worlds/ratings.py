@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from schema.base import TaskKind
 from schema.errors import InputError
 from schema.metrics import main_metric
-from schema.surface import EVAL_SPLIT, TRAIN_SPLIT, TaskKind
-from worlds.records import Column, Columns
+from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
+from worlds.records import Columns, ExampleColumn
 
 LIKE = "like"
 RATING = "rating"
@@ -36,14 +37,14 @@ _MIN_POSITIVES = 30
 
 
 @dataclass(frozen=True)
-class Shape:
+class RatingsShape:
     """The model and the training of one surface, as ``surface.yaml`` has them."""
 
     model: Mapping[str, Any]
     training: Mapping[str, Any]
 
 
-def source_surface(name: str, features: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
+def source_surface(name: str, features: Mapping[str, Any], shape: RatingsShape) -> dict[str, Any]:
     """What the source's ``surface.yaml`` says."""
     return {
         "name": name,
@@ -62,7 +63,7 @@ def target_surface(
     features: Mapping[str, Any],
     own_task: str,
     teacher: Mapping[str, Any],
-    shape: Shape,
+    shape: RatingsShape,
     slices: Mapping[str, Any] | None = None,
     unlabelled: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -100,7 +101,7 @@ def split_source(columns: Columns, rng: np.random.Generator) -> dict[str, Column
 def select(columns: Columns, rows: NDArray[np.bool_]) -> Columns:
     """The rows of `columns` where `rows` is true."""
     return {
-        name: Column(column.values[rows], None if column.present is None else column.present[rows])
+        name: ExampleColumn(column.values[rows], None if column.present is None else column.present[rows])
         for name, column in columns.items()
     }
 

@@ -12,6 +12,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from records.record_files import write_records
 from schema.errors import InputError
 from schema.loader import SCHEMA_FILE, SURFACE_FILE
 
@@ -31,7 +33,7 @@ _BLOCK = 50_000
 
 
 @dataclass(frozen=True)
-class Column:
+class ExampleColumn:
     """The values of one feature.
 
     Attributes:
@@ -53,7 +55,7 @@ class Column:
         return 1 if self.values.ndim == 1 else self.values.shape[1]
 
 
-Columns = Mapping[str, Column]
+Columns = Mapping[str, ExampleColumn]
 
 
 @dataclass(frozen=True)
@@ -168,11 +170,8 @@ def write_split(folder: Path, columns: Columns, shards: int = SHARDS) -> int:
 
 
 def _write_shard(path: Path, columns: Columns, first: int, last: int) -> None:
-    options = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=GZIP_LEVEL)
-    with tf.io.TFRecordWriter(str(path), options) as writer:
-        for start in range(first, last, _BLOCK):
-            for record in encode(columns, start, min(start + _BLOCK, last)):
-                writer.write(record)
+    blocks = (encode(columns, start, min(start + _BLOCK, last)) for start in range(first, last, _BLOCK))
+    write_records(str(path), chain.from_iterable(blocks), GZIP_LEVEL)
 
 
 def encode(columns: Columns, first: int, last: int) -> Iterator[bytes]:
@@ -188,7 +187,7 @@ def encode(columns: Columns, first: int, last: int) -> Iterator[bytes]:
         yield example.SerializeToString(deterministic=True)
 
 
-def _as_lists(column: Column, first: int, last: int) -> list[list[Any] | None]:
+def _as_lists(column: ExampleColumn, first: int, last: int) -> list[list[Any] | None]:
     """Each row's values as a list, None where the feature is absent."""
     block = column.values[first:last].reshape(last - first, -1)
     lists: Any = (np.char.encode(block, "utf-8") if block.dtype.kind == "U" else block).tolist()

@@ -25,7 +25,7 @@ from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
 from worlds import outcomes
 from worlds.impressions import DAYS_PER_UNIT, POSITIONS, Impressions, draw_users, recommend, show
 from worlds.population import DIMENSIONS, Floats, Items, People, Product, draw_items, draw_people
-from worlds.records import ORIGIN_FILE, Column, Columns, Domain, write_domain
+from worlds.records import ORIGIN_FILE, Columns, Domain, ExampleColumn, write_domain
 
 VIDEO = "video"
 HOMEPAGE = "homepage"
@@ -103,7 +103,7 @@ def draw_impressions(
     return show(world.people, world.items, product, users, shown, when, position, rng)
 
 
-def features(world: World, shown: Impressions) -> dict[str, Column]:
+def features(world: World, shown: Impressions) -> dict[str, ExampleColumn]:
     """What the models of the product see of impressions, and the columns to slice by.
 
     The two products call what they know of a person differently, as two teams would:
@@ -273,9 +273,9 @@ def _match(profile: Floats, content: Floats) -> Floats:
     return np.einsum("nd,nd->n", profile, content) / np.sqrt(DIMENSIONS)
 
 
-def _integers(values: NDArray[Any] | None, present: NDArray[np.bool_] | None = None) -> Column:
-    return Column(np.asarray(values).astype(np.int64), present)
+def _integers(values: NDArray[Any] | None, present: NDArray[np.bool_] | None = None) -> ExampleColumn:
+    return ExampleColumn(np.asarray(values).astype(np.int64), present)
 
 
-def _floats(values: Floats, present: NDArray[np.bool_] | None = None) -> Column:
-    return Column(values.astype(np.float32), present)
+def _floats(values: Floats, present: NDArray[np.bool_] | None = None) -> ExampleColumn:
+    return ExampleColumn(values.astype(np.float32), present)

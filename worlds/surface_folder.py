@@ -12,9 +12,10 @@ import yaml
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from schema.base import TaskKind
 from schema.loader import RAW, SERVING, TRAINING
-from schema.surface import FeatureKind, Surface, TaskKind, soft_label
-from worlds.records import Column, Columns
+from schema.surface import FeatureKind, Surface, soft_label
+from worlds.records import Columns, ExampleColumn
 
 # No sound teacher is surer than odds of e^50, and no regression target here is as large.
 SOFT_LABEL_RANGE = (-50.0, 50.0)
@@ -78,7 +79,7 @@ def teacher_section(
 
 
 def _add_column(
-    message: schema_pb2.Schema, name: str, column: Column, required: bool, shaped: bool
+    message: schema_pb2.Schema, name: str, column: ExampleColumn, required: bool, shaped: bool
 ) -> schema_pb2.Feature:
     feature = message.feature.add(name=name, type=_SCHEMA_TYPES[column.kind])
     feature.presence.min_count = 1

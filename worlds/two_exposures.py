@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from schema.errors import InputError
 from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
 from worlds import ratings as common
-from worlds.ratings import LIKE, RATING, SOURCE, TARGET, Shape
-from worlds.records import Column, Columns, Domain, quiet, write_domain
+from worlds.ratings import LIKE, RATING, SOURCE, TARGET, RatingsShape
+from worlds.records import Columns, Domain, ExampleColumn, quiet, write_domain
 from worlds.surface_folder import schema_text, surface_text, teacher_section
 
 SKIP = "skip"
@@ -36,12 +36,18 @@ _HEADER = ("user", "item", "rating")
 
 # Chosen beforehand and not tuned.  There are few rows for each id: the models are small,
 # and l2 weighs on an id about as much as one of its ratings does.
-_COAT_SOURCE = Shape({"trunk": [64, 32], "tower": [16], "dropout": 0.2, "l2": 1e-4}, {"epochs": 60, "batch_size": 128})
-_COAT_TARGET = Shape({"trunk": [32], "tower": [16], "dropout": 0.2, "l2": 1e-4}, {"epochs": 60, "batch_size": 64})
-_YAHOO_SOURCE = Shape(
+_COAT_SOURCE = RatingsShape(
+    {"trunk": [64, 32], "tower": [16], "dropout": 0.2, "l2": 1e-4}, {"epochs": 60, "batch_size": 128}
+)
+_COAT_TARGET = RatingsShape(
+    {"trunk": [32], "tower": [16], "dropout": 0.2, "l2": 1e-4}, {"epochs": 60, "batch_size": 64}
+)
+_YAHOO_SOURCE = RatingsShape(
     {"trunk": [128, 64], "tower": [32], "dropout": 0.2, "l2": 1e-5}, {"epochs": 20, "batch_size": 512}
 )
-_YAHOO_TARGET = Shape({"trunk": [32], "tower": [16], "dropout": 0.2, "l2": 1e-5}, {"epochs": 40, "batch_size": 128})
+_YAHOO_TARGET = RatingsShape(
+    {"trunk": [32], "tower": [16], "dropout": 0.2, "l2": 1e-5}, {"epochs": 40, "batch_size": 128}
+)
 
 # People and items are the same ones as in the source, whose teacher knows most pairs that were
 # never shown.  More than 20 for each labelled row gave nothing in trials, 5 most of the gain.
@@ -64,7 +70,7 @@ class _Set:
     name: str
     chosen: Ratings
     shown: Ratings
-    shapes: dict[str, Shape]
+    shapes: dict[str, RatingsShape]
     embeddings: dict[str, int]
     sides: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
@@ -78,7 +84,7 @@ def write_coat(data: Path, rows: int, seed: int, out: Path, progress: Callable[[
     Args:
       data: Folder with `COAT_FILES`.
       rows: Target rows for training, drawn at random; all others are for evaluation.
-      seed: Of the draw, and of the tenth of the source set aside to evaluate the teacher.
+      seed: The seed of the draw, and of the tenth of the source set aside to evaluate the teacher.
       out: Folder for the two; made if absent.
       progress: Told what was written.
 
@@ -114,7 +120,7 @@ def write_yahoo_r3(
         `user,item,rating`.
       shown: Randomly shown ratings, in the same form.
       rows: Target rows for training, drawn at random; all others are for evaluation.
-      seed: Of the draw, and of the tenth of the source set aside to evaluate the teacher.
+      seed: The seed of the draw, and of the tenth of the source set aside to evaluate the teacher.
       out: Folder for the two; made if absent.
       progress: Told what was written.
 
@@ -165,13 +171,13 @@ def _write(
     return [write_domain(out, domain, progress) for domain in domains]
 
 
-def _columns(what: _Set, ratings: Ratings) -> dict[str, Column]:
+def _columns(what: _Set, ratings: Ratings) -> dict[str, ExampleColumn]:
     ids = {"user": ratings.users, "item": ratings.items}
     return {
         **{f"{side}_id": _integers(values) for side, values in ids.items()},
-        **{f"{side}_features": Column(values[ids[side]]) for side, values in what.sides.items()},
+        **{f"{side}_features": ExampleColumn(values[ids[side]]) for side, values in what.sides.items()},
         LIKE: _integers(ratings.ratings >= LIKE_FROM),
-        RATING: Column(ratings.ratings.astype(np.float32)),
+        RATING: ExampleColumn(ratings.ratings.astype(np.float32)),
     }
 
 
@@ -206,9 +212,9 @@ def _parse_matrix(path: Path, content: bytes) -> NDArray[np.float64]:
     try:
         matrix = np.loadtxt(io.BytesIO(content), ndmin=2)
     except ValueError as error:
-        raise InputError(f"{path}: expected a matrix of numbers, one row a line; found: {error}") from error
+        raise InputError(f"{path}: expected a matrix of numbers, one row in each line; found: {error}") from error
     if matrix.size == 0:
-        raise InputError(f"{path}: expected a matrix of numbers, one row a line; the file is empty")
+        raise InputError(f"{path}: expected a matrix of numbers, one row in each line; the file is empty")
     return matrix
 
 
@@ -252,5 +258,5 @@ def _parse_lines(path: Path, content: bytes) -> Ratings:
     return Ratings(users, items, values)
 
 
-def _integers(values: NDArray[Any]) -> Column:
-    return Column(values.astype(np.int64))
+def _integers(values: NDArray[Any]) -> ExampleColumn:
+    return ExampleColumn(values.astype(np.int64))

@@ -2,7 +2,7 @@
 
     python -m benchmarks.labels.alone REQUEST
 
-REQUEST is a `Request` as JSON; the answer is the last line on standard output.
+REQUEST is a `LabellingRequest` as JSON; the answer is the last line on standard output.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OM
 
 
 @dataclass(frozen=True)
-class Request:
+class LabellingRequest:
     """What to run.
 
     Attributes:
@@ -42,7 +42,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Answer:
+class LabellingTimes:
     """What it took.
 
     Attributes:
@@ -68,7 +68,7 @@ class Answer:
         return rows / (self.finished[last] - self.finished[first])
 
 
-def run_alone(request: Request) -> Answer:
+def run_alone(request: LabellingRequest) -> LabellingTimes:
     """Runs `request` in a new process.
 
     Raises:
@@ -84,10 +84,10 @@ def run_alone(request: Request) -> Answer:
     )
     if done.returncode:
         raise RuntimeError(f"a labelling process failed:\n{done.stderr[-4000:]}")
-    return Answer(**json.loads(done.stdout.splitlines()[-1]))
+    return LabellingTimes(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def _label(request: Request) -> Answer:
+def _label(request: LabellingRequest) -> LabellingTimes:
     from benchmarks.labels.ways import run_labeler
     from benchmarks.labels.world import examples_artifact
 
@@ -99,8 +99,8 @@ def _label(request: Request) -> Answer:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     took = time.monotonic() - started
     finished = sorted(shard.stat().st_mtime for shard in Path(request.out).glob("examples/Split-*/*.gz"))
-    return Answer(report.overall.labelled, took, peak, finished)
+    return LabellingTimes(report.overall.labelled, took, peak, finished)
 
 
 if __name__ == "__main__":
-    print(json.dumps(asdict(_label(Request(**json.loads(sys.argv[1]))))))
+    print(json.dumps(asdict(_label(LabellingRequest(**json.loads(sys.argv[1]))))))

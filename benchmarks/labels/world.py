@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -207,7 +208,7 @@ def _write_shard(folder: Path, index: int, count: int, rows: int) -> None:
 
 
 def _records(random: np.random.Generator, rows: int) -> list[bytes]:
-    columns: dict[str, NDArray] = {name: random.integers(0, size, (rows, 1)) for name, size in _IDS.items()}
+    columns: dict[str, NDArray[Any]] = {name: random.integers(0, size, (rows, 1)) for name, size in _IDS.items()}
     columns |= {name: random.normal(size=(rows, 1)) for name in _NUMBERS}
     columns |= {name: random.normal(size=(rows, _VECTOR)) for name in _VECTORS}
     columns[LABELS["click"]] = random.integers(0, 2, (rows, 1))

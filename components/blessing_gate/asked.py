@@ -10,7 +10,8 @@ from tensorflow_model_analysis.slicer import slicer_lib
 from contracts.decision import BoundKind, Check
 from evaluation.results import Bound, Evaluation
 from evaluation.slices import slicing_spec
-from schema.surface import Gate, Surface, TaskKind
+from schema.base import TaskKind
+from schema.surface import Gate, Surface
 
 FIRST_RUN = "first run: no blessed model yet"
 

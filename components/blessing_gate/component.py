@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import channel_utils, standard_artifacts
 from tfx.types.channel import BaseChannel
@@ -41,12 +43,12 @@ class BlessingGate(base_component.BaseComponent):
 
     def __init__(
         self,
-        model: BaseChannel,
-        evaluation: BaseChannel,
-        control_evaluation: BaseChannel,
+        model: BaseChannel[Any],
+        evaluation: BaseChannel[Any],
+        control_evaluation: BaseChannel[Any],
         surface: str,
-        label_report: BaseChannel | None = None,
-        infra_blessing: BaseChannel | None = None,
+        label_report: BaseChannel[Any] | None = None,
+        infra_blessing: BaseChannel[Any] | None = None,
     ) -> None:
         """Constructs the component.
 

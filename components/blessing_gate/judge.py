@@ -15,8 +15,9 @@ from components.blessing_gate.asked import FIRST_RUN, Asked, Evidence, asked_bou
 from components.blessing_gate.checks import run_checks
 from contracts.decision import BoundKind, Decision, GateResult, Measurement, MetricRow, Verdict
 from evaluation.results import OVERALL, Evaluation, SliceKey, TaskMetrics, slice_text
+from schema.base import TaskKind
 from schema.metrics import COUNTS
-from schema.surface import Surface, TaskKind
+from schema.surface import Surface
 
 
 def decide(surface: Surface, evidence: Evidence) -> Decision:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -44,7 +45,7 @@ class Sides:
     pairs: Keys
     item_keys: Keys
     item_records: list[bytes]
-    operands: dict[str, NDArray]
+    operands: dict[str, NDArray[Any]]
     new: NDArray[np.bool_]
 
 
@@ -82,7 +83,7 @@ def _new(batch: pa.RecordBatch, plan: PairPlan) -> NDArray[np.bool_]:
     return np.asarray(column == _typed(plan.new_release.value, column), np.bool_)
 
 
-def _typed(value: Scalar, column: NDArray) -> object:
+def _typed(value: Scalar, column: NDArray[Any]) -> object:
     return str(value).encode() if column.dtype == object else float(value)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import channel_utils, standard_artifacts
 from tfx.types.channel import BaseChannel
@@ -44,8 +46,8 @@ class CandidateSampler(base_beam_component.BaseBeamComponent):
 
     def __init__(
         self,
-        examples: BaseChannel,
-        schema: BaseChannel,
+        examples: BaseChannel[Any],
+        schema: BaseChannel[Any],
         surface: str,
         candidates: str | None = None,
         candidates_fingerprint: str | None = None,

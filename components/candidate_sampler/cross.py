@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -59,7 +60,7 @@ def verify(batch: pa.RecordBatch, plan: PairPlan, where: str) -> None:
             )
 
 
-def scalar_product(left: NDArray, right: NDArray, scale: float) -> NDArray[np.float32]:
+def scalar_product(left: NDArray[Any], right: NDArray[Any], scale: float) -> NDArray[np.float32]:
     """scale * left . right of each row, float32 [rows]; both arguments are [rows, size] or [rows]."""
     rows = len(left)
     products = left.astype(np.float64).reshape(rows, -1) * right.astype(np.float64).reshape(rows, -1)
@@ -67,7 +68,11 @@ def scalar_product(left: NDArray, right: NDArray, scale: float) -> NDArray[np.fl
 
 
 def make(
-    plan: PairPlan, users: Mapping[str, NDArray], items: Mapping[str, NDArray], count: int, schema: schema_pb2.Schema
+    plan: PairPlan,
+    users: Mapping[str, NDArray[Any]],
+    items: Mapping[str, NDArray[Any]],
+    count: int,
+    schema: schema_pb2.Schema,
 ) -> list[bytes]:
     """The declared `cross` features of pairs, one serialized tf.Example a pair.
 

@@ -20,7 +20,7 @@ _PAIRS_AT_ONCE = 50_000  # bounds the memory of serialized records
 
 
 @dataclass(frozen=True)
-class Shard:
+class PairShard:
     """One output file: what it is made of, and its number, which seeds its draws."""
 
     source: str
@@ -56,7 +56,7 @@ class Counts:
             setattr(self, name, np.union1d(getattr(self, name), getattr(other, name)))
 
 
-def draw_shard(shard: Shard, plan: PairPlan, schema: schema_pb2.Schema, catalogue: Catalogue) -> Counts:
+def draw_shard(shard: PairShard, plan: PairPlan, schema: schema_pb2.Schema, catalogue: Catalogue) -> Counts:
     """Puts pairs together, `per_row` for each example of the training file `shard.source`."""
     batch = Reader(schema, {*plan.user, *plan.user_side}).whole(shard.source)
     users = keys(batch, plan.user)
@@ -109,7 +109,7 @@ def draw(
     return rows[kept], items[kept]
 
 
-def read_shard(shard: Shard, plan: PairPlan, schema: schema_pb2.Schema, catalogue: Catalogue) -> Counts:
+def read_shard(shard: PairShard, plan: PairPlan, schema: schema_pb2.Schema, catalogue: Catalogue) -> Counts:
     """Copies the candidates of the file `shard.source` that may be used, as they are."""
     counts = Counts()
     reader = Reader(schema, {*plan.user, *plan.item, *plan.labels})

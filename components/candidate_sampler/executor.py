@@ -11,7 +11,7 @@ from tfx.types import Artifact, artifact_utils
 from tfx.utils import io_utils
 
 from components.candidate_sampler import files, spec
-from components.candidate_sampler.job import Summary, run_job
+from components.candidate_sampler.job import PairSummary, run_job
 from contracts.candidate_report import CandidateReport
 from records import documents
 from records.example_artifacts import one_for_each
@@ -67,7 +67,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
 def _checked(path: str) -> CandidateReport:
     with fileio.open(path, "r") as file:
-        summary = Summary.model_validate_json(file.read())
+        summary = PairSummary.model_validate_json(file.read())
     fileio.remove(path)
     found = summary.report
     if summary.failures or found is None:

@@ -10,7 +10,7 @@ from tfx.dsl.io import fileio
 from tfx.types import Artifact, artifact_utils
 
 from components.candidate_sampler.catalogue import Source
-from components.candidate_sampler.drawing import Shard
+from components.candidate_sampler.drawing import PairShard
 from records.example_artifacts import check_format, files_in, split_files, take_over
 from schema.candidates import UNLABELLED_SPLIT
 from schema.errors import InputError
@@ -33,15 +33,15 @@ def list_sources(inputs: Sequence[Artifact]) -> list[Source]:
     return found
 
 
-def shards_of_examples(inputs: Sequence[Artifact], outputs: Sequence[Artifact]) -> list[Shard]:
+def shards_of_examples(inputs: Sequence[Artifact], outputs: Sequence[Artifact]) -> list[PairShard]:
     """One output file for each file of the training split."""
-    shards: list[Shard] = []
+    shards: list[PairShard] = []
     for source, output in zip(inputs, outputs, strict=True):
         shards.extend(_shards(split_files(source, TRAIN_SPLIT), output, len(shards)))
     return shards
 
 
-def shards_of_logs(folder: str, outputs: Sequence[Artifact]) -> list[Shard]:
+def shards_of_logs(folder: str, outputs: Sequence[Artifact]) -> list[PairShard]:
     """One output file for each file of candidates, dealt out to the artifacts in turn.
 
     Raises:
@@ -53,16 +53,16 @@ def shards_of_logs(folder: str, outputs: Sequence[Artifact]) -> list[Shard]:
             f"{folder}: expected gzipped TFRecords of tf.Example (*.gz), at least one for each of the "
             f"{len(outputs)} artifacts of examples; found {len(paths)}"
         )
-    shards: list[Shard] = []
+    shards: list[PairShard] = []
     for number, output in enumerate(outputs):
         shards.extend(_shards(paths[number :: len(outputs)], output, len(shards)))
     return shards
 
 
-def _shards(paths: Sequence[str], output: Artifact, first: int) -> Iterator[Shard]:
+def _shards(paths: Sequence[str], output: Artifact, first: int) -> Iterator[PairShard]:
     folder = artifact_utils.get_split_uri([output], UNLABELLED_SPLIT)
     for number, path in enumerate(paths):
-        yield Shard(path, f"{folder}/{_SHARD_NAME.format(number=number, total=len(paths))}", first + number)
+        yield PairShard(path, f"{folder}/{_SHARD_NAME.format(number=number, total=len(paths))}", first + number)
 
 
 def describe(outputs: Sequence[Artifact], inputs: Sequence[Artifact]) -> None:

@@ -10,7 +10,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.dsl.io import fileio
 
 from components.candidate_sampler.catalogue import Catalogue, Sides, Source, read_sides
-from components.candidate_sampler.drawing import Counts, Shard, draw_shard, read_shard
+from components.candidate_sampler.drawing import Counts, PairShard, draw_shard, read_shard
 from contracts.candidate_report import CandidateReport
 from schema.errors import InputError
 from schema.pairs import PairPlan
@@ -18,7 +18,7 @@ from schema.pairs import PairPlan
 FROM_EXAMPLES = "examples"
 
 
-class Summary(BaseModel):
+class PairSummary(BaseModel):
     """What the workers hand back: sentences about what cannot be done, or the report."""
 
     failures: list[str]
@@ -30,7 +30,7 @@ def run_job(
     plan: PairPlan,
     schema: schema_pb2.Schema,
     sources: Sequence[Source],
-    shards: Sequence[Shard],
+    shards: Sequence[PairShard],
     logs: str | None,
     summary: str,
 ) -> None:
@@ -43,7 +43,7 @@ def run_job(
       sources: All files of the training and the evaluation split.
       shards: The files to write.
       logs: Folder of candidates if the shards are made of its files.
-      summary: Path of the file to write the `Summary` to, as JSON.
+      summary: Path of the file to write the `PairSummary` to, as JSON.
     """
     with pipeline:
         catalogue = (
@@ -100,7 +100,7 @@ class _Merge(beam.CombineFn):
 
 
 def _write(
-    shard: Shard, plan: PairPlan, schema: schema_pb2.Schema, logs: bool, catalogue: Catalogue | list[str]
+    shard: PairShard, plan: PairPlan, schema: schema_pb2.Schema, logs: bool, catalogue: Catalogue | list[str]
 ) -> Iterator[Counts | str]:
     if isinstance(catalogue, list):
         yield from catalogue
@@ -149,4 +149,4 @@ def _report(total: tuple[Counts, list[str]], source: str, path: str) -> None:
         unique_items=len(counts.items),
     )
     with fileio.open(path, "w") as file:
-        file.write(Summary(failures=sorted(set(failures)), report=report).model_dump_json())
+        file.write(PairSummary(failures=sorted(set(failures)), report=report).model_dump_json())

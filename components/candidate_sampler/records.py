@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,9 +13,9 @@ from numpy.typing import NDArray
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.coders import example_coder
 
+from records.record_files import records_of, write_records
 from schema.errors import InputError
 
-COMPRESSION = "GZIP"
 _BATCH = 8192
 _COMPRESSION_LEVEL = 1  # the fastest that compresses
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)  # 2^64 divided by the golden ratio: odd, with its bits well mixed
@@ -37,7 +38,7 @@ class Reader:
           InputError: The file is not whole, holds no tf.Examples, or a column has another type.
         """
         try:
-            for records in tf.data.TFRecordDataset(path, COMPRESSION).batch(_BATCH).as_numpy_iterator():
+            for records in records_of(path).batch(_BATCH).as_numpy_iterator():
                 found = records.tolist()
                 yield found, self._decoder.DecodeBatch(found)
         except (tf.errors.OpError, RuntimeError, ValueError) as error:
@@ -55,11 +56,7 @@ class Reader:
 
 def write(path: str, records: Iterable[bytes]) -> None:
     """Writes gzipped TFRecords."""
-    options = tf.io.TFRecordOptions(compression_type=COMPRESSION, compression_level=_COMPRESSION_LEVEL)
-    tf.io.gfile.makedirs(path.rpartition("/")[0])
-    with tf.io.TFRecordWriter(path, options) as writer:
-        for record in records:
-            writer.write(record)
+    write_records(path, records, _COMPRESSION_LEVEL)
 
 
 def encode(batch: pa.RecordBatch, columns: Sequence[str]) -> list[bytes]:
@@ -94,7 +91,7 @@ def present(batch: pa.RecordBatch, name: str) -> NDArray[np.bool_]:
     return lengths.to_numpy(zero_copy_only=False) > 0
 
 
-def values(batch: pa.RecordBatch, name: str) -> NDArray:
+def values(batch: pa.RecordBatch, name: str) -> NDArray[Any]:
     """A column that every row has, [rows] or [rows, size].
 
     Raises:

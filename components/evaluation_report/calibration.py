@@ -9,11 +9,11 @@ import altair as alt
 
 from components.evaluation_report import cells, charts
 from components.evaluation_report.charts import CONTROL, LAST_BLESSED, STUDENT
-from components.evaluation_report.page import Cell, Column, Figure, Section, Table
+from components.evaluation_report.page import Cell, Figure, Heading, Section, Table
 from components.evaluation_report.sources import Bin, Sources
 from contracts.decision import Measurement
+from schema.base import TaskKind
 from schema.metrics import CALIBRATION
-from schema.surface import TaskKind
 
 _HEIGHT = 300
 
@@ -48,8 +48,11 @@ def _figure(sources: Sources, task: str, models: Mapping[str, Sequence[Bin]]) ->
         table=Table(
             caption=f"Calibration of {task}, bin by bin",
             columns=(
-                Column("model"),
-                *(Column(name, numeric=True) for name in ("examples", "mean prediction", "mean label", "95% interval")),
+                Heading("model"),
+                *(
+                    Heading(name, numeric=True)
+                    for name in ("examples", "mean prediction", "mean label", "95% interval")
+                ),
             ),
             rows=tuple(_row(model, each, binary) for model, bins in models.items() for each in bins),
             folded=True,

@@ -89,7 +89,7 @@ def draw(*layers: alt.Chart, height: int) -> str:
     Args:
       *layers: Drawn one over the other; marks whose `description` is encoded and whose
         `ariaRoleDescription` is `data point` show it as a tooltip.
-      height: Of the whole drawing, in CSS pixels, axes included.
+      height: The height of the whole drawing, in CSS pixels, axes included.
 
     Returns:
       An SVG element without script, hidden from screen readers: a table stands beside it.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import channel_utils
 from tfx.types.channel import BaseChannel
@@ -43,19 +45,19 @@ class EvaluationReport(base_component.BaseComponent):
 
     def __init__(
         self,
-        decision: BaseChannel,
-        evaluation: BaseChannel,
-        control_evaluation: BaseChannel,
-        label_report: BaseChannel,
-        serving_report: BaseChannel,
-        student_run: BaseChannel,
-        control_run: BaseChannel,
+        decision: BaseChannel[Any],
+        evaluation: BaseChannel[Any],
+        control_evaluation: BaseChannel[Any],
+        label_report: BaseChannel[Any],
+        serving_report: BaseChannel[Any],
+        student_run: BaseChannel[Any],
+        control_run: BaseChannel[Any],
         surface: str,
         origin: str,
-        statistics: BaseChannel | None = None,
-        pushed_model: BaseChannel | None = None,
-        earlier_decisions: BaseChannel | None = None,
-        earlier_label_reports: BaseChannel | None = None,
+        statistics: BaseChannel[Any] | None = None,
+        pushed_model: BaseChannel[Any] | None = None,
+        earlier_decisions: BaseChannel[Any] | None = None,
+        earlier_label_reports: BaseChannel[Any] | None = None,
     ) -> None:
         """Constructs the component.
 

@@ -17,7 +17,7 @@ from components.evaluation_report import (
     training,
 )
 from components.evaluation_report.charts import CONTROL
-from components.evaluation_report.page import Fact, Page
+from components.evaluation_report.page import Fact, ReportPage
 from components.evaluation_report.sources import Sources
 from components.evaluation_report.times import when_text
 from contracts.decision import Verdict
@@ -25,9 +25,9 @@ from contracts.decision import Verdict
 _SECTIONS = (tasks, gates, slices, calibration, labels, drift, training, serving, history, provenance)
 
 
-def compose(sources: Sources) -> Page:
+def compose(sources: Sources) -> ReportPage:
     """The page about a run."""
-    return Page(
+    return ReportPage(
         surface=sources.decision.surface,
         blessed=sources.decision.blessed,
         sentence=sources.decision.sentence,

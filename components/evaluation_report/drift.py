@@ -8,7 +8,7 @@ import altair as alt
 
 from components.evaluation_report import cells, charts
 from components.evaluation_report.charts import TEACHER
-from components.evaluation_report.page import Cell, Column, Figure, Section, Table
+from components.evaluation_report.page import Cell, Figure, Heading, Section, Table
 from components.evaluation_report.sources import Sources
 from components.evaluation_report.times import when_text
 from contracts.label_report import LabelReport, TaskReport
@@ -74,7 +74,7 @@ def _figure(task: str, reports: list[Labelling]) -> Figure:
         svg=_plot(rows),
         table=Table(
             caption=f"Soft labels of {task} by labelling",
-            columns=(Column("labelling"), *(Column(name, numeric=True) for name in ("5%", "median", "95%"))),
+            columns=(Heading("labelling"), *(Heading(name, numeric=True) for name in ("5%", "median", "95%"))),
             rows=tuple(
                 (Cell(str(row["labelling"])), *(cells.number(row[key]) for key in ("low", "middle", "high")))
                 for row in rows
@@ -126,10 +126,10 @@ def _table(tasks: list[str], reports: list[Labelling]) -> Table:
     return Table(
         caption="Soft labels of the training split, labelling by labelling",
         columns=(
-            Column("teacher task"),
-            Column("labelling", numeric=True),
-            Column("when"),
-            *(Column(name, numeric=True) for name in numbers),
+            Heading("teacher task"),
+            Heading("labelling", numeric=True),
+            Heading("when"),
+            *(Heading(name, numeric=True) for name in numbers),
         ),
         rows=tuple(rows),
         sortable=True,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from components.evaluation_report import cells, charts
-from components.evaluation_report.page import Cell, Column, Section, Table
+from components.evaluation_report.page import Cell, Heading, Section, Table
 from components.evaluation_report.sources import Sources
 from contracts.decision import BoundKind, GateResult, Verdict
 
@@ -29,7 +29,7 @@ def section(sources: Sources) -> Section:
         tables.append(
             Table(
                 caption="Checks on the run as a whole",
-                columns=(Column("check"), Column("verdict"), Column("found")),
+                columns=(Heading("check"), Heading("verdict"), Heading("found")),
                 rows=tuple((Cell(each.name), cells.verdict(each.verdict), Cell(each.sentence)) for each in checks),
                 name="checks",
             )
@@ -48,7 +48,7 @@ def _gates_table(gates: list[GateResult]) -> Table:
     words = ("gate", "verdict", "against")
     return Table(
         caption="Gates: at least the bound is asked, of the metric itself or of its change against another model",
-        columns=(*map(Column, words), *(Column(name, numeric=True) for name in numbers), Column("why")),
+        columns=(*map(Heading, words), *(Heading(name, numeric=True) for name in numbers), Heading("why")),
         rows=tuple(_row(gate) for gate in gates),
         sortable=True,
         name="gates",

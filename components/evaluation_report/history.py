@@ -9,7 +9,7 @@ import altair as alt
 
 from components.evaluation_report import cells, charts
 from components.evaluation_report.charts import CONTROL, STUDENT
-from components.evaluation_report.page import Cell, Column, Figure, Section, Table
+from components.evaluation_report.page import Cell, Figure, Heading, Section, Table
 from components.evaluation_report.sources import Sources
 from components.evaluation_report.times import when_text
 from contracts.decision import Decision, Measurement, MetricRow
@@ -75,7 +75,7 @@ def _figure(sources: Sources, task: str, decisions: list[Dated]) -> Figure:
         svg=_plot(rows),
         table=Table(
             caption=f"{metric.title} of {task} by run",
-            columns=(Column("run", numeric=True), Column("model"), Column(metric.title, numeric=True)),
+            columns=(Heading("run", numeric=True), Heading("model"), Heading(metric.title, numeric=True)),
             rows=tuple(
                 (Cell(str(place), place), Cell(model), cells.measured(found)) for (place, _, _), model, found in points
             ),
@@ -124,11 +124,11 @@ def _table(sources: Sources, decisions: list[Dated]) -> Table:
     return Table(
         caption="All runs, the newest first: the student's metrics, and why",
         columns=(
-            Column("run", numeric=True),
-            Column("when"),
-            Column("decision"),
-            *(Column(f"{task} {metric}", numeric=True) for task, metric in metrics),
-            Column("why"),
+            Heading("run", numeric=True),
+            Heading("when"),
+            Heading("decision"),
+            *(Heading(f"{task} {metric}", numeric=True) for task, metric in metrics),
+            Heading("why"),
         ),
         rows=tuple(rows),
         sortable=True,

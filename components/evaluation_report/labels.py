@@ -8,10 +8,11 @@ import altair as alt
 
 from components.evaluation_report import cells, charts
 from components.evaluation_report.charts import TEACHER
-from components.evaluation_report.page import Cell, Column, Figure, Section, Table
+from components.evaluation_report.page import Cell, Figure, Heading, Section, Table
 from components.evaluation_report.sources import HardLabels, Sources
 from contracts.label_report import LabelReport, SplitReport, TaskReport
-from schema.surface import EVAL_SPLIT, Surface, TaskKind
+from schema.base import TaskKind
+from schema.surface import EVAL_SPLIT, Surface
 
 _ROW, _AXIS = 34, 52
 _MOST_FILLED = 20
@@ -67,7 +68,10 @@ def _fill_figure(overall: SplitReport) -> Figure:
         svg=_fill_plot(rows) if rows else "",
         table=Table(
             caption="The teacher's inputs, and how often a default stood in",
-            columns=(Column("input"), *(Column(name, numeric=True) for name in ("fill rate", "filled", "present"))),
+            columns=(
+                Heading("input"),
+                *(Heading(name, numeric=True) for name in ("fill rate", "filled", "present")),
+            ),
             rows=tuple(
                 (Cell(name), cells.share(each.fill_rate), cells.count(each.filled), cells.count(each.present))
                 for name, each in ordered
@@ -173,7 +177,7 @@ def _spread_plot(rows: list[charts.Row], unit: str) -> str:
 def _spread_table(teacher_task: str, rows: list[charts.Row]) -> Table:
     return Table(
         caption=f"Distribution of {teacher_task}; where there is one number, it is the mean",
-        columns=(Column("labels"), Column("at"), *(Column(name, numeric=True) for name in _PLACES)),
+        columns=(Heading("labels"), Heading("at"), *(Heading(name, numeric=True) for name in _PLACES)),
         rows=tuple(
             (
                 Cell(row["labels"]),
@@ -208,7 +212,10 @@ def _agreement_table(labels: LabelReport) -> Table:
             )
     return Table(
         caption="Soft labels against hard labels (binary soft labels are logits)",
-        columns=(*map(Column, ("task", "split", "metric")), *(Column(name, numeric=True) for name in numbers)),
+        columns=(
+            *map(Heading, ("task", "split", "metric")),
+            *(Heading(name, numeric=True) for name in numbers),
+        ),
         rows=tuple(rows),
         name="agreement",
     )

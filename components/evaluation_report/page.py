@@ -27,7 +27,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Column:
+class Heading:
     """A table's column; `numeric` ones are set to the right and sorted by number."""
 
     name: str
@@ -48,7 +48,7 @@ class Table:
     """
 
     caption: str
-    columns: tuple[Column, ...]
+    columns: tuple[Heading, ...]
     rows: tuple[tuple[Cell, ...], ...]
     sortable: bool = False
     folded: bool = False
@@ -105,7 +105,7 @@ class Fact:
 
 
 @dataclass(frozen=True)
-class Page:
+class ReportPage:
     """The whole report.
 
     Attributes:
@@ -127,7 +127,7 @@ class Page:
     sections: tuple[Section, ...] = field(default=())
 
 
-def render(page: Page) -> str:
+def render(page: ReportPage) -> str:
     """The page as one HTML document that needs no other file."""
     template = _environment().get_template("report.html.j2")
     style, script = ((_TEMPLATES / name).read_text() for name in ("report.css", "report.js"))

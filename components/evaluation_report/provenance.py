@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from importlib.metadata import version
 
-from components.evaluation_report.page import Cell, Column, Section, Table
+from components.evaluation_report.page import Cell, Heading, Section, Table
 from components.evaluation_report.sources import Sources
 
 _PACKAGES = ("tfx", "tensorflow", "keras", "tensorflow-model-analysis", "tensorflow-transform")
@@ -25,7 +25,7 @@ def section(sources: Sources) -> Section:
         tables=(
             Table(
                 caption="Origin of the run",
-                columns=(Column("what"), Column("value")),
+                columns=(Heading("what"), Heading("value")),
                 rows=tuple((Cell(name), Cell(value, kind="code")) for name, value in sources.facts.items() if value),
                 name="provenance",
             ),

@@ -6,7 +6,7 @@ import altair as alt
 
 from components.evaluation_report import cells, charts
 from components.evaluation_report.charts import STUDENT
-from components.evaluation_report.page import Cell, Column, Figure, Section, Table
+from components.evaluation_report.page import Cell, Figure, Heading, Section, Table
 from components.evaluation_report.sources import Sources
 from contracts.serving_report import Latency, ServingReport
 
@@ -46,7 +46,10 @@ def _figure(other: str, found: list[Latency]) -> Figure:
         svg=_plot(rows),
         table=Table(
             caption=f"Ratio of the student's latency to the {name}'s",
-            columns=(Column("requests"), *(Column(each, numeric=True) for each in ("p50 ratio", "p99 ratio", "limit"))),
+            columns=(
+                Heading("requests"),
+                *(Heading(each, numeric=True) for each in ("p50 ratio", "p99 ratio", "limit")),
+            ),
             rows=tuple(
                 (
                     Cell(_batch(each)),
@@ -86,7 +89,11 @@ def _latency_table(report: ServingReport) -> Table:
     numbers = ("student p50, ms", "other p50, ms", "student p99, ms", "other p99, ms", "p99 ratio", "limit", "calls")
     return Table(
         caption="Latency",
-        columns=(Column("against"), Column("requests"), *(Column(name, numeric=True) for name in numbers)),
+        columns=(
+            Heading("against"),
+            Heading("requests"),
+            *(Heading(name, numeric=True) for name in numbers),
+        ),
         rows=tuple(
             (
                 Cell(each.against.replace("_", " ")),
@@ -109,7 +116,7 @@ def _cost_table(report: ServingReport) -> Table:
     numbers = ("size, MB", "loading, s", "first request, s")
     return Table(
         caption="Before the first answer",
-        columns=(Column("model"), *(Column(name, numeric=True) for name in numbers)),
+        columns=(Heading("model"), *(Heading(name, numeric=True) for name in numbers)),
         rows=tuple(
             (
                 Cell(model.replace("_", " ")),

@@ -6,7 +6,7 @@ import altair as alt
 
 from components.evaluation_report import cells, charts
 from components.evaluation_report.charts import CONTROL, LAST_BLESSED, STUDENT
-from components.evaluation_report.page import Cell, Column, Figure, Section, Table
+from components.evaluation_report.page import Cell, Figure, Heading, Section, Table
 from components.evaluation_report.sources import Sources
 from evaluation.results import OVERALL, SliceKey, slice_text
 
@@ -87,7 +87,11 @@ def _figure(sources: Sources, task: str, keys: list[SliceKey]) -> Figure | None:
         svg=_plot(rows),
         table=Table(
             caption=f"Student minus control in {metric} of {task}, by slice",
-            columns=(Column("slice"), Column("change", numeric=True), Column("95% interval", numeric=True)),
+            columns=(
+                Heading("slice"),
+                Heading("change", numeric=True),
+                Heading("95% interval", numeric=True),
+            ),
             rows=tuple(
                 (Cell(_name(key)), cells.measured(change, signed=True), cells.interval(change, signed=True))
                 for key, change in found.items()
@@ -120,7 +124,7 @@ def _name(key: SliceKey) -> str:
 def _table(sources: Sources, keys: list[SliceKey]) -> Table:
     return Table(
         caption="All tasks in all slices; a click on a column's name sorts",
-        columns=(Column("slice"), Column("task"), *(Column(name, numeric=True) for name in _NUMBERS)),
+        columns=(Heading("slice"), Heading("task"), *(Heading(name, numeric=True) for name in _NUMBERS)),
         rows=tuple(_row(sources, key, task) for key in keys for task in sources.surface.tasks),
         sortable=True,
         name="slices",

@@ -19,9 +19,10 @@ from contracts.history import HISTORY_FILE
 from contracts.label_report import LabelReport
 from contracts.serving_report import ServingReport
 from evaluation.results import OVERALL, Evaluation, SliceKey, TaskMetrics
+from schema.base import TaskKind
 from schema.errors import InputError
 from schema.metrics import Metric, main_metric
-from schema.surface import EVAL_SPLIT, Surface, TaskKind
+from schema.surface import EVAL_SPLIT, Surface
 
 History = Mapping[str, Sequence[float]]
 
@@ -71,7 +72,7 @@ class Sources:
       serving: The serving report.
       histories: Losses per epoch, by model (`student`, `control`).
       curves: Calibration, by model and task.
-      hard_labels: By task.
+      hard_labels: The hard labels by task.
       decisions: Those of earlier runs, oldest first, then this run's.
       label_reports: Likewise; one per labelling, which several runs may share.
       facts: Where the run comes from, by name.

@@ -6,7 +6,7 @@ import altair as alt
 
 from components.evaluation_report import cells, charts
 from components.evaluation_report.charts import CONTROL, LAST_BLESSED, MODELS, STUDENT, TEACHER
-from components.evaluation_report.page import Cell, Column, Figure, Section, Table
+from components.evaluation_report.page import Cell, Figure, Heading, Section, Table
 from components.evaluation_report.sources import Sources
 from contracts.decision import BoundKind, Measurement
 from contracts.roles import PHRASES, ModelRole
@@ -119,7 +119,7 @@ def _table(sources: Sources, task: str, metric: str, found: dict[str, Measuremen
     numbers = (metric, "95% interval", "student minus it", "95% interval")
     return Table(
         caption=f"{metric} of {task} by model",
-        columns=(Column("model"), *(Column(name, numeric=True) for name in numbers)),
+        columns=(Heading("model"), *(Heading(name, numeric=True) for name in numbers)),
         rows=tuple(rows),
         folded=True,
         name=f"task-{task}",

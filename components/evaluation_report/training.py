@@ -8,7 +8,7 @@ import altair as alt
 
 from components.evaluation_report import cells, charts
 from components.evaluation_report.charts import CONTROL, STUDENT
-from components.evaluation_report.page import Cell, Column, Figure, Section, Table
+from components.evaluation_report.page import Cell, Figure, Heading, Section, Table
 from components.evaluation_report.sources import Sources
 from contracts.history import HARD_LOSS, SELECTION_LOSS, SOFT_LOSS, VALIDATION_PREFIX
 
@@ -109,7 +109,7 @@ def _table(name: str, rows: list[charts.Row]) -> Table:
         by_epoch.setdefault(row["epoch"], {})[row["line"]] = row["loss"]
     return Table(
         caption=f"{name} by epoch",
-        columns=(Column("epoch", numeric=True), *(Column(line, numeric=True) for line in lines)),
+        columns=(Heading("epoch", numeric=True), *(Heading(line, numeric=True) for line in lines)),
         rows=tuple(
             (
                 Cell(str(epoch), epoch),

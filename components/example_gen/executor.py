@@ -32,7 +32,7 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
 @beam.typehints.with_output_types(bytes)
 def _read_split(
     pipeline: beam.Pipeline, exec_properties: dict[str, Any], split_pattern: str
-) -> beam.pvalue.PCollection:
+) -> beam.pvalue.PCollection[Any]:
     """Serialized tf.Examples of one split.
 
     Args:

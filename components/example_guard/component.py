@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import channel_utils, standard_artifacts
@@ -41,13 +42,13 @@ class ExampleGuard(base_component.BaseComponent):
 
     def __init__(
         self,
-        statistics: BaseChannel,
-        schema: BaseChannel,
+        statistics: BaseChannel[Any],
+        schema: BaseChannel[Any],
         environment: str,
-        previous_statistics: BaseChannel | None = None,
+        previous_statistics: BaseChannel[Any] | None = None,
         soft_labels_only: Sequence[str] = (),
         announced: Mapping[str, int] | None = None,
-        examples: BaseChannel | None = None,
+        examples: BaseChannel[Any] | None = None,
         surface: Surface | None = None,
     ) -> None:
         """Constructs the component.

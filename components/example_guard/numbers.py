@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -19,14 +20,15 @@ from tfx.types import Artifact
 
 from records.example_artifacts import split_files
 from records.shards import read_batches
-from schema.surface import FeatureKind, Surface, TaskKind
+from schema.base import TaskKind
+from schema.surface import FeatureKind, Surface
 
 _BATCH = 4096
 _SHOWN = 3
 _DTYPES = {statistics_pb2.FeatureNameStatistics.INT: tf.int64, statistics_pb2.FeatureNameStatistics.FLOAT: tf.float32}
 
 
-class Domain(StrEnum):
+class NumberKind(StrEnum):
     """What a column may hold where an example has it."""
 
     FEATURE = "feature"
@@ -39,25 +41,25 @@ class Domain(StrEnum):
 class _Rule:
     """A domain: which values are outside of it, what it is called, and what to do."""
 
-    outside: Callable[[NDArray], NDArray[np.bool_]]
+    outside: Callable[[NDArray[Any]], NDArray[np.bool_]]
     expected: str
     remedy: str
 
 
 _RULES = {
-    Domain.FEATURE: _Rule(
+    NumberKind.FEATURE: _Rule(
         lambda values: ~np.isfinite(values),
         "a finite number",
         "Leave the feature out of those examples and give it a `default:`.",
     ),
     # NaN is no label: the loss of such an example is masked, as where the column is absent.
-    Domain.BINARY: _Rule(
+    NumberKind.BINARY: _Rule(
         lambda values: ~np.isnan(values) & (values != 0) & (values != 1),
         "0 or 1, the label of a binary task",
         "Leave the label out of examples where it is not known.",
     ),
-    Domain.REGRESSION: _Rule(np.isinf, "a finite label", "Leave the label out of examples where it is not known."),
-    Domain.WEIGHT: _Rule(
+    NumberKind.REGRESSION: _Rule(np.isinf, "a finite label", "Leave the label out of examples where it is not known."),
+    NumberKind.WEIGHT: _Rule(
         lambda values: ~np.isfinite(values) | (values < 0),
         "a finite weight of 0 or more",
         "Leave the weight out of examples that weigh 1.",
@@ -65,13 +67,15 @@ _RULES = {
 }
 
 
-def domains_of(surface: Surface) -> dict[str, Domain]:
+def domains_of(surface: Surface) -> dict[str, NumberKind]:
     """The domain of every column with numbers that training reads, distilled or not."""
-    found = {name: Domain.FEATURE for name, each in surface.features.items() if each.kind is FeatureKind.NUMERIC}
+    found = {name: NumberKind.FEATURE for name, each in surface.features.items() if each.kind is FeatureKind.NUMERIC}
     if surface.weight_column is not None:
-        found[surface.weight_column] = Domain.WEIGHT
-    regressions = {task.label: Domain.REGRESSION for task in surface.tasks.values() if task.kind is TaskKind.REGRESSION}
-    binaries = {task.label: Domain.BINARY for task in surface.tasks.values() if task.kind is TaskKind.BINARY}
+        found[surface.weight_column] = NumberKind.WEIGHT
+    regressions = {
+        task.label: NumberKind.REGRESSION for task in surface.tasks.values() if task.kind is TaskKind.REGRESSION
+    }
+    binaries = {task.label: NumberKind.BINARY for task in surface.tasks.values() if task.kind is TaskKind.BINARY}
     return found | regressions | binaries
 
 
@@ -81,11 +85,11 @@ def problems_in(
     examples: Sequence[Artifact],
     surface: Surface,
 ) -> Iterator[str]:
-    """What a split holds outside of its columns' domains, one sentence a column, with counts of examples.
+    """What a split holds outside of its columns' domains, one sentence per column, with counts of examples.
 
     Args:
       split: The split.
-      statistics: Of it.
+      statistics: The statistics of the split.
       examples: What they were made of.
       surface: Whose features, labels and weights are looked at.
     """
@@ -99,23 +103,26 @@ def problems_in(
         if count:
             rule = _RULES[domains[column]]
             most = ", ".join(f"{value:g} in {times:,}" for value, times in values.most_common(_SHOWN))
+            what = "feature" if domains[column] is NumberKind.FEATURE else "column"
             yield (
-                f"{'feature' if domains[column] is Domain.FEATURE else 'column'} {column!r}: expected {rule.expected}, "
-                f"found others in {count:,} of {rows:,} examples ({most}). {rule.remedy}"
+                f"{what} {column!r}: expected {rule.expected}, found others in {count:,} of {rows:,} examples "
+                f"({most}). {rule.remedy}"
             )
 
 
-def _several(statistics: statistics_pb2.DatasetFeatureStatisticsList, domains: Mapping[str, Domain]) -> Iterator[str]:
+def _several(
+    statistics: statistics_pb2.DatasetFeatureStatisticsList, domains: Mapping[str, NumberKind]
+) -> Iterator[str]:
     """Labels and weights of which an example has more than one."""
     for dataset in statistics.datasets:
         for column in dataset.features:
             name, most = column.path.step[0], column.num_stats.common_stats.max_num_values
-            if most > 1 and domains.get(name, Domain.FEATURE) is not Domain.FEATURE:
+            if most > 1 and domains.get(name, NumberKind.FEATURE) is not NumberKind.FEATURE:
                 yield f"column {name!r}: expected one value in an example, found up to {most}. Keep one."
 
 
 def _suspects(
-    statistics: statistics_pb2.DatasetFeatureStatisticsList, domains: Mapping[str, Domain]
+    statistics: statistics_pb2.DatasetFeatureStatisticsList, domains: Mapping[str, NumberKind]
 ) -> Iterator[tuple[str, int]]:
     """Columns, with their types, that may hold what they must not."""
     for dataset in statistics.datasets:
@@ -125,17 +132,17 @@ def _suspects(
                 yield name, column.type
 
 
-def _is_suspect(column: statistics_pb2.FeatureNameStatistics, domain: Domain) -> bool:
+def _is_suspect(column: statistics_pb2.FeatureNameStatistics, domain: NumberKind) -> bool:
     numbers = column.num_stats
     not_finite = any(each.num_nan for each in numbers.histograms) or math.isinf(numbers.min) or math.isinf(numbers.max)
-    if domain is Domain.BINARY:
+    if domain is NumberKind.BINARY:
         # Between the ends of a column of floats there may be others.
         return column.type != statistics_pb2.FeatureNameStatistics.INT or numbers.min < 0 or numbers.max > 1
-    return not_finite or (domain is Domain.WEIGHT and numbers.min < 0)
+    return not_finite or (domain is NumberKind.WEIGHT and numbers.min < 0)
 
 
 def _count(
-    split: str, examples: Sequence[Artifact], types: Mapping[str, int], domains: Mapping[str, Domain]
+    split: str, examples: Sequence[Artifact], types: Mapping[str, int], domains: Mapping[str, NumberKind]
 ) -> tuple[int, dict[str, tuple[int, Counter[float]]]]:
     """Rows of the split, and by column those with a value outside of its domain, and these values."""
     spec = {name: tf.io.RaggedFeature(_DTYPES[kind], row_splits_dtype=tf.int64) for name, kind in types.items()}

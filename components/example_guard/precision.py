@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from schema.surface import Feature, FeatureKind, Surface, TaskKind
+from schema.base import TaskKind
+from schema.surface import Feature, FeatureKind, Surface
 from schema.teacher_feature import Clip
 
 _REMEDY = "Give the feature `clip: {min: ..., max: ...}` in surface.yaml, or mend the values that are far off."
@@ -22,7 +23,7 @@ def lost_columns(statistics: statistics_pb2.DatasetFeatureStatisticsList, surfac
     """Numeric features and labels of regressions that vary, and come out constant; one sentence a column.
 
     Args:
-      statistics: Of one split.
+      statistics: The statistics of one split.
       surface: The surface.
     """
     labels = {task.label for task in surface.tasks.values() if task.kind is TaskKind.REGRESSION}

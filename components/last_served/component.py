@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import channel_utils, standard_artifacts
 from tfx.types.channel import BaseChannel
@@ -38,7 +40,7 @@ class LastServed(base_component.BaseComponent):
     DRIVER_CLASS = Driver
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
-    def __init__(self, candidate: BaseChannel, serving: str) -> None:
+    def __init__(self, candidate: BaseChannel[Any], serving: str) -> None:
         """Constructs the component.
 
         Args:

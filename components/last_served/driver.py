@@ -31,7 +31,7 @@ class Driver(component_driver.BaseDriver, base_driver.BaseDriver):
         """Finds the baseline's content.
 
         Args:
-          execution_info: Of the execution to come.
+          execution_info: The execution that is to come.
 
         Returns:
           The execution property `content`: a fingerprint, or `nothing`.

@@ -13,7 +13,7 @@ from records.content import content_fingerprint
 from records.manifest import damage
 from records.saved_model import FORMAT_SERVING, is_saved_model
 from records.sessions import load_error
-from records.versions import Push, Versions
+from records.versions import PushedVersion, Versions
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def find_baseline(serving: str, candidate_dir: str) -> Baseline | None:
     return None
 
 
-def _copies(served: Versions, push: Push) -> Iterator[Baseline]:
+def _copies(served: Versions, push: PushedVersion) -> Iterator[Baseline]:
     """Folders with the push's content that are whole, the served one first."""
     for version in dict.fromkeys((push.version, push.original)):
         folder = served.path(version)

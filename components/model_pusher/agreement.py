@@ -65,7 +65,7 @@ def check_fingerprint(blessing: types.Artifact, fingerprint: str) -> None:
 
     Args:
       blessing: An InfraBlessing, which says what was validated.
-      fingerprint: Of the model to be pushed.
+      fingerprint: The fingerprint of the model to be pushed.
 
     Raises:
       InputError: The model has changed since.

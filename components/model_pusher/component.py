@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import channel_utils, standard_artifacts
 from tfx.types.channel import BaseChannel
@@ -46,12 +48,12 @@ class ModelPusher(base_component.BaseComponent):
 
     def __init__(
         self,
-        model: BaseChannel,
-        model_blessing: BaseChannel,
-        decision: BaseChannel,
+        model: BaseChannel[Any],
+        model_blessing: BaseChannel[Any],
+        decision: BaseChannel[Any],
         push_destination: proto.PushDestination,
         provenance: str,
-        infra_blessing: BaseChannel | None = None,
+        infra_blessing: BaseChannel[Any] | None = None,
     ) -> None:
         """Constructs the component.
 
@@ -60,7 +62,7 @@ class ModelPusher(base_component.BaseComponent):
           model_blessing: Channel of `standard_artifacts.ModelBlessing`: BlessingGate's.
           decision: Channel of `contracts.artifacts.GateDecision`: BlessingGate's.
           push_destination: Where to, as for TFX's Pusher; a file system's base directory, with
-            one numbered folder a version.
+            one numbered folder per version.
           provenance: A `contracts.provenance.Origin` as JSON.
           infra_blessing: Channel of `standard_artifacts.InfraBlessing`: ServingValidator's.
             Where it is given and does not arrive, nothing is pushed.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import channel_utils, standard_artifacts
 from tfx.types.channel import BaseChannel
@@ -46,11 +48,11 @@ class ServingValidator(base_component.BaseComponent):
 
     def __init__(
         self,
-        model: BaseChannel,
-        control: BaseChannel,
-        examples: BaseChannel,
+        model: BaseChannel[Any],
+        control: BaseChannel[Any],
+        examples: BaseChannel[Any],
         surface: str,
-        baseline_model: BaseChannel | None = None,
+        baseline_model: BaseChannel[Any] | None = None,
     ) -> None:
         """Constructs the component.
 

@@ -34,7 +34,7 @@ class ModelGraph:
     """What a server gets.
 
     Attributes:
-      signatures: By name.
+      signatures: The signatures by name.
       names: Every name in it: nodes, functions, their arguments, variables.
       parsed: Columns that are parsed out of tf.Examples.
       shapes: How many variables there are of each type and shape.

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from components.serving_validator.requirements import Requirements
 from records.example_artifacts import files_in
+from records.record_files import first_records
 from schema.errors import InputError
 from schema.surface import EVAL_SPLIT
 
@@ -57,12 +58,7 @@ def read_requests(example_uris: Sequence[str], requirements: Requirements) -> Re
 def _read(path: str, most: int) -> list[bytes]:
     if most <= 0:
         return []
-    return list(records_of(path).take(most).as_numpy_iterator())
-
-
-def records_of(path: str) -> tf.data.Dataset:
-    """The records of one file of examples."""
-    return tf.data.TFRecordDataset(path, "GZIP")
+    return first_records(path, most)
 
 
 def _strip(record: bytes, features: Sequence[str]) -> bytes:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from schema.base import TaskKind
 from schema.distillation import Head
-from schema.surface import Serving, Surface, TaskKind, soft_label
+from schema.surface import Serving, Surface, soft_label
 
 
 class Requirements(BaseModel):

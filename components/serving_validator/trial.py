@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from components.serving_validator import worker
 from components.serving_validator.requests import Requests
 from components.serving_validator.requirements import Requirements
+from records.record_files import write_records
 
 _TIMEOUT_SECONDS = 1800
 _STAGES = {
@@ -35,7 +35,7 @@ class Trial:
 
     Attributes:
       loaded: How long the student took to load.
-      predictions: By ``<way>/<task>``; the ways are those of `worker.WAYS`.
+      predictions: The predictions by ``<way>/<task>``; the ways are those of `worker.WAYS`.
       rows: What all rows of the evaluation split were answered, by task.
       answers: What became of malformed requests.
       others: How long the other models took to load.
@@ -47,7 +47,7 @@ class Trial:
     loaded: worker.Loaded | None = None
     predictions: dict[str, np.ndarray] | None = None
     rows: dict[str, worker.Counted] | None = None
-    answers: tuple[worker.Answer, ...] | None = None
+    answers: tuple[worker.MalformedAnswer, ...] | None = None
     others: dict[str, worker.Loaded] | None = None
     seconds: dict[str, np.ndarray] | None = None
     failure: str | None = None
@@ -96,7 +96,7 @@ def _run(folder: Path) -> str | None:
     if done.returncode == 0:
         return None
     if (folder / worker.FAILURE_FILE).exists():
-        return worker.Failure.model_validate_json((folder / worker.FAILURE_FILE).read_text()).error
+        return worker.ServingFailure.model_validate_json((folder / worker.FAILURE_FILE).read_text()).error
     if done.returncode < 0:
         return f"the process crashed with {signal.Signals(-done.returncode).name}"
     return f"the process ended with code {done.returncode}: {done.stderr.strip()[-300:]}"
@@ -112,7 +112,7 @@ def _collect(folder: Path, ended: str | None) -> Trial:
     return Trial(
         loaded=worker.Loaded.model_validate_json(loaded) if loaded else None,
         predictions=arrays.get(worker.PREDICTIONS_FILE),
-        rows=worker.Rows.model_validate_json(rows).tasks if rows else None,
+        rows=worker.EvaluatedRows.model_validate_json(rows).tasks if rows else None,
         answers=tuple(worker.Answers.model_validate_json(answers).answers) if answers else None,
         others=worker.Others.model_validate_json(others).models if others else None,
         seconds=arrays.get(worker.LATENCIES_FILE),
@@ -122,7 +122,5 @@ def _collect(folder: Path, ended: str | None) -> Trial:
 
 
 def _write(path: Path, records: Sequence[bytes]) -> str:
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for record in records:
-            writer.write(record)
+    write_records(str(path), records)
     return str(path)

@@ -19,8 +19,8 @@ import tensorflow as tf
 from pydantic import BaseModel
 
 from components.serving_validator.latency import measure, percentile_ratio
-from components.serving_validator.requests import records_of
 from contracts.roles import ModelRole
+from records.record_files import first_records, records_of
 from records.sessions import SIGNATURE, SessionModel, as_batch
 
 Predictions = Mapping[str, np.ndarray]
@@ -50,11 +50,11 @@ class Job(BaseModel):
       full: Where serialized examples as the evaluation reads them are (TFRecord).
       stripped: The same as requests.
       malformed: Malformed requests; their descriptions are in `descriptions`.
-      descriptions: Of each malformed request.
+      descriptions: The descriptions of each malformed request.
       files: All files of the evaluation split.
       binary: Tasks whose outputs are probabilities.
       batch_sizes: Whose latency is measured.
-      rounds: Of the measurement.
+      rounds: The rounds of the measurement.
       calls: Per round and model.
     """
 
@@ -89,8 +89,8 @@ class Counted(BaseModel):
 
     Attributes:
       rows: How many there were.
-      infinite: Of them, those that are NaN or infinite.
-      outside: Of the others, those of a binary task that are no probabilities.
+      infinite: How many predictions are NaN or infinite.
+      outside: How many of the others, for a binary task, are no probabilities.
       least: The least finite answer; None where there is none.
       most: The greatest.
     """
@@ -102,13 +102,13 @@ class Counted(BaseModel):
     most: float | None = None
 
 
-class Rows(BaseModel):
+class EvaluatedRows(BaseModel):
     """All rows of the evaluation split, by task."""
 
     tasks: dict[str, Counted]
 
 
-class Answer(BaseModel):
+class MalformedAnswer(BaseModel):
     """What became of a malformed request.
 
     Attributes:
@@ -125,10 +125,10 @@ class Answer(BaseModel):
 class Answers(BaseModel):
     """All malformed requests."""
 
-    answers: list[Answer]
+    answers: list[MalformedAnswer]
 
 
-class Failure(BaseModel):
+class ServingFailure(BaseModel):
     """The error that ended the process."""
 
     error: str
@@ -140,7 +140,7 @@ def main(folder: Path) -> int:
     try:
         _serve(job, folder)
     except Exception as error:  # any error of a model is a finding
-        _write(folder / FAILURE_FILE, Failure(error=f"{type(error).__name__}: {error}"))
+        _write(folder / FAILURE_FILE, ServingFailure(error=f"{type(error).__name__}: {error}"))
         return 1
     return 0
 
@@ -151,7 +151,7 @@ def _serve(job: Job, folder: Path) -> None:
     _write(folder / LOADED_FILE, loaded)
     predictions = student.predict(stripped)
     _save_predictions(folder, student, predictions, job, stripped)
-    _write(folder / ROWS_FILE, Rows(tasks=count_rows(student, job.files, job.binary)))
+    _write(folder / ROWS_FILE, EvaluatedRows(tasks=count_rows(student, job.files, job.binary)))
     malformed = zip(job.descriptions, _read(job.malformed), strict=True)
     _write(folder / ANSWERS_FILE, Answers(answers=[_try(student, each, stripped, predictions) for each in malformed]))
     models: dict[str, SessionModel] = {ModelRole.STUDENT: student}
@@ -245,7 +245,7 @@ def _add(counted: Counted, values: np.ndarray, *, probabilities: bool) -> Counte
 
 def _try(
     student: SessionModel, malformed: tuple[str, bytes], good: Sequence[bytes], expected: Mapping[str, np.ndarray]
-) -> Answer:
+) -> MalformedAnswer:
     description, request = malformed
     error = None
     try:
@@ -254,7 +254,7 @@ def _try(
         error = found.message.splitlines()[0][:200]
     answered = student.predict(good)
     same = all(np.array_equal(answered[task], expected[task], equal_nan=True) for task in expected)
-    return Answer(description=description, error=error, recovered=same)
+    return MalformedAnswer(description=description, error=error, recovered=same)
 
 
 def _measure(models: Mapping[str, SessionModel], job: Job, batches: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
@@ -274,7 +274,7 @@ def _batches(records: Sequence[bytes], size: int) -> list[np.ndarray]:
 
 
 def _read(path: str) -> list[bytes]:
-    return list(tf.data.TFRecordDataset(path).as_numpy_iterator())
+    return first_records(path, gzipped=False)
 
 
 def _write(path: Path, content: BaseModel) -> None:

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from components.teacher_labeler.columns import column_of, hard_labels, readers
-from components.teacher_labeler.parsing import ANY_SIZE, Column, Shape
+from components.teacher_labeler.parsing import ANY_SIZE, ColumnShape, ParsedColumn
 from components.teacher_labeler.vocabulary import Lookup
 from records.tf_example import FLOAT, INT, STRING
-from schema.base import Scalar
+from schema.base import Scalar, TaskKind
 from schema.errors import InputError
-from schema.surface import DistilledSurface, TaskKind
+from schema.surface import DistilledSurface
 from schema.teacher_feature import Clip, TeacherFeature
 
-Parser = Callable[[tf.Tensor, Mapping[str, str], Mapping[str, Shape]], dict[str, Column]]
+Parser = Callable[[tf.Tensor, Mapping[str, str], Mapping[str, ColumnShape]], dict[str, ParsedColumn]]
 Lookups = Mapping[str, Lookup]
 
 
@@ -69,16 +69,16 @@ def _values(
     return values
 
 
-def column_shapes(surface: DistilledSurface) -> dict[str, Shape]:
+def column_shapes(surface: DistilledSurface) -> dict[str, ColumnShape]:
     """Values per example of each column that is read.
 
     Raises:
       InputError: Two features read one column with different sizes.
     """
-    shapes = {label.column: Shape(1) for label in hard_labels(surface)}
+    shapes = {label.column: ColumnShape(1) for label in hard_labels(surface)}
     for name, feature in readers(surface).items():
         column = column_of(name, feature)
-        shape = Shape(ANY_SIZE if feature.ragged else feature.size, feature.variable)
+        shape = ColumnShape(ANY_SIZE if feature.ragged else feature.size, feature.variable)
         found = shapes.setdefault(column, shape)
         if found != shape:
             raise InputError(
@@ -160,7 +160,9 @@ def _unmapped(read: Mapping[str, _Read], features: Mapping[str, TeacherFeature],
     return tf.stack([found.get(name, none) for name in features], axis=1)
 
 
-def _read_feature(column: Column, name: str, feature: TeacherFeature, dtype_name: str, lookup: Lookup | None) -> _Read:
+def _read_feature(
+    column: ParsedColumn, name: str, feature: TeacherFeature, dtype_name: str, lookup: Lookup | None
+) -> _Read:
     dtype, default = tf.as_dtype(dtype_name), default_values(name, feature)
     held = tf.ones_like(column.values, tf.bool) if column.lengths is None else _held(column)
     values, changed, unmapped = _teachers_values(column, feature, dtype, lookup, default)
@@ -177,13 +179,17 @@ def _read_feature(column: Column, name: str, feature: TeacherFeature, dtype_name
     return _Read(values, column.lengths, column.absent, rows, unfit)
 
 
-def _held(column: Column) -> tf.Tensor:
+def _held(column: ParsedColumn) -> tf.Tensor:
     """Boolean [batch, size]: where a variable column has a value."""
     return tf.sequence_mask(column.lengths, tf.shape(column.values)[1])
 
 
 def _teachers_values(
-    column: Column, feature: TeacherFeature, dtype: tf.DType, lookup: Lookup | None, default: tuple | None
+    column: ParsedColumn,
+    feature: TeacherFeature,
+    dtype: tf.DType,
+    lookup: Lookup | None,
+    default: tuple[float | int | str, ...] | None,
 ) -> tuple[tf.Tensor, tf.Tensor | None, tf.Tensor | None]:
     """Values of the teacher's type, where a cast changed them, and where the vocabulary lacks them."""
     if lookup is None:
@@ -193,8 +199,8 @@ def _teachers_values(
     return tf.where(unmapped, tf.cast(tf.constant(default), dtype), values), None, unmapped
 
 
-def _constant(values: tuple, dtype: str) -> tf.Tensor:
-    """Of shape [size]."""
+def _constant(values: tuple[float | int | str, ...], dtype: str) -> tf.Tensor:
+    """A constant of the teacher's type, of shape [size]."""
     return tf.cast(tf.constant(values), tf.as_dtype(dtype))
 
 
@@ -222,7 +228,9 @@ def _clip(values: tf.Tensor, clip: Clip) -> tf.Tensor:
     return values
 
 
-def _labels(columns: Mapping[str, Column], surface: DistilledSurface, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _labels(
+    columns: Mapping[str, ParsedColumn], surface: DistilledSurface, batch: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Hard labels [batch, labels], NaN where absent, and which rows hold one that is none [batch]."""
     declared = hard_labels(surface)
     if not declared:

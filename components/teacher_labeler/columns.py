@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from records.tf_example import FLOAT, INT, STRING
+from schema.base import TaskKind
 from schema.errors import InputError
-from schema.surface import DistilledSurface, TaskKind
+from schema.surface import DistilledSurface
 from schema.teacher_feature import TeacherFeature
 
 _CASTS = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import channel_utils, standard_artifacts
 from tfx.types.channel import BaseChannel
@@ -14,7 +16,8 @@ from components.teacher_labeler.vocabulary import digests
 from contracts.artifacts import DeadLetters, LabelReportArtifact
 from records.code import code_version
 from schema.checks import from_json
-from schema.surface import Distillation, DistilledSurface, Feature, FeatureKind, Surface, Task, distilled
+from schema.distillation import Distillation
+from schema.surface import DistilledSurface, Feature, FeatureKind, Surface, Task, distilled
 
 _NOT_JUDGED = "the labeller judges no task"
 _NO_FEATURES = {"the_labeller_reads_none": Feature(kind=FeatureKind.NUMERIC)}  # a surface has at least one
@@ -48,8 +51,8 @@ class TeacherLabeler(base_beam_component.BaseBeamComponent):
 
     def __init__(
         self,
-        examples: BaseChannel,
-        teacher: BaseChannel,
+        examples: BaseChannel[Any],
+        teacher: BaseChannel[Any],
         surface: str,
         teacher_fingerprint: str,
         batch_size: int = options.DEFAULT_BATCH_SIZE,
@@ -68,7 +71,7 @@ class TeacherLabeler(base_beam_component.BaseBeamComponent):
             teacher.  It is part of the cache key: a teacher that changed under the same path is
             not served from the cache.
           batch_size: Records per call of the teacher.
-          compression_level: Of the gzipped output, 0 to 9.
+          compression_level: The compression level of the gzipped output, 0 to 9.
           max_bad_fraction: Part of a split's records that may become dead letters; above it the
             run fails.  By default the surface's `teacher.max_bad_fraction`.  A shard most of
             whose first thousand records are bad fails at once.

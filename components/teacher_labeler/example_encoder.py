@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from records.encoding import NumberField, NumberLayout, encode_strings
 from records.tf_example import STRING
 from schema.teacher_feature import TeacherFeature
 
-Arrays = Mapping[str, NDArray]
+Arrays = Mapping[str, NDArray[Any]]
 
 
 def example_encoder(features: Mapping[str, TeacherFeature]) -> Callable[[Arrays, Arrays], list[bytes]]:
@@ -40,7 +41,7 @@ def example_encoder(features: Mapping[str, TeacherFeature]) -> Callable[[Arrays,
     return encode
 
 
-def _encode_ragged(name: str, kind: str, values: NDArray, lengths: NDArray) -> list[bytes]:
+def _encode_ragged(name: str, kind: str, values: NDArray[Any], lengths: NDArray[Any]) -> list[bytes]:
     """One feature, of which the first `lengths` values of each row are there; rows without any have no feature."""
     rows = [b""] * len(lengths)
     for length in map(int, np.unique(lengths)):

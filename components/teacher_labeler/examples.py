@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tfx.types import Artifact, artifact_utils
 
-from components.teacher_labeler.plan import Shard
+from components.teacher_labeler.plan import LabelShard
 from components.teacher_labeler.staging import Staging
 from components.teacher_labeler.statistics import SAMPLE_SIZE
 from contracts import properties
@@ -34,13 +34,13 @@ def describe_outputs(
             output.set_string_custom_property(properties.KEY_COLUMN, key_column)
 
 
-def list_shards(inputs: Sequence[Artifact], outputs: Sequence[Artifact], staging: Staging) -> list[Shard]:
+def list_shards(inputs: Sequence[Artifact], outputs: Sequence[Artifact], staging: Staging) -> list[LabelShard]:
     """All files to label, artifact by artifact and split by split, in the order of their names.
 
     Raises:
       InputError: An artifact is of another format, has no splits, or a split has no file.
     """
-    shards: list[Shard] = []
+    shards: list[LabelShard] = []
     for source, output in zip(inputs, outputs, strict=True):
         example_artifacts.check_format(source)
         for split in artifact_utils.decode_split_names(source.split_names):
@@ -50,7 +50,7 @@ def list_shards(inputs: Sequence[Artifact], outputs: Sequence[Artifact], staging
     return shards
 
 
-def _list_split(source: Artifact, output: Artifact, split: str, staging: Staging, first: int) -> list[Shard]:
+def _list_split(source: Artifact, output: Artifact, split: str, staging: Staging, first: int) -> list[LabelShard]:
     paths = example_artifacts.split_files(source, split)
     letters = output.uri.replace(staging.examples_uri, staging.dead_letters_uri, 1)
     sample_size = max(_LEAST_SAMPLE, _SAMPLE_HEADROOM * SAMPLE_SIZE // len(paths))
@@ -58,7 +58,7 @@ def _list_split(source: Artifact, output: Artifact, split: str, staging: Staging
     for number, path in enumerate(paths):
         name = _SHARD_NAME.format(number=number, total=len(paths))
         shards.append(
-            Shard(
+            LabelShard(
                 split=split,
                 path=path,
                 examples=f"{output.uri}/Split-{split}/{name}.gz",

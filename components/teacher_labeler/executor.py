@@ -13,7 +13,7 @@ from components.teacher_labeler import spec
 from components.teacher_labeler.examples import describe_outputs, list_shards
 from components.teacher_labeler.job import run_job
 from components.teacher_labeler.options import LabelOptions
-from components.teacher_labeler.plan import LabelPlan, Shard
+from components.teacher_labeler.plan import LabelPlan, LabelShard
 from components.teacher_labeler.preflight import probe_kinds
 from components.teacher_labeler.signature import read_signature
 from components.teacher_labeler.staging import Staging
@@ -75,7 +75,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
 
 
-def _make_plan(teacher_uri: str, exec_properties: dict[str, Any], shards: Sequence[Shard]) -> LabelPlan:
+def _make_plan(teacher_uri: str, exec_properties: dict[str, Any], shards: Sequence[LabelShard]) -> LabelPlan:
     """Checks all that can be checked before the job starts."""
     surface = DistilledSurface.model_validate_json(exec_properties[spec.SURFACE_KEY])
     options = LabelOptions(

@@ -11,8 +11,9 @@ import tensorflow as tf
 
 from components.teacher_labeler.columns import column_of, hard_labels, readers
 from records.tf_example import FLOAT, STRING, declared_kind, parse, values_of
+from schema.base import TaskKind
 from schema.checks import nearest
-from schema.surface import DistilledSurface, TaskKind
+from schema.surface import DistilledSurface
 from schema.teacher_feature import TeacherFeature
 
 

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import apache_beam as beam
+from apache_beam.metrics.metric import Metrics
 from apache_beam.utils.shared import Shared
 from pydantic import BaseModel
 from tfx.dsl.io import fileio
 
-from components.teacher_labeler.plan import LabelPlan, Shard
+from components.teacher_labeler.plan import LabelPlan, LabelShard
 from components.teacher_labeler.program import TeacherProgram
 from components.teacher_labeler.shard import ShardResult, empty_statistics, label_shard
 from components.teacher_labeler.statistics import SAMPLE_SIZE, SplitStatistics
@@ -21,7 +22,7 @@ from contracts.label_report import LabelReport
 from schema.errors import InputError
 
 
-class Finding(BaseModel):
+class SplitFinding(BaseModel):
     """Why a split may not be published, counted over all of it."""
 
     reason: str
@@ -44,7 +45,7 @@ class JobSummary(BaseModel):
     failures: list[str]
     shards: int
     files: list[tuple[str, str]]
-    findings: dict[str, list[Finding]]
+    findings: dict[str, list[SplitFinding]]
     examples: dict[str, list[str]]
     report: LabelReport | None
 
@@ -59,7 +60,7 @@ class _Progress:
     failures: list[str] = field(default_factory=list)
 
 
-def run_job(pipeline: beam.Pipeline, plan: LabelPlan, shards: Sequence[Shard], marker: str, summary: str) -> None:
+def run_job(pipeline: beam.Pipeline, plan: LabelPlan, shards: Sequence[LabelShard], marker: str, summary: str) -> None:
     """Builds and runs the job.
 
     Args:
@@ -91,9 +92,9 @@ class _LabelShard(beam.DoFn):
         self._plan = plan
         self._marker = marker
         self._shared = Shared()
-        self._labelled = beam.metrics.Metrics.counter("crosskd", "examples_labelled")
+        self._labelled = Metrics.counter("crosskd", "examples_labelled")
 
-    def process(self, shard: Shard) -> Iterator[ShardResult | str]:
+    def process(self, shard: LabelShard) -> Iterator[ShardResult | str]:
         if fileio.exists(self._marker):
             return
         try:
@@ -150,7 +151,7 @@ class _Gather(beam.CombineFn):
 def _write_summary(progress: _Progress, plan: LabelPlan, path: str, start: float) -> None:
     findings = {
         split: [
-            Finding(reason=reason, column=column, count=count)
+            SplitFinding(reason=reason, column=column, count=count)
             for (reason, column), count in statistics.at_fault.most_common()
         ]
         for split, statistics in progress.splits.items()

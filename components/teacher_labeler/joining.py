@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 from tfx.dsl.io import fileio
 
-from components.teacher_labeler.signature import find_saved_model
+from records.saved_model import find_saved_model
 from schema.errors import InputError
 
 SIGNATURE = "serving_default"

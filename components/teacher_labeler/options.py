@@ -20,7 +20,7 @@ class LabelOptions:
 
     Attributes:
       batch_size: Records per call of the teacher.
-      compression_level: Of the gzipped output, 0 (stored) to 9; 1 to 3 are ISA-L's, the others zlib's.
+      compression_level: The level of the gzipped output, 0 (stored) to 9; 1 to 3 are ISA-L's, the others zlib's.
       max_bad_fraction: Part of a split's records that may become dead letters; above it the run fails.
       key_column: Column that tells examples apart; then only it and the soft labels are written.
         Empty for whole examples.

@@ -31,7 +31,7 @@ ANY_SIZE = 0
 
 
 @dataclass(frozen=True)
-class Shape:
+class ColumnShape:
     """How many values a column has in each example.
 
     Attributes:
@@ -45,7 +45,7 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Column:
+class ParsedColumn:
     """One parsed column.
 
     Attributes:
@@ -61,13 +61,15 @@ class Column:
     lengths: tf.Tensor | None = None
 
 
-def parse_fixed(serialized: tf.Tensor, kinds: Mapping[str, str], shapes: Mapping[str, Shape]) -> dict[str, Column]:
+def parse_fixed(
+    serialized: tf.Tensor, kinds: Mapping[str, str], shapes: Mapping[str, ColumnShape]
+) -> dict[str, ParsedColumn]:
     """Parses a batch in which each column that is not variable has `size` values or is absent.
 
     Args:
       serialized: String [batch].
       kinds: Kind by column.
-      shapes: Shape by column.
+      shapes: ColumnShape by column.
 
     Raises (when the graph runs):
       tf.errors.InvalidArgumentError: A record does not parse, or a column has another kind or size.
@@ -87,7 +89,9 @@ def parse_fixed(serialized: tf.Tensor, kinds: Mapping[str, str], shapes: Mapping
     }
 
 
-def parse_ragged(serialized: tf.Tensor, kinds: Mapping[str, str], shapes: Mapping[str, Shape]) -> dict[str, Column]:
+def parse_ragged(
+    serialized: tf.Tensor, kinds: Mapping[str, str], shapes: Mapping[str, ColumnShape]
+) -> dict[str, ParsedColumn]:
     """Parses a batch of any sizes; arguments as for `parse_fixed`.
 
     Raises (when the graph runs):
@@ -104,10 +108,10 @@ def _ragged_spec(kind: str) -> tf.io.RaggedFeature:
     return tf.io.RaggedFeature(_DTYPES[kind], row_splits_dtype=tf.int32)
 
 
-def _marked_column(values: tf.Tensor, kind: str) -> Column:
+def _marked_column(values: tf.Tensor, kind: str) -> ParsedColumn:
     absent = _is_mark(values[:, 0], kind)
     placeholder = tf.constant(_PLACEHOLDERS[kind], values.dtype)
-    return Column(tf.where(absent[:, tf.newaxis], placeholder, values), tf.logical_not(absent), absent)
+    return ParsedColumn(tf.where(absent[:, tf.newaxis], placeholder, values), tf.logical_not(absent), absent)
 
 
 def _is_mark(values: tf.Tensor, kind: str) -> tf.Tensor:
@@ -116,18 +120,18 @@ def _is_mark(values: tf.Tensor, kind: str) -> tf.Tensor:
     return tf.equal(values, _MARKS[kind])
 
 
-def _ragged_column(values: tf.RaggedTensor, kind: str, size: int) -> Column:
+def _ragged_column(values: tf.RaggedTensor, kind: str, size: int) -> ParsedColumn:
     counts = values.row_lengths()
     present = tf.equal(counts, size)
     placeholders = tf.fill([size], tf.constant(_PLACEHOLDERS[kind], values.dtype))
     starts = tf.where(present, values.row_starts(), tf.size(values.flat_values))
     index = starts[:, tf.newaxis] + tf.range(size)
     dense = tf.gather(tf.concat([values.flat_values, placeholders], axis=0), index)
-    return Column(dense, present, tf.equal(counts, 0))
+    return ParsedColumn(dense, present, tf.equal(counts, 0))
 
 
-def _variable_column(values: tf.RaggedTensor, kind: str, size: int) -> Column:
+def _variable_column(values: tf.RaggedTensor, kind: str, size: int) -> ParsedColumn:
     lengths = values.row_lengths()
     dense = values.to_tensor(_PLACEHOLDERS[kind], shape=[None, None if size == ANY_SIZE else size])
     absent = tf.equal(lengths, 0)
-    return Column(dense, tf.logical_not(absent), absent, tf.minimum(lengths, tf.shape(dense)[1]))
+    return ParsedColumn(dense, tf.logical_not(absent), absent, tf.minimum(lengths, tf.shape(dense)[1]))

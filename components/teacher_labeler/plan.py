@@ -35,7 +35,7 @@ class LabelPlan:
 
 
 @dataclass(frozen=True)
-class Shard:
+class LabelShard:
     """One input file and where its results go.
 
     Attributes:

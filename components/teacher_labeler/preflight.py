@@ -8,7 +8,7 @@ from itertools import groupby
 
 from components.teacher_labeler.columns import check_kinds, needed_columns
 from components.teacher_labeler.faults import Fault, Reason, find_fault
-from components.teacher_labeler.plan import Shard
+from components.teacher_labeler.plan import LabelShard
 from records.shards import read_batches
 from records.tf_example import observe_kinds
 from schema.errors import InputError
@@ -19,7 +19,7 @@ _PROBED_RECORDS = 256
 _HOPELESS_FRACTION = 0.5
 
 
-def probe_kinds(shards: Sequence[Shard], surface: DistilledSurface) -> dict[str, str]:
+def probe_kinds(shards: Sequence[LabelShard], surface: DistilledSurface) -> dict[str, str]:
     """Reads the first records of each split.
 
     Args:
@@ -43,7 +43,7 @@ def probe_kinds(shards: Sequence[Shard], surface: DistilledSurface) -> dict[str,
     return kinds
 
 
-def _first_records(shards: Sequence[Shard]) -> tuple[str, list[bytes]]:
+def _first_records(shards: Sequence[LabelShard]) -> tuple[str, list[bytes]]:
     for shard in shards:
         for batch in read_batches(shard.path, _PROBED_RECORDS):
             return shard.path, batch

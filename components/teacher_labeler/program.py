@@ -33,7 +33,7 @@ _RAW = tf.TensorSpec([None], tf.string)
 
 
 @dataclass(frozen=True)
-class Scores:
+class TeacherScores:
     """What came out for a batch.
 
     Attributes:
@@ -62,7 +62,7 @@ class TeacherProgram:
         self._signature = self._model.signatures[plan.signature.name]
         self._build()
 
-    def __call__(self, raw: tf.Tensor) -> Scores:
+    def __call__(self, raw: tf.Tensor) -> TeacherScores:
         """Labels a batch.
 
         Args:
@@ -81,7 +81,7 @@ class TeacherProgram:
                 f"{self.plan.signature.model_dir}: signature {self.plan.signature.name!r}: expected one number per "
                 f"example, found {logits.shape[0]} for {raw.shape[0]} examples"
             )
-        return Scores(logits.numpy(), vectors.numpy(), labels.numpy(), unfit.numpy(), filled.numpy())
+        return TeacherScores(logits.numpy(), vectors.numpy(), labels.numpy(), unfit.numpy(), filled.numpy())
 
     def learn_kinds(self, records: list[bytes], path: str) -> bool:
         """Takes note of columns that `records` are the first to hold.
@@ -195,5 +195,5 @@ def _bookkeeping(adapted: Adapted) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     return adapted.labels, adapted.unfit, tf.stack(counts, axis=1)
 
 
-def _arrays(tensors: Mapping[str, tf.Tensor]) -> dict[str, NDArray]:
+def _arrays(tensors: Mapping[str, tf.Tensor]) -> dict[str, NDArray[Any]]:
     return {name: tensor.numpy() for name, tensor in tensors.items()}

@@ -12,7 +12,7 @@ EXAMPLES_LABELLED = "examples_labelled"
 _SECONDS = 0.5
 
 
-class Labelled:
+class LabelledSoFar:
     """Logs the examples labelled since it last did, every half second and at the end of a shard.
 
     Each record bears, as its attribute `examples_labelled`, their number and when they were begun
@@ -24,7 +24,7 @@ class Labelled:
         self._count = 0
         self._since = time.monotonic()
 
-    def __enter__(self) -> Labelled:
+    def __enter__(self) -> LabelledSoFar:
         return self
 
     def __exit__(self, *_: object) -> None:

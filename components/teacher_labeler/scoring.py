@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from components.teacher_labeler.faults import Fault, Reason, cannot_be_read, find_fault
 from components.teacher_labeler.plan import LabelPlan
-from components.teacher_labeler.program import BAD_RECORD_ERRORS, Scores, TeacherProgram
+from components.teacher_labeler.program import BAD_RECORD_ERRORS, TeacherProgram, TeacherScores
 from components.teacher_labeler.stored import KeyReader
 from records.encoding import NumberField, NumberLayout
 from records.shards import cause, read_batches
@@ -166,7 +166,7 @@ class _Scorer:
         halves = slice(None, middle), slice(middle, None)
         return _joined(*(self._label_good(records[half], positions[half]) for half in halves))
 
-    def _encode(self, records: list[bytes], positions: Positions, scores: Scores) -> LabelledBatch:
+    def _encode(self, records: list[bytes], positions: Positions, scores: TeacherScores) -> LabelledBatch:
         outputs = np.concatenate([scores.logits, scores.vectors], axis=1)
         if not scores.unfit.any() and np.isfinite(outputs).all():
             return self._append(records, scores, outputs)
@@ -183,7 +183,7 @@ class _Scorer:
         rejected.sort(key=_position)
         return LabelledBatch(labelled, scores.logits[fit], scores.labels[fit], finite[fit], scores.filled, rejected)
 
-    def _append(self, records: list[bytes], scores: Scores, outputs: NDArray[np.float32]) -> LabelledBatch:
+    def _append(self, records: list[bytes], scores: TeacherScores, outputs: NDArray[np.float32]) -> LabelledBatch:
         """A batch without any fault, which nearly all are."""
         labelled = self._with_soft_labels(records, outputs)
         return LabelledBatch(labelled, scores.logits, scores.labels, np.ones(len(records), bool), scores.filled)

@@ -12,9 +12,9 @@ from tfx.dsl.io import fileio
 from components.teacher_labeler.columns import hard_labels
 from components.teacher_labeler.dead_letters import DeadLetterWriter
 from components.teacher_labeler.options import is_held_to_one_thread
-from components.teacher_labeler.plan import LabelPlan, Shard
+from components.teacher_labeler.plan import LabelPlan, LabelShard
 from components.teacher_labeler.program import TeacherProgram
-from components.teacher_labeler.progress import Labelled
+from components.teacher_labeler.progress import LabelledSoFar
 from components.teacher_labeler.scoring import LabelledBatch, label_batches
 from components.teacher_labeler.statistics import Moments, SplitStatistics, folds_of
 from records.shards import OverlappedShardWriter, ShardWriter
@@ -35,12 +35,12 @@ class ShardResult:
       files: Path where a file lies, and its final path.
     """
 
-    shard: Shard
+    shard: LabelShard
     statistics: SplitStatistics
     files: list[tuple[str, str]] = field(default_factory=list)
 
 
-def label_shard(shard: Shard, program: TeacherProgram) -> ShardResult:
+def label_shard(shard: LabelShard, program: TeacherProgram) -> ShardResult:
     """Labels `shard` into files of unique names in the staging folders.
 
     Raises:
@@ -58,7 +58,7 @@ def label_shard(shard: Shard, program: TeacherProgram) -> ShardResult:
     with (
         write_shard(examples, program.plan.options.compression_level) as writer,
         DeadLetterWriter(letters, shard.split, shard.path) as dead_letters,
-        Labelled() as progress,
+        LabelledSoFar() as progress,
     ):
         for batch in label_batches(shard.path, program, overlapped=overlapped):
             writer.write(batch.records)
@@ -82,7 +82,7 @@ def empty_statistics(plan: LabelPlan, sample_size: int) -> SplitStatistics:
     return SplitStatistics.empty(len(teacher.features), len(teacher.tasks), len(hard_labels(plan.surface)), sample_size)
 
 
-def _count(statistics: SplitStatistics, batch: LabelledBatch, shard: Shard, keys: NDArray[np.float64]) -> None:
+def _count(statistics: SplitStatistics, batch: LabelledBatch, shard: LabelShard, keys: NDArray[np.float64]) -> None:
     statistics.read += batch.read
     statistics.adapted += len(batch.finite)
     statistics.labelled += len(batch.records)
@@ -103,7 +103,7 @@ def _compare(statistics: SplitStatistics, batch: LabelledBatch, plan: LabelPlan,
         agreement.add(predicted, batch.labels[batch.finite, index], folds)
 
 
-def _give_up_if_hopeless(statistics: SplitStatistics, shard: Shard) -> None:
+def _give_up_if_hopeless(statistics: SplitStatistics, shard: LabelShard) -> None:
     bad = sum(statistics.bad.values())
     if bad >= _HOPELESS_RECORDS and bad > _HOPELESS_FRACTION * statistics.read:
         reasons = ", ".join(f"{reason}: {count}" for reason, count in statistics.bad.most_common())

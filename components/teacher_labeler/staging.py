@@ -16,7 +16,7 @@ from typing import Self
 from tfx.dsl.io import fileio
 
 from components.teacher_labeler.job import JobSummary
-from components.teacher_labeler.plan import Shard
+from components.teacher_labeler.plan import LabelShard
 
 _FOLDER = ".staging"
 _RENAMES_AT_ONCE = 16  # a rename is a copy in an object store
@@ -42,7 +42,7 @@ class Staging:
         self.summary = f"{self.examples}/summary.json"
         self._final_folders: set[str] = set()
 
-    def expect(self, shards: Sequence[Shard]) -> Self:
+    def expect(self, shards: Sequence[LabelShard]) -> Self:
         """Notes which final folders belong to this run."""
         self._final_folders = {_folder(path) for shard in shards for path in (shard.examples, shard.dead_letters)}
         return self

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ class Moments:
     high: float = -np.inf
 
     @staticmethod
-    def of(values: NDArray) -> Moments:
+    def of(values: NDArray[Any]) -> Moments:
         """The moments of an array of any shape."""
         if not values.size:
             return Moments()
@@ -60,7 +61,7 @@ class Agreement:
 
     sums: WeightedSums = field(default_factory=WeightedSums.nothing)
 
-    def add(self, predicted: NDArray, labels: NDArray, folds: NDArray[np.intp]) -> None:
+    def add(self, predicted: NDArray[Any], labels: NDArray[Any], folds: NDArray[np.intp]) -> None:
         """Adds rows; `labels` [batch] is NaN where there is none."""
         known = ~np.isnan(labels)
         self.sums = self.sums + WeightedSums.of(Rows.of(labels[known], predicted[known], folds[known]))
@@ -83,7 +84,7 @@ def folds_of(keys: NDArray[np.float64]) -> NDArray[np.intp]:
 
 
 @dataclass
-class Sample:
+class LabelSample:
     """A uniform sample of rows, of bounded size, that merges exactly.
 
     Each row draws a key from [0, 1); the sample is all rows whose key is under `threshold`.
@@ -106,7 +107,7 @@ class Sample:
     def __post_init__(self) -> None:
         self.keys = np.empty(0)
         self.values = np.empty((0, self.columns), np.float32)
-        self._pending: list[tuple[NDArray, NDArray]] = []
+        self._pending: list[tuple[NDArray[Any], NDArray[Any]]] = []
         self._pending_rows = 0
 
     @property
@@ -122,7 +123,7 @@ class Sample:
         if self._pending_rows > self.capacity:
             self.settle()
 
-    def merge(self, other: Sample) -> None:
+    def merge(self, other: LabelSample) -> None:
         self.settle()
         other.settle()
         self.threshold = min(self.threshold, other.threshold)
@@ -147,10 +148,10 @@ class SplitStatistics:
     """Everything that is counted over one split, or a part of it.
 
     Attributes:
-      filled: By feature, rows in which it was filled, and rows in which it had a value that is
+      filled: For each feature, the rows in which it was filled, and rows in which it had a value that is
         not in its vocabulary; int [features, 2].
       tasks: Moments of the finite logits, by teacher task.
-      agreements: By hard label.
+      agreements: The agreements by hard label.
       sample: Rows of logits, then hard labels.
       read: Records read.
       adapted: Records that reached the teacher (the denominator of fill rates).
@@ -163,7 +164,7 @@ class SplitStatistics:
     filled: NDArray[np.int64]
     tasks: list[Moments]
     agreements: list[Agreement]
-    sample: Sample
+    sample: LabelSample
     read: int = 0
     adapted: int = 0
     labelled: int = 0
@@ -177,7 +178,7 @@ class SplitStatistics:
             np.zeros((features, 2), np.int64),
             [Moments() for _ in range(tasks)],
             [Agreement() for _ in range(labels)],
-            Sample(sample_size, tasks + labels),
+            LabelSample(sample_size, tasks + labels),
         )
 
     def add_fault(self, reason: str, column: str, sentence: str) -> None:

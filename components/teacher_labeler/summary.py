@@ -24,8 +24,8 @@ from evaluation.ranking import Scores
 from evaluation.registry import COMPUTATIONS
 from evaluation.rows import Rows
 from evaluation.sums import WeightedSums
+from schema.base import TaskKind
 from schema.metrics import Metric, main_metric
-from schema.surface import TaskKind
 
 _QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 

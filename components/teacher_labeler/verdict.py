@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from components.teacher_labeler.faults import Reason
-from components.teacher_labeler.job import Finding, JobSummary
+from components.teacher_labeler.job import JobSummary, SplitFinding
 from components.teacher_labeler.plan import LabelPlan
 from components.teacher_labeler.preflight import how_to_fill
 from contracts.label_report import LabelReport, SplitReport
@@ -84,7 +84,7 @@ def _above(rate: float | None, limit: float | None) -> bool:
     return rate is not None and limit is not None and rate > limit
 
 
-def _describe_fatal(split: str, finding: Finding, counted: SplitReport) -> str:
+def _describe_fatal(split: str, finding: SplitFinding, counted: SplitReport) -> str:
     remedy = _REMEDIES[Reason.BAD_LABEL]
     return (
         f"split {split!r}: label {finding.column!r} is not one in {finding.count} of {counted.read} examples. {remedy}"
@@ -92,7 +92,7 @@ def _describe_fatal(split: str, finding: Finding, counted: SplitReport) -> str:
 
 
 def _describe_bound(
-    split: str, counted: SplitReport, findings: list[Finding], plan: LabelPlan, examples: list[str]
+    split: str, counted: SplitReport, findings: list[SplitFinding], plan: LabelPlan, examples: list[str]
 ) -> str:
     bad, bound = sum(counted.bad.values()), plan.options.max_bad_fraction
     listed = ", ".join(f"{finding.reason} {finding.column}: {finding.count}".replace(" :", ":") for finding in findings)
@@ -104,7 +104,7 @@ def _describe_bound(
     )
 
 
-def _remedy(finding: Finding, plan: LabelPlan) -> str:
+def _remedy(finding: SplitFinding, plan: LabelPlan) -> str:
     if finding.reason == Reason.MISSING_FEATURE:
         return how_to_fill(finding.column, plan.surface)
     return _REMEDIES[Reason(finding.reason)]

@@ -13,12 +13,13 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from crosskd.draft.guesses import FeatureGuess
-from crosskd.draft.sample import Sample
+from crosskd.draft.sample import ExampleSample
 from crosskd.draft.teacher import TeacherDraft
+from schema.base import TaskKind
 from schema.loader import RAW, SCHEMA_FILE, SERVING, SURFACE_FILE, TRAINING
 from schema.metrics import main_metric
 from schema.reference import json_schema
-from schema.surface import TaskKind, soft_label
+from schema.surface import soft_label
 
 JSON_SCHEMA_FILE = "surface.schema.json"
 # A finite logit beyond odds of e^50 is a broken teacher; a regression's unit is not known here.
@@ -95,7 +96,7 @@ class Draft:
 
     name: str
     examples: Path
-    sample: Sample
+    sample: ExampleSample
     features: Mapping[str, FeatureGuess]
     tasks: Mapping[str, TaskKind]
     left_out: Mapping[str, str]

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from schema.surface import FeatureKind, Side, TaskKind
+from schema.base import TaskKind
+from schema.surface import FeatureKind, Side
 
 if TYPE_CHECKING:
-    from crosskd.draft.sample import Column
+    from crosskd.draft.sample import SampledColumn
 
 # A word of a column's name that begins with one of these.
 _SIDES = {
@@ -59,7 +60,7 @@ def words(name: str) -> list[str]:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().replace("-", "_").split("_")
 
 
-def labels(columns: Iterable[Column]) -> list[str]:
+def labels(columns: Iterable[SampledColumn]) -> list[str]:
     """Columns that look like hard labels: numbers with an action's name, 0/1 or not always there."""
     return [
         each.name
@@ -72,18 +73,18 @@ def labels(columns: Iterable[Column]) -> list[str]:
     ]
 
 
-def task_kind(label: Column) -> TaskKind:
+def task_kind(label: SampledColumn) -> TaskKind:
     """Binary if it holds 0 and 1 alone."""
     flag = {label.lowest, label.highest} <= {0.0, 1.0} and label.distinct <= len((0, 1))
     return TaskKind.BINARY if flag else TaskKind.REGRESSION
 
 
-def group(columns: Iterable[Column]) -> str | None:
+def group(columns: Iterable[SampledColumn]) -> str | None:
     """The column that names the request in which examples were ranked together."""
     return next((each.name for each in columns if _is_id(each) and _begins(each.name, _REQUESTS)), None)
 
 
-def left_out(column: Column) -> str | None:
+def left_out(column: SampledColumn) -> str | None:
     """Why a column cannot be, or should not be, a feature; None if it can."""
     if column.size is None:
         return "the number of values differs between examples"
@@ -96,7 +97,7 @@ def left_out(column: Column) -> str | None:
     return None
 
 
-def feature(column: Column) -> FeatureGuess:
+def feature(column: SampledColumn) -> FeatureGuess:
     """How the model might read a column that `left_out` does not rule out."""
     kind, why_kind = _kind(column)
     side, why_side = _side(column.name)
@@ -116,7 +117,7 @@ def same(name: str, names: Sequence[str]) -> str | None:
     return next((each for each in names if words(each) == words(name)), None)
 
 
-def _kind(column: Column) -> tuple[FeatureKind, str]:
+def _kind(column: SampledColumn) -> tuple[FeatureKind, str]:
     if column.type == "BYTES":
         return FeatureKind.CATEGORICAL, "a string"
     if column.type == "FLOAT" or column.size != 1:
@@ -135,7 +136,7 @@ def _side(name: str) -> tuple[Side, str]:
     return Side.CONTEXT, "nothing in its name tells the side"
 
 
-def _default(column: Column, kind: FeatureKind) -> int | float | str:
+def _default(column: SampledColumn, kind: FeatureKind) -> int | float | str:
     if column.type == "BYTES":
         return "unknown"
     if kind is FeatureKind.CATEGORICAL:
@@ -150,7 +151,7 @@ def _embedding(distinct: int) -> int:
     return next(width for width in (2, 4, 8, 16, 32) if width >= min(wanted, 32))
 
 
-def _is_id(column: Column) -> bool:
+def _is_id(column: SampledColumn) -> bool:
     return column.type in ("INT", "BYTES") and column.size == 1 and words(column.name)[-1] in ("id", "uid", "key")
 
 

@@ -17,12 +17,13 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.coders import example_coder
 
 from records.examples import files_of
+from records.record_files import first_records
 from schema.errors import InputError
 from schema.surface import SOFT_LABEL_PREFIX, TRAIN_SPLIT
 
 
 @dataclass(frozen=True)
-class Column:
+class SampledColumn:
     """What the sample says of one column.
 
     Attributes:
@@ -58,15 +59,15 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Sample:
+class ExampleSample:
     """The first examples of the training split; `columns` by name, `schema` as TFDV infers it."""
 
     rows: int
-    columns: Mapping[str, Column]
+    columns: Mapping[str, SampledColumn]
     schema: schema_pb2.Schema
 
 
-def read_sample(examples: Path, rows: int) -> Sample:
+def read_sample(examples: Path, rows: int) -> ExampleSample:
     """Reads up to `rows` examples of ``<examples>/train``.
 
     Soft labels of an earlier run are left out.
@@ -81,12 +82,12 @@ def read_sample(examples: Path, rows: int) -> Sample:
     # No string domains: a value that this sample lacks is no anomaly.
     schema = infer_schema(statistics, infer_feature_shape=True, max_string_domain_size=0)
     columns = {feature.name: _column(feature, batch.column(feature.name)) for feature in schema.feature}
-    return Sample(batch.num_rows, columns, schema)
+    return ExampleSample(batch.num_rows, columns, schema)
 
 
 def _decode(folder: Path, files: list[str], rows: int) -> pa.RecordBatch:
     try:
-        records = list(tf.data.TFRecordDataset(files, compression_type="GZIP").take(rows).as_numpy_iterator())
+        records = first_records(files, rows)
     except tf.errors.OpError as error:
         raise InputError(f"{folder}: expected gzipped TFRecords: {error.message}") from error
     if not records:
@@ -98,10 +99,10 @@ def _decode(folder: Path, files: list[str], rows: int) -> pa.RecordBatch:
     return batch.drop_columns([name for name in batch.schema.names if name.startswith(SOFT_LABEL_PREFIX)])
 
 
-def _column(feature: schema_pb2.Feature, values: pa.Array) -> Column:
+def _column(feature: schema_pb2.Feature, values: pa.Array) -> SampledColumn:
     kind = schema_pb2.FeatureType.Name(feature.type)
     flat: Any = pa.compute.list_flatten(values)
-    found = Column(
+    found = SampledColumn(
         name=feature.name,
         type=kind,
         required=feature.presence.min_fraction == 1,
@@ -113,7 +114,7 @@ def _column(feature: schema_pb2.Feature, values: pa.Array) -> Column:
         return found
     numbers = flat.to_numpy(zero_copy_only=False)
     lowest, median, highest = (float(each) for each in np.quantile(numbers, (0, 0.5, 1)))
-    return Column(**{**vars(found), "lowest": lowest, "median": median, "highest": highest})
+    return SampledColumn(**{**vars(found), "lowest": lowest, "median": median, "highest": highest})
 
 
 def _size(feature: schema_pb2.Feature) -> int | None:

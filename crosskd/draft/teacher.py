@@ -11,10 +11,10 @@ from typing import Any
 import tensorflow as tf
 
 from crosskd.draft import guesses
-from crosskd.draft.sample import Column
+from crosskd.draft.sample import SampledColumn
 from records.saved_model import find_saved_model, read_signatures
+from schema.base import TaskKind
 from schema.errors import InputError
-from schema.surface import TaskKind
 
 _DEFAULT_SIGNATURE = "serving_default"
 _FILLS: dict[str, float | int | str] = {"float": 0.0, "int": 0, "string": ""}
@@ -39,7 +39,7 @@ class TeacherDraft:
 
 
 def draft_teacher(
-    path: Path, signature: str | None, columns: Mapping[str, Column], kinds: Mapping[str, TaskKind]
+    path: Path, signature: str | None, columns: Mapping[str, SampledColumn], kinds: Mapping[str, TaskKind]
 ) -> TeacherDraft:
     """Reads the SavedModel at `path`.
 
@@ -94,7 +94,7 @@ def _add_tasks(draft: TeacherDraft, outputs: Sequence[str], kinds: Mapping[str, 
         )
 
 
-def _add_examples_input(draft: TeacherDraft, columns: Mapping[str, Column]) -> None:
+def _add_examples_input(draft: TeacherDraft, columns: Mapping[str, SampledColumn]) -> None:
     """A teacher that parses examples does not say which columns it reads: all are given."""
     draft.content["takes"] = "examples"
     for name, column in columns.items():
@@ -103,7 +103,7 @@ def _add_examples_input(draft: TeacherDraft, columns: Mapping[str, Column]) -> N
         draft.notes[name] = "guess: the teacher reads this column under the same name"
 
 
-def _add_input(draft: TeacherDraft, name: str, dtype: str, size: int, columns: Mapping[str, Column]) -> None:
+def _add_input(draft: TeacherDraft, name: str, dtype: str, size: int, columns: Mapping[str, SampledColumn]) -> None:
     content: dict[str, Any] = {"dtype": dtype} | ({"size": size} if size > 1 else {})
     same = guesses.same(name, list(columns))
     fits = same is not None and columns[same].size == size and (columns[same].type == "BYTES") == (dtype == "string")

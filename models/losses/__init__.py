@@ -2,6 +2,7 @@
 
 from models.losses.pointwise import (
     binary_cross_entropy,
+    huber,
     squared_distance,
     squared_error,
     tempered_cross_entropy,
@@ -14,6 +15,7 @@ from models.losses.weighting import by_uncertainty, scheduled
 __all__ = [
     "binary_cross_entropy",
     "by_uncertainty",
+    "huber",
     "listwise_softmax",
     "masked_mean",
     "pairwise_logistic",

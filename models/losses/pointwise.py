@@ -19,6 +19,20 @@ def squared_error(labels: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor:
     return tf.math.squared_difference(predictions, labels)
 
 
+def huber(labels: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor:
+    """Squared error up to a distance of 1, and beyond it 2 |d| - 1, whose gradient grows no more.
+
+    Huber 1964 (Annals of Mathematical Statistics 35, equation 4.6) with k = 1, times 2, so
+    that it is `squared_error` where the two are near.
+
+    Args:
+      labels: z-scores, so that the distance is in standard deviations of the teacher's logits.
+      predictions: The student's.
+    """
+    distance = tf.abs(predictions - labels)
+    return tf.where(distance <= 1.0, tf.square(distance), 2.0 * distance - 1.0)
+
+
 def tempered_cross_entropy(teacher_logits: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
     """T^2 * H(sigmoid(t / T), sigmoid(s / T)): soft targets of a binary task.
 

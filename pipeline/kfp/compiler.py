@@ -32,7 +32,7 @@ _SCHEMA_FOLDER = "/tmp/crosskd/schema"
 
 
 @dataclass(frozen=True)
-class Request:
+class CompileRequest:
     """What to compile.
 
     Attributes:
@@ -41,7 +41,7 @@ class Request:
       image: The containers' image, with a tag or a digest.
       pipeline_root: Where artifacts go: a gs://, s3:// or minio:// URI.
       defaults: Values of run parameters.
-      policies: Of the nodes.
+      policies: The policies of the nodes.
       code_revision: The version control revision of the code, for provenance.
     """
 
@@ -54,7 +54,7 @@ class Request:
     code_revision: str | None = None
 
 
-def compile_job(request: Request) -> dict[str, Any]:
+def compile_job(request: CompileRequest) -> dict[str, Any]:
     """Compiles to a PipelineJob: `pipelineSpec` is what Kubeflow Pipelines reads, all of it what Vertex does.
 
     Raises:
@@ -89,7 +89,7 @@ def compile_job(request: Request) -> dict[str, Any]:
     return dict(job)
 
 
-def _check(request: Request) -> None:
+def _check(request: CompileRequest) -> None:
     if not _IMAGE.fullmatch(request.image):
         raise InputError(
             f"--image: expected registry/name:tag or registry/name@sha256:digest, found {request.image!r}. Without a "
@@ -103,7 +103,7 @@ def _check(request: Request) -> None:
         )
 
 
-def _settings(request: Request) -> Settings:
+def _settings(request: CompileRequest) -> Settings:
     """Settings whose run parameters are placeholders."""
     values = {each.name: placeholder(each.name) for each in fields(Defaults)}
     examples = request.defaults.examples
@@ -125,7 +125,7 @@ def _settings(request: Request) -> Settings:
     )
 
 
-def _files(request: Request) -> dict[str, str]:
+def _files(request: CompileRequest) -> dict[str, str]:
     """The schema, under a path that changes with its content, as caches need."""
     digest = hashlib.sha256(request.schema.encode()).hexdigest()[:16]
     return {f"{_SCHEMA_FOLDER}/{digest}/schema.pbtxt": request.schema}

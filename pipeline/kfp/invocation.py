@@ -39,7 +39,7 @@ def give_classes(
       classes: Import paths by key.  What a backend adds under another key is taken out:
         open-source Kubeflow adds `executor-logs` to the outputs of every container where it
         is installed with PUBLISH_LOGS, and uploads it itself.
-      storage: Of this container.
+      storage: The storage of this container.
       known: URIs of this container's artifacts; in metadata, these alone become paths.  Others,
         such as where a model was pushed, are not on its disk.
     """
@@ -73,7 +73,7 @@ def parse(artifacts: Mapping[str, Any], storage: Storage, names: dict[int, str])
 
     Args:
       artifacts: As `give_classes` left them.
-      storage: Of this container.
+      storage: The storage of this container.
       names: Gets the backend's name of each identity.
     """
     parsed: Artifacts = {}

@@ -56,7 +56,7 @@ def finish(job: Spec, nodes: Mapping[str, Node], defaults: Mapping[str, str | in
 
     Args:
       job: As TFX's runner gives it.
-      nodes: By node id.
+      nodes: The nodes, by id.
       defaults: Values of run parameters; a parameter without one is required.
       cache_examples: Whether the examples' folder says which span is in it.  Otherwise other
         examples may come to lie there, and nobody but the node itself would notice.

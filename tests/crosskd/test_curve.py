@@ -7,7 +7,7 @@ from crosskd.terminal import TERMINAL
 from evidence.curve import CurveResult, Point
 from evidence.levels import Over
 from evidence.result import Difference
-from evidence.verdicts import Verdict
+from evidence.verdicts import Effect
 from schema.errors import InputError
 
 
@@ -28,7 +28,7 @@ def test_the_table_shows_all_points(monkeypatch: pytest.MonkeyPatch):
         student=0.72,
         difference=Difference(arm="control", mean=0.02, low=0.01, high=0.03, p_value=0.001, replicates=[0.02]),
         placebo=Difference(arm="shuffled", mean=0.04, low=0.03, high=0.05, p_value=0.001, replicates=[0.04]),
-        verdict=Verdict.KNOWLEDGE,
+        verdict=Effect.KNOWLEDGE,
     )
     unknown = {"control": None, "student": None, "difference": None, "placebo": None, "verdict": None}
     result = CurveResult(

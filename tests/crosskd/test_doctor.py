@@ -29,7 +29,7 @@ def test_a_broken_check_ends_in_exit_code_1(monkeypatch, capfd):
 
     from crosskd import doctor
 
-    broken = checks.Check(name="disk", state=State.BROKEN, found="0.1 GiB", advice="free some")
+    broken = checks.SystemCheck(name="disk", state=State.BROKEN, found="0.1 GiB", advice="free some")
     monkeypatch.setattr(checks, "checks", lambda root: iter([broken]))
     with pytest.raises(typer.Exit) as ended:
         doctor.command(Path("runs"), as_json=True)

@@ -10,12 +10,12 @@ from typer.testing import CliRunner
 from crosskd import experiment, runs
 from crosskd.experiment import _technique
 from crosskd.launch import surface_folder
-from crosskd.runs import Node, Run
+from crosskd.runs import NodeOfRun, Run
 from crosskd.terminal import TERMINAL
 from evidence.arms import Role
 from evidence.paths import RunPaths
 from evidence.result import ArmReport, Difference, ExperimentResult, Finding, Mean
-from evidence.verdicts import Verdict
+from evidence.verdicts import Effect
 from schema.errors import InputError
 from schema.surface import TaskKind
 
@@ -33,8 +33,10 @@ def test_a_root_without_a_run_is_named(tmp_path: Path):
     assert f"{tmp_path / 'none'}: expected the root of a run" in str(error)
 
 
-def _made(**outputs: list[Path]) -> Node:
-    return Node("COMPLETE", 1.0, {key: [(str(uri), {}) for uri in uris] for key, uris in outputs.items()}, settings={})
+def _made(**outputs: list[Path]) -> NodeOfRun:
+    return NodeOfRun(
+        "COMPLETE", 1.0, {key: [(str(uri), {}) for uri in uris] for key, uris in outputs.items()}, settings={}
+    )
 
 
 def test_a_run_over_several_spans_trained_on_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -109,7 +111,7 @@ def _result() -> ExperimentResult:
         positives=100,
         control=_difference("control"),
         placebos=[_difference("shuffled"), _difference("gaussian")],
-        verdict=Verdict.KNOWLEDGE,
+        verdict=Effect.KNOWLEDGE,
     )
     undefined = Finding(
         candidate="student",

@@ -10,8 +10,8 @@ import pytest
 from components.model_pusher.destination import Destination
 from contracts.decision import Decision
 from contracts.provenance import Origin, Provenance
-from crosskd.runs import Node, Run
-from crosskd.summary import Summary, _push, exit_code, print_summary
+from crosskd.runs import NodeOfRun, Run
+from crosskd.summary import RunSummary, _push, exit_code, print_summary
 from crosskd.terminal import Exit
 from tests.components.model_pusher.handmade import cut, write_model
 
@@ -32,11 +32,11 @@ def serving(tmp_path: Path) -> Path:
 
 def run_of(state: str | None, **said: object) -> Run:
     """A run whose pusher came to this; None for one that did not get there."""
-    node = Node(state=state or "", seconds=1.0, outputs={"pushed_model": [("uri", said)]}, settings={})
+    node = NodeOfRun(state=state or "", seconds=1.0, outputs={"pushed_model": [("uri", said)]}, settings={})
     return Run("run", "crosskd-tiny", {"Pusher": node} if state else {})
 
 
-def summary_of(run: Run, serving: Path, *, blessed: bool = True) -> Summary:
+def summary_of(run: Run, serving: Path, *, blessed: bool = True) -> RunSummary:
     decision = Decision(
         surface="tiny",
         blessed=blessed,
@@ -46,7 +46,7 @@ def summary_of(run: Run, serving: Path, *, blessed: bool = True) -> Summary:
         checks=(),
         metrics=(),
     )
-    return Summary(
+    return RunSummary(
         surface="tiny",
         run_id="run",
         root="root",

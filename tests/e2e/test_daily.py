@@ -11,7 +11,7 @@ import pytest
 from crosskd import label as label_command
 from crosskd import run as run_command
 from crosskd.experiment import run_paths
-from crosskd.label import Labelled
+from crosskd.label import LabellingDone
 from crosskd.runs import Run, newest_run
 from crosskd.summary import summarize
 from evidence import data
@@ -41,7 +41,7 @@ class Product:
             shutil.rmtree(folder)
         library.write_examples(folder, seed=100 * again + day, sizes=(TRAIN, EVAL), shift=shift)
 
-    def label(self, span: str = "latest") -> list[Labelled]:
+    def label(self, span: str = "latest") -> list[LabellingDone]:
         return label_command.label(self.surface, self.folder / "logs", self.teacher, self.root, span=span)
 
     def run(self, **options: object) -> Run:
@@ -60,7 +60,7 @@ def product(tmp_path_factory) -> Product:
 
 
 @pytest.fixture(scope="module")
-def six_days(product) -> list[Labelled]:
+def six_days(product) -> list[LabellingDone]:
     for day in range(1, DAYS):
         product.log(day)
     return [*product.label("1:3"), *product.label("4:6")]

@@ -48,6 +48,7 @@ CASES: dict[str, dict[str, Any]] = {
         "weight_column": "importance",
     },
     "mmoe, represented": {
+        "tasks": {"click": {"distil": {"from": "click", "loss": "huber"}}},
         "representations": {"trunk": {"from": "layer", "weight": 0.5}, "minutes": {"from": "layer"}},
         "model": {"trunk_kind": "mmoe", "experts": 2, "l2": 0.001},
     },

@@ -8,7 +8,7 @@ from evidence import curve, data, plot
 from evidence.curve import CurveResult, stops
 from evidence.levels import Over
 from evidence.paths import RunPaths
-from evidence.verdicts import Verdict
+from evidence.verdicts import Effect
 from schema.errors import InputError
 from tests.evidence.conftest import SURFACE
 
@@ -39,8 +39,8 @@ def _run(seeds: int) -> CurveResult:
 
 def test_knowledge_ends_where_noise_drowns_it(result: CurveResult):
     verdicts = {(each.level, each.task): each.verdict for each in result.points}
-    assert verdicts[0.0, "click"] is Verdict.KNOWLEDGE
-    assert verdicts[50.0, "click"] is not Verdict.KNOWLEDGE
+    assert verdicts[0.0, "click"] is Effect.KNOWLEDGE
+    assert verdicts[50.0, "click"] is not Effect.KNOWLEDGE
     assert result.verdicts == 4
     assert [each.level for each in result.points] == [0.0, 0.0, 50.0, 50.0]
     first = result.points[0]

@@ -10,7 +10,7 @@ from evidence.data import RunData
 from evidence.experiment import Plan, check, train, train_arm
 from evidence.fitting import Fitter
 from evidence.tuning import SETTINGS, Setting
-from evidence.verdicts import Verdict
+from evidence.verdicts import Effect
 from schema.errors import InputError
 from schema.surface import Surface
 from tests.evidence.conftest import SURFACE
@@ -26,7 +26,7 @@ def _analyse(plan: Plan, data: RunData) -> Analysis:
     return analysis.analyse(plan.surface, plan.groups(), [data], predictions, plan.confidence, plan.clusters)
 
 
-def _verdicts(found: Analysis, candidate: str = "student") -> dict[str, Verdict | None]:
+def _verdicts(found: Analysis, candidate: str = "student") -> dict[str, Effect | None]:
     return {each.task: each.verdict for each in found.findings if each.slice is None and each.candidate == candidate}
 
 
@@ -36,7 +36,7 @@ def test_a_knowing_teacher_gives_knowledge(knowing):
     trained = train(plan, knowing, progress.append)
     predictions = {name: [each.predictions] for name, each in trained.items()}
     found = analysis.analyse(SURFACE, plan.groups(), [knowing], predictions, 0.95, "user")
-    assert _verdicts(found) == {"click": Verdict.KNOWLEDGE, "minutes": Verdict.KNOWLEDGE}
+    assert _verdicts(found) == {"click": Effect.KNOWLEDGE, "minutes": Effect.KNOWLEDGE}
     assert found.verdicts == 2
     assert progress[0] == "drawn: 320 rows to fit, 80 held out"
     assert progress[1].startswith("drawn: arm 1 of 5, control: seed 1 of 4, ")
@@ -59,7 +59,7 @@ def test_a_knowing_teacher_gives_knowledge(knowing):
 
 def test_a_teacher_of_other_users_and_items_gives_nothing(disjoint):
     found = _analyse(Plan(SURFACE, seeds=4, tuning=1, references=False), disjoint)
-    assert _verdicts(found) == {"click": Verdict.NONE, "minutes": Verdict.NONE}
+    assert _verdicts(found) == {"click": Effect.NONE, "minutes": Effect.NONE}
 
 
 @pytest.mark.slow
@@ -76,7 +76,7 @@ def test_shuffled_labels_as_a_student_are_practically_never_knowledge(knowing):
     for start in range(20):
         some = {name: [each.predictions[start : start + 3]] for name, each in trained.items()}
         found = analysis.analyse(short, [judged], [knowing], some, 0.95, None)
-        false += Verdict.KNOWLEDGE in _verdicts(found, "impostor").values()
+        false += Effect.KNOWLEDGE in _verdicts(found, "impostor").values()
     assert false <= 1
 
 

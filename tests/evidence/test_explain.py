@@ -2,13 +2,13 @@ from __future__ import annotations
 
 from evidence.explain import Facts, IdFacts, Labels, TeacherQuality, sentences
 from evidence.result import ExperimentResult, Finding, Mean
-from evidence.verdicts import Verdict
+from evidence.verdicts import Effect
 from schema.surface import Side, TaskKind
 
 LABELS = Labels(fill_rate=0.4, filled=["z1"], bad=0, read=100, quality={"click": TeacherQuality("auc", 0.51)})
 
 
-def _result(verdict: Verdict, shuffled: float = 0.6) -> ExperimentResult:
+def _result(verdict: Effect, shuffled: float = 0.6) -> ExperimentResult:
     means = [("control", 0.6), ("student", 0.65), ("shuffled", shuffled), ("gaussian", 0.59)]
     return ExperimentResult(
         surface="tiny",
@@ -44,7 +44,7 @@ def _facts(**update: object) -> Facts:
 
 
 def test_a_sound_setting_is_described_without_warnings():
-    text = "\n".join(sentences(_facts(), _result(Verdict.KNOWLEDGE)))
+    text = "\n".join(sentences(_facts(), _result(Effect.KNOWLEDGE)))
     assert "the gain is the teacher's knowledge" in text
     assert "20,000 training rows, 20.0 times the target's 1,000." in text
     assert "item_id: 6.4 training rows for each item; 9% of the evaluation examples" in text
@@ -60,7 +60,7 @@ def test_what_made_trials_fail_is_said():
     strange = IdFacts("item_id", Side.ITEM, rows_per_id=2.0, new=0.6, known_to_teacher=0.1, read_by_teacher=True)
     unread = IdFacts("user_id", Side.USER, rows_per_id=2.0, new=0.0, known_to_teacher=None, read_by_teacher=False)
     facts = _facts(source_rows=2_000, ids=[strange, unread])
-    text = "\n".join(sentences(facts, _result(Verdict.NONE, shuffled=0.62)))
+    text = "\n".join(sentences(facts, _result(Effect.NONE, shuffled=0.62)))
     assert "no difference to the control is shown" in text
     assert "in trials small sources taught little" in text
     assert "Where the teacher never saw the items, trials showed nothing beyond noise." in text
@@ -72,7 +72,7 @@ def test_what_made_trials_fail_is_said():
 def test_no_ids_and_no_source():
     labels = Labels(fill_rate=0.0, filled=[], bad=3, read=100, quality={})
     facts = _facts(source_rows=None, ids=[], labels=labels)
-    text = "\n".join(sentences(facts, _result(Verdict.REGULARISATION)))
+    text = "\n".join(sentences(facts, _result(Effect.REGULARISATION)))
     assert "All of the teacher's inputs exist on the target." in text
     assert "3 of 100 examples could not be labelled" in text
     assert "the source was not given (--source)" in text
@@ -82,7 +82,7 @@ def test_no_ids_and_no_source():
 
 def test_pairs_never_shown_are_advised_only_where_the_teacher_can_know_them():
     def advised(**update: object) -> bool:
-        return any("never shown" in line for line in sentences(_facts(**update), _result(Verdict.NONE)))
+        return any("never shown" in line for line in sentences(_facts(**update), _result(Effect.NONE)))
 
     unread = IdFacts("user_id", Side.USER, rows_per_id=2.0, new=0.0, known_to_teacher=None, read_by_teacher=False)
     strange = IdFacts("item_id", Side.ITEM, rows_per_id=2.0, new=0.0, known_to_teacher=0.1, read_by_teacher=True)

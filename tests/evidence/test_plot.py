@@ -7,7 +7,7 @@ import pytest
 from evidence.live import Lift, LiveResult
 from evidence.plot import _rows, forest, lifts
 from evidence.result import Difference, ExperimentResult, Finding
-from evidence.verdicts import Verdict
+from evidence.verdicts import Effect
 from schema.surface import TaskKind
 
 
@@ -27,7 +27,7 @@ def result() -> ExperimentResult:
         positives=5,
         control=differences[0],
         placebos=differences[1:],
-        verdict=Verdict.NONE,
+        verdict=Effect.NONE,
     )
     undefined = finding.model_copy(update={"task": "empty", "control": None, "placebos": [], "verdict": None})
     return ExperimentResult(

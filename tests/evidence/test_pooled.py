@@ -15,7 +15,7 @@ from schema.surface import TaskKind
 from tests.evidence.test_data import paths as paths  # fixtures: a run of the tiny surface
 from tests.models.conftest import ROWS, SURFACE
 from tests.models.conftest import transformed as transformed
-from worlds.records import Column, Domain, write_domain
+from worlds.records import Domain, ExampleColumn, write_domain
 from worlds.surface_folder import schema_text, surface_text
 
 SOURCE_ROWS = 50
@@ -33,10 +33,10 @@ def _source(out: Path, content: dict) -> Path:
     rng = np.random.default_rng(0)
     watched = rng.integers(0, 2, SOURCE_ROWS)
     columns = {
-        "user": Column(np.where(np.arange(SOURCE_ROWS) % 2, 3, 900 + np.arange(SOURCE_ROWS) % 4)),
-        "views": Column(rng.normal(size=SOURCE_ROWS).astype(np.float32)),
-        "watched": Column(watched),
-        "stayed": Column(rng.integers(0, 2, SOURCE_ROWS), watched.astype(bool)),
+        "user": ExampleColumn(np.where(np.arange(SOURCE_ROWS) % 2, 3, 900 + np.arange(SOURCE_ROWS) % 4)),
+        "views": ExampleColumn(rng.normal(size=SOURCE_ROWS).astype(np.float32)),
+        "watched": ExampleColumn(watched),
+        "stayed": ExampleColumn(rng.integers(0, 2, SOURCE_ROWS), watched.astype(bool)),
     }
     splits = {"train": columns}
     domain = Domain("source", splits, surface_text(content, []), schema_text(content, splits), {"made": "here"})

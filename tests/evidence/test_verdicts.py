@@ -5,7 +5,7 @@ import pytest
 
 from evaluation.influence import auc
 from evidence.statistics import Estimate, difference
-from evidence.verdicts import Verdict, corrected_confidence, judge
+from evidence.verdicts import Effect, corrected_confidence, judge
 
 
 def _estimate(low: float, high: float) -> Estimate:
@@ -18,12 +18,12 @@ BETTER, WORSE, UNCLEAR = _estimate(0.01, 0.03), _estimate(-0.03, -0.01), _estima
 @pytest.mark.parametrize(
     ("control", "placebos", "expected"),
     [
-        (BETTER, [BETTER, BETTER], Verdict.KNOWLEDGE),
-        (BETTER, [BETTER, UNCLEAR], Verdict.REGULARISATION),
-        (BETTER, [WORSE, BETTER], Verdict.REGULARISATION),
-        (UNCLEAR, [BETTER, BETTER], Verdict.NONE),
-        (WORSE, [BETTER, BETTER], Verdict.HARM),
-        (_estimate(0.0, 0.0), [BETTER, BETTER], Verdict.NONE),
+        (BETTER, [BETTER, BETTER], Effect.KNOWLEDGE),
+        (BETTER, [BETTER, UNCLEAR], Effect.REGULARISATION),
+        (BETTER, [WORSE, BETTER], Effect.REGULARISATION),
+        (UNCLEAR, [BETTER, BETTER], Effect.NONE),
+        (WORSE, [BETTER, BETTER], Effect.HARM),
+        (_estimate(0.0, 0.0), [BETTER, BETTER], Effect.NONE),
     ],
 )
 def test_judge(control, placebos, expected):
@@ -44,17 +44,17 @@ def test_noise_is_practically_never_called_knowledge():
     """Arms that differ by their seeds' noise alone, on one set of examples, 300 times: at most 1 in 20."""
     rng = np.random.default_rng(0)
     verdicts = [_verdict_on_noise(rng, gain=0.0) for _ in range(300)]
-    assert verdicts.count(Verdict.KNOWLEDGE) <= 15
+    assert verdicts.count(Effect.KNOWLEDGE) <= 15
 
 
 def test_a_gain_over_the_control_that_noise_gives_too_is_regularisation():
     rng = np.random.default_rng(1)
     verdicts = [_verdict_on_noise(rng, gain=3.0) for _ in range(100)]
-    assert verdicts.count(Verdict.KNOWLEDGE) <= 5
-    assert verdicts.count(Verdict.REGULARISATION) >= 90
+    assert verdicts.count(Effect.KNOWLEDGE) <= 5
+    assert verdicts.count(Effect.REGULARISATION) >= 90
 
 
-def _verdict_on_noise(rng: np.random.Generator, gain: float) -> Verdict:
+def _verdict_on_noise(rng: np.random.Generator, gain: float) -> Effect:
     """A candidate and two placebos that are alike, `gain` above the control, over three seeds."""
     truth = rng.normal(size=300)
     labels = (truth + rng.normal(size=300) > 0).astype(np.float32)

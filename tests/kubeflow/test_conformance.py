@@ -14,7 +14,7 @@ import yaml
 from contracts.decision import Decision
 from crosskd.runs import newest_run
 from evaluation import results as evaluation
-from pipeline.kfp.compiler import Request, compile_job
+from pipeline.kfp.compiler import CompileRequest, compile_job
 from pipeline.kfp.parameters import Defaults
 from pipeline.kfp.platform import read_platform
 from pipeline.kfp.policies import Policies
@@ -52,7 +52,7 @@ class World:
     """
 
     folder: Path
-    request: Request
+    request: CompileRequest
 
     @property
     def teacher(self) -> Path:
@@ -104,7 +104,7 @@ def world(tmp_path_factory) -> World:
         beam_args=" ".join(DEFAULT_BEAM_ARGS),
     )
     schema = surface.schema_path.read_text()
-    return World(folder, Request(surface.surface, schema, "crosskd:1", ROOT, defaults, Policies()))
+    return World(folder, CompileRequest(surface.surface, schema, "crosskd:1", ROOT, defaults, Policies()))
 
 
 @pytest.fixture(scope="module")

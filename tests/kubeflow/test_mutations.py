@@ -78,7 +78,7 @@ class Kit:
 
     folder: Path
     world: Path
-    request: compiler.Request
+    request: compiler.CompileRequest
     containers: Containers
     cluster: Cluster
     counter: Iterator[int] = field(default_factory=itertools.count)
@@ -118,7 +118,7 @@ def shared(tmp_path_factory) -> Iterator[Kit]:
     library.write_examples(world / "examples" / "1", sizes=(40, 40))
     library.write_teacher(world / "teacher")
     defaults = Defaults(None, "1", None, None, None, 1, "", " ".join(DEFAULT_BEAM_ARGS))
-    request = compiler.Request(
+    request = compiler.CompileRequest(
         surface.surface, surface.schema_path.read_text(), "crosskd:1", ROOT, defaults, Policies()
     )
     store, containers = ObjectStore("mlpipeline", "elsewhere", "other-root"), Containers()

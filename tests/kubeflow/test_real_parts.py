@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from contracts.decision import Decision
-from pipeline.kfp.compiler import Request, compile_job
+from pipeline.kfp.compiler import CompileRequest, compile_job
 from pipeline.kfp.parameters import Defaults
 from pipeline.kfp.platform import read_platform
 from pipeline.kfp.policies import Policies
@@ -86,7 +86,7 @@ def compiled(world: Path, endpoint: str, **places: str) -> Path:
         gates="",
         beam_args=" ".join(DEFAULT_BEAM_ARGS),
     )
-    request = Request(surface.surface, surface.schema_path.read_text(), "crosskd:1", ROOT, defaults, Policies())
+    request = CompileRequest(surface.surface, surface.schema_path.read_text(), "crosskd:1", ROOT, defaults, Policies())
     job = compile_job(replace(request, defaults=replace(defaults, **places)))
     secrets = ["store:access=AWS_ACCESS_KEY_ID", "store:secret=AWS_SECRET_ACCESS_KEY"]
     platform = read_platform([], secrets, [f"AWS_ENDPOINT_URL={endpoint}"])

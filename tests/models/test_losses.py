@@ -26,6 +26,14 @@ def test_squared_error_per_example():
     assert losses.squared_error(tf.constant([1.0, -1.0]), tf.constant([3.0, -1.5])).numpy() == pytest.approx([4, 0.25])
 
 
+def test_huber_is_squared_near_and_linear_far():
+    labels, predictions = tf.constant([0.0, 0.0, 1.0, 0.0]), tf.Variable([0.0, 0.5, 2.0, -3.0])
+    with tf.GradientTape() as tape:
+        found = losses.huber(labels, predictions)
+    assert found.numpy() == pytest.approx([0.0, 0.25, 1.0, 5.0])
+    assert tape.gradient(found, predictions).numpy() == pytest.approx([0.0, 1.0, 2.0, -2.0])
+
+
 def test_tempered_losses_are_multiplied_by_the_square_of_the_temperature():
     teacher, student = tf.constant([2.0, -1.0]), tf.constant([0.5, -1.0])
     p, q = sigmoid(2.0 / 2), sigmoid(0.5 / 2)

@@ -55,7 +55,7 @@ def rows_of(batch):
 
 @pytest.mark.parametrize("memory_limit", [0, 2**30], ids=["streamed", "in_memory"])
 def test_a_batch_is_the_control_s_and_then_so_many_unlabelled_rows_for_each(folder, memory_limit):
-    pool = inputs.Unlabelled([str(folder / "unlabelled.gz")], UNLABELLED, PER_ROW)
+    pool = inputs.UnlabelledPairs([str(folder / "unlabelled.gz")], UNLABELLED, PER_ROW)
     tf.random.set_seed(1)
     control = data_of(folder, memory_limit, None)
     tf.random.set_seed(1)
@@ -83,7 +83,7 @@ def test_a_batch_is_the_control_s_and_then_so_many_unlabelled_rows_for_each(fold
 @pytest.mark.parametrize("memory_limit", [0, 2**30], ids=["streamed", "in_memory"])
 def test_pairs_that_are_not_there_are_an_error(folder, tmp_path, memory_limit):
     write(tmp_path / "empty.gz", [], lambda _: np.nan)
-    pool = inputs.Unlabelled([str(tmp_path / "empty.gz")], 0, PER_ROW)
+    pool = inputs.UnlabelledPairs([str(tmp_path / "empty.gz")], 0, PER_ROW)
     with pytest.raises(InputError, match=r"expected unlabelled examples, 3 for each labelled one.*; found none"):
         data_of(folder, memory_limit, pool)
 

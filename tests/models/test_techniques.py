@@ -44,7 +44,7 @@ TECHNIQUES: dict[str, dict[str, Any]] = {
         "weight_column": "importance",
     },
     "mmoe, represented": {
-        "click": CLICK,
+        "click": {**CLICK, "loss": "huber"},
         "representations": {"trunk": {"from": "layer", "weight": 0.5}, "minutes": {"from": "layer"}},
         "model": {"trunk_kind": "mmoe", "experts": 2},
     },

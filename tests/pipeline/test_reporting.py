@@ -16,7 +16,7 @@ from pipeline.pipeline import assemble
 from pipeline.reporting import reporting
 from pipeline.runners import Runner, beam_args, run
 from pipeline.settings import Settings
-from pipeline.training import Training
+from pipeline.training import TrainedArms
 from tests.components.evaluation_report import folders, handmade
 
 KINDS = {
@@ -68,7 +68,7 @@ class Days:
             schema=model,
             guard=importers["labels"],
         )
-        trained = Training(
+        trained = TrainedArms(
             nodes=[],
             student=model,
             control=model,

@@ -9,12 +9,12 @@ import tensorflow as tf
 
 from schema.errors import InputError
 from tests.worlds.conftest import read_examples
-from worlds.records import Column, Domain, encode, write_domain, write_split
+from worlds.records import Domain, ExampleColumn, encode, write_domain, write_split
 
 COLUMNS = {
-    "id": Column(np.array([7, -1, 2**40])),
-    "vector": Column(np.array([[0.5, -1.0], [2.0, 3.0], [4.0, 5.0]], dtype=np.float32)),
-    "name": Column(np.array(["a", "", "über"]), np.array([True, False, True])),
+    "id": ExampleColumn(np.array([7, -1, 2**40])),
+    "vector": ExampleColumn(np.array([[0.5, -1.0], [2.0, 3.0], [4.0, 5.0]], dtype=np.float32)),
+    "name": ExampleColumn(np.array(["a", "", "über"]), np.array([True, False, True])),
 }
 
 
@@ -53,9 +53,9 @@ def test_the_parser_of_tensorflow_reads_it() -> None:
 
 def test_no_rows_and_uneven_columns_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="at least one example, found none"):
-        write_split(tmp_path / "a", {"id": Column(np.array([], dtype=np.int64))})
+        write_split(tmp_path / "a", {"id": ExampleColumn(np.array([], dtype=np.int64))})
     with pytest.raises(InputError, match=r"columns of one length, found \{'id': 2, 'x': 3\}"):
-        write_split(tmp_path / "b", {"id": Column(np.arange(2)), "x": Column(np.arange(3))})
+        write_split(tmp_path / "b", {"id": ExampleColumn(np.arange(2)), "x": ExampleColumn(np.arange(3))})
     assert not list(tmp_path.iterdir())
 
 

@@ -18,7 +18,7 @@ from tensorflow_transform.tf_metadata.schema_utils import schema_as_feature_spec
 from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
 from schema.loader import RAW, SERVING, TRAINING, load_surface, read_schema
-from worlds.records import Column, Columns, encode
+from worlds.records import Columns, ExampleColumn, encode
 from worlds.simulated import Sizes, draw_domains
 from worlds.surface_folder import schema_text, surface_text, teacher_section
 
@@ -37,12 +37,12 @@ SOURCE: dict[str, Any] = {
     "tasks": {"bought": {"kind": "binary", "label": "bought", "ungated": UNGATED}},
 }
 COLUMNS: Columns = {
-    "shopper": Column(np.array([1, 2, 3])),
-    "ware": Column(np.array(["a", "b", "c"])),
-    "vector": Column(np.ones((3, 2), dtype=np.float32)),
-    "price": Column(np.array([1.0, 2.0, 3.0], dtype=np.float32), np.array([True, False, True])),
-    "bought": Column(np.array([0, 1, 1]), np.array([True, True, False])),
-    "season": Column(np.array([1, 1, 2])),
+    "shopper": ExampleColumn(np.array([1, 2, 3])),
+    "ware": ExampleColumn(np.array(["a", "b", "c"])),
+    "vector": ExampleColumn(np.ones((3, 2), dtype=np.float32)),
+    "price": ExampleColumn(np.array([1.0, 2.0, 3.0], dtype=np.float32), np.array([True, False, True])),
+    "bought": ExampleColumn(np.array([0, 1, 1]), np.array([True, True, False])),
+    "season": ExampleColumn(np.array([1, 1, 2])),
 }
 
 
@@ -72,7 +72,7 @@ def test_unlabelled_examples_are_no_training_examples(domains: dict[str, dict[st
 
 
 def labelled(columns: Columns, logits: np.ndarray) -> Columns:
-    soft = Column(logits.astype(np.float32))
+    soft = ExampleColumn(logits.astype(np.float32))
     return {**columns, "teacher/click": soft, "teacher/trail_engagement": soft}
 
 
@@ -134,8 +134,8 @@ def test_a_made_schema() -> None:
 
 
 def test_a_column_absent_in_one_split_is_optional() -> None:
-    whole = {**COLUMNS, "season": Column(COLUMNS["season"].values, None)}
-    partly = {**COLUMNS, "season": Column(COLUMNS["season"].values, np.array([True, False, True]))}
+    whole = {**COLUMNS, "season": ExampleColumn(COLUMNS["season"].values, None)}
+    partly = {**COLUMNS, "season": ExampleColumn(COLUMNS["season"].values, np.array([True, False, True]))}
     schema = text_format.Parse(schema_text(SOURCE, {"train": whole, "eval": partly}), schema_pb2.Schema())
     assert schema_as_feature_spec(schema).feature_spec["season"] == tf.io.VarLenFeature(tf.int64)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from components.blessing_gate.asked import Evidence, asked_bounds, tfma_bound
 from contracts.decision import BoundKind, Measurement
-from evaluation.results import OVERALL, Evaluation, Failure, SliceKey, TaskMetrics
+from evaluation.results import OVERALL, Evaluation, SliceKey, TaskMetrics, ViolatedBound
 from schema.surface import Surface
 
 NAN = float("nan")
@@ -77,7 +77,7 @@ def evaluation(
     kinds: tuple[BoundKind, ...],
     slices: Mapping[SliceKey, Mapping[str, Found]],
     has_baseline: bool = True,
-    failures: tuple[Failure, ...] = (),
+    failures: tuple[ViolatedBound, ...] = (),
 ) -> Evaluation:
     names = {name: "auc" if task.kind == "binary" else "r2" for name, task in of.tasks.items()}
     asked = [one for one in asked_bounds(of) if one.kind in kinds and (has_baseline or one.kind is BoundKind.ABSOLUTE)]
@@ -107,7 +107,7 @@ def evidence(
     )
 
 
-def failed(of: Surface, task: str, kind: BoundKind, slice_name: str | None, key: SliceKey | None) -> Failure:
+def failed(of: Surface, task: str, kind: BoundKind, slice_name: str | None, key: SliceKey | None) -> ViolatedBound:
     """TFMA finds the first bound of that task, kind and slice violated."""
     found = [one for one in asked_bounds(of) if (one.task, one.kind, one.gate.slice) == (task, kind, slice_name)]
-    return Failure(tfma_bound(of, found[0]), key)
+    return ViolatedBound(tfma_bound(of, found[0]), key)

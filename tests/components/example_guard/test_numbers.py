@@ -16,7 +16,7 @@ from tfx.types import standard_artifacts
 from tfx_bsl.coders import example_coder
 
 from components.example_guard import numbers
-from components.example_guard.numbers import Domain, domains_of, problems_in
+from components.example_guard.numbers import NumberKind, domains_of, problems_in
 from components.example_guard.precision import lost_columns
 from schema.surface import Surface
 from tests.evaluation.evaluating import write_examples
@@ -30,16 +30,16 @@ def problems(tmp_path: Path, rows: Sequence[Mapping[str, Any]], surface: Surface
     return [*problems_in("train", statistics, [examples], surface), *lost_columns(statistics, surface)]
 
 
-def surface_with(column: str, domain: Domain, **feature: Any) -> Surface:
+def surface_with(column: str, domain: NumberKind, **feature: Any) -> Surface:
     """A surface that reads `column` as such."""
     content: dict[str, Any] = {
         "name": "s",
         "features": {"other": {"kind": "numeric"}},
         "tasks": {"t": {"kind": "binary", "label": "no such column", "ungated": "test"}},
     }
-    if domain is Domain.FEATURE:
+    if domain is NumberKind.FEATURE:
         content["features"][column] = {"kind": "numeric", "size": 1, **feature}
-    elif domain is Domain.WEIGHT:
+    elif domain is NumberKind.WEIGHT:
         content["weight_column"] = column
     else:
         content["tasks"]["t"] |= {"kind": domain.value, "label": column}
@@ -54,17 +54,17 @@ def _batch(examples: standard_artifacts.Examples) -> pa.RecordBatch:
 @pytest.mark.parametrize(
     ("domain", "values", "found"),
     [
-        (Domain.FEATURE, [1.0, NAN, 2.0, None, NAN], "a finite number, found others in 2 of 5 examples (nan in 2)"),
-        (Domain.FEATURE, [1.0, INF, -INF, None], "found others in 2 of 4 examples (inf in 1, -inf in 1)"),
-        (Domain.FEATURE, [[1.0, NAN], [NAN, NAN], [0.0, 1.0]], "found others in 2 of 3 examples (nan in 3)"),
-        (Domain.BINARY, [1, 0, -1, None, -1], "the label of a binary task, found others in 2 of 5 examples (-1 in 2)"),
-        (Domain.BINARY, [1, 0, 2], "found others in 1 of 3 examples (2 in 1)"),
-        (Domain.BINARY, [1.0, 0.0, 0.5], "found others in 1 of 3 examples (0.5 in 1)"),
-        (Domain.REGRESSION, [1.0, INF, 3.0], "a finite label, found others in 1 of 3 examples (inf in 1)"),
-        (Domain.WEIGHT, [1.0, -1.0, NAN], "a finite weight of 0 or more, found others in 2 of 3 examples"),
+        (NumberKind.FEATURE, [1.0, NAN, 2.0, None, NAN], "a finite number, found others in 2 of 5 examples (nan in 2)"),
+        (NumberKind.FEATURE, [1.0, INF, -INF, None], "found others in 2 of 4 examples (inf in 1, -inf in 1)"),
+        (NumberKind.FEATURE, [[1.0, NAN], [NAN, NAN], [0.0, 1.0]], "found others in 2 of 3 examples (nan in 3)"),
+        (NumberKind.BINARY, [1, 0, -1, None, -1], "label of a binary task, found others in 2 of 5 examples (-1 in 2)"),
+        (NumberKind.BINARY, [1, 0, 2], "found others in 1 of 3 examples (2 in 1)"),
+        (NumberKind.BINARY, [1.0, 0.0, 0.5], "found others in 1 of 3 examples (0.5 in 1)"),
+        (NumberKind.REGRESSION, [1.0, INF, 3.0], "a finite label, found others in 1 of 3 examples (inf in 1)"),
+        (NumberKind.WEIGHT, [1.0, -1.0, NAN], "a finite weight of 0 or more, found others in 2 of 3 examples"),
     ],
 )  # fmt: skip
-def test_what_is_outside_is_counted_by_examples(tmp_path: Path, domain: Domain, values: list, found: str) -> None:
+def test_what_is_outside_is_counted_by_examples(tmp_path: Path, domain: NumberKind, values: list, found: str) -> None:
     (problem,) = problems(tmp_path, [{"x": value, "other": 1} for value in values], surface_with("x", domain))
     assert "'x': expected " in problem
     assert found in problem
@@ -73,24 +73,24 @@ def test_what_is_outside_is_counted_by_examples(tmp_path: Path, domain: Domain, 
 @pytest.mark.parametrize(
     ("domain", "values"),
     [
-        (Domain.FEATURE, [1.0, -3e38, None]),
-        (Domain.FEATURE, [1, 2**62]),
-        (Domain.BINARY, [1.0, 0.0, None, NAN]),
-        (Domain.BINARY, [0, 1]),
-        (Domain.REGRESSION, [-1.0, NAN, 1e30]),
-        (Domain.REGRESSION, list(range(40))),
-        (Domain.FEATURE, [10**8 + number for number in range(50)]),
-        (Domain.WEIGHT, [0.0, 2.5, None]),
+        (NumberKind.FEATURE, [1.0, -3e38, None]),
+        (NumberKind.FEATURE, [1, 2**62]),
+        (NumberKind.BINARY, [1.0, 0.0, None, NAN]),
+        (NumberKind.BINARY, [0, 1]),
+        (NumberKind.REGRESSION, [-1.0, NAN, 1e30]),
+        (NumberKind.REGRESSION, list(range(40))),
+        (NumberKind.FEATURE, [10**8 + number for number in range(50)]),
+        (NumberKind.WEIGHT, [0.0, 2.5, None]),
     ],
 )
-def test_what_is_inside_is_no_problem(tmp_path: Path, domain: Domain, values: list) -> None:
+def test_what_is_inside_is_no_problem(tmp_path: Path, domain: NumberKind, values: list) -> None:
     assert problems(tmp_path, [{"x": value, "other": 1} for value in values], surface_with("x", domain)) == []
 
 
 def test_without_a_suspicion_no_example_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(numbers, "_count", lambda *_: pytest.fail("read the examples"))
     rows = [{"x": 1.0, "label": 1}, {"x": 2.0, "label": 0}]
-    assert problems(tmp_path, rows, surface_with("label", Domain.BINARY)) == []
+    assert problems(tmp_path, rows, surface_with("label", NumberKind.BINARY)) == []
 
 
 def test_every_task_counts_distilled_or_not() -> None:
@@ -107,11 +107,11 @@ def test_every_task_counts_distilled_or_not() -> None:
         }
     )
     assert domains_of(surface) == {
-        "match": Domain.FEATURE,
-        "clicked": Domain.BINARY,
-        "liked": Domain.BINARY,
-        "minutes": Domain.REGRESSION,
-        "importance": Domain.WEIGHT,
+        "match": NumberKind.FEATURE,
+        "clicked": NumberKind.BINARY,
+        "liked": NumberKind.BINARY,
+        "minutes": NumberKind.REGRESSION,
+        "importance": NumberKind.WEIGHT,
     }
 
 
@@ -120,21 +120,21 @@ FAR_OFF = [*(float(number) for number in range(99)), 1e30]
 
 def test_a_column_that_varies_and_comes_out_constant(tmp_path: Path) -> None:
     rows = [{"x": value, "other": 1} for value in FAR_OFF]
-    (problem,) = problems(tmp_path / "lost", rows, surface_with("x", Domain.FEATURE))
+    (problem,) = problems(tmp_path / "lost", rows, surface_with("x", NumberKind.FEATURE))
     assert problem.startswith("feature 'x' varies from 0 to 1e+30, and almost all of its values are one and the same")
-    assert problems(tmp_path / "kept", rows, surface_with("x", Domain.FEATURE, clip={"max": 1000})) == []
+    assert problems(tmp_path / "kept", rows, surface_with("x", NumberKind.FEATURE, clip={"max": 1000})) == []
 
 
 def test_a_label_whose_values_float32_does_not_tell_apart(tmp_path: Path) -> None:
     rows = [{"x": 10**8 + number, "other": 1} for number in range(50)]
-    (problem,) = problems(tmp_path, rows, surface_with("x", Domain.REGRESSION))
+    (problem,) = problems(tmp_path, rows, surface_with("x", NumberKind.REGRESSION))
     assert problem.startswith("label 'x' varies from 100000000 to 100000049, and float32")
 
 
 def test_a_label_with_several_values(tmp_path: Path) -> None:
     with_two = write_two(tmp_path)
     statistics = generate_statistics_in_memory(_batch(with_two), StatsOptions())
-    (problem,) = problems_in("train", statistics, [with_two], surface_with("x", Domain.BINARY))
+    (problem,) = problems_in("train", statistics, [with_two], surface_with("x", NumberKind.BINARY))
     assert problem == "column 'x': expected one value in an example, found up to 2. Keep one."
 
 

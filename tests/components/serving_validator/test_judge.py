@@ -9,7 +9,7 @@ from components.serving_validator.judge import latencies, sentence, trial_checks
 from components.serving_validator.latency import measure, percentile_ratio
 from components.serving_validator.requests import _malformed, _strip
 from components.serving_validator.trial import Trial
-from components.serving_validator.worker import WAYS, Answer, Counted
+from components.serving_validator.worker import WAYS, Counted, MalformedAnswer
 from contracts.decision import Check, Verdict
 from tests.components.serving_validator.handmade import REQUIREMENTS, example
 
@@ -51,7 +51,9 @@ def test_every_row_must_be_answered_by_a_number_and_binary_tasks_by_probabilitie
 
 
 def test_a_request_after_a_malformed_one_must_be_answered_as_before() -> None:
-    check = only(Trial(answers=(Answer(description="garbage bytes", error="Could not parse", recovered=False),)))
+    check = only(
+        Trial(answers=(MalformedAnswer(description="garbage bytes", error="Could not parse", recovered=False),))
+    )
     assert check.sentence == "After garbage bytes the next request was answered otherwise than before."
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from components.teacher_labeler.plan import Shard
+from components.teacher_labeler.plan import LabelShard
 from components.teacher_labeler.staging import Staging
 from tests.components.teacher_labeler.conftest import Labeler, make_example, make_surface, write_examples
 
@@ -71,10 +71,10 @@ def _wait_for(child: subprocess.Popen[bytes], happened: Callable[[], bool]) -> N
     raise AssertionError("nothing was begun in two minutes")
 
 
-def _shard(root: Path) -> Shard:
+def _shard(root: Path) -> LabelShard:
     staging = Staging(str(root / "examples"), str(root / "letters"))
     final = (str(root / "examples" / "Split-train" / "a.gz"), str(root / "letters" / "Split-train" / "a.jsonl.gz"))
-    return Shard("train", "in.gz", *final, staging.examples, staging.dead_letters, 0, 10)
+    return LabelShard("train", "in.gz", *final, staging.examples, staging.dead_letters, 0, 10)
 
 
 def _staging(root: Path) -> Staging:

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.teacher_labeler.parsing import Column, Shape, parse_fixed, parse_ragged
+from components.teacher_labeler.parsing import ColumnShape, ParsedColumn, parse_fixed, parse_ragged
 from tests.components.teacher_labeler.conftest import make_example
 
 KINDS = {"f": "float", "i": "int", "s": "string", "pair": "float", "never": "int"}
 SIZES = {"f": 1, "i": 1, "s": 1, "pair": 2, "never": 1}
-SHAPES = {name: Shape(size) for name, size in SIZES.items()}
+SHAPES = {name: ColumnShape(size) for name, size in SIZES.items()}
 RECORDS = [
     make_example(f=math.nan, i=0, s="", pair=[0.0, 1.0]),
     make_example(f=0.0, i=-(2**63), s="word"),
@@ -31,7 +31,7 @@ PRESENT = {
 
 @pytest.mark.parametrize("parse", [parse_fixed, parse_ragged])
 def test_values_and_where_there_are_none(parse) -> None:  # type: ignore[no-untyped-def] # one of two functions
-    columns: dict[str, Column] = parse(tf.constant(RECORDS), KINDS, SHAPES)
+    columns: dict[str, ParsedColumn] = parse(tf.constant(RECORDS), KINDS, SHAPES)
 
     assert {name: column.present.numpy().tolist() for name, column in columns.items()} == PRESENT
     for name, column in columns.items():
@@ -46,10 +46,10 @@ def test_values_and_where_there_are_none(parse) -> None:  # type: ignore[no-unty
 def test_a_wrong_number_of_values_is_neither_present_nor_absent() -> None:
     records = tf.constant([make_example(pair=[1.0]), make_example(pair=[1.0, 2.0, 3.0]), make_example(pair=[1.0, 2.0])])
 
-    pair = parse_ragged(records, {"pair": "float"}, {"pair": Shape(2)})["pair"]
+    pair = parse_ragged(records, {"pair": "float"}, {"pair": ColumnShape(2)})["pair"]
 
     assert pair.present.numpy().tolist() == [False, False, True]
     assert pair.absent.numpy().tolist() == [False, False, False]
     assert pair.values.numpy().tolist() == [[0.0, 0.0], [0.0, 0.0], [1.0, 2.0]]
     with pytest.raises(tf.errors.InvalidArgumentError):
-        parse_fixed(records, {"pair": "float"}, {"pair": Shape(2)})
+        parse_fixed(records, {"pair": "float"}, {"pair": ColumnShape(2)})

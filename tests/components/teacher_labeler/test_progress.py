@@ -19,7 +19,7 @@ def said(caplog) -> list[tuple[int, float]]:
 
 
 def test_it_speaks_every_half_second_and_at_the_end_and_loses_none(clock, caplog):
-    with caplog.at_level(logging.INFO, absl_logging.get_absl_logger().name), progress.Labelled() as labelled:
+    with caplog.at_level(logging.INFO, absl_logging.get_absl_logger().name), progress.LabelledSoFar() as labelled:
         labelled.add(10)
         assert said(caplog) == []
         clock[0] += 0.6

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from components.teacher_labeler.statistics import Agreement, Moments, Sample, SplitStatistics, folds_of
+from components.teacher_labeler.statistics import Agreement, LabelSample, Moments, SplitStatistics, folds_of
 from evaluation.jackknife import FOLDS
 from evaluation.sums import coefficient_of_determination
 
@@ -59,7 +59,7 @@ def test_folds_are_equally_likely_whatever_the_sample_keeps():
 
 
 def test_a_sample_within_its_capacity_holds_every_row() -> None:
-    sample = Sample(10, 1)
+    sample = LabelSample(10, 1)
     sample.add(np.array([0.9, 0.1]), np.array([[1.0], [2.0]], np.float32))
     sample.settle()
 
@@ -70,7 +70,7 @@ def test_a_sample_within_its_capacity_holds_every_row() -> None:
 def test_a_sample_keeps_the_rows_of_the_least_keys() -> None:
     random = np.random.default_rng(1)
     keys = random.random(1000)
-    sample = Sample(100, 1)
+    sample = LabelSample(100, 1)
     for part in np.split(np.arange(1000), 10):
         sample.add(keys[part], part[:, np.newaxis].astype(np.float32))
     sample.settle()
@@ -84,9 +84,9 @@ def test_merged_samples_are_uniform_though_one_part_dropped_more() -> None:
     from_first = []
     for seed in range(200):
         random = np.random.default_rng(seed)
-        merged = Sample(5000, 1)
+        merged = LabelSample(5000, 1)
         for shard, capacity in ((0, 50), (1, 5000)):
-            part = Sample(capacity, 1)
+            part = LabelSample(capacity, 1)
             part.add(random.random(1000), np.full((1000, 1), shard, np.float32))
             merged.merge(part)
         from_first.append((merged.values[:, 0] == 0).mean())

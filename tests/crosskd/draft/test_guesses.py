@@ -1,17 +1,17 @@
 import pytest
 
 from crosskd.draft import guesses
-from crosskd.draft.sample import Column
+from crosskd.draft.sample import SampledColumn
 from schema.surface import FeatureKind, Side, TaskKind
 
 
-def column(name: str, kind: str = "INT", **known) -> Column:
+def column(name: str, kind: str = "INT", **known) -> SampledColumn:
     """A required column of one value; 1,000 examples."""
     facts = {"required": True, "size": 1, "distinct": 500, "rows": 1000, "lowest": 0.0, "highest": 900.0, "median": 7.0}
-    return Column(name=name, type=kind, **{**facts, **known})
+    return SampledColumn(name=name, type=kind, **{**facts, **known})
 
 
-def flag(name: str, **known) -> Column:
+def flag(name: str, **known) -> SampledColumn:
     return column(name, distinct=2, lowest=0.0, highest=1.0, median=0.0, **known)
 
 

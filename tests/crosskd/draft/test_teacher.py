@@ -3,15 +3,15 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from crosskd.draft.sample import Column
+from crosskd.draft.sample import SampledColumn
 from crosskd.draft.teacher import draft_teacher
 from schema.surface import TaskKind
 
 COLUMNS = {
-    "userId": Column("userId", "INT", required=True, size=1, distinct=9, rows=9),
-    "age": Column("age", "FLOAT", required=False, size=1, distinct=9, rows=5),
-    "genre": Column("genre", "BYTES", required=True, size=1, distinct=3, rows=9),
-    "content": Column("content", "FLOAT", required=True, size=4, distinct=9, rows=9),
+    "userId": SampledColumn("userId", "INT", required=True, size=1, distinct=9, rows=9),
+    "age": SampledColumn("age", "FLOAT", required=False, size=1, distinct=9, rows=5),
+    "genre": SampledColumn("genre", "BYTES", required=True, size=1, distinct=3, rows=9),
+    "content": SampledColumn("content", "FLOAT", required=True, size=4, distinct=9, rows=9),
 }
 
 

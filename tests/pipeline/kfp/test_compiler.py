@@ -6,7 +6,7 @@ import yaml
 from kfp import components
 
 from contracts import artifacts
-from pipeline.kfp.compiler import Request, compile_job
+from pipeline.kfp.compiler import CompileRequest, compile_job
 from pipeline.kfp.parameters import Defaults, placeholder
 from pipeline.kfp.policies import Policies
 from pipeline.kfp.specification import kubernetes_name
@@ -39,9 +39,9 @@ POLICIES = Policies.model_validate(
 
 
 @pytest.fixture(scope="module")
-def request_(tmp_path_factory) -> Request:
+def request_(tmp_path_factory) -> CompileRequest:
     loaded = load_surface(library.write_surface(tmp_path_factory.mktemp("compiler") / "surface"))
-    return Request(
+    return CompileRequest(
         surface=loaded.surface,
         schema=loaded.schema_path.read_text(),
         image="registry.example:5000/team/crosskd:1.2",

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import gzip
+
+import pytest
+import tensorflow as tf
+
+from records.record_files import first_records, records_of, write_records
+
+RECORDS = [b"one", b"", b"three" * 1000]
+
+
+@pytest.mark.parametrize("level", [None, 1, 9])
+def test_what_is_written_is_read(tmp_path, level):
+    path = str(tmp_path / "new" / "part-0")
+    write_records(path, RECORDS, level)
+    assert first_records(path, gzipped=level is not None) == RECORDS
+    assert first_records(path, 2, gzipped=level is not None) == RECORDS[:2]
+    assert first_records(path, 0, gzipped=level is not None) == []
+    assert ((tmp_path / "new" / "part-0").read_bytes()[:2] == gzip.compress(b"")[:2]) is (level is not None)
+
+
+def test_files_are_read_in_their_order(tmp_path):
+    paths = [str(tmp_path / name) for name in ("b", "a")]
+    for path in paths:
+        write_records(path, [path.encode()], 1)
+    assert [record.numpy() for record in records_of(paths)] == [path.encode() for path in paths]
+
+
+def test_a_file_of_another_compression_is_an_error(tmp_path):
+    write_records(str(tmp_path / "plain"), RECORDS)
+    with pytest.raises(tf.errors.DataLossError):
+        first_records(str(tmp_path / "plain"))
