@@ -7,6 +7,7 @@ from tfx.types import channel_utils, standard_artifacts
 
 from components.teacher_importer.executor import Executor
 from components.teacher_importer.spec import TeacherImporterSpec
+from contracts import properties
 from records.code import code_version
 from schema.errors import InputError
 
@@ -43,7 +44,7 @@ class TeacherImporter(base_component.BaseComponent):
         Raises:
           InputError: One of them is empty.
         """
-        for name, value in (("source", source), ("teacher_fingerprint", teacher_fingerprint)):
+        for name, value in (("source", source), (properties.TEACHER_FINGERPRINT, teacher_fingerprint)):
             if not value:
                 raise InputError(f"TeacherImporter: {name}: expected a text, found nothing")
         spec = TeacherImporterSpec(

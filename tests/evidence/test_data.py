@@ -100,7 +100,7 @@ def test_a_run_of_another_surface_is_refused(paths: RunPaths):
 def test_missing_splits_and_columns_are_named(paths: RunPaths, tmp_path: Path):
     with pytest.raises(InputError, match="expected the transformed training split"):
         load(SURFACE, replace(paths, train=str(tmp_path)))
-    with pytest.raises(InputError, match="expected the labelled evaluation split"):
+    with pytest.raises(InputError, match=r"expected gzipped TFRecords of tf.Example \(\*.gz\), found none"):
         load(SURFACE, replace(paths, labelled_eval=str(tmp_path)))
     with pytest.raises(InputError, match="has no column nobody"):
         load(SURFACE, paths, ["nobody"])

@@ -15,6 +15,7 @@ from apache_beam.runners.dataflow.dataflow_runner import DataflowRunner
 from components.teacher_labeler.plan import LabelPlan
 from pipeline.runners import beam_args
 from records.fingerprint import fingerprint
+from schema.surface import distilled
 from tests.components.teacher_labeler import conftest as tiny
 
 PAGE = Path(__file__).parents[2] / "docs" / "engines.md"
@@ -77,4 +78,4 @@ def test_the_job_holds_the_plan(job, teacher):
     function, *_ = pickler.loads(api.ParDoPayload.FromString(label.spec.payload).do_fn.payload)
     (plan,) = [value for value in vars(function).values() if isinstance(value, LabelPlan)]
     assert plan.teacher_fingerprint == fingerprint(str(teacher))
-    assert plan.surface == tiny.make_surface()
+    assert plan.surface == distilled(tiny.make_surface())

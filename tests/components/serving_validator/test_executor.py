@@ -214,5 +214,5 @@ def test_a_damaged_student(tmp_path: Path, control: str, examples: str) -> None:
 
 
 def test_without_examples_there_is_nothing_to_send(tmp_path: Path, control: str) -> None:
-    with pytest.raises(InputError, match=r"Split-eval/\*: expected examples to make requests of, found none"):
+    with pytest.raises(InputError, match=r"Split-eval: expected examples to make requests of, found none"):
         run(control, control, str(tmp_path))
