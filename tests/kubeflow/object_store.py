@@ -46,6 +46,9 @@ class ObjectStore:
         self.client: Any = boto3.client("s3", endpoint_url=self.endpoint, **ACCESS)
         for bucket in buckets:
             self.client.create_bucket(Bucket=bucket)
+            # moto keeps its objects for all servers of a process, so that those of an earlier test are there still.
+            for key in self.keys(f"s3://{bucket}/"):
+                self.client.delete_object(Bucket=bucket, Key=key)
 
     def close(self) -> None:
         self._server.stop()
