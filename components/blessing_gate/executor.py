@@ -11,7 +11,7 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from components.blessing_gate import spec
-from components.blessing_gate.asked import Evidence
+from components.blessing_gate.checks import Evidence
 from components.blessing_gate.judge import decide
 from contracts import properties
 from contracts.blessings import MODEL_BLESSING

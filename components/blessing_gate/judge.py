@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from components.blessing_gate import sentences
-from components.blessing_gate.asked import FIRST_RUN, Asked, Evidence, asked_bounds, gated_slices
-from components.blessing_gate.checks import run_checks
+from components.blessing_gate.checks import FIRST_RUN, Asked, Evidence, asked_bounds, gated_slices, run_checks
 from contracts.decision import BoundKind, Decision, GateResult, Measurement, MetricRow, Verdict
 from evaluation.results import OVERALL, Evaluation, SliceKey, TaskMetrics, slice_text
 from schema.base import TaskKind

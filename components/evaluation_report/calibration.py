@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import altair as alt
 
-from components.evaluation_report import cells, charts
+from components.evaluation_report import charts, page
 from components.evaluation_report.charts import CONTROL, LAST_BLESSED, STUDENT
 from components.evaluation_report.page import Cell, Figure, Heading, Section, Table
 from components.evaluation_report.sources import Bin, Sources
@@ -39,7 +39,7 @@ def section(sources: Sources) -> Section:
 def _figure(sources: Sources, task: str, models: Mapping[str, Sequence[Bin]]) -> Figure:
     binary = sources.surface.tasks[task].kind is TaskKind.BINARY
     ratio = sources.student(task, CALIBRATION.name)
-    sums = f"The student predicts {cells.in_words(ratio)} times what the labels add up to." if ratio else ""
+    sums = f"The student predicts {page.in_words(ratio)} times what the labels add up to." if ratio else ""
     bars = " Bars are Wilson's 95% intervals of the student's bins." if binary else ""
     return Figure(
         title=task,
@@ -63,7 +63,7 @@ def _figure(sources: Sources, task: str, models: Mapping[str, Sequence[Bin]]) ->
 
 def wilson(rate: float, count: float) -> tuple[float, float]:
     """The 95% interval of a rate of `count` trials (Wilson 1927)."""
-    z = cells.NORMAL_975
+    z = page.NORMAL_975
     middle = (rate + z * z / (2 * count)) / (1 + z * z / count)
     half = z * math.sqrt(rate * (1 - rate) / count + z * z / (4 * count * count)) / (1 + z * z / count)
     return middle - half, middle + half
@@ -79,10 +79,10 @@ def _interval(each: Bin, binary: bool) -> Measurement | None:
 def _row(model: str, each: Bin, binary: bool) -> tuple[Cell, ...]:
     return (
         Cell(model),
-        cells.count(round(each.examples)),
-        cells.number(each.prediction),
-        cells.number(each.label),
-        cells.interval(_interval(each, binary)),
+        page.count(round(each.examples)),
+        page.number(each.prediction),
+        page.number(each.label),
+        page.interval(_interval(each, binary)),
     )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import altair as alt
 
-from components.evaluation_report import cells, charts
+from components.evaluation_report import charts, page
 from components.evaluation_report.charts import TEACHER
 from components.evaluation_report.page import Cell, Figure, Heading, Section, Table
 from components.evaluation_report.sources import Sources
@@ -76,7 +76,7 @@ def _figure(task: str, reports: list[Labelling]) -> Figure:
             caption=f"Soft labels of {task} by labelling",
             columns=(Heading("labelling"), *(Heading(name, numeric=True) for name in ("5%", "median", "95%"))),
             rows=tuple(
-                (Cell(str(row["labelling"])), *(cells.number(row[key]) for key in ("low", "middle", "high")))
+                (Cell(str(row["labelling"])), *(page.number(row[key]) for key in ("low", "middle", "high")))
                 for row in rows
             ),
             folded=True,
@@ -114,11 +114,11 @@ def _table(tasks: list[str], reports: list[Labelling]) -> Table:
                     Cell(task),
                     Cell(str(place + 1), place + 1),
                     Cell(when_text(when)),
-                    cells.count(found.count),
-                    cells.number(found.mean),
-                    cells.number(found.std),
-                    cells.NOTHING if before is None else cells.number(shift(found, before), 3, signed=True),
-                    cells.share(report.overall.mean_fill_rate),
+                    page.count(found.count),
+                    page.number(found.mean),
+                    page.number(found.std),
+                    page.NOTHING if before is None else page.number(shift(found, before), 3, signed=True),
+                    page.share(report.overall.mean_fill_rate),
                 )
             )
             before = found

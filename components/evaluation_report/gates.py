@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.evaluation_report import cells, charts
+from components.evaluation_report import charts, page
 from components.evaluation_report.page import Cell, Heading, Section, Table
 from components.evaluation_report.sources import Sources
 from contracts.decision import BoundKind, GateResult, Verdict
@@ -30,7 +30,7 @@ def section(sources: Sources) -> Section:
             Table(
                 caption="Checks on the run as a whole",
                 columns=(Heading("check"), Heading("verdict"), Heading("found")),
-                rows=tuple((Cell(each.name), cells.verdict(each.verdict), Cell(each.sentence)) for each in checks),
+                rows=tuple((Cell(each.name), page.verdict(each.verdict), Cell(each.sentence)) for each in checks),
                 name="checks",
             )
         )
@@ -61,11 +61,11 @@ def _row(gate: GateResult) -> tuple[Cell, ...]:
     where = gate.slice_key or gate.slice
     return (
         Cell(f"{gate.task} {gate.metric}" + (f", {where}" if where else "")),
-        cells.verdict(gate.verdict),
+        page.verdict(gate.verdict),
         Cell(_AGAINST[gate.kind]),
-        cells.number(gate.bound, signed=changes),
-        cells.measured(judged, signed=changes),
-        cells.interval(judged, signed=changes),
-        cells.count(gate.examples),
+        page.number(gate.bound, signed=changes),
+        page.measured(judged, signed=changes),
+        page.interval(judged, signed=changes),
+        page.count(gate.examples),
         Cell(gate.reason + (" (of the interval's lower end)" if gate.judged_on == "lower_limit" else "")),
     )

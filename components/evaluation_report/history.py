@@ -7,7 +7,7 @@ from datetime import datetime
 
 import altair as alt
 
-from components.evaluation_report import cells, charts
+from components.evaluation_report import charts, page
 from components.evaluation_report.charts import CONTROL, STUDENT
 from components.evaluation_report.page import Cell, Figure, Heading, Section, Table
 from components.evaluation_report.sources import Sources
@@ -65,7 +65,7 @@ def _figure(sources: Sources, task: str, decisions: list[Dated]) -> Figure:
             "lower": found.lower,
             "upper": found.upper,
             "blessed": decision.blessed or model == CONTROL,
-            "told": f"run {place}, {when_text(when)}, {model}: {cells.in_words(found)}",
+            "told": f"run {place}, {when_text(when)}, {model}: {page.in_words(found)}",
         }
         for (place, when, decision), model, found in points
     ]
@@ -77,7 +77,7 @@ def _figure(sources: Sources, task: str, decisions: list[Dated]) -> Figure:
             caption=f"{metric.title} of {task} by run",
             columns=(Heading("run", numeric=True), Heading("model"), Heading(metric.title, numeric=True)),
             rows=tuple(
-                (Cell(str(place), place), Cell(model), cells.measured(found)) for (place, _, _), model, found in points
+                (Cell(str(place), place), Cell(model), page.measured(found)) for (place, _, _), model, found in points
             ),
             folded=True,
             name=f"history-{task}",
@@ -117,7 +117,7 @@ def _table(sources: Sources, decisions: list[Dated]) -> Table:
                 Cell(str(place), place),
                 Cell(when_text(when)),
                 Cell("blessed" if decision.blessed else "not blessed", kind="pass" if decision.blessed else "fail"),
-                *(cells.measured(row.student) if row else cells.NOTHING for row in found),
+                *(page.measured(row.student) if row else page.NOTHING for row in found),
                 Cell(decision.sentence),
             )
         )

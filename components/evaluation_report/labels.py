@@ -6,7 +6,7 @@ import math
 
 import altair as alt
 
-from components.evaluation_report import cells, charts
+from components.evaluation_report import charts, page
 from components.evaluation_report.charts import TEACHER
 from components.evaluation_report.page import Cell, Figure, Heading, Section, Table
 from components.evaluation_report.sources import HardLabels, Sources
@@ -73,7 +73,7 @@ def _fill_figure(overall: SplitReport) -> Figure:
                 *(Heading(name, numeric=True) for name in ("fill rate", "filled", "present")),
             ),
             rows=tuple(
-                (Cell(name), cells.share(each.fill_rate), cells.count(each.filled), cells.count(each.present))
+                (Cell(name), page.share(each.fill_rate), page.count(each.filled), page.count(each.present))
                 for name, each in ordered
             ),
             folded=True,
@@ -182,7 +182,7 @@ def _spread_table(teacher_task: str, rows: list[charts.Row]) -> Table:
             (
                 Cell(row["labels"]),
                 Cell(row.get("places", "mean")),
-                *(cells.number(row[key]) if key in row else cells.NOTHING for key in _PLACES),
+                *(page.number(row[key]) if key in row else page.NOTHING for key in _PLACES),
             )
             for row in rows
         ),
@@ -203,11 +203,11 @@ def _agreement_table(labels: LabelReport) -> Table:
                     Cell(task),
                     Cell(name),
                     Cell(found.metric or "\N{EN DASH}"),
-                    cells.number(found.value),
-                    cells.count(found.rows),
-                    cells.number(found.mean_label),
-                    cells.number(soft.mean),
-                    cells.number(soft.std),
+                    page.number(found.value),
+                    page.count(found.rows),
+                    page.number(found.mean_label),
+                    page.number(soft.mean),
+                    page.number(soft.std),
                 )
             )
     return Table(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import altair as alt
 
-from components.evaluation_report import cells, charts
+from components.evaluation_report import charts, page
 from components.evaluation_report.charts import STUDENT
 from components.evaluation_report.page import Cell, Figure, Heading, Section, Table
 from components.evaluation_report.sources import Sources
@@ -53,9 +53,9 @@ def _figure(other: str, found: list[Latency]) -> Figure:
             rows=tuple(
                 (
                     Cell(_batch(each)),
-                    cells.number(each.p50_ratio, 3),
-                    cells.number(each.p99_ratio, 3),
-                    cells.number(each.limit, 2),
+                    page.number(each.p50_ratio, 3),
+                    page.number(each.p99_ratio, 3),
+                    page.number(each.limit, 2),
                 )
                 for each in found
             ),
@@ -98,13 +98,13 @@ def _latency_table(report: ServingReport) -> Table:
             (
                 Cell(each.against.replace("_", " ")),
                 Cell(_batch(each)),
-                cells.number(each.student_p50_ms, 3),
-                cells.number(each.other_p50_ms, 3),
-                cells.number(each.student_p99_ms, 3),
-                cells.number(each.other_p99_ms, 3),
-                cells.number(each.p99_ratio, 3),
-                cells.number(each.limit, 2),
-                cells.count(each.calls),
+                page.number(each.student_p50_ms, 3),
+                page.number(each.other_p50_ms, 3),
+                page.number(each.student_p99_ms, 3),
+                page.number(each.other_p99_ms, 3),
+                page.number(each.p99_ratio, 3),
+                page.number(each.limit, 2),
+                page.count(each.calls),
             )
             for each in report.latencies
         ),
@@ -120,9 +120,9 @@ def _cost_table(report: ServingReport) -> Table:
         rows=tuple(
             (
                 Cell(model.replace("_", " ")),
-                cells.number(cost.megabytes, 2),
-                cells.NOTHING if cost.load_seconds is None else cells.number(cost.load_seconds, 3),
-                cells.NOTHING if cost.first_request_seconds is None else cells.number(cost.first_request_seconds, 3),
+                page.number(cost.megabytes, 2),
+                page.NOTHING if cost.load_seconds is None else page.number(cost.load_seconds, 3),
+                page.NOTHING if cost.first_request_seconds is None else page.number(cost.first_request_seconds, 3),
             )
             for model, cost in report.models.items()
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import altair as alt
 
-from components.evaluation_report import cells, charts
+from components.evaluation_report import charts, page
 from components.evaluation_report.charts import CONTROL, LAST_BLESSED, STUDENT
 from components.evaluation_report.page import Cell, Figure, Heading, Section, Table
 from components.evaluation_report.sources import Sources
@@ -76,7 +76,7 @@ def _figure(sources: Sources, task: str, keys: list[SliceKey]) -> Figure | None:
             "change": change.value,
             "lower": change.lower,
             "upper": change.upper,
-            "told": f"{_name(key)}: {cells.in_words(change, signed=True)}",
+            "told": f"{_name(key)}: {page.in_words(change, signed=True)}",
             "size": 110 if key == OVERALL else 60,
         }
         for key, change in found.items()
@@ -93,7 +93,7 @@ def _figure(sources: Sources, task: str, keys: list[SliceKey]) -> Figure | None:
                 Heading("95% interval", numeric=True),
             ),
             rows=tuple(
-                (Cell(_name(key)), cells.measured(change, signed=True), cells.interval(change, signed=True))
+                (Cell(_name(key)), page.measured(change, signed=True), page.interval(change, signed=True))
                 for key, change in found.items()
             ),
             folded=True,
@@ -138,12 +138,12 @@ def _row(sources: Sources, key: SliceKey, task: str) -> tuple[Cell, ...]:
     return (
         Cell(_name(key)),
         Cell(task),
-        cells.count(examples),
-        cells.count(positives),
-        cells.measured(models.get(CONTROL)),
-        cells.measured(models.get(STUDENT)),
-        cells.measured(against_control, signed=True),
-        cells.interval(against_control, signed=True),
-        cells.measured(against_last, signed=True),
-        cells.interval(against_last, signed=True),
+        page.count(examples),
+        page.count(positives),
+        page.measured(models.get(CONTROL)),
+        page.measured(models.get(STUDENT)),
+        page.measured(against_control, signed=True),
+        page.interval(against_control, signed=True),
+        page.measured(against_last, signed=True),
+        page.interval(against_last, signed=True),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import altair as alt
 
-from components.evaluation_report import cells, charts
+from components.evaluation_report import charts, page
 from components.evaluation_report.charts import CONTROL, LAST_BLESSED, MODELS, STUDENT, TEACHER
 from components.evaluation_report.page import Cell, Figure, Heading, Section, Table
 from components.evaluation_report.sources import Sources
@@ -52,7 +52,7 @@ def _figure(sources: Sources, task: str, found: dict[str, Measurement]) -> Figur
     examples, positives = sources.counts(task)
     of_them = "" if positives is None else f", {positives:,} of them positive"
     change = sources.change(task, CONTROL)
-    against = "" if change is None else f" Student minus control: {cells.in_words(change, signed=True)}."
+    against = "" if change is None else f" Student minus control: {page.in_words(change, signed=True)}."
     return Figure(
         title=task,
         note=f"{metric} of {examples:,} labelled examples{of_them}.{against}",
@@ -78,7 +78,7 @@ def _plot(found: dict[str, Measurement], bound: float | None) -> str:
             "value": each.value,
             "lower": each.lower,
             "upper": each.upper,
-            "told": f"{model}: {cells.in_words(each)}",
+            "told": f"{model}: {page.in_words(each)}",
         }
         for model, each in found.items()
         if each.value is not None
@@ -110,10 +110,10 @@ def _table(sources: Sources, task: str, metric: str, found: dict[str, Measuremen
         rows.append(
             (
                 Cell(model),
-                cells.measured(each),
-                cells.interval(each),
-                cells.measured(change, signed=True),
-                cells.interval(change, signed=True),
+                page.measured(each),
+                page.interval(each),
+                page.measured(change, signed=True),
+                page.interval(change, signed=True),
             )
         )
     numbers = (metric, "95% interval", "student minus it", "95% interval")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import altair as alt
 
-from components.evaluation_report import cells, charts
+from components.evaluation_report import charts, page
 from components.evaluation_report.charts import CONTROL, STUDENT
 from components.evaluation_report.page import Cell, Figure, Heading, Section, Table
 from components.evaluation_report.sources import Sources
@@ -113,7 +113,7 @@ def _table(name: str, rows: list[charts.Row]) -> Table:
         rows=tuple(
             (
                 Cell(str(epoch), epoch),
-                *(cells.number(found[line]) if line in found else cells.NOTHING for line in lines),
+                *(page.number(found[line]) if line in found else page.NOTHING for line in lines),
             )
             for epoch, found in sorted(by_epoch.items())
         ),

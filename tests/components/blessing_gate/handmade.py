@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from components.blessing_gate.asked import Evidence, asked_bounds, tfma_bound
+from components.blessing_gate.checks import Evidence, asked_bounds, tfma_bound
 from contracts.decision import BoundKind, Measurement
 from evaluation.results import OVERALL, Evaluation, SliceKey, TaskMetrics, ViolatedBound
 from schema.surface import Surface

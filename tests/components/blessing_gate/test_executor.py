@@ -15,7 +15,7 @@ from tfx.components.util import model_utils
 from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
 from tfx.types import standard_artifacts
 
-from components.blessing_gate.asked import Evidence
+from components.blessing_gate.checks import Evidence
 from components.blessing_gate.executor import Executor
 from components.blessing_gate.judge import decide
 from contracts.artifacts import GateDecision, LabelReportArtifact

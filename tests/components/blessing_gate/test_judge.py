@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from components.blessing_gate.asked import Evidence
+from components.blessing_gate.checks import Evidence
 from components.blessing_gate.judge import decide
 from contracts.decision import BoundKind, Check, Decision, Verdict
 from evaluation.results import OVERALL, TaskMetrics

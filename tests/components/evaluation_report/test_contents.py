@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from components.evaluation_report import calibration, cells, drift, gates, history, labels, slices, tasks, training
+from components.evaluation_report import calibration, drift, gates, history, labels, page, slices, tasks, training
 from components.evaluation_report.contents import compose
 from components.evaluation_report.page import Cell, Section, Table, render
 from components.evaluation_report.sources import Sources
@@ -27,7 +27,7 @@ def texts(found: Table) -> list[list[str]]:
 
 def text(cell: Cell) -> str:
     """As read, with the minus sign of keyboards; empty where there is nothing."""
-    return "" if cell == cells.NOTHING else cell.text.replace("\N{MINUS SIGN}", "-")
+    return "" if cell == page.NOTHING else cell.text.replace("\N{MINUS SIGN}", "-")
 
 
 def test_the_decision_stands_first_word_for_word():
@@ -205,12 +205,12 @@ def test_every_run_is_in_the_history_the_newest_first():
 
 
 def test_numbers_keep_their_full_value():
-    cell = cells.number(-0.123456789, signed=True)
+    cell = page.number(-0.123456789, signed=True)
     assert (cell.text, cell.value) == ("\N{MINUS SIGN}0.1235", -0.123456789)
-    assert cells.number(None).text == "undefined"
-    assert cells.measured(None) is cells.NOTHING
-    assert cells.verdict(Verdict.NOT_JUDGED).text == "not judged"
-    assert cells.in_words(Measurement(value=None)) == "undefined"
+    assert page.number(None).text == "undefined"
+    assert page.measured(None) is page.NOTHING
+    assert page.verdict(Verdict.NOT_JUDGED).text == "not judged"
+    assert page.in_words(Measurement(value=None)) == "undefined"
 
 
 def test_the_page_is_small_and_whole():
