@@ -52,7 +52,7 @@ class Metric:
 
     name: str
     title: str
-    kinds: frozenset[TaskKind]
+    kinds: tuple[TaskKind, ...]
     direction: Direction
     unit: str = ""
     least: float = -math.inf
@@ -64,9 +64,9 @@ class Metric:
     by_group: bool = False
 
 
-_BINARY = frozenset({TaskKind.BINARY})
-_REGRESSION = frozenset({TaskKind.REGRESSION})
-_ALL = frozenset(TaskKind)
+_BINARY = (TaskKind.BINARY,)
+_REGRESSION = (TaskKind.REGRESSION,)
+_ALL = tuple(TaskKind)
 _LABEL = "the label's unit"
 NDCG_RANKS = 10
 
