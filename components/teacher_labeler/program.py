@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -28,8 +28,20 @@ _EXAMPLES_DTYPES = {FLOAT: tf.float32.name, INT: tf.int64.name, STRING: tf.strin
 BAD_RECORD_ERRORS = (tf.errors.InvalidArgumentError, UnicodeDecodeError)
 # A float32 next to 1; a logit of 16 is as certain as its probability can say.
 _LEAST_PROBABILITY = 1e-7
-_Call = Callable[[tf.Tensor], tuple[tf.Tensor, ...]]
 _RAW = tf.TensorSpec([None], tf.string)
+
+
+class _Answers(NamedTuple):
+    """The tensors of `TeacherScores`."""
+
+    logits: tf.Tensor
+    vectors: tf.Tensor
+    labels: tf.Tensor
+    unfit: tf.Tensor
+    filled: tf.Tensor
+
+
+_Call = Callable[[tf.Tensor], _Answers]
 
 
 @dataclass(frozen=True)
@@ -73,15 +85,15 @@ class TeacherProgram:
           InputError: The teacher did not give one number per example.
         """
         try:
-            logits, vectors, labels, unfit, filled = self._fast(raw)
+            found = self._fast(raw)
         except BAD_RECORD_ERRORS:
-            logits, vectors, labels, unfit, filled = self._tolerant(raw)
-        if logits.shape[0] != raw.shape[0]:
+            found = self._tolerant(raw)
+        if found.logits.shape[0] != raw.shape[0]:
             raise InputError(
                 f"{self.plan.signature.model_dir}: signature {self.plan.signature.name!r}: expected one number per "
-                f"example, found {logits.shape[0]} for {raw.shape[0]} examples"
+                f"example, found {found.logits.shape[0]} for {raw.shape[0]} examples"
             )
-        return TeacherScores(logits.numpy(), vectors.numpy(), labels.numpy(), unfit.numpy(), filled.numpy())
+        return TeacherScores(*(tensor.numpy() for tensor in found))
 
     def learn_kinds(self, records: list[bytes], path: str) -> bool:
         """Takes note of columns that `records` are the first to hold.
@@ -120,13 +132,13 @@ class TeacherProgram:
         dtypes = {name: spec.dtype for name, spec in specs.items()}
 
         @tf.function(input_signature=[_RAW], autograph=False)
-        def call(raw: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        def call(raw: tf.Tensor) -> _Answers:
             adapted = adapt(raw, plan.surface, kinds, dtypes, parse, lookups)
             inputs = {
                 name: tensor if specs[name].rank == 2 else tf.squeeze(tensor, axis=1)
                 for name, tensor in adapted.inputs.items()
             }
-            return (*self._outputs(self._signature(**inputs)), *_bookkeeping(adapted))
+            return _Answers(*self._outputs(self._signature(**inputs)), *_bookkeeping(adapted))
 
         return call
 
@@ -148,13 +160,13 @@ class TeacherProgram:
             return (adapted.inputs, adapted.lengths, *_bookkeeping(adapted))
 
         @tf.function(input_signature=[_RAW], autograph=False)
-        def infer(serialized: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        def infer(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             return self._outputs(self._signature(**{argument: serialized}))
 
-        def call(raw: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        def call(raw: tf.Tensor) -> _Answers:
             inputs, lengths, *rest = prepare(raw)
             serialized = tf.constant(encode(_arrays(inputs), _arrays(lengths)))
-            return (*infer(serialized), *rest)
+            return _Answers(*infer(serialized), *rest)
 
         return call
 
