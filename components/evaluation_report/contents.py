@@ -6,6 +6,7 @@ from collections import Counter
 
 from components.evaluation_report import (
     calibration,
+    configuration,
     drift,
     gates,
     history,
@@ -22,7 +23,7 @@ from components.evaluation_report.sources import Sources
 from components.evaluation_report.times import when_text
 from contracts.decision import Verdict
 
-_SECTIONS = (tasks, gates, slices, calibration, labels, drift, training, serving, history, provenance)
+_SECTIONS = (tasks, gates, slices, calibration, labels, drift, training, serving, history, configuration, provenance)
 
 
 def compose(sources: Sources) -> ReportPage:

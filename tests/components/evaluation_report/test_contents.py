@@ -7,12 +7,24 @@ import re
 
 import pytest
 
-from components.evaluation_report import calibration, drift, gates, history, labels, page, slices, tasks, training
+from components.evaluation_report import (
+    calibration,
+    configuration,
+    drift,
+    gates,
+    history,
+    labels,
+    page,
+    slices,
+    tasks,
+    training,
+)
 from components.evaluation_report.contents import compose
 from components.evaluation_report.page import Cell, Section, Table, render
 from components.evaluation_report.sources import Sources
 from contracts.decision import Measurement, Verdict
 from contracts.label_report import LabelReport
+from schema.training import Model, Training
 from tests.components.evaluation_report import handmade
 
 
@@ -42,6 +54,25 @@ def test_the_decision_stands_first_word_for_word():
     assert facts["Tasks better than the control"] == ("2 of 2", "beyond the 95% interval; 0 worse")
     assert facts["Labelled by the teacher"] == ("99.8%", "0% of the teacher's inputs are filled")
     assert facts["p99 latency"] == ("1.01 times", "the control's; at most 1.25 is allowed")
+
+
+def test_the_configuration_is_what_differs_from_the_defaults():
+    sources = handmade.sources()
+    of = sources.surface.model_copy(update={"training": Training(epochs=7, seed=3), "model": Model(trunk=(8, 4))})
+    section = configuration.section(dataclasses.replace(sources, surface=of))
+    assert texts(table(section, "configuration")) == [
+        ["tasks.click.distil.from", '"click"'],
+        ["model.trunk", "[8, 4]"],
+        ["training.epochs", "7"],
+        ["training.seed", "3"],
+    ]
+
+
+def test_a_configuration_of_defaults_alone_says_so():
+    tasks = {name: task.model_copy(update={"distil": None}) for name, task in handmade.two_tasks().tasks.items()}
+    of = handmade.two_tasks().model_copy(update={"tasks": tasks})
+    section = configuration.section(dataclasses.replace(handmade.sources(), surface=of))
+    assert (section.tables, section.notes) == ((), ("Everything is as by default.",))
 
 
 def test_a_task_shows_every_model_with_its_interval():
