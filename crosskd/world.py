@@ -62,6 +62,24 @@ def ciao(
     _report(out, write, as_json)
 
 
+@app.command("movielens")
+def movielens(
+    data: Annotated[Path, typer.Option(help="Folder with the three files of MovieLens-1M, GroupLens's or RecBole's.")],
+    genre: Annotated[str, typer.Option(help="Genre whose films are the target, such as Musical.")],
+    out: Out,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Write one genre of MovieLens-1M as target, all other films as source."""
+
+    def write() -> list[Path]:
+        from worlds import movielens
+
+        return movielens.write(data, genre, out, seed=seed, progress=TERMINAL.say)
+
+    _report(out, write, as_json)
+
+
 @app.command("coat")
 def coat(
     data: Annotated[Path, typer.Option(help="Folder with train.ascii, test.ascii and the feature files.")],
