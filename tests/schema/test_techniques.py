@@ -43,7 +43,7 @@ def test_what_fits_loads(load):
 @pytest.mark.parametrize(
     ("click", "trail", "top", "message"),
     [
-        ({"loss": "mae"}, {}, {}, r"tasks.click.distil.loss: input should be 'mse', 'bce', .* found 'mae'"),
+        ({"loss": "mae"}, {}, {}, r"tasks.click.distil.loss: input should be 'mse', 'huber', .* found 'mae'"),
         ({"temprature": 2}, {}, {}, r"tasks.click.distil.temprature: unknown key; did you mean 'temperature'\?"),
         ({"temperature": 2}, {}, {}, r"tasks.click.distil: temperature has no meaning with loss mse"),
         ({"loss": "bce", "temperature": 0}, {}, {}, r"temperature: input should be greater than 0, found 0"),
