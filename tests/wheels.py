@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -45,6 +46,7 @@ def install(programs: Path, *arguments: str | Path) -> None:
 
 
 def run(programs: Path, *arguments: str | Path, cwd: Path, timeout: float = 120) -> subprocess.CompletedProcess[str]:
-    """Runs a program of an environment where no checkout is."""
+    """Runs a program of an environment where no checkout is, nor what one adds to the search path."""
     command = [programs / arguments[0], *arguments[1:]]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=timeout)
+    others = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return subprocess.run(command, cwd=cwd, env=others, capture_output=True, text=True, timeout=timeout)
