@@ -29,8 +29,8 @@ import pandas as pd
 from schema.errors import InputError
 from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
 from worlds import ratings as common
-from worlds.ratings import LIKE, RATING, SOURCE, TARGET, RatingsShape
-from worlds.records import Columns, Domain, ExampleColumn, quiet, write_domain
+from worlds.ratings import LIKE, RATING, SOURCE, TARGET
+from worlds.records import Columns, Domain, quiet, write_domain
 from worlds.surface_folder import schema_text, surface_text, teacher_section
 
 COLUMNS = ("user", "item", "category", "rating", "helpfulness", "timestamp")
@@ -38,8 +38,6 @@ HELPFUL = "helpful"
 UNRATED = 0
 LIKE_FROM = 5  # like: rating 5
 HELPFUL_FROM = 2  # helpful: helpfulness 2 or more
-TRAIN_SHARE = 0.8  # train: the first 80% of the target's rows
-SECONDS_PER_DAY = 86_400
 # A mean over few ratings is drawn to the domain's mean, which counts as this many ratings.
 PRIOR_STRENGTH = 5.0
 # The domain's mean on its first day: the middle of the scale.
@@ -75,15 +73,6 @@ _ADAPTATION: dict[str, dict[str, Any]] = {
     "user_category_count": {"from": "user_count"},
     "user_category_mean": {"from": "user_mean"},
 }
-_SLICES = {
-    "new_user": {"features": {"new_user": 1}},
-    "new_item": {"features": {"new_item": 1}},
-}
-# Chosen beforehand and not tuned: small, regularised, stopped early.
-_SOURCE_SHAPE = RatingsShape(
-    {"trunk": [256, 128], "tower": [32], "dropout": 0.2, "l2": 1e-6}, {"epochs": 6, "batch_size": 1024}
-)
-_TARGET_SHAPE = RatingsShape({"trunk": [64, 32], "tower": [16], "dropout": 0.2, "l2": 1e-5}, {"epochs": 20})
 
 
 def write(ratings: Path, target: int, out: Path, seed: int = 0, progress: Callable[[str], None] = quiet) -> list[Path]:
@@ -134,7 +123,7 @@ def split(path: Path, table: pd.DataFrame, target: int) -> tuple[pd.DataFrame, p
     if of_target.empty:
         known = ", ".join(str(category) for category in sorted(table["category"].unique()))
         raise InputError(f"{path}: expected ratings of target category {target}, found none; categories are {known}")
-    start = of_target["day"].iloc[int(TRAIN_SHARE * len(of_target))]
+    start = of_target["day"].iloc[int(common.TRAIN_SHARE * len(of_target))]
     source = table[(table["category"] != target) & (table["day"] < start)]
     train, evaluation = of_target[of_target["day"] < start], of_target[of_target["day"] >= start]
     if len(source) < 2 or train.empty:
@@ -150,7 +139,7 @@ def target_columns(rows: pd.DataFrame) -> Columns:
     return {
         **_history_columns(rows),
         **_label_columns(rows),
-        HELPFUL: _integers(rows["helpfulness"] >= HELPFUL_FROM),
+        HELPFUL: common.integers(rows["helpfulness"] >= HELPFUL_FROM),
     }
 
 
@@ -159,9 +148,9 @@ def source_columns(rows: pd.DataFrame) -> Columns:
     in_category = causal_history(rows, ["user", "category"])
     return {
         **_history_columns(rows),
-        "category": _integers(rows["category"]),
-        "user_category_count": _floats(np.log1p(in_category["count"])),
-        "user_category_mean": _floats(in_category["mean"]),
+        "category": common.integers(rows["category"]),
+        "user_category_count": common.floats(np.log1p(in_category["count"])),
+        "user_category_mean": common.floats(in_category["mean"]),
         **_label_columns(rows),
     }
 
@@ -198,29 +187,29 @@ def _earlier(rows: pd.DataFrame, key: list[str]) -> pd.DataFrame:
 def _history_columns(rows: pd.DataFrame) -> Columns:
     user, item = causal_history(rows, ["user"]), causal_history(rows, ["item"])
     return {
-        "user_id": _integers(rows["user"]),
-        "item_id": _integers(rows["item"]),
-        "user_count": _floats(np.log1p(user["count"])),
-        "user_mean": _floats(user["mean"]),
-        "user_days": _floats(np.log1p(user["days"])),
-        "item_count": _floats(np.log1p(item["count"])),
-        "item_mean": _floats(item["mean"]),
-        "item_days": _floats(np.log1p(item["days"])),
-        "new_user": _integers(user["count"] == 0),
-        "new_item": _integers(item["count"] == 0),
-        "timestamp": _integers(rows["timestamp"]),
+        "user_id": common.integers(rows["user"]),
+        "item_id": common.integers(rows["item"]),
+        "user_count": common.floats(np.log1p(user["count"])),
+        "user_mean": common.floats(user["mean"]),
+        "user_days": common.floats(np.log1p(user["days"])),
+        "item_count": common.floats(np.log1p(item["count"])),
+        "item_mean": common.floats(item["mean"]),
+        "item_days": common.floats(np.log1p(item["days"])),
+        "new_user": common.integers(user["count"] == 0),
+        "new_item": common.integers(item["count"] == 0),
+        "timestamp": common.integers(rows["timestamp"]),
     }
 
 
 def _label_columns(rows: pd.DataFrame) -> Columns:
-    return {LIKE: _integers(rows["rating"] >= LIKE_FROM), RATING: _floats(rows["rating"])}
+    return {LIKE: common.integers(rows["rating"] >= LIKE_FROM), RATING: common.floats(rows["rating"])}
 
 
 def _surfaces(target: int, source: Columns) -> dict[str, dict[str, Any]]:
-    of_source = common.source_surface(f"ciao_{target}_source", _SOURCE_FEATURES, _SOURCE_SHAPE)
+    of_source = common.source_surface(f"ciao_{target}_source", _SOURCE_FEATURES, common.SOURCE_SHAPE)
     teacher = teacher_section(of_source, source, (LIKE, RATING), _ADAPTATION)
     of_target = common.target_surface(
-        f"ciao_{target}", _TARGET_FEATURES, HELPFUL, teacher, _TARGET_SHAPE, slices=_SLICES
+        f"ciao_{target}", _TARGET_FEATURES, HELPFUL, teacher, common.SMALL_SHAPE, slices=common.NEWCOMERS
     )
     return {SOURCE: of_source, TARGET: of_target}
 
@@ -250,12 +239,4 @@ def _parse(path: Path, content: bytes) -> pd.DataFrame:
     ratings = table["rating"].to_numpy()
     common.check_ratings(path, ratings[ratings != UNRATED])
     ordered = table.sort_values("timestamp", kind="stable", ignore_index=True)
-    return ordered.assign(day=ordered["timestamp"] // SECONDS_PER_DAY)
-
-
-def _integers(values: pd.Series) -> ExampleColumn:
-    return ExampleColumn(values.to_numpy().astype(np.int64))
-
-
-def _floats(values: pd.Series) -> ExampleColumn:
-    return ExampleColumn(values.to_numpy().astype(np.float32))
+    return ordered.assign(day=ordered["timestamp"] // common.SECONDS_PER_DAY)

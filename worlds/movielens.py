@@ -25,15 +25,13 @@ import pandas as pd
 from schema.errors import InputError
 from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
 from worlds import ratings as common
-from worlds.ratings import LIKE, RATING, SOURCE, TARGET, RatingsShape
-from worlds.records import Columns, Domain, ExampleColumn, quiet, write_domain
+from worlds.ratings import LIKE, RATING, SOURCE, TARGET
+from worlds.records import Columns, Domain, quiet, write_domain
 from worlds.surface_folder import schema_text, surface_text, teacher_section
 
 ANOTHER_SOON = "another_soon"
 LIKE_FROM = 4  # like: rating 4 or 5
 SOON_SECONDS = 600  # another_soon: the person rates another film of the genre within ten minutes
-TRAIN_SHARE = 0.8
-SECONDS_PER_DAY = 86_400
 
 _CATEGORICAL = {"kind": "categorical"}
 _SHARED: dict[str, Any] = {
@@ -59,12 +57,6 @@ _ADAPTATION: dict[str, dict[str, Any]] = {
     "age": {"default": 25.0},
     "occupation": {"default": "unknown"},
 }
-_SLICES = {"new_user": {"features": {"new_user": 1}}, "new_item": {"features": {"new_item": 1}}}
-# Chosen beforehand and not tuned, as for the other sets of ratings.
-_SOURCE_SHAPE = RatingsShape(
-    {"trunk": [256, 128], "tower": [32], "dropout": 0.2, "l2": 1e-6}, {"epochs": 6, "batch_size": 1024}
-)
-_TARGET_SHAPE = RatingsShape({"trunk": [64, 32], "tower": [16], "dropout": 0.2, "l2": 1e-5}, {"epochs": 20})
 
 
 @dataclass(frozen=True)
@@ -117,7 +109,7 @@ def write(data: Path, genre: str, out: Path, seed: int = 0, progress: Callable[[
         known = ", ".join(sorted(set().union(*table["genres"])))
         raise InputError(f"{data}: expected films of the genre {genre!r}, found none; genres are {known}")
     target, source = table[of_target].reset_index(drop=True), table[~of_target]
-    start = target["timestamp"].iloc[int(TRAIN_SHARE * len(target))]
+    start = target["timestamp"].iloc[int(common.TRAIN_SHARE * len(target))]
     source, in_train = source[source["timestamp"] < start], (target["timestamp"] < start).to_numpy()
     if len(source) < 2 or not in_train.any():
         raise InputError(
@@ -139,9 +131,9 @@ def target_columns(rows: pd.DataFrame, in_train: np.ndarray) -> Columns:
     trained = rows[in_train]
     return {
         **_shared_columns(rows),
-        "new_user": _integers(~rows["user"].isin(trained["user"])),
-        "new_item": _integers(~rows["item"].isin(trained["item"])),
-        ANOTHER_SOON: _integers(another_soon(rows)),
+        "new_user": common.integers(~rows["user"].isin(trained["user"])),
+        "new_item": common.integers(~rows["item"].isin(trained["item"])),
+        ANOTHER_SOON: common.integers(another_soon(rows)),
     }
 
 
@@ -149,9 +141,9 @@ def source_columns(rows: pd.DataFrame) -> Columns:
     """The examples of the source, from its ratings in time order."""
     return {
         **_shared_columns(rows),
-        "gender": _texts(rows["gender"]),
-        "age": _floats(rows["age"]),
-        "occupation": _texts(rows["occupation"]),
+        "gender": common.texts(rows["gender"]),
+        "age": common.floats(rows["age"]),
+        "occupation": common.texts(rows["occupation"]),
     }
 
 
@@ -162,15 +154,15 @@ def another_soon(rows: pd.DataFrame) -> pd.Series:
 
 
 def _shared_columns(rows: pd.DataFrame) -> Columns:
-    second = rows["timestamp"] % SECONDS_PER_DAY
+    second = rows["timestamp"] % common.SECONDS_PER_DAY
     return {
-        "user_id": _texts(rows["user"]),
-        "item_id": _texts(rows["item"]),
-        "year": _floats(rows["year"]),
-        "hour_sin": _floats(np.sin(2 * np.pi * second / SECONDS_PER_DAY)),
-        "timestamp": _integers(rows["timestamp"]),
-        LIKE: _integers(rows["rating"] >= LIKE_FROM),
-        RATING: _floats(rows["rating"]),
+        "user_id": common.texts(rows["user"]),
+        "item_id": common.texts(rows["item"]),
+        "year": common.floats(rows["year"]),
+        "hour_sin": common.floats(np.sin(2 * np.pi * second / common.SECONDS_PER_DAY)),
+        "timestamp": common.integers(rows["timestamp"]),
+        LIKE: common.integers(rows["rating"] >= LIKE_FROM),
+        RATING: common.floats(rows["rating"]),
     }
 
 
@@ -232,10 +224,10 @@ def _numbers(path: Path, values: pd.Series) -> pd.Series:
 
 def _surfaces(genre: str, source: Columns) -> dict[str, dict[str, Any]]:
     name = "".join(letter if letter.isalnum() else "_" for letter in genre.lower())
-    of_source = common.source_surface(f"movielens_{name}_source", _SOURCE_FEATURES, _SOURCE_SHAPE)
+    of_source = common.source_surface(f"movielens_{name}_source", _SOURCE_FEATURES, common.SOURCE_SHAPE)
     teacher = teacher_section(of_source, source, (LIKE, RATING), _ADAPTATION)
     of_target = common.target_surface(
-        f"movielens_{name}", _TARGET_FEATURES, ANOTHER_SOON, teacher, _TARGET_SHAPE, slices=_SLICES
+        f"movielens_{name}", _TARGET_FEATURES, ANOTHER_SOON, teacher, common.SMALL_SHAPE, slices=common.NEWCOMERS
     )
     return {SOURCE: of_source, TARGET: of_target}
 
@@ -246,15 +238,3 @@ def _domain(name: str, surface: Mapping[str, Any], splits: dict[str, Columns], o
         "Written by `crosskd world movielens`.",
     )
     return Domain(name, splits, surface_text(surface, comment), schema_text(surface, splits), origin)
-
-
-def _integers(values: pd.Series) -> ExampleColumn:
-    return ExampleColumn(values.to_numpy().astype(np.int64))
-
-
-def _floats(values: pd.Series) -> ExampleColumn:
-    return ExampleColumn(values.to_numpy().astype(np.float32))
-
-
-def _texts(values: pd.Series) -> ExampleColumn:
-    return ExampleColumn(values.to_numpy().astype(np.str_))

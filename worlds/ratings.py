@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from schema.base import TaskKind
@@ -28,6 +29,11 @@ TARGET = "target"
 # The ratings of the source that its teacher is not trained on, to know how good it is.
 SOURCE_EVAL_SHARE = 0.1
 LOWEST, HIGHEST = 1, 5
+# Sets that are split by time train on the first 80% of the target's rows.
+TRAIN_SHARE = 0.8
+SECONDS_PER_DAY = 86_400
+# Slices of the evaluation rows whose person, or item, no training row has.
+NEWCOMERS = {name: {"features": {name: 1}} for name in ("new_user", "new_item")}
 
 _UNGATED = "the reference teacher is trained here and never pushed by the pipeline"
 # The gates were set before anything was trained: no worse than a model without any skill, and no
@@ -42,6 +48,13 @@ class RatingsShape:
 
     model: Mapping[str, Any]
     training: Mapping[str, Any]
+
+
+# Chosen beforehand and not tuned: small, regularised, stopped early.
+SOURCE_SHAPE = RatingsShape(
+    {"trunk": [256, 128], "tower": [32], "dropout": 0.2, "l2": 1e-6}, {"epochs": 6, "batch_size": 1024}
+)
+SMALL_SHAPE = RatingsShape({"trunk": [64, 32], "tower": [16], "dropout": 0.2, "l2": 1e-5}, {"epochs": 20})
 
 
 def source_surface(name: str, features: Mapping[str, Any], shape: RatingsShape) -> dict[str, Any]:
@@ -104,6 +117,21 @@ def select(columns: Columns, rows: NDArray[np.bool_]) -> Columns:
         name: ExampleColumn(column.values[rows], None if column.present is None else column.present[rows])
         for name, column in columns.items()
     }
+
+
+def integers(values: pd.Series) -> ExampleColumn:
+    """A column of whole numbers, or of 0 and 1."""
+    return ExampleColumn(values.to_numpy().astype(np.int64))
+
+
+def floats(values: pd.Series) -> ExampleColumn:
+    """A column of numbers in single precision."""
+    return ExampleColumn(values.to_numpy().astype(np.float32))
+
+
+def texts(values: pd.Series) -> ExampleColumn:
+    """A column of text."""
+    return ExampleColumn(values.to_numpy().astype(np.str_))
 
 
 def _gates(kind: TaskKind) -> list[dict[str, Any]]:
