@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.table import Table
 
+from crosskd.evidence_options import FewOption, MarginOption, SeedsOption, TuningOption, WidenOption, would_decide
 from crosskd.terminal import TERMINAL, seconds
 from schema.errors import InputError
-from schema.metrics import title_of
+from schema.metrics import NEGLIGIBLE, title_of
 
 if TYPE_CHECKING:
-    from evidence.curve import CurveResult
+    from evidence.curve import CurveResult, Point
     from evidence.result import Difference
 
 RESULT_FILE = "curve.json"
@@ -33,8 +34,11 @@ def command(
             "parts of the training rows."
         ),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=2, help="Paired seeds of each arm.")] = 5,
-    tuning: Annotated[int, typer.Option(min=1, help="Settings that every arm may choose from, on held-out rows.")] = 3,
+    seeds: SeedsOption = 5,
+    tuning: TuningOption = 3,
+    widen: WidenOption = 4,
+    margin: MarginOption = NEGLIGIBLE,
+    few: FewOption = False,
     cluster: Annotated[
         str | None, typer.Option(help="Column whose values belong together in intervals, such as a user id.")
     ] = None,
@@ -49,6 +53,7 @@ def command(
     loaded, paths = load_surface(surface_folder(surface)).surface, run_paths(root)
     with TERMINAL.noise_to(out / "logs" / "curve.log"):
         from evidence import curve, plot
+        from evidence.choosing import Budget
         from evidence.levels import LEVELS, Over
 
         chosen = Over(over)
@@ -58,9 +63,11 @@ def command(
             chosen,
             _numbers(levels) if levels else LEVELS[chosen],
             seeds=seeds,
-            budget=tuning,
+            budget=Budget(tuning, widen),
             confidence=0.95,
             clusters=cluster,
+            margin=margin,
+            few=few,
             progress=TERMINAL.say,
         )
         (out / RESULT_FILE).write_text(result.model_dump_json(indent=1), encoding="utf-8")
@@ -87,7 +94,7 @@ def print_result(result: CurveResult, sentences: list[str]) -> None:
             *("-" if mean is None else f"{mean:.4f}" for mean in (each.control, each.student)),
             _interval(each.difference),
             _interval(each.placebo),
-            each.verdict.value if each.verdict else "undefined",
+            _verdict(each),
         )
     TERMINAL.out.print(table)
     for line in sentences:
@@ -99,6 +106,12 @@ def _interval(difference: Difference | None) -> str:
         return "undefined"
     # A backslash: rich would read the bracket as markup.
     return f"{difference.mean:+.4f} \\[{difference.low:+.4f}, {difference.high:+.4f}]"
+
+
+def _verdict(point: Point) -> str:
+    if point.verdict is None:
+        return "undefined"
+    return point.verdict.value + would_decide(point.verdict, point.seeds_to_decide, "seeds")
 
 
 def _numbers(text: str) -> list[float]:

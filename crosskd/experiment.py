@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
 from contracts import keys, nodes
+from crosskd.evidence_options import FewOption, MarginOption, SeedsOption, TuningOption, WidenOption, would_decide
 from crosskd.terminal import TERMINAL, seconds
 from schema.candidates import UNLABELLED_SPLIT
 from schema.errors import InputError
-from schema.metrics import title_of
+from schema.metrics import NEGLIGIBLE, title_of
 from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
 
 if TYPE_CHECKING:
@@ -25,7 +26,13 @@ if TYPE_CHECKING:
     from schema.loader import SurfaceFolder
     from schema.surface import Surface
 
-_STYLES = {"knowledge": "bold green", "regularisation": "yellow", "none": "dim", "harm": "bold red"}
+_STYLES = {
+    "knowledge": "bold green",
+    "regularisation": "yellow",
+    "none": "dim",
+    "harm": "bold red",
+    "inconclusive": "yellow",
+}
 # A comma may also be part of a value: one that is followed by a key ends it.
 _OVERRIDE = re.compile(r",(?=[\w.*]+=)")
 RESULT_FILE = "experiment.json"
@@ -39,8 +46,11 @@ def command(
         typer.Option(help="The --root of a finished `crosskd run`; again for each further split of the data."),
     ],
     out: Annotated[Path, typer.Option(help=f"Folder for {RESULT_FILE} and {PLOT_FILE}.")],
-    seeds: Annotated[int, typer.Option(min=1, help="Paired seeds of each arm.")] = 5,
-    tuning: Annotated[int, typer.Option(min=1, help="Settings that every arm may choose from, on held-out rows.")] = 3,
+    seeds: SeedsOption = 5,
+    tuning: TuningOption = 3,
+    widen: WidenOption = 4,
+    margin: MarginOption = NEGLIGIBLE,
+    few: FewOption = False,
     technique: Annotated[
         list[str] | None,
         typer.Option(
@@ -69,7 +79,18 @@ def command(
     loaded = load_surface(surface_folder(surface))
     others = {name: folder.surface for name, folder in (_technique(each, loaded.path) for each in technique or [])}
     with TERMINAL.noise_to(out / "logs" / "experiment.log"):
-        result = _experiment(loaded, root, seeds, tuning, others, references, source if pooled else None, cluster)
+        result = _experiment(
+            loaded.surface,
+            root,
+            others,
+            (tuning, widen),
+            seeds=seeds,
+            references=references,
+            pooled=source if pooled else None,
+            clusters=cluster,
+            margin=margin,
+            few=few,
+        )
         if explain:
             result = result.model_copy(update={"explanation": _explain(loaded, root[0], source, result)})
         _write(result, out)
@@ -82,21 +103,37 @@ def command(
 
 def print_result(result: ExperimentResult) -> None:
     """Prints the tables and the sentences for a person."""
-    out = TERMINAL.out
-    out.print()
-    out.print(_means_table(result))
-    out.print(_tuning_table(result))
-    out.print(_verdict_table(result))
+    tables = [_means_table(result), _tuning_table(result), _verdict_table(result)]
+    if result.comparisons:
+        tables.append(_comparison_table(result))
     if any(each.slice for each in result.findings):
-        out.print(_slice_table(result))
-    out.print(
-        f"Differences are paired over {result.seeds} seeds"
-        + (f" and {len(result.runs)} runs" if len(result.runs) > 1 else "")
-        + f"; the intervals hold jointly with {result.confidence:.0%} (Bonferroni, {result.verdicts} verdicts).",
-        highlight=False,
-    )
+        tables.append(_slice_table(result))
+    TERMINAL.out.print()
+    for table in tables:
+        TERMINAL.out.print(table)
+    for line in _notes(result):
+        TERMINAL.out.print(line, markup=False, highlight=False)
     for line in result.explanation:
-        out.print(f"- {line}", markup=False, highlight=False)
+        TERMINAL.out.print(f"- {line}", markup=False, highlight=False)
+
+
+def _notes(result: ExperimentResult) -> list[str]:
+    """How to read the tables, and what they leave open."""
+    runs = f" and {len(result.runs)} runs" if len(result.runs) > 1 else ""
+    lines = [
+        f"Differences are paired over {result.seeds} seeds{runs}; the intervals hold jointly with "
+        f"{result.confidence:.0%} (Bonferroni, {result.verdicts} verdicts).",
+        f"A difference within {result.margin:g} is none.",
+    ]
+    if result.edges:
+        lines.append("* A setting next to the chosen one was not tried, and may be better: a larger --widen goes on.")
+    return lines + [
+        f"{each.candidate}, {each.task}: the control is under-tuned: {' and '.join(each.under_tuned)}, from which "
+        f"there is nothing to learn, beat it. To the best of control and placebos ({each.best.arm}) the difference is "
+        f"{each.best.mean:+.4f} [{each.best.low:+.4f}, {each.best.high:+.4f}]."
+        for each in result.findings
+        if each.slice is None and each.under_tuned and each.best
+    ]
 
 
 def _technique(text: str, surface: Path) -> tuple[str, SurfaceFolder]:
@@ -113,31 +150,17 @@ def _technique(text: str, surface: Path) -> tuple[str, SurfaceFolder]:
 
 
 def _experiment(
-    loaded: SurfaceFolder,
-    roots: list[Path],
-    seeds: int,
-    tuning: int,
-    others: dict[str, Surface],
-    references: bool,
-    pooled: Path | None,
-    cluster: str | None,
+    surface: Surface, roots: list[Path], others: dict[str, Surface], tuning: tuple[int, int], **asked: Any
 ) -> ExperimentResult:
     # Before TensorFlow is imported: a wrong path should not take ten seconds to be found.
     paths = [run_paths(root) for root in roots]
 
     from evidence.arms import technique
+    from evidence.choosing import Budget
     from evidence.experiment import Plan, run
 
-    plan = Plan(
-        surface=loaded.surface,
-        seeds=seeds,
-        tuning=tuning,
-        techniques=tuple(technique(name, surface) for name, surface in others.items()),
-        references=references,
-        pooled=pooled,
-        clusters=cluster,
-    )
-    return run(plan, paths, TERMINAL.say)
+    techniques = tuple(technique(name, other) for name, other in others.items())
+    return run(Plan(surface, techniques=techniques, tuning=Budget(*tuning), **asked), paths, TERMINAL.say)
 
 
 def run_paths(root: Path) -> RunPaths:
@@ -247,8 +270,13 @@ def _tuning_table(result: ExperimentResult) -> Table:
     table = Table(title="Settings that held-out rows chose", title_justify="left")
     for heading in ("arm", *result.tasks):
         table.add_column(heading)
+    edges = {(each.arm, each.task) for each in result.edges}
     for arm in result.arms:
-        table.add_row(arm.name, *("\n".join(dict.fromkeys(each[task] for each in arm.chosen)) for task in result.tasks))
+        cells = [
+            "\n".join(dict.fromkeys(each[task] for each in arm.chosen)) + (" *" if (arm.name, task) in edges else "")
+            for task in result.tasks
+        ]
+        table.add_row(arm.name, *cells)
     return table
 
 
@@ -260,14 +288,36 @@ def _verdict_table(result: ExperimentResult) -> Table:
     table = Table(title="Verdicts: differences of the candidate, with intervals", title_justify="left")
     for heading in ("candidate", "task"):
         table.add_column(heading)
-    for heading in ("to control", "to shuffled", "to gaussian"):
+    for heading in ("to control", "to shuffled", "to gaussian", "transfer ratio"):
         table.add_column(heading, justify="right")
     table.add_column("verdict")
+    units = "runs" if len(result.runs) > 1 else "seeds"
     for each in result.findings:
         if each.slice is None:
             shown = [each.control, *each.placebos] if each.control else [None, None, None]
-            table.add_row(each.candidate, _task(each), *map(_interval, shown), _verdict(each))
+            row = (each.candidate, _task(each), *map(_interval, shown), _transfer(each), _verdict(each, units))
+            table.add_row(*row)
     return table
+
+
+def _comparison_table(result: ExperimentResult) -> Table:
+    """One candidate minus another; these intervals hold jointly among themselves."""
+    table = Table(title="Candidates compared: the one minus the other, with intervals", title_justify="left")
+    for heading in ("the one", "the other", "task"):
+        table.add_column(heading)
+    table.add_column("difference", justify="right")
+    for each in result.comparisons:
+        table.add_row(each.candidate, each.difference.arm, each.task, _interval(each.difference))
+    return table
+
+
+def _transfer(finding: Finding) -> str:
+    if finding.transfer is None:
+        return "-"
+    found = finding.transfer
+    if found.ratio is None or found.low is None or found.high is None:
+        return "ceiling too close"
+    return f"{found.ratio:.2f}\n\\[{found.low:.2f}, {found.high:.2f}]"
 
 
 def _slice_table(result: ExperimentResult) -> Table:
@@ -294,7 +344,8 @@ def _interval(difference: Difference | None) -> str:
     return f"{difference.mean:+.4f}\n\\[{difference.low:+.4f}, {difference.high:+.4f}]"
 
 
-def _verdict(finding: Finding) -> str:
+def _verdict(finding: Finding, units: str) -> str:
     if finding.verdict is None:
         return finding.note or ""
-    return f"[{_STYLES[finding.verdict.value]}]{finding.verdict.value}[/]"
+    verdict = finding.verdict.value
+    return f"[{_STYLES[verdict]}]{verdict}[/]" + would_decide(verdict, finding.units_to_decide, units)

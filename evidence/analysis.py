@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 
 from evaluation.influence import Score
 from evaluation.registry import score
-from evidence.arms import TEACHER, Group
+from evidence.arms import LOGITS_AS_INPUTS, TEACHER, Group
 from evidence.data import RunData
-from evidence.result import Difference, Finding, Mean
-from evidence.statistics import difference
-from evidence.verdicts import corrected_confidence, judge
+from evidence.result import Comparison, Difference, Finding, Mean, Transfer
+from evidence.statistics import Estimate, difference
+from evidence.transfer import transfer
+from evidence.verdicts import Compared, corrected_confidence, judge
 from models.columns import hard_label_column
 from schema.base import TaskKind
-from schema.metrics import main_metric
+from schema.metrics import NEGLIGIBLE, main_metric
 from schema.surface import Surface
 
 # By arm, run and seed: predictions by task, float [examples].
@@ -27,11 +28,28 @@ _Scores = list[list[Score]]
 
 
 @dataclass(frozen=True)
+class Family:
+    """The candidates whose verdicts hold together.
+
+    Attributes:
+      groups: The candidates with their controls and placebos.
+      confidence: Joint confidence of the verdicts' intervals, of each family of a slice's
+        intervals, and of the family of comparisons between candidates.
+      margin: A difference this small is none.
+    """
+
+    groups: Sequence[Group]
+    confidence: float
+    margin: float = NEGLIGIBLE
+
+
+@dataclass(frozen=True)
 class Analysis:
-    """Means of all arms, findings on all candidates, and the size of the family of verdicts."""
+    """Means of all arms, findings on all candidates, how these compare, and the size of the family of verdicts."""
 
     means: list[Mean]
     findings: list[Finding]
+    comparisons: list[Comparison]
     verdicts: int
 
 
@@ -54,35 +72,31 @@ class _Cell:
 
 def analyse(
     surface: Surface,
-    groups: Sequence[Group],
+    family: Family,
     runs: Sequence[RunData],
     predictions: Predictions,
-    confidence: float,
     clusters: str | None,
 ) -> Analysis:
     """Judges all candidates.
 
     Args:
       surface: The surface; techniques share its tasks.
-      groups: The candidates with their controls and placebos.
+      family: The candidates.
       runs: The data of each run.
       predictions: The predictions of all arms.
-      confidence: Joint confidence of the verdicts' intervals, and of each family of a
-        slice's intervals.
       clusters: Raw column whose values are clusters of examples.
     """
-    verdicts = len(groups) * len(surface.tasks)
-    level = corrected_confidence(confidence, verdicts)
+    verdicts = len(family.groups) * len(surface.tasks)
     codes = [np.unique(run.raw[clusters], return_inverse=True)[1] if clusters else None for run in runs]
+    judge_cell = _Judge(surface, family, runs, codes, corrected_confidence(family.confidence, verdicts))
     parts = [None, *(name for name in runs[0].slices if all(name in run.slices for run in runs))]
-    means: list[Mean] = []
-    findings: list[Finding] = []
-    for part in parts:
-        for task in surface.tasks:
-            cell = _cell(surface, task, part, runs, predictions)
-            means += _means(cell, runs, surface.tasks[task].kind, [*predictions])
-            findings += [_finding(surface, cell, each, runs, codes, level) for each in groups]
-    return Analysis(means, findings, verdicts)
+    cells = [_cell(surface, task, part, runs, predictions) for part in parts for task in surface.tasks]
+    return Analysis(
+        means=[mean for cell in cells for mean in _means(cell, runs, surface.tasks[cell.task].kind, [*predictions])],
+        findings=[judge_cell.finding(cell, each) for cell in cells for each in family.groups],
+        comparisons=[found for cell in cells if cell.slice is None for found in judge_cell.comparisons(cell)],
+        verdicts=verdicts,
+    )
 
 
 def _cell(surface: Surface, task: str, part: str | None, runs: Sequence[RunData], predictions: Predictions) -> _Cell:
@@ -139,54 +153,104 @@ def _teacher(cell: _Cell, runs: Sequence[RunData], kind: TaskKind) -> float | No
     return float(np.mean(values))
 
 
-def _finding(
-    surface: Surface,
-    cell: _Cell,
-    judged: Group,
-    runs: Sequence[RunData],
-    codes: Sequence[NDArray[np.int64] | None],
-    level: float,
-) -> Finding:
-    kind = surface.tasks[cell.task].kind
-    labels = _labels(runs[0], cell.task)[cell.rows[0]]
-    finding = Finding(
-        candidate=judged.candidate.name,
-        task=cell.task,
-        slice=cell.slice,
-        metric=main_metric(kind).name,
-        distilled=judged.candidate.surface.tasks[cell.task].distil is not None,
-        examples=len(labels),
-        positives=int((labels > 0).sum()) if kind is TaskKind.BINARY else None,
-    )
-    if any(arm.name not in cell.scores for arm in judged.arms()):
-        reason = _undefined(kind, [_labels(run, cell.task)[rows] for run, rows in zip(runs, cell.rows, strict=True)])
-        return finding.model_copy(update={"note": f"no verdict: {reason} among {len(labels)} labelled examples"})
-    groups = [None if of is None else of[rows] for of, rows in zip(codes, cell.rows, strict=True)]
-    against = {
-        arm.name: difference(
-            cell.scores[judged.candidate.name], cell.scores[arm.name], confidence=level, clusters=groups
+@dataclass(frozen=True)
+class _Judge:
+    """What all findings of a family share.
+
+    Attributes:
+      surface: The surface.
+      family: The candidates.
+      runs: The data of each run.
+      codes: Per run the cluster of each evaluation example, or None.
+      level: Confidence of a single interval of the verdicts.
+    """
+
+    surface: Surface
+    family: Family
+    runs: Sequence[RunData]
+    codes: Sequence[NDArray[np.int64] | None]
+    level: float
+
+    def finding(self, cell: _Cell, judged: Group) -> Finding:
+        """One candidate in one cell."""
+        kind = self.surface.tasks[cell.task].kind
+        labels = _labels(self.runs[0], cell.task)[cell.rows[0]]
+        finding = Finding(
+            candidate=judged.candidate.name,
+            task=cell.task,
+            slice=cell.slice,
+            metric=main_metric(kind).name,
+            distilled=judged.candidate.surface.tasks[cell.task].distil is not None,
+            examples=len(labels),
+            positives=int((labels > 0).sum()) if kind is TaskKind.BINARY else None,
         )
-        for arm in (judged.control, *judged.placebos)
-    }
-    shown = {
-        name: Difference(
-            arm=name,
-            mean=each.mean,
-            low=each.low,
-            high=each.high,
-            p_value=each.p_value,
-            replicates=list(each.replicates),
-        )
-        for name, each in against.items()
-    }
-    placebos = [each.name for each in judged.placebos]
-    verdict = judge(against[judged.control.name], [against[name] for name in placebos])
-    return finding.model_copy(
-        update={
-            "control": shown[judged.control.name],
-            "placebos": [shown[name] for name in placebos],
-            "verdict": verdict if cell.slice is None else None,
+        if any(arm.name not in cell.scores for arm in judged.arms()):
+            every = [_labels(run, cell.task)[rows] for run, rows in zip(self.runs, cell.rows, strict=True)]
+            note = f"no verdict: {_undefined(kind, every)} among {len(labels)} labelled examples"
+            return finding.model_copy(update={"note": note})
+        return finding.model_copy(update=self._judged(cell, judged))
+
+    def comparisons(self, cell: _Cell) -> list[Comparison]:
+        """Every two candidates, the later one minus the earlier one."""
+        names = [each.candidate.name for each in self.family.groups]
+        pairs = [(one, other) for at, other in enumerate(names) for one in names[at + 1 :]]
+        level = corrected_confidence(self.family.confidence, len(pairs) * len(self.surface.tasks))
+        return [
+            Comparison(candidate=one, task=cell.task, difference=_shown(other, self._compared(cell, one, other, level)))
+            for one, other in pairs
+            if one in cell.scores and other in cell.scores
+        ]
+
+    def _compared(self, cell: _Cell, one: str, other: str, level: float, among: Sequence[str] = ()) -> Estimate:
+        """One arm minus another; `among` are arms whose variance over seeds is pooled with theirs."""
+        others = [cell.scores[name] for name in among if name not in (one, other)]
+        groups = self._clusters(cell)
+        return difference(cell.scores[one], cell.scores[other], confidence=level, clusters=groups, others=others)
+
+    def _clusters(self, cell: _Cell) -> list[NDArray[np.int64] | None]:
+        return [None if of is None else of[rows] for of, rows in zip(self.codes, cell.rows, strict=True)]
+
+    def _judged(self, cell: _Cell, judged: Group) -> dict[str, Any]:
+        names = [arm.name for arm in judged.arms()]
+        candidate, control = judged.candidate.name, judged.control.name
+        placebos = [arm.name for arm in judged.placebos]
+
+        def compared(one: str, other: str) -> Estimate:
+            return self._compared(cell, one, other, self.level, names)
+
+        against = {name: compared(candidate, name) for name in (control, *placebos)}
+        gains = {name: compared(name, control) for name in placebos}
+        best = min(against, key=lambda name: against[name].mean)
+        shown = {
+            "control": _shown(control, against[control]),
+            "placebos": [_shown(name, against[name]) for name in placebos],
+            "under_tuned": [name for name, gain in gains.items() if gain.low > 0],
+            "best": _shown(best, against[best]),
         }
+        if cell.slice is not None:
+            return shown
+        found = judge(against[control], [Compared(against[name], gains[name]) for name in placebos], self.family.margin)
+        return shown | {
+            "transfer": self._transfer(cell, candidate, control),
+            "verdict": found.effect,
+            "units_to_decide": found.units,
+        }
+
+    def _transfer(self, cell: _Cell, candidate: str, control: str) -> Transfer | None:
+        if LOGITS_AS_INPUTS not in cell.scores:
+            return None
+        scores = (cell.scores[name] for name in (candidate, control, LOGITS_AS_INPUTS))
+        return transfer(*scores, confidence=self.level, clusters=self._clusters(cell))
+
+
+def _shown(arm: str, estimate: Estimate) -> Difference:
+    return Difference(
+        arm=arm,
+        mean=estimate.mean,
+        low=estimate.low,
+        high=estimate.high,
+        p_value=estimate.p_value,
+        replicates=list(estimate.replicates),
     )
 
 

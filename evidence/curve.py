@@ -8,22 +8,20 @@ together.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from evidence import analysis, data, tuning
+from evidence import analysis, data
 from evidence.arms import SHUFFLED
-from evidence.experiment import Trained, prefixed, train_arm
+from evidence.choosing import Budget, Progress, Trained, prefixed, train_arms
+from evidence.experiment import check_units
 from evidence.fitting import Fitter
 from evidence.levels import Level, Over, levels
 from evidence.paths import RunPaths
 from evidence.result import Difference, Finding
 from evidence.verdicts import Effect
-from schema.errors import InputError
 from schema.surface import Surface
-
-Progress = Callable[[str], None]
 
 
 class Point(BaseModel):
@@ -40,6 +38,8 @@ class Point(BaseModel):
       difference: Student minus control.
       placebo: Student minus placebo.
       verdict: None where the metric is not defined.
+      seeds_to_decide: For `inconclusive`, how many seeds would decide, as things look; None
+        where no number would.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -54,6 +54,7 @@ class Point(BaseModel):
     difference: Difference | None
     placebo: Difference | None
     verdict: Effect | None
+    seeds_to_decide: int | None = None
 
 
 class CurveResult(BaseModel):
@@ -89,9 +90,11 @@ def run(
     values: Sequence[float],
     *,
     seeds: int,
-    budget: int,
+    budget: Budget,
     confidence: float,
     clusters: str | None,
+    margin: float,
+    few: bool,
     progress: Progress,
 ) -> CurveResult:
     """Trains and judges every level.
@@ -101,29 +104,31 @@ def run(
       paths: A finished run.
       over: What varies.
       values: The levels.
-      seeds: Paired seeds of each level, two or more.
-      budget: How many settings every arm may choose from.
+      seeds: Paired seeds of each level.
+      budget: What every arm may choose from.
       confidence: Joint confidence of all intervals.
       clusters: Raw column whose values are clusters of evaluation examples, or None.
+      margin: A difference this small is none.
+      few: Whether fewer seeds than an experiment asks for will do.
       progress: Told one line for each arm and seed.
 
     Raises:
       InputError: A level makes no sense, or the run or plan cannot be used.
     """
     started = time.monotonic()
-    settings = tuning.settings(budget)
-    if seeds < 2:
-        raise InputError("an interval over seeds needs two seeds or more; give --seeds 3")
+    budget.first()
+    check_units(seeds, 1, few=few)
     loaded = data.load(surface, paths, [clusters] if clusters else [])
     found = levels(surface, loaded, over, values)
-    trained = _train(found, seeds, settings, progress)
+    trained = _train(found, seeds, budget, progress)
     predictions = {name: [each.predictions] for name, each in trained.items()}
-    judged = analysis.analyse(surface, [each.group for each in found], [loaded], predictions, confidence, clusters)
+    family = analysis.Family([each.group for each in found], confidence, margin)
+    judged = analysis.analyse(surface, family, [loaded], predictions, clusters)
     return CurveResult(
         surface=surface.name,
         over=over,
         seeds=seeds,
-        settings=[each.name for each in settings],
+        settings=list(dict.fromkeys(name for each in trained.values() for name in each.held_out)),
         confidence=confidence,
         verdicts=judged.verdicts,
         points=_points(found, judged),
@@ -131,19 +136,13 @@ def run(
     )
 
 
-def _train(
-    found: Sequence[Level], seeds: int, settings: Sequence[tuning.Setting], progress: Progress
-) -> dict[str, Trained]:
-    """Every arm once; a fitter's graphs serve all levels on the same data."""
+def _train(found: Sequence[Level], seeds: int, budget: Budget, progress: Progress) -> dict[str, Trained]:
+    """Every arm once; levels of the same data share their graphs and the settings that all are offered."""
     trained: dict[str, Trained] = {}
-    fitter: Fitter | None = None
-    for number, level in enumerate(found, start=1):
-        if fitter is None or fitter.data is not level.data:
-            fitter = Fitter(level.data)
-        for arm in level.group.arms():
-            if arm.name not in trained:
-                prefix = f"level {number} of {len(found)}, {arm.name}: "
-                trained[arm.name] = train_arm(arm, seeds, settings, level.data, fitter, prefixed(progress, prefix))
+    for loaded in {id(each.data): each.data for each in found}.values():
+        arms = {arm.name: arm for each in found if each.data is loaded for arm in each.group.arms()}
+        told = prefixed(progress, f"{len(loaded.fitted):,} rows: ")
+        trained |= train_arms([*arms.values()], seeds, budget, loaded, Fitter(loaded), told)
     return trained
 
 
@@ -171,16 +170,29 @@ def _point(level: Level, finding: Finding, means: Mapping[tuple[str, str], float
         difference=finding.control,
         placebo=next((each for each in finding.placebos if each.arm.endswith(SHUFFLED)), None),
         verdict=finding.verdict,
+        seeds_to_decide=finding.units_to_decide,
     )
 
 
 def stops(result: CurveResult) -> list[str]:
-    """For each task, at which levels distillation pays: where the verdict is `knowledge`."""
+    """For each task, at which levels distillation pays, at which it does not, and what is open."""
     lines = []
     for task in dict.fromkeys(each.task for each in result.points):
         points = [each for each in result.points if each.task == task]
-        paying = [f"{each.level:g}" for each in points if each.verdict is Effect.KNOWLEDGE]
         tried = ", ".join(f"{each.level:g}" for each in points)
-        where = f"pays at {', '.join(paying)}" if paying else "pays nowhere"
-        lines.append(f"{task}: of {result.over} {tried}, distillation {where}.")
+        said = [
+            f"{words} {', '.join(at)}"
+            for words, effects in _PLACES
+            if (at := [f"{each.level:g}" for each in points if each.verdict in effects])
+        ]
+        lines.append(f"{task}: of {result.over} {tried}, distillation {'; '.join(said)}.")
     return lines
+
+
+_PLACES: tuple[tuple[str, tuple[Effect | None, ...]], ...] = (
+    ("pays at", (Effect.KNOWLEDGE,)),
+    ("does no more than noise at", (Effect.REGULARISATION,)),
+    ("makes no difference at", (Effect.NONE,)),
+    ("harms at", (Effect.HARM,)),
+    ("is not decided at", (Effect.INCONCLUSIVE, None)),
+)

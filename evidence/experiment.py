@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import keras
-import numpy as np
-from numpy.typing import NDArray
-
-from evidence import analysis, data, pooled, tuning
-from evidence.arms import CONTROL, LOGITS_AS_INPUTS, POOLED, TEACHER, Arm, Group, Role, group, logits_as_inputs, student
+from evidence import analysis, data, pooled
+from evidence.arms import CONTROL, LOGITS_AS_INPUTS, POOLED, TEACHER, Arm, Group, group, logits_as_inputs, student
+from evidence.choosing import Budget, Progress, Trained, prefixed, train_arms
 from evidence.data import RunData
-from evidence.fitting import Fitted, Fitter
+from evidence.fitting import Fitter
 from evidence.paths import RunPaths
-from evidence.result import ArmReport, ExperimentResult
+from evidence.result import ArmReport, Edge, ExperimentResult
 from schema.errors import InputError
 from schema.loader import load_surface
+from schema.metrics import NEGLIGIBLE
 from schema.surface import Surface
 
-Progress = Callable[[str], None]
+# With fewer, one degree of freedom or two make an interval that can show nothing.
+LEAST_UNITS = 4
 
 
 @dataclass(frozen=True)
@@ -32,23 +30,27 @@ class Plan:
     Attributes:
       surface: The surface of the runs.
       seeds: Number of paired seeds a run.
-      tuning: Number of settings that every arm may choose from.
+      tuning: What every arm may choose from.
       techniques: Further candidates beside the surface's own student.
       references: Whether to train the reference that reads the teacher's logits.
       pooled: The source domain's folder, for the reference that trains on its rows too.
       confidence: Joint confidence of the intervals that the verdicts rest on.
       clusters: Raw column whose values are taken as clusters of evaluation examples (a
         user id); None takes every example for itself.
+      margin: A difference this small is none, in units of each task's metric.
+      few: Whether fewer than `LEAST_UNITS` seeds (runs, where there are several) will do.
     """
 
     surface: Surface
     seeds: int = 5
-    tuning: int = 3
+    tuning: Budget = field(default_factory=Budget)
     techniques: tuple[Arm, ...] = ()
     references: bool = True
     pooled: Path | None = None
     confidence: float = 0.95
     clusters: str | None = None
+    margin: float = NEGLIGIBLE
+    few: bool = False
 
     def groups(self) -> tuple[Group, ...]:
         """Each candidate with its control and placebos; the student first."""
@@ -62,25 +64,6 @@ class Plan:
             reference = logits_as_inputs(self.surface)
             found[reference.name] = reference
         return tuple(found.values())
-
-
-@dataclass(frozen=True)
-class Trained:
-    """An arm on one run.
-
-    Attributes:
-      predictions: Per seed, by task.
-      chosen: For each task, the setting whose models predicted it.
-      held_out: For each setting and task, the held-out loss as a mean over seeds.
-      epochs: For each setting, the epoch whose weights were kept, as a mean over seeds.
-      seconds: Time for training and predicting.
-    """
-
-    predictions: list[dict[str, NDArray[Any]]]
-    chosen: dict[str, str]
-    held_out: dict[str, dict[str, float]]
-    epochs: dict[str, float]
-    seconds: float
 
 
 def run(plan: Plan, runs: Sequence[RunPaths], progress: Progress) -> ExperimentResult:
@@ -110,12 +93,15 @@ def run(plan: Plan, runs: Sequence[RunPaths], progress: Progress) -> ExperimentR
         for each, of in zip(pools, trained, strict=True):
             of[POOLED] = _train_pool(plan, each, progress)
     predictions = {arm.name: [of[arm.name].predictions for of in trained] for arm in arms}
-    found = analysis.analyse(plan.surface, plan.groups(), loaded, predictions, plan.confidence, plan.clusters)
+    family = analysis.Family(plan.groups(), plan.confidence, plan.margin)
+    found = analysis.analyse(plan.surface, family, loaded, predictions, plan.clusters)
     return ExperimentResult(
         surface=plan.surface.name,
         runs=[each.name for each in loaded],
         seeds=plan.seeds,
-        settings=[each.name for each in tuning.settings(plan.tuning)],
+        settings=list(dict.fromkeys(name for of in trained for each in of.values() for name in each.held_out)),
+        edges=_edges(trained),
+        margin=plan.margin,
         confidence=plan.confidence,
         verdicts=found.verdicts,
         clusters=plan.clusters,
@@ -123,6 +109,7 @@ def run(plan: Plan, runs: Sequence[RunPaths], progress: Progress) -> ExperimentR
         arms=[_report(arm, [of[arm.name] for of in trained]) for arm in arms],
         means=found.means,
         findings=found.findings,
+        comparisons=found.comparisons,
         small_slices=sum(each.small_slices for each in loaded),
         seconds=time.monotonic() - started,
     )
@@ -134,13 +121,12 @@ def check(plan: Plan, runs: int) -> None:
     Raises:
       InputError: It is.
     """
-    tuning.settings(plan.tuning)
+    plan.tuning.first()
+    check_units(plan.seeds, runs, few=plan.few)
     if not plan.surface.distillations():
         raise InputError(f"surface {plan.surface.name!r} distils nothing: give a task a `distil:` in surface.yaml")
     if not runs:
         raise InputError("an experiment needs a finished run")
-    if runs < 2 and plan.seeds < 2:
-        raise InputError("an interval over seeds needs two seeds or more, or several runs; give --seeds 5")
     names = [arm.name for each in plan.groups() for arm in (each.candidate, *each.placebos)]
     names += [CONTROL, TEACHER, LOGITS_AS_INPUTS, POOLED]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -160,87 +146,47 @@ def check(plan: Plan, runs: int) -> None:
             )
 
 
+def check_units(seeds: int, runs: int, *, few: bool) -> None:
+    """Finds that there is too little to take a variance over.
+
+    Args:
+      seeds: Paired seeds.
+      runs: Runs; where there are several, these are the units, and seeds are not.
+      few: Whether fewer than `LEAST_UNITS` will do.
+
+    Raises:
+      InputError: There is.
+    """
+    units, what = (runs, "runs") if runs > 1 else (seeds, "seeds")
+    if units < 2:
+        raise InputError("an interval over seeds needs two seeds or more, or several runs; give --seeds 5")
+    if units < LEAST_UNITS and not few:
+        raise InputError(
+            f"expected {LEAST_UNITS} {what} or more, found {units}: intervals over so few hide even large gains; "
+            f"give more, or --few to go on with {units}"
+        )
+
+
 def train(plan: Plan, loaded: RunData, progress: Progress) -> dict[str, Trained]:
     """Trains all arms on one run, by name."""
     progress(f"{loaded.name}: {len(loaded.fitted):,} rows to fit, {len(loaded.held_out):,} held out")
-    fitter, settings, arms = Fitter(loaded), tuning.settings(plan.tuning), plan.arms()
-    return {
-        arm.name: train_arm(
-            arm,
-            plan.seeds,
-            settings,
-            loaded,
-            fitter,
-            prefixed(progress, f"{loaded.name}: arm {number} of {len(arms)}, {arm.name}: "),
-        )
-        for number, arm in enumerate(arms, start=1)
-    }
+    told = prefixed(progress, f"{loaded.name}: ")
+    return train_arms(plan.arms(), plan.seeds, plan.tuning, loaded, Fitter(loaded), told)
 
 
 def _train_pool(plan: Plan, pool: pooled.Pool, progress: Progress) -> Trained:
     told = prefixed(progress, f"{pool.data.name}: {POOLED}, {len(pool.data.fitted):,} rows: ")
-    return train_arm(pool.arm, plan.seeds, tuning.settings(plan.tuning), pool.data, Fitter(pool.data), told)
+    return train_arms([pool.arm], plan.seeds, plan.tuning, pool.data, Fitter(pool.data), told)[POOLED]
 
 
-def prefixed(progress: Progress, prefix: str) -> Progress:
-    """Tells where a line comes from."""
-    return lambda text: progress(prefix + text)
-
-
-def train_arm(
-    arm: Arm,
-    seeds: int,
-    settings: Sequence[tuning.Setting],
-    loaded: RunData,
-    fitter: Fitter,
-    progress: Progress,
-) -> Trained:
-    """Trains an arm under all settings and seeds, and keeps for each task what held-out rows prefer.
-
-    A setting is chosen for each task by that task's held-out loss, mean over seeds; the
-    evaluation split has no part in it.  Verdicts are given a task, and a choice by the sum
-    of all losses would be a choice for the task with the largest and noisiest one: an arm
-    could win a task because its opponent was tuned for another.
-    """
-    started = time.monotonic()
-    fitted: dict[str, list[Fitted]] = {each.name: [] for each in settings}
-    for seed in range(seeds):
-        seed_started = time.monotonic()
-        keras.utils.set_random_seed(seed)
-        columns, unlabelled = arm.columns(loaded.training, seed), arm.unlabelled(loaded.unlabelled, seed)
-        for setting in settings:
-            found = fitter.fit(
-                setting.seeded(arm.surface, seed),
-                columns,
-                distil=arm.distil,
-                unlabelled=unlabelled,
-                placebo=arm.role is Role.PLACEBO,
-            )
-            fitted[setting.name].append(found)
-        progress(f"seed {seed + 1} of {seeds}, {time.monotonic() - seed_started:.1f} s")
-    tasks = list(arm.surface.tasks)
-    held_out = {
-        name: {task: float(np.mean([each.task_losses[task] for each in of])) for task in tasks}
-        for name, of in fitted.items()
-    }
-    chosen = {task: _least(settings, {name: of[task] for name, of in held_out.items()}) for task in tasks}
-    evaluation = arm.columns(loaded.evaluation, 0)
-    predictions: list[dict[str, NDArray[Any]]] = [{} for _ in range(seeds)]
-    for setting in dict.fromkeys(chosen.values()):
-        for seed, model in enumerate(fitted[setting.name]):
-            made = fitter.predict(setting.seeded(arm.surface, seed), model, evaluation, distil=arm.distil)
-            predictions[seed] |= {task: made[task] for task in tasks if chosen[task] == setting}
-    return Trained(
-        predictions=predictions,
-        chosen={task: setting.name for task, setting in chosen.items()},
-        held_out=held_out,
-        epochs={name: float(np.mean([each.epoch for each in of])) for name, of in fitted.items()},
-        seconds=time.monotonic() - started,
-    )
-
-
-def _least(settings: Sequence[tuning.Setting], losses: dict[str, float]) -> tuning.Setting:
-    return min(settings, key=lambda each: losses[each.name])
+def _edges(trained: Sequence[Mapping[str, Trained]]) -> list[Edge]:
+    return [
+        Edge(arm=name, task=task, untried=untried)
+        for of in trained
+        for name, each in of.items()
+        for task, untried in each.untried.items()
+        if untried
+    ]
 
 
 def _report(arm: Arm, trained: Sequence[Trained]) -> ArmReport:

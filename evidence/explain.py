@@ -183,6 +183,7 @@ def sentences(facts: Facts, result: ExperimentResult) -> list[str]:
         *_pairs(facts),
         *_adaptation(facts.labels),
         *_quality(facts.labels, result),
+        *_transferred(result),
         *_placebos(result),
     ]
 
@@ -198,9 +199,11 @@ def _verdicts(result: ExperimentResult) -> list[str]:
 _WORDS = {
     Effect.KNOWLEDGE: "{arm}: on {tasks} it is better than the control and than both placebos: the gain is the "
     "teacher's knowledge.",
-    Effect.REGULARISATION: "{arm}: on {tasks} it is better than the control, but not shown to be better than noise "
-    "in the teacher's place: more dropout or L2 may do as well, and needs no teacher.",
-    Effect.NONE: "{arm}: on {tasks} no difference to the control is shown.",
+    Effect.REGULARISATION: "{arm}: on {tasks} it is better than the control, but noise in the teacher's place "
+    "gains as well: more dropout or L2 may do, and needs no teacher.",
+    Effect.NONE: "{arm}: on {tasks} it is as good as the control, within the margin that was declared.",
+    Effect.INCONCLUSIVE: "{arm}: on {tasks} the intervals are too wide to say: more seeds or more evaluation "
+    "examples would tell.",
     Effect.HARM: "{arm}: on {tasks} it is worse than the control: do not distil here as configured.",
 }
 
@@ -302,6 +305,15 @@ def _remark(metric: Metric, value: float) -> str:
         f" Below {metric.no_skill:g} says that its scale does not fit the target, not that it knows nothing: "
         "soft labels are z-scored, so only their order and spacing are learned."
     )
+
+
+def _transferred(result: ExperimentResult) -> list[str]:
+    return [
+        f"{each.candidate}, {each.task}: {each.transfer.ratio:.0%} of what the teacher's logits would give as inputs "
+        "was transferred."
+        for each in result.findings
+        if each.transfer is not None and each.transfer.ratio is not None
+    ]
 
 
 def _placebos(result: ExperimentResult) -> list[str]:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from evidence.arms import Role
 from evidence.verdicts import Effect
 from schema.base import TaskKind
+from schema.metrics import NEGLIGIBLE
 
 
 class _Part(BaseModel):
@@ -33,6 +34,36 @@ class Difference(_Part):
     replicates: list[float]
 
 
+class Transfer(_Part):
+    """The transfer ratio: (candidate - control) / (ceiling - control).
+
+    The ceiling reads the teacher's logits as inputs.
+
+    Attributes:
+      ratio: The ratio of the means; None where the ceiling is too close to the control to tell.
+      low: Lower end of its interval.
+      high: Upper end.
+    """
+
+    ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+class Comparison(_Part):
+    """One candidate minus another, on all evaluation examples of one task.
+
+    Attributes:
+      candidate: The candidate.
+      task: The task.
+      difference: To the other; the intervals of all comparisons hold together.
+    """
+
+    candidate: str
+    task: str
+    difference: Difference
+
+
 class Finding(_Part):
     """One candidate on one task, overall or in a slice.
 
@@ -46,7 +77,13 @@ class Finding(_Part):
       positives: Positive ones among them, of a binary task.
       control: Difference to the control; None where the metric is not defined.
       placebos: Differences to the placebos.
+      under_tuned: The placebos that are shown to beat the control: it is under-tuned.
+      best: Difference to the better, in the mean, of control and placebos.
+      transfer: The part of what there is to win that was transferred; None in slices, and
+        where there is no ceiling.
       verdict: None in slices, and where the metric is not defined.
+      units_to_decide: For `inconclusive`, how many seeds (runs, where there are several) would
+        decide, as things look; None where no number would.
       note: Why there is no verdict.
     """
 
@@ -59,7 +96,11 @@ class Finding(_Part):
     positives: int | None
     control: Difference | None = None
     placebos: list[Difference] = []
+    under_tuned: list[str] = []
+    best: Difference | None = None
+    transfer: Transfer | None = None
     verdict: Effect | None = None
+    units_to_decide: int | None = None
     note: str | None = None
 
 
@@ -103,6 +144,20 @@ class ArmReport(_Part):
     seconds: float
 
 
+class Edge(_Part):
+    """A choice at the edge of what was tried.
+
+    Attributes:
+      arm: The arm.
+      task: The task.
+      untried: The neighbors of the chosen setting that were not tried.
+    """
+
+    arm: str
+    task: str
+    untried: list[str]
+
+
 class ExperimentResult(_Part):
     """Everything an experiment found.
 
@@ -111,6 +166,8 @@ class ExperimentResult(_Part):
       runs: The pipeline runs whose data were used.
       seeds: Number of paired seeds.
       settings: The settings that each arm could choose from.
+      edges: Arms whose chosen setting of a task has a neighbor that was not tried.
+      margin: A difference this small is none, in units of the task's metric.
       confidence: Joint confidence of all intervals of the verdicts.
       verdicts: How many verdicts the correction counts.
       clusters: The column whose values were taken as clusters of examples.
@@ -118,6 +175,7 @@ class ExperimentResult(_Part):
       arms: How each was trained.
       means: The means by arm, task and slice.
       findings: The findings by candidate, task and slice.
+      comparisons: Every two candidates compared, on each task.
       small_slices: Slices left out for having too few examples.
       seconds: All of it.
       explanation: What the result rests on, if asked for.
@@ -127,6 +185,8 @@ class ExperimentResult(_Part):
     runs: list[str]
     seeds: int
     settings: list[str]
+    edges: list[Edge] = []
+    margin: float = NEGLIGIBLE
     confidence: float
     verdicts: int
     clusters: str | None
@@ -134,6 +194,7 @@ class ExperimentResult(_Part):
     arms: list[ArmReport]
     means: list[Mean]
     findings: list[Finding]
+    comparisons: list[Comparison] = []
     small_slices: int
     seconds: float
     explanation: list[str] = []

@@ -69,6 +69,8 @@ _REGRESSION = (TaskKind.REGRESSION,)
 _ALL = tuple(TaskKind)
 _LABEL = "the label's unit"
 NDCG_RANKS = 10
+# A difference this small is none, in units of a main metric, unless an experiment declares another margin.
+NEGLIGIBLE = 0.005
 
 AUC = Metric(
     "auc",

@@ -14,7 +14,7 @@ from crosskd.runs import NodeOfRun, Run
 from crosskd.terminal import TERMINAL
 from evidence.arms import Role
 from evidence.paths import RunPaths
-from evidence.result import ArmReport, Difference, ExperimentResult, Finding, Mean
+from evidence.result import ArmReport, Comparison, Difference, Edge, ExperimentResult, Finding, Mean, Transfer
 from evidence.verdicts import Effect
 from schema.errors import InputError
 from schema.surface import TaskKind
@@ -111,6 +111,9 @@ def _result() -> ExperimentResult:
         positives=100,
         control=_difference("control"),
         placebos=[_difference("shuffled"), _difference("gaussian")],
+        under_tuned=["shuffled"],
+        best=_difference("shuffled"),
+        transfer=Transfer(ratio=0.93, low=0.4, high=1.5),
         verdict=Effect.KNOWLEDGE,
     )
     undefined = Finding(
@@ -124,6 +127,15 @@ def _result() -> ExperimentResult:
         note="no verdict: labels that do not vary among 0 labelled examples",
     )
     sliced = finding.model_copy(update={"slice": "new", "verdict": None, "examples": 70})
+    open_one = finding.model_copy(
+        update={
+            "candidate": "pairs",
+            "under_tuned": [],
+            "transfer": Transfer(),
+            "verdict": Effect.INCONCLUSIVE,
+            "units_to_decide": 11,
+        }
+    )
     return ExperimentResult(
         surface="tiny",
         runs=["one"],
@@ -148,7 +160,9 @@ def _result() -> ExperimentResult:
             Mean(arm="student", task="click", slice=None, mean=0.7123, std=0.0045),
             Mean(arm="teacher", task="click", slice=None, mean=0.6, std=None),
         ],
-        findings=[finding, undefined, sliced],
+        findings=[finding, undefined, sliced, open_one],
+        comparisons=[Comparison(candidate="pairs", task="click", difference=_difference("student"))],
+        edges=[Edge(arm="student", task="click", untried=["L2 x 100"])],
         small_slices=0,
         seconds=9.0,
         explanation=["student: a sentence [with brackets]."],
@@ -156,7 +170,7 @@ def _result() -> ExperimentResult:
 
 
 def test_the_tables_say_what_was_found(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(TERMINAL.out, "width", 160, raising=False)
+    monkeypatch.setattr(TERMINAL.out, "width", 200, raising=False)
     with TERMINAL.out.capture() as captured:
         experiment.print_result(_result())
     text = captured.get()
@@ -168,6 +182,18 @@ def test_the_tables_say_what_was_found(capsys: pytest.CaptureFixture[str], monke
     assert "stay (not distilled)" in text
     assert "undefined" in text
     assert "a sentence [with brackets]." in text
+    assert "L2 x 10 *" in text
+    assert "as configured *" not in text
+    assert "0.93" in text
+    assert "[0.40, 1.50]" in text
+    assert "ceiling too close" in text
+    assert "inconclusive (about 11 seeds would decide)" in " ".join(text.split())
+    assert "Candidates compared" in text
+    assert (
+        "student, click: the control is under-tuned: shuffled, from which there is nothing to learn, beat it." in text
+    )
+    assert "(shuffled) the difference is +0.0200 [+0.0100, +0.0300]." in text
+    assert "pairs, click: the control is under-tuned" not in text
 
 
 def test_the_json_reads_back():

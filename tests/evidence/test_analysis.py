@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evidence.analysis import analyse
-from evidence.arms import TEACHER, Group, group, student
+from evidence.analysis import Family, analyse
+from evidence.arms import TEACHER, Group, group, student, technique
 from evidence.data import RunData
 from evidence.result import Finding
+from evidence.verdicts import Effect
 from tests.evidence.conftest import SURFACE
 
 GROUP = group(student(SURFACE))
@@ -34,7 +35,7 @@ def overall(found: list[Finding], task: str) -> Finding:
 
 
 def test_each_task_is_judged_on_its_main_metric(knowing: RunData) -> None:
-    found = analyse(SURFACE, [GROUP], [knowing], predictions(knowing, GROUP), 0.95, None)
+    found = analyse(SURFACE, Family([GROUP], 0.95), [knowing], predictions(knowing, GROUP), None)
     assert [overall(found.findings, task).metric for task in SURFACE.tasks] == ["auc", "r2"]
     assert all(overall(found.findings, task).verdict is not None for task in SURFACE.tasks)
     means = {(each.arm, each.task): each.mean for each in found.means if each.slice is None}
@@ -46,7 +47,35 @@ def test_predictions_that_are_no_numbers_give_no_verdict(knowing: RunData, task:
     """A difference that is NaN compares as false with everything, and would pass for regularisation."""
     made = predictions(knowing, GROUP)
     made[GROUP.candidate.name][0][1][task][:] = np.nan
-    found = overall(analyse(SURFACE, [GROUP], [knowing], made, 0.95, None).findings, task)
+    found = overall(analyse(SURFACE, Family([GROUP], 0.95), [knowing], made, None).findings, task)
     assert found.verdict is None
     assert found.control is None
     assert found.note == f"no verdict: predictions that are no numbers among {found.examples} labelled examples"
+
+
+def test_candidates_are_compared_with_each_other(knowing: RunData) -> None:
+    other = group(technique("other", SURFACE), shared=GROUP.control)
+    made = predictions(knowing, GROUP) | predictions(knowing, other)
+    for of_seed in made["other"][0]:
+        of_seed["click"] = np.random.default_rng(1).normal(size=len(of_seed["click"]))
+    found = analyse(SURFACE, Family([GROUP, other], 0.95), [knowing], made, None).comparisons
+    assert [(each.candidate, each.difference.arm, each.task) for each in found] == [
+        ("other", "student", "click"),
+        ("other", "student", "minutes"),
+    ]
+    assert found[0].difference.mean < -0.1
+    assert found[1].difference.mean == 0.0
+
+
+def test_a_control_that_noise_beats_is_under_tuned(knowing: RunData) -> None:
+    made = predictions(knowing, GROUP)
+    rng = np.random.default_rng(2)
+    for of_seed in made[GROUP.control.name][0]:
+        of_seed["click"] = of_seed["click"] + 3 * rng.normal(size=len(of_seed["click"]))
+    found = overall(analyse(SURFACE, Family([GROUP], 0.95), [knowing], made, None).findings, "click")
+    assert found.control is not None
+    assert found.best is not None
+    assert found.under_tuned == ["shuffled", "gaussian"]
+    assert found.verdict is Effect.REGULARISATION
+    assert found.best.arm in found.under_tuned
+    assert found.best.mean == min(each.mean for each in found.placebos) < found.control.mean

@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from evidence import curve, data, plot
+from evidence.choosing import Budget
 from evidence.curve import CurveResult, stops
 from evidence.levels import Over
 from evidence.paths import RunPaths
@@ -30,9 +31,11 @@ def _run(seeds: int) -> CurveResult:
         Over.NOISE,
         [0.0, 50.0],
         seeds=seeds,
-        budget=1,
+        budget=Budget(settings=1, widen=0),
         confidence=0.95,
         clusters=None,
+        margin=0.005,
+        few=True,
         progress=lambda _: None,
     )
 
@@ -47,7 +50,20 @@ def test_knowledge_ends_where_noise_drowns_it(result: CurveResult):
     assert first.rows == 320
     assert first.difference.mean == pytest.approx(first.student - first.control)
     assert first.placebo.arm == "shuffled"
-    assert stops(result)[0] == "click: of noise 0, 50, distillation pays at 0."
+    assert stops(result)[0].startswith("click: of noise 0, 50, distillation pays at 0; ")
+
+
+def test_what_is_not_decided_is_not_called_paying(result: CurveResult):
+    """Intervals of +-1 once closed with "distillation pays at 0.5", and said nothing of the other levels."""
+    effects = [Effect.KNOWLEDGE, Effect.INCONCLUSIVE, Effect.REGULARISATION, Effect.HARM]
+    points = [
+        result.points[0].model_copy(update={"level": float(level), "verdict": effect})
+        for level, effect in enumerate(effects)
+    ]
+    assert stops(result.model_copy(update={"points": points})) == [
+        "click: of noise 0, 1, 2, 3, distillation pays at 0; does no more than noise at 2; harms at 3; "
+        "is not decided at 1."
+    ]
 
 
 def test_the_json_reads_back(result: CurveResult):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from evidence import data
+from evidence.choosing import Budget
 from evidence.experiment import Plan, run
 from evidence.paths import RunPaths
 from evidence.pooled import FROM_SOURCE, Pool, _extended, pool, raw_columns, shared_tasks
@@ -112,7 +113,11 @@ def test_nothing_in_common_is_refused(paths: RunPaths, tmp_path: Path):
 
 
 def test_an_experiment_shows_the_reference(paths: RunPaths, source: Path):
-    found = run(Plan(SURFACE, seeds=2, tuning=1, references=False, pooled=source), [paths], lambda _: None)
+    found = run(
+        Plan(SURFACE, seeds=2, tuning=Budget(1, widen=0), references=False, pooled=source, few=True),
+        [paths],
+        lambda _: None,
+    )
     means = {(each.arm, each.task): each.mean for each in found.means if each.slice is None}
     assert means["pooled", "click"] is not None
     assert [each.role for each in found.arms if each.name == "pooled"] == ["reference"]

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from evaluation.influence import Score
-from evidence.statistics import difference, lift, mean_of
+from evidence.statistics import difference, lift, mean_of, units_to_decide
 
 
 def _flat(value: float, examples: int = 10) -> Score:
@@ -105,3 +105,56 @@ def test_lifts_of_several_pairs_vary_by_pair_as_well():
     # Two pairs: t with one degree of freedom, standard error .1.
     assert found.mean == pytest.approx(0.2)
     assert found.high - found.mean == pytest.approx(stats.t.ppf(0.975, 1) * 0.1)
+
+
+def _seeds(values: np.ndarray) -> list[list[Score]]:
+    return [[_flat(float(each)) for each in values]]
+
+
+def test_more_arms_tell_more_of_a_seeds_variance():
+    """Alike arms: the interval of four seeds is narrower, and errs no more often than it says."""
+    rng = np.random.default_rng(5)
+    widths, errors = [], 0
+    for _ in range(2000):
+        ours, theirs, *others = rng.normal(size=(4, 4))
+        alone = difference(_seeds(ours), _seeds(theirs), confidence=0.98)
+        pooled = difference(_seeds(ours), _seeds(theirs), confidence=0.98, others=[_seeds(each) for each in others])
+        widths.append([pooled.high - pooled.low, alone.high - alone.low])
+        errors += pooled.low > 0
+    narrow, wide = np.mean(widths, axis=0)
+    assert narrow < 0.75 * wide
+    assert errors / 2000 <= 0.01
+
+
+@pytest.mark.parametrize("deviations", [(1, 2, 1, 1), (2, 1, 1, 1), (1, 3, 1, 1), (3, 3, 1, 1)])
+def test_a_pair_that_varies_more_than_the_rest_is_not_taken_for_certain(deviations):
+    """False gains under a two-sided 95%: never more than 5% of the time."""
+    rng = np.random.default_rng(6)
+    errors = 0
+    for _ in range(1000):
+        ours, theirs, *others = (rng.normal(size=5) * each for each in deviations)
+        found = difference(_seeds(ours), _seeds(theirs), confidence=0.95, others=[_seeds(each) for each in others])
+        errors += found.low > 0
+    assert errors / 1000 <= 0.05
+
+
+def test_the_number_of_seeds_that_would_decide():
+    found = difference(
+        _seeds(np.array([0.70, 0.76, 0.71, 0.75])), _seeds(np.array([0.70, 0.70, 0.70, 0.70])), confidence=0.95
+    )
+    assert found.low < 0 < found.high
+    units = units_to_decide(found, margin=0.005)
+    assert units is not None
+    # By the definition of a t interval: the first number whose half width is less than the mean.
+    of_one = np.var([0.0, 0.06, 0.01, 0.05], ddof=1)
+
+    def half(count: int) -> float:
+        return float(stats.t.ppf(0.975, count - 1) * np.sqrt(of_one / count))
+
+    assert half(units) < 0.03 <= half(units - 1)
+
+
+def test_no_number_of_seeds_makes_up_for_too_few_examples():
+    ours = Score(0.53, np.array([1.0, -1.0, 1.0, -1.0]))
+    found = difference([[ours] * 4], [[_flat(0.5, 4)] * 4], confidence=0.95)
+    assert units_to_decide(found, margin=0.005) is None

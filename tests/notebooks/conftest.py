@@ -41,9 +41,9 @@ def case(tmp_path_factory) -> Case:
     ended = [run_command.run(str(surface), examples, teacher, root)]
     _change(surface, "epochs: 4", "epochs: 3")
     ended.append(run_command.run(str(surface), examples, teacher, root))
-    options = {"surface": surface, "root": root, "out": experiment, "seeds": 2, "tuning": 1}
+    options = {"surface": surface, "root": root, "out": experiment, "seeds": 2, "tuning": 1, "widen": 0}
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    done = CliRunner().invoke(app, ["experiment", *words, "--no-references", "--explain"])
+    done = CliRunner().invoke(app, ["experiment", *words, "--no-references", "--few", "--explain"])
     assert done.exit_code == 0, done.exception
     return Case(surface, root, experiment, ended)
 
