@@ -75,7 +75,8 @@ class Setting:
 
     def _moved(self, axis: str, base: float, by: int) -> Setting:
         # Whole powers, so that a step there and a step back end at the same place.
-        moved = replace(self, **{axis: base ** (round(math.log(getattr(self, axis), base)) + by)})
+        changed: dict[str, Any] = {axis: base ** (round(math.log(getattr(self, axis), base)) + by)}
+        moved = replace(self, **changed)
         return replace(moved, name=_name(moved))
 
     def seeded(self, surface: Surface, seed: int) -> Surface:
