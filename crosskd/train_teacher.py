@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from crosskd.terminal import TERMINAL, seconds
+from schema.metrics import main_metric, title_of
+from schema.surface import EVAL_SPLIT
 
 if TYPE_CHECKING:
     from models.teacher import TeacherSummary
@@ -21,13 +23,34 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print what was trained as JSON.")] = False,
 ) -> None:
     """Train the reference teacher on a source domain and export it as a SavedModel."""
-    trained = train(surface, examples, out)
+    trained, quality = train(surface, examples, out)
     if as_json:
-        TERMINAL.json({"path": str(trained.path), "parameters": trained.parameters, "rows": trained.rows})
+        found = {"path": str(trained.path), "parameters": trained.parameters, "rows": trained.rows}
+        TERMINAL.json(found | {"eval": [each._asdict() for each in quality]})
 
 
-def train(surface: Path, examples: Path, out: Path) -> TeacherSummary:
-    """Trains with progress on the terminal and the libraries' noise in a log beside `out`."""
+class Quality(NamedTuple):
+    """How well a teacher predicts a task of the source's evaluation split.
+
+    Attributes:
+      task: The task.
+      metric: Name of the task's metric.
+      value: None where it is not defined.
+      examples: Labelled examples.
+    """
+
+    task: str
+    metric: str
+    value: float | None
+    examples: int
+
+
+def train(surface: Path, examples: Path, out: Path) -> tuple[TeacherSummary, list[Quality]]:
+    """Trains with progress on the terminal and the libraries' noise in a log beside `out`.
+
+    Returns:
+      What was made, and its metrics on the source's `eval/`; none of these if there is no such folder.
+    """
     started = time.monotonic()
     log = out.parent / f"{out.name}.log"
     with TERMINAL.noise_to(log):
@@ -38,7 +61,27 @@ def train(surface: Path, examples: Path, out: Path) -> TeacherSummary:
         TERMINAL.say(
             f"teacher: {trained.parameters:,} parameters, {trained.rows:,} rows, {seconds(started)}; wrote {out}"
         )
-    return trained
+        quality = _quality(surface, examples / EVAL_SPLIT, out) if (examples / EVAL_SPLIT).is_dir() else []
+        for each in quality:
+            value = "not defined" if each.value is None else f"{each.value:.4f}"
+            TERMINAL.say(f"  {each.task}: {title_of(each.metric)} {value} on {each.examples:,} examples of the source")
+    return trained, quality
+
+
+def _quality(surface: Path, split: Path, out: Path) -> list[Quality]:
+    import numpy as np
+
+    from evaluation.registry import score
+    from models.teacher import predict
+    from schema.loader import load_surface
+
+    loaded = load_surface(surface)
+    found = []
+    for task, (labels, predictions) in predict(loaded, split, out).items():
+        metric, present = main_metric(loaded.surface.tasks[task].kind), np.isfinite(labels)
+        value = score(metric, labels[present], predictions[present])
+        found.append(Quality(task, metric.name, None if value is None else value.value, int(present.sum())))
+    return found
 
 
 def _progress() -> Any:

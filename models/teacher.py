@@ -15,6 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from tensorflow_metadata.proto.v0 import schema_pb2
+from tensorflow_transform.tf_metadata import schema_utils
 
 from models import inputs, training
 from models.batching import split
@@ -37,6 +38,11 @@ EXAMPLES_SIGNATURE = "examples"
 REPRESENTATIONS_SIGNATURE = "representations"
 
 _DTYPES = {schema_pb2.INT: "int64", schema_pb2.FLOAT: "float32"}
+
+# Epochs without a better one before training ends, unless surface.yaml says otherwise.  A student must take
+# as many steps as its control; a teacher is compared with nobody.
+_PATIENCE = 3
+_PREDICT_BATCH = 16_384
 
 # Out of vocabulary is index 0; known ids follow in ascending order.
 _OOV = 1
@@ -94,6 +100,35 @@ def train_teacher(
     history = _fit(ranker, surface, encoders, columns, statistics, callbacks or [])
     _export(ranker, surface, encoders, loaded, str(out))
     return TeacherSummary(Path(out), ranker.serving.count_params(), len(next(iter(columns.values()))), history)
+
+
+def predict(loaded: SurfaceFolder, folder: Path, teacher: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Labels and predictions of a reference teacher on a split of its source.
+
+    Args:
+      loaded: The source's surface folder.
+      folder: Folder of the split, gzipped TFRecords.
+      teacher: The SavedModel.
+
+    Returns:
+      For each task the labels, NaN where absent, and what the teacher says, float32 [examples] both.
+
+    Raises:
+      InputError: There are no files, or no examples in them.
+    """
+    tasks = loaded.surface.tasks
+    spec = schema_utils.schema_as_feature_spec(loaded.schema).feature_spec
+    wanted = {task.label: spec[task.label] for task in tasks.values()}
+    signature = tf.saved_model.load(str(teacher)).signatures[EXAMPLES_SIGNATURE]
+    parts: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {name: [] for name in tasks}
+    for batch in inputs.records_of(inputs.files_of(folder)).batch(_PREDICT_BATCH):
+        said, labels = signature(batch), tf.io.parse_example(batch, wanted)
+        for name, task in tasks.items():
+            label = tf.cast(inputs.dense(labels[task.label]), tf.float32).numpy()
+            parts[name].append((label.ravel(), said[name].numpy().ravel()))
+    if not all(parts.values()):
+        raise InputError(f"{folder}: the files hold no examples")
+    return {name: tuple(np.concatenate(each) for each in zip(*found, strict=True)) for name, found in parts.items()}
 
 
 class _NumberEncoder(keras.layers.Layer):
@@ -173,7 +208,9 @@ def _fit(
     encoded |= {column: columns[column] for column in hard_label_columns(surface).values()}
     fitted, held_out = split(len(next(iter(encoded.values()))), surface.training.validation_fraction)
     # Hard losses compare no rows, and the source's rows are read without their group.
-    by_rows = surface.training.model_copy(update={"batch_by": "rows"})
+    stopping = surface.training.early_stopping
+    patient = stopping.model_copy(update={"patience": stopping.patience or _PATIENCE})
+    by_rows = surface.training.model_copy(update={"batch_by": "rows", "early_stopping": patient})
     data = InMemory(encoded, fitted, held_out, by_rows)
     return training.fit(ranker, surface, head_losses(surface, statistics, distil=False), data, callbacks).history
 

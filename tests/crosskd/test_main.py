@@ -1,4 +1,5 @@
 import json
+import re
 import os
 import subprocess
 import sys
@@ -136,3 +137,10 @@ def test_train_teacher_prints_json(tmp_path):
     assert found["rows"] == 400
     assert (Path(found["path"]) / "saved_model.pb").is_file()
     assert "epoch 1: loss" in done.stderr
+    assert [(each["task"], each["metric"]) for each in found["eval"]] == [
+        ("click", "auc"),
+        ("trail_engagement", "r2"),
+        ("continue_watching", "auc"),
+    ]
+    assert all(0 <= each["examples"] <= 50 for each in found["eval"])
+    assert re.search(r"click: AUC 0\.\d{4} on 50 examples of the source", done.stderr)
