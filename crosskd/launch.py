@@ -35,6 +35,24 @@ class RunnerName(StrEnum):
 
 SurfaceOption = Annotated[str, typer.Option(help="Surface folder, or the name of a surface that crosskd ships.")]
 TeacherOption = Annotated[Path, typer.Option(help="The teacher's SavedModel.")]
+ExamplesOption = Annotated[
+    Path,
+    typer.Option(
+        help="Folder with train/ and eval/, gzipped TFRecords of tf.Example; or with one such folder per span "
+        "(span-1, span-2, ...); or a path with {SPAN} or {YYYY}-{MM}-{DD} in it."
+    ),
+]
+SpanOption = Annotated[
+    str | None, typer.Option(help="Newest span: `latest` (the default) or a span; or all spans, A:B.")
+]
+WindowOption = Annotated[int | None, typer.Option(min=1, help="Spans to train on, the newest included; 1.")]
+CandidatesOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of candidates, gzipped TFRecords of tf.Example without labels, that the pairs of "
+        "`unlabelled:` are read from; without it they are put together from the examples."
+    ),
+]
 RunnerOption = Annotated[RunnerName, typer.Option(help="Orchestrator.")]
 BeamArguments = Annotated[list[str] | None, typer.Argument(help="Arguments for Beam, after `--`.")]
 
@@ -68,6 +86,11 @@ def check_surface_and_teacher(surface: str, teacher: Path) -> None:
 
     loaded = load_surface(surface_folder(surface))
     distilled(loaded.surface)
+    expect_saved_model(teacher)
+
+
+def expect_saved_model(teacher: Path) -> None:
+    """Raises InputError if a folder holds no SavedModel, or artifact with one."""
     if not any((teacher / folder / _SAVED_MODEL).is_file() for folder in ("", "Format-Serving")):
         raise InputError(f"{teacher}: expected the folder of a SavedModel ({_SAVED_MODEL} in it), found none")
 
@@ -142,7 +165,7 @@ def make_settings(
 
     loaded = load_surface(surface_folder(surface))
     return Settings(
-        surface=_with_bound(loaded.surface, max_bad_fraction),
+        surface=with_bound(loaded.surface, max_bad_fraction),
         schema_path=str(_keep_schema(loaded.schema_path, root.resolve())),
         examples=str((examples if window is None else window.folders.base).resolve()),
         teacher=str(teacher.resolve()),
@@ -169,7 +192,8 @@ def try_teacher_on(settings: Settings, folder: Path) -> None:
     try_teacher(distilled(settings.surface), settings.teacher, files_of(folder / TRAIN_SPLIT)[0])
 
 
-def _with_bound(surface: Surface, max_bad_fraction: float | None) -> Surface:
+def with_bound(surface: Surface, max_bad_fraction: float | None) -> Surface:
+    """The surface with another bound on records without soft labels; the same one for None."""
     if max_bad_fraction is None or surface.teacher is None:
         return surface
     teacher = surface.teacher.model_copy(update={"max_bad_fraction": max_bad_fraction})

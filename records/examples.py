@@ -17,21 +17,26 @@ from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
 SUFFIX = ".gz"
 _PASSED_OVER = (".", "_")
 _BATCH = 4096
+_NAMED = 5  # files in a message
 
 
 def among(paths: Iterable[str | Path]) -> list[str]:
     """The files of examples among the contents of one folder, in the order of their names.
 
     Raises:
-      InputError: One is neither passed over nor gzipped.
+      InputError: Some are neither passed over nor gzipped; the first ones are named.
     """
     found = sorted(path for path in map(str, paths) if not _name(path).startswith(_PASSED_OVER))
-    for path in found:
-        if not path.endswith(SUFFIX):
-            raise InputError(
+    others = [path for path in found if not path.endswith(SUFFIX)]
+    if others:
+        raise InputError(
+            *(
                 f"{path}: expected gzipped TFRecords of tf.Example, whose names end in {SUFFIX}, and nothing else "
                 "beside them but files that begin with `_` or `.`. Compress the file, or move it elsewhere."
-            )
+                for path in others[:_NAMED]
+            ),
+            *([f"... and {len(others) - _NAMED:,} more files like these"] if len(others) > _NAMED else []),
+        )
     return found
 
 
