@@ -7,11 +7,12 @@ import glob
 import hashlib
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from schema.surface import Surface
 
 _SAVED_MODEL = "saved_model.pb"
+# Held by the run or rollback that is at work under a root.
+_LOCK = ".lock"
+_TRIES, _BETWEEN_TRIES = 4, 0.05
 
 
 class RunnerName(StrEnum):
@@ -127,14 +131,36 @@ def only_run_in(root: Path) -> Iterator[None]:
             "patterns. Choose another folder."
         )
     root.mkdir(parents=True, exist_ok=True)
-    with (root / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+    with (root / _LOCK).open("w") as lock:
+        if not _lock(lock):
             raise InputError(
                 f"{root}: another run uses this root, or a rollback; wait for it, or choose another --root"
-            ) from error
+            )
         yield
+
+
+def _lock(lock: IO[str]) -> bool:
+    """Takes the lock; it is tried again, since whoever asks whether it is taken holds it for a moment."""
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_BETWEEN_TRIES)
+        else:
+            return True
+    return False
+
+
+def in_use(root: Path) -> bool:
+    """Whether a run, or a rollback, is at work under a root now."""
+    if not (root / _LOCK).is_file():
+        return False
+    with (root / _LOCK).open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
 
 
 def make_settings(
@@ -208,6 +234,7 @@ def execute(pipeline: Any, runner: RunnerName, log: Path) -> None:
       typer.Exit: A node failed otherwise; what is known was said.
     """
     from crosskd.progress import follow
+    from crosskd.runs import note_peak_memory
     from pipeline.failures import input_error, last_line
     from pipeline.runners import Runner
     from pipeline.runners import run as run_with
@@ -222,6 +249,7 @@ def execute(pipeline: Any, runner: RunnerName, log: Path) -> None:
                 raise InputError(f"{where}\n{known}") from error
             TERMINAL.complain(f"{where}\n{last_line(error)}\nThe whole story is in {log}")
             raise typer.Exit(Exit.FAILED) from error
+        note_peak_memory(pipeline.metadata_connection_config, progress.peaks)
 
 
 def revision() -> str | None:

@@ -57,7 +57,7 @@ app = typer.Typer(
     cls=_Commands,
     help="Zero-shot cross-domain knowledge distillation for multi-task ranking models.",
     epilog="Exit codes: 0 done; 1 failed; 2 bad input; 3 finished, and the student was not blessed; 4 blessed, and not "
-    "pushed; 130 interrupted.",
+    "pushed; 5 the newest run is still going on; 130 interrupted.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

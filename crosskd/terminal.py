@@ -32,6 +32,7 @@ class Exit(IntEnum):
     BAD_INPUT = 2
     NOT_BLESSED = 3
     NOT_PUSHED = 4
+    GOING_ON = 5
     INTERRUPTED = 130
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from crosskd.checking.findings import CheckReport, SampledSplit
 from crosskd.launch import choose_window, expect_saved_model, surface_folder, with_bound
+from records.examples import files_of
 from schema.checks import Problems
 from schema.errors import InputError
 from schema.loader import SurfaceFolder, load_surface
@@ -61,12 +62,11 @@ def inspect_inputs(given: RunInputs, rows: int = SAMPLED_RECORDS) -> CheckReport
         distilled(loaded.surface)
     with problems.noted():
         expect_saved_model(given.teacher)
-    folders = _folders(given, loaded, problems)
-    if loaded is None:
-        _list_files(folders, problems)
+    listed = _files(_folders(given, loaded, problems), problems)
+    if loaded is None or not any(listed.values()):  # there is nothing that TensorFlow need be imported for
         report.problem(*problems.found)
         return report
-    _look_inside(given, loaded, folders, rows, problems, report)
+    _look_inside(given, loaded, listed, rows, problems, report)
     return report
 
 
@@ -91,18 +91,19 @@ def _folders(given: RunInputs, loaded: SurfaceFolder | None, problems: Problems)
     return folders
 
 
-def _list_files(folders: Mapping[str, Path], problems: Problems) -> None:
-    from records.examples import files_of
-
-    for folder in folders.values():
+def _files(folders: Mapping[str, Path], problems: Problems) -> dict[str, list[str]]:
+    """The files of each split; none where there are none, or others among them."""
+    listed: dict[str, list[str]] = {split: [] for split in folders}
+    for split, folder in folders.items():
         with problems.noted():
-            files_of(folder)
+            listed[split] = files_of(folder)
+    return listed
 
 
 def _look_inside(
     given: RunInputs,
     loaded: SurfaceFolder,
-    folders: Mapping[str, Path],
+    listed: Mapping[str, list[str]],
     rows: int,
     problems: Problems,
     report: CheckReport,
@@ -112,7 +113,7 @@ def _look_inside(
     from crosskd.checking.sample import read_sample
     from crosskd.checking.teacher import check_teacher
 
-    samples = [read_sample(split, folder, rows, problems) for split, folder in folders.items()]
+    samples = [read_sample(split, files, rows, problems) for split, files in listed.items() if files]
     report.problem(*problems.found)
     check_arguments(given.beam_args, report)
     surface = with_bound(loaded.surface, given.max_bad_fraction)

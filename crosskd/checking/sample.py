@@ -6,9 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from records.examples import files_of
 from records.shards import read_batches
 from schema.checks import Problems
 
@@ -30,7 +28,7 @@ class Sample:
     """
 
     split: str
-    folder: Path
+    folder: str
     files: Sequence[str]
     records: Sequence[bytes]
     whole: bool
@@ -52,19 +50,16 @@ class Sample:
         return count
 
 
-def read_sample(split: str, folder: Path, rows: int, problems: Problems) -> Sample:
+def read_sample(split: str, files: Sequence[str], rows: int, problems: Problems) -> Sample:
     """Reads up to `rows` records of a split, as many from the start of each of up to 16 files spread over it.
 
     Args:
       split: Its name.
-      folder: Where it lies.
+      files: Its files, at least one.
       rows: Most records.
-      problems: Takes what is wrong with its files.
+      problems: Takes what is wrong with the files.
     """
-    found = Problems()
-    files: list[str] = []
-    with found.noted():
-        files = files_of(folder)
+    found, folder = Problems(), files[0].rpartition("/")[0]
     records: list[bytes] = []
     chosen = files[:: max(1, math.ceil(len(files) / _FILES))]
     whole = len(chosen) == len(files)
@@ -74,7 +69,7 @@ def read_sample(split: str, folder: Path, rows: int, problems: Problems) -> Samp
             first = list(itertools.islice(_records(path, share + 1), share + 1))
             whole = whole and len(first) <= share
             records.extend(first[:share])
-    if files and not records and not found.found:
+    if not records and not found.found:
         found.found.append(f"{folder}: the split is empty: its {len(files)} file(s) hold no record")
     problems.found.extend(found.found)
     return Sample(split, folder, files, records, whole and not found.found)

@@ -33,7 +33,7 @@ def check_teacher(surface: DistilledSurface, teacher: str, samples: Sequence[Sam
     problems = Problems()
     with problems.noted():
         everything = [record for sample in tried for record in sample.records]
-        program = load_for(surface, teacher, everything, str(tried[0].folder))
+        program = load_for(surface, teacher, everything, tried[0].folder)
         for sample in tried:
             _check_inputs(sample, inspect(program, sample.records), program, report)
         check_answers(program, tried[0].records[:TRIED_RECORDS])
