@@ -184,7 +184,7 @@ def make_settings(
       max_bad_fraction: In place of the surface's own; None keeps that.
     """
     from crosskd.runs import metadata_for
-    from pipeline.runners import beam_args
+    from pipeline.beam_options import beam_args
     from pipeline.settings import Settings
     from records.fingerprint import fingerprint
     from schema.loader import load_surface
