@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -25,6 +23,8 @@ from crosskd.launch import (
 from crosskd.terminal import TERMINAL, Exit
 from schema.errors import InputError
 
+_SHOWN = 15  # problems in a message: it must fit on one screen
+
 
 def command(
     surface: SurfaceOption,
@@ -40,7 +40,7 @@ def command(
 ) -> None:
     """Check surface, schema, data and teacher on a sample, and say all that is wrong; a run does so first, too."""
     given = RunInputs(surface, examples, teacher, span, window, candidates, beam_args or [], max_bad_fraction)
-    with TERMINAL.noise_to(Path(os.devnull)):
+    with TERMINAL.quiet():
         report = inspect_inputs(given, rows)
     problems = report.of(Severity.PROBLEM)
     if as_json:
@@ -56,13 +56,14 @@ def checked(given: RunInputs) -> None:
     Raises:
       InputError: The run would fail, or be worthless; all problems are named.
     """
-    with TERMINAL.noise_to(Path(os.devnull)):
+    with TERMINAL.quiet():
         report = inspect_inputs(given)
     for sentence in report.of(Severity.WARNING):
         TERMINAL.say(f"warning: {sentence}")
     problems = report.of(Severity.PROBLEM)
+    more = len(problems) - _SHOWN
     if problems:
-        raise InputError(*problems)
+        raise InputError(*problems[:_SHOWN], *([f"... and {more} more; `crosskd check` shows all"] if more > 0 else []))
 
 
 def print_report(report: CheckReport) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _SAVED_MODEL = "saved_model.pb"
 # Held by the run or rollback that is at work under a root.
 _LOCK = ".lock"
+_USED = "{root}: another run uses this root, or a rollback; wait for it, or choose another --root"
 _TRIES, _BETWEEN_TRIES = 4, 0.05
 
 
@@ -125,18 +126,28 @@ def only_run_in(root: Path) -> Iterator[None]:
     Raises:
       InputError: Another one is in it, or its path reads as a pattern.
     """
+    expect_plain(root)
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / _LOCK).open("w") as lock:
+        if not _lock(lock):
+            raise InputError(_USED.format(root=root))
+        yield
+
+
+def expect_free(root: Path) -> None:
+    """Raises InputError if no run can begin under a root now, before anything is looked at for long."""
+    expect_plain(root)
+    if in_use(root):
+        raise InputError(_USED.format(root=root))
+
+
+def expect_plain(root: Path) -> None:
+    """Raises InputError if a root's path reads as a pattern."""
     if glob.has_magic(str(root.resolve())):
         raise InputError(
             f"--root {root.resolve()}: expected a path without *, ? and brackets: TFX takes the paths of artifacts for "
             "patterns. Choose another folder."
         )
-    root.mkdir(parents=True, exist_ok=True)
-    with (root / _LOCK).open("w") as lock:
-        if not _lock(lock):
-            raise InputError(
-                f"{root}: another run uses this root, or a rollback; wait for it, or choose another --root"
-            )
-        yield
 
 
 def _lock(lock: IO[str]) -> bool:

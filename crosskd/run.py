@@ -27,6 +27,7 @@ from crosskd.launch import (
     WindowOption,
     choose_window,
     execute,
+    expect_free,
     make_settings,
     only_run_in,
 )
@@ -107,6 +108,7 @@ def run(
     from records.examples import check_examples
 
     started = time.monotonic()
+    expect_free(root)
     checked(RunInputs(surface, examples, teacher, span, length, candidates, beam_args or [], max_bad_fraction))
     window = choose_window(examples, span, length)
     counts = check_examples(window.folders.folder(window.last) if window else examples)

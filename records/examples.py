@@ -7,7 +7,7 @@ all others must be gzipped TFRecords, named `*.gz`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from records.tfrecords import DamagedFileError, read_records
@@ -92,18 +92,27 @@ def count_records(path: str | Path) -> int:
     Raises:
       InputError: The file is truncated or damaged, or is no gzipped TFRecord.
     """
+    return sum(len(batch) for batch in batches_of(path, _BATCH))
+
+
+def batches_of(path: str | Path, size: int) -> Iterator[list[bytes]]:
+    """The records of a gzipped TFRecord file of this machine, so many at a time.
+
+    Raises:
+      InputError: The file is truncated or damaged, or is no gzipped TFRecord.
+    """
     count = 0
     try:
         with Path(path).open("rb") as file:
-            for batch in read_records(file, compressed=True, batch_size=_BATCH):
+            for batch in read_records(file, compressed=True, batch_size=size):
                 count += len(batch)
+                yield batch
     except DamagedFileError as error:
         raise InputError(
             f"{path}: not a whole gzipped TFRecord ({error}), after {count:,} good records. Write the file again."
         ) from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    return count
 
 
 def _name(path: str) -> str:

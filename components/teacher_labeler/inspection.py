@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from components.teacher_labeler.adaptation import Adapted, adapt
 from components.teacher_labeler.faults import Fault, Reason, find_fault
 from components.teacher_labeler.parsing import parse_ragged
-from components.teacher_labeler.program import TeacherProgram
+from components.teacher_labeler.program import BAD_RECORD_ERRORS, TeacherProgram
 from schema.candidates import EMBEDDINGS_SIGNATURE, ids_output
 
 
@@ -51,7 +51,7 @@ class Inspection:
 
 
 def inspect(program: TeacherProgram, records: Sequence[bytes]) -> Inspection:
-    """Adapts a sample as labelling does, without asking the teacher.
+    """Labels a sample as the job does, record by record where one of them fails.
 
     Args:
       program: The teacher.
@@ -61,12 +61,28 @@ def inspect(program: TeacherProgram, records: Sequence[bytes]) -> Inspection:
     found = [find_fault(record, surface, kinds) for record in records]
     good = [record for record, fault in zip(records, found, strict=True) if fault is None]
     at_fault = [fault for fault in found if fault is not None]
+    at_fault += _not_finite(program, good)
     return Inspection(
         adapted=len(good),
         inputs=_inputs(program, _adapted(program, good)) if good else {},
         faults=Counter((fault.reason, fault.column) for fault in at_fault),
         examples={(fault.reason, fault.column): fault for fault in reversed(at_fault)},
     )
+
+
+def _not_finite(program: TeacherProgram, records: Sequence[bytes]) -> list[Fault]:
+    """A fault for each record, and task, of which the teacher answers NaN or infinity."""
+    if not records:
+        return []
+    try:
+        logits = program(tf.constant(list(records))).logits
+    except BAD_RECORD_ERRORS:  # the teacher refuses some; the job finds out which
+        return []
+    tasks = list(program.plan.surface.teacher.tasks)
+    return [
+        Fault(Reason.NON_FINITE, tasks[task], f"teacher.tasks.{tasks[task]} answers {logits[row, task]:g}, not finite")
+        for row, task in np.argwhere(~np.isfinite(logits))
+    ]
 
 
 def _adapted(program: TeacherProgram, records: Sequence[bytes]) -> Adapted:

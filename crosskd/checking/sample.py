@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from records.shards import read_batches
+from records.examples import batches_of
 from schema.checks import Problems
 
 # Opening a file costs about as much as a hundred records.
@@ -43,7 +42,7 @@ class Sample:
             return len(self.records)
         count = 0
         for path in self.files:
-            for records in read_batches(path, _BATCH):
+            for records in batches_of(path, _BATCH):
                 count += len(records)
                 if count >= most:
                     return count
@@ -66,15 +65,10 @@ def read_sample(split: str, files: Sequence[str], rows: int, problems: Problems)
     for place, path in enumerate(chosen):
         share = (rows - len(records)) // (len(chosen) - place)
         with found.noted():
-            first = list(itertools.islice(_records(path, share + 1), share + 1))
+            first = next(batches_of(path, share + 1), [])
             whole = whole and len(first) <= share
             records.extend(first[:share])
     if not records and not found.found:
-        found.found.append(f"{folder}: the split is empty: its {len(files)} file(s) hold no record")
+        found.found.append(f"{folder}: the split is empty: {len(files)} file(s) without a single record")
     problems.found.extend(found.found)
     return Sample(split, folder, files, records, whole and not found.found)
-
-
-def _records(path: str, batch: int) -> Iterator[bytes]:
-    for records in read_batches(path, batch):
-        yield from records
