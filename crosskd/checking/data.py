@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +25,7 @@ from records.tf_example import parse
 from schema.base import Scalar, TaskKind
 from schema.loader import RAW, SurfaceFolder
 from schema.metrics import METRICS
+from schema.slices import MOST_SLICES
 from schema.surface import EVAL_SPLIT, TRAIN_SPLIT, Gate, Surface
 
 # Of these, a sample does not tell: another part of the data may be otherwise.
@@ -35,7 +38,6 @@ _ONLY_OF_ALL = frozenset(
         anomalies_pb2.AnomalyInfo.DATASET_HIGH_NUM_EXAMPLES,
     }
 )
-_MANY_SLICES = 1_000
 
 
 def check_split(folder: SurfaceFolder, sample: Sample, report: CheckReport) -> pa.RecordBatch | None:
@@ -186,10 +188,11 @@ def check_gates(surface: Surface, sample: Sample, batch: pa.RecordBatch, report:
     members = {name: _members(batch, part.features) for name, part in surface.slices.items()}
     for name, (rows, values) in members.items():
         report.slices.append(SliceRows(name=name, rows=int(rows.sum()), values=values))
-        if values > _MANY_SLICES:
-            report.warning(
-                f"slices.{name}: the {len(rows):,} sampled examples are in {values:,} slices, and each is evaluated "
-                "by itself: that takes time and memory. Name the values that matter"
+        if values > MOST_SLICES:
+            report.problem(
+                f"slices.{name}: expected at most {MOST_SLICES:,} slices in the evaluation data, found {values:,} in "
+                f"{len(rows):,} examples; each takes memory and time in the Evaluator. Slice by a feature with fewer "
+                "values, or name the values that matter"
             )
     for name, task in surface.tasks.items():
         labels = label_values(batch, task.label)
@@ -227,24 +230,33 @@ def _check_gate(
 
 def _members(batch: pa.RecordBatch, features: Mapping[str, Scalar | None]) -> tuple[NDArray[np.bool_], int]:
     """Which rows are in a slice, and how many slices it makes if it is one for each value."""
-    rows = np.ones(batch.num_rows, bool)
-    values = 1
-    for column, value in features.items():
-        if column not in batch.schema.names or pa.types.is_null(batch.column(column).type):
-            return np.zeros(batch.num_rows, bool), 0
-        flat = batch.column(column).flatten()
-        parents = np.repeat(
-            np.arange(batch.num_rows), batch.column(column).value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
-        )
-        held = flat.to_numpy(zero_copy_only=False)
-        wanted = np.ones(len(held), bool) if value is None else held == _as_held(value, flat.type)
-        rows &= np.isin(np.arange(batch.num_rows), parents[wanted])
-        values *= len(np.unique(held)) if value is None else 1
-    return rows, values
+    rows, found = np.ones(batch.num_rows, bool), set[tuple[Any, ...]]()
+    held = {column: _held(batch, column) for column in features}
+    wanted = {column: _as_held(value, batch, column) for column, value in features.items() if value is not None}
+    for row in range(batch.num_rows):
+        values = [
+            [each for each in held[column][row] if column not in wanted or each == wanted[column]]
+            for column in features
+        ]
+        rows[row] = all(values)
+        found.update(itertools.product(*values))
+    return rows, len(found)
 
 
-def _as_held(value: Scalar, kind: pa.DataType) -> Scalar | bytes | np.float32:
-    """The value as a tf.Example holds it."""
+def _held(batch: pa.RecordBatch, column: str) -> list[list[Any]]:
+    """The values of a column, by row; none where it is absent."""
+    if column not in batch.schema.names:
+        return [[]] * batch.num_rows
+    return [each or [] for each in batch.column(column).to_pylist()]
+
+
+def _as_held(value: Scalar, batch: pa.RecordBatch, column: str) -> Scalar | bytes:
+    """The value as a tf.Example holds it: text in UTF-8, floats of 32 bits."""
     if isinstance(value, str):
         return value.encode()
-    return np.float32(value) if pa.types.is_floating(kind) else value
+    kind = batch.schema.field(column).type if column in batch.schema.names else None
+    return (
+        float(np.float32(value))
+        if kind is not None and pa.types.is_list(kind) and pa.types.is_floating(kind.value_type)
+        else value
+    )
