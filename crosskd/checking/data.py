@@ -234,13 +234,15 @@ def _members(batch: pa.RecordBatch, features: Mapping[str, Scalar | None]) -> tu
     held = {column: _held(batch, column) for column in features}
     wanted = {column: _as_held(value, batch, column) for column, value in features.items() if value is not None}
     for row in range(batch.num_rows):
-        values = [
-            [each for each in held[column][row] if column not in wanted or each == wanted[column]]
-            for column in features
-        ]
+        values = [_matching(of_rows[row], wanted.get(column)) for column, of_rows in held.items()]
         rows[row] = all(values)
         found.update(itertools.product(*values))
     return rows, len(found)
+
+
+def _matching(values: list[Any], wanted: Scalar | bytes | None) -> list[Any]:
+    """Those that are what is wanted; all if that is any."""
+    return values if wanted is None else [each for each in values if each == wanted]
 
 
 def _held(batch: pa.RecordBatch, column: str) -> list[list[Any]]:
@@ -254,9 +256,6 @@ def _as_held(value: Scalar, batch: pa.RecordBatch, column: str) -> Scalar | byte
     """The value as a tf.Example holds it: text in UTF-8, floats of 32 bits."""
     if isinstance(value, str):
         return value.encode()
-    kind = batch.schema.field(column).type if column in batch.schema.names else None
-    return (
-        float(np.float32(value))
-        if kind is not None and pa.types.is_list(kind) and pa.types.is_floating(kind.value_type)
-        else value
-    )
+    known = column in batch.schema.names and not pa.types.is_null(batch.column(column).type)
+    floats = known and pa.types.is_floating(batch.column(column).flatten().type)
+    return float(np.float32(value)) if floats else value
