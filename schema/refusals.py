@@ -110,7 +110,7 @@ def _hint(keys: Keys, model: type[BaseModel]) -> str:
     found = [] if nearest(name, beside).startswith("; did") else list(dict.fromkeys(_homes(name, model, "")))
     if len(found) != 1:
         return nearest(name, beside)
-    return f"; `{name}` belongs {f'under `{found[0]}`' if found[0] else 'at the top level of the file'}"
+    return f"; `{name}` belongs under `{found[0]}`" if found[0] else f"; `{name}` belongs at the top level of the file"
 
 
 def _homes(name: str, model: type[BaseModel], above: str) -> Iterator[str]:
