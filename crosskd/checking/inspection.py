@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crosskd.checking.findings import CheckReport, SampledSplit
+from crosskd.checking.sample import Sample, read_sample
 from crosskd.launch import choose_window, expect_saved_model, surface_folder, with_bound
 from records.examples import files_of
 from schema.checks import Problems
@@ -60,13 +61,20 @@ def inspect_inputs(given: RunInputs, rows: int = SAMPLED_RECORDS) -> CheckReport
     with problems.noted():
         loaded = load_surface(surface_folder(given.surface))
         distilled(loaded.surface)
+    has_teacher = False
     with problems.noted():
         expect_saved_model(given.teacher)
+        has_teacher = True
     listed = _files(_folders(given, loaded, problems), problems)
     if loaded is None or not any(listed.values()):  # there is nothing that TensorFlow need be imported for
         report.problem(*problems.found)
         return report
-    _look_inside(given, loaded, listed, rows, problems, report)
+    samples = _look_inside(given, loaded, listed, rows, problems, report)
+    if loaded.surface.teacher is not None and has_teacher:
+        from crosskd.checking.teacher import check_teacher
+
+        surface = with_bound(loaded.surface, given.max_bad_fraction)
+        check_teacher(distilled(surface), str(given.teacher), samples, report)
     return report
 
 
@@ -107,16 +115,15 @@ def _look_inside(
     rows: int,
     problems: Problems,
     report: CheckReport,
-) -> None:
+) -> list[Sample]:
+    """Checks the arguments for Beam, and a sample of each split against surface and schema."""
     from crosskd.checking import data
     from crosskd.checking.beam import check_arguments
-    from crosskd.checking.sample import read_sample
-    from crosskd.checking.teacher import check_teacher
 
     samples = [read_sample(split, files, rows, problems) for split, files in listed.items() if files]
     report.problem(*problems.found)
     check_arguments(given.beam_args, report)
-    surface = with_bound(loaded.surface, given.max_bad_fraction)
+    surface = loaded.surface
     for sample in samples:
         report.splits.append(
             SampledSplit(split=sample.split, files=len(sample.files), rows=len(sample.records), whole=sample.whole)
@@ -132,5 +139,4 @@ def _look_inside(
             data.check_batches(surface, sample, (given.counts or {}).get(TRAIN_SPLIT), report)
         else:
             data.check_gates(surface, sample, batch, report)
-    if surface.teacher is not None and not any(str(given.teacher) in each for each in problems.found):
-        check_teacher(distilled(surface), str(given.teacher), samples, report)
+    return samples
