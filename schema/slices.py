@@ -12,8 +12,6 @@ from schema.checks import Problems
 from schema.surface import Surface
 from schema.yaml_text import Keys, Place, place_of
 
-# Each slice has accumulators of every metric in every fold: 10,000 of them take 2 GB and a quarter of an hour.
-MOST_SLICES = 1000
 _TYPES: dict[int, tuple[str, type | tuple[type, ...]]] = {
     schema_pb2.BYTES: ("text", str),
     schema_pb2.INT: ("a whole number", int),

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -21,11 +19,13 @@ from components.example_guard.numbers import problems_among
 from components.example_guard.precision import lost_columns
 from crosskd.checking.findings import CheckReport, LabelRates, SliceRows
 from crosskd.checking.sample import Sample
+from evaluation.extractors import SliceFinder
+from evaluation.slices import slicing_spec
 from records.tf_example import parse
-from schema.base import Scalar, TaskKind
+from schema.base import TaskKind
+from schema.checks import Problems
 from schema.loader import RAW, SurfaceFolder
 from schema.metrics import METRICS
-from schema.slices import MOST_SLICES
 from schema.surface import EVAL_SPLIT, TRAIN_SPLIT, Gate, Surface
 
 # Of these, a sample does not tell: another part of the data may be otherwise.
@@ -185,21 +185,28 @@ def check_gates(surface: Surface, sample: Sample, batch: pa.RecordBatch, report:
       batch: Its columns.
       report: Takes counts and findings.
     """
-    members = {name: _members(batch, part.features) for name, part in surface.slices.items()}
-    for name, (rows, values) in members.items():
-        report.slices.append(SliceRows(name=name, rows=int(rows.sum()), values=values))
-        if values > MOST_SLICES:
-            report.problem(
-                f"slices.{name}: expected at most {MOST_SLICES:,} slices in the evaluation data, found {values:,} in "
-                f"{len(rows):,} examples; each takes memory and time in the Evaluator. Slice by a feature with fewer "
-                "values, or name the values that matter"
-            )
+    members = _members(surface, batch, report)
     for name, task in surface.tasks.items():
         labels = label_values(batch, task.label)
         for index, gate in enumerate(task.gates):
-            inside = np.ones(len(labels), bool) if gate.slice is None else members[gate.slice][0]
-            where = f"tasks.{name}.gates.{index}"
-            _check_gate(where, gate, task.kind, labels[inside & ~np.isnan(labels)], sample, report)
+            if gate.slice is None or gate.slice in members:
+                inside = np.ones(len(labels), bool) if gate.slice is None else members[gate.slice]
+                where = f"tasks.{name}.gates.{index}"
+                _check_gate(where, gate, task.kind, labels[inside & ~np.isnan(labels)], sample, report)
+
+
+def _members(surface: Surface, batch: pa.RecordBatch, report: CheckReport) -> dict[str, NDArray[np.bool_]]:
+    """Which rows the Evaluator would find in each slice; without those that it would refuse."""
+    members, problems = dict[str, NDArray[np.bool_]](), Problems()
+    with problems.noted():
+        specs = {name: slicing_spec(name, part) for name, part in surface.slices.items()}
+        for name, spec in specs.items():
+            found = SliceFinder([spec]).rows_by_slice(batch)
+            members[name] = np.isin(np.arange(batch.num_rows), [row for rows in found.values() for row in rows])
+            report.slices.append(SliceRows(name=name, rows=int(members[name].sum()), values=len(found)))
+        SliceFinder([*specs.values()]).rows_by_slice(batch)  # all of them together may be too many
+    report.problem(*problems.found)
+    return members
 
 
 def _check_gate(
@@ -226,36 +233,3 @@ def _check_gate(
             f"{where}.at_least: found {gate.at_least:g}, and a model that predicts the same for everyone has "
             f"{METRICS[gate.metric].title} {no_skill:g}"
         )
-
-
-def _members(batch: pa.RecordBatch, features: Mapping[str, Scalar | None]) -> tuple[NDArray[np.bool_], int]:
-    """Which rows are in a slice, and how many slices it makes if it is one for each value."""
-    rows, found = np.ones(batch.num_rows, bool), set[tuple[Any, ...]]()
-    held = {column: _held(batch, column) for column in features}
-    wanted = {column: _as_held(value, batch, column) for column, value in features.items() if value is not None}
-    for row in range(batch.num_rows):
-        values = [_matching(of_rows[row], wanted.get(column)) for column, of_rows in held.items()]
-        rows[row] = all(values)
-        found.update(itertools.product(*values))
-    return rows, len(found)
-
-
-def _matching(values: list[Any], wanted: Scalar | bytes | None) -> list[Any]:
-    """Those that are what is wanted; all if that is any."""
-    return values if wanted is None else [each for each in values if each == wanted]
-
-
-def _held(batch: pa.RecordBatch, column: str) -> list[list[Any]]:
-    """The values of a column, by row; none where it is absent."""
-    if column not in batch.schema.names:
-        return [[]] * batch.num_rows
-    return [each or [] for each in batch.column(column).to_pylist()]
-
-
-def _as_held(value: Scalar, batch: pa.RecordBatch, column: str) -> Scalar | bytes:
-    """The value as a tf.Example holds it: text in UTF-8, floats of 32 bits."""
-    if isinstance(value, str):
-        return value.encode()
-    known = column in batch.schema.names and not pa.types.is_null(batch.column(column).type)
-    floats = known and pa.types.is_floating(batch.column(column).flatten().type)
-    return float(np.float32(value)) if floats else value

@@ -11,11 +11,10 @@ from tensorflow_model_analysis.proto import config_pb2
 from tensorflow_model_analysis.slicer import slicer_lib
 
 from contracts.roles import ModelRole
-from evaluation.extractors import SliceFinder, groups_of, label_column
+from evaluation.extractors import MOST_SLICES, SliceFinder, groups_of, label_column
 from evaluation.slices import slicing_spec
 from pipeline.eval_config import eval_config
 from schema.errors import InputError
-from schema.slices import MOST_SLICES
 from schema.surface import Slice
 from tests.evaluation.evaluating import evaluate, metrics_of, surface_of, write_examples, write_model
 
