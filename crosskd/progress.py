@@ -48,7 +48,8 @@ class _Labelling:
         if self._first is None:
             return ""
         took = max(self._last - self._first, 1e-9)
-        return f"{self._examples:,} examples labelled in {took:.1f} s, {self._examples / took:,.0f}/s"
+        shown = f"{took:.1f}" if took >= 1 else f"{took:.2f}"
+        return f"{self._examples:,} examples labelled in {shown} s, {self._examples / took:,.0f}/s"
 
 
 class _Running:
