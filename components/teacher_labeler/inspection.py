@@ -71,7 +71,7 @@ def inspect(program: TeacherProgram, records: Sequence[bytes]) -> Inspection:
 
 
 def _not_finite(program: TeacherProgram, records: Sequence[bytes]) -> list[Fault]:
-    """A fault for each record, and task, of which the teacher answers NaN or infinity."""
+    """A fault for each record of which the teacher answers NaN or infinity, of the first such task."""
     if not records:
         return []
     try:
@@ -79,9 +79,10 @@ def _not_finite(program: TeacherProgram, records: Sequence[bytes]) -> list[Fault
     except BAD_RECORD_ERRORS:  # the teacher refuses some; the job finds out which
         return []
     tasks = list(program.plan.surface.teacher.tasks)
+    first = {row: task for row, task in reversed(np.argwhere(~np.isfinite(logits)).tolist())}
     return [
         Fault(Reason.NON_FINITE, tasks[task], f"teacher.tasks.{tasks[task]} answers {logits[row, task]:g}, not finite")
-        for row, task in np.argwhere(~np.isfinite(logits))
+        for row, task in first.items()
     ]
 
 
