@@ -79,10 +79,11 @@ def _not_finite(program: TeacherProgram, records: Sequence[bytes]) -> list[Fault
     except BAD_RECORD_ERRORS:  # the teacher refuses some; the job finds out which
         return []
     tasks = list(program.plan.surface.teacher.tasks)
-    first = {row: task for row, task in reversed(np.argwhere(~np.isfinite(logits)).tolist())}
+    bad = ~np.isfinite(logits)
+    places = [(row, int(bad[row].argmax())) for row in np.flatnonzero(bad.any(axis=1))]
     return [
         Fault(Reason.NON_FINITE, tasks[task], f"teacher.tasks.{tasks[task]} answers {logits[row, task]:g}, not finite")
-        for row, task in first.items()
+        for row, task in places
     ]
 
 
