@@ -30,8 +30,8 @@ from crosskd.runs import Run, newest_run
 from crosskd.terminal import TERMINAL
 from evaluation import extractors
 from models.export import EXAMPLES_INPUT, SIGNATURE
+from pipeline.beam_options import beam_args
 from pipeline.eval_config import eval_config
-from pipeline.runners import beam_args
 from records.record_files import first_records
 from schema.base import TaskKind
 from schema.loader import load_surface

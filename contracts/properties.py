@@ -25,6 +25,8 @@ ABSENT = "absent"
 ROLLED_BACK = "rolled_back"
 # A run that was to label, and to train nothing.
 LABELLING_ALONE = "labelling_alone"
+# How much memory a run's nodes held: JSON of bytes by node.
+PEAK_MEMORY = "peak_memory"
 
 # Examples: TFX's names of their span, and what their soft labels come from.
 SPAN = "span"

@@ -56,7 +56,7 @@ class SystemCheck(BaseModel):
 
 
 def checks(root: Path) -> Iterator[SystemCheck]:
-    """All checks, one after the other; the last takes as long as importing TFX.
+    """All checks, one after the other; the last takes some seconds.
 
     Args:
       root: Where runs will be kept; it need not exist.
@@ -214,7 +214,7 @@ def folder(root: Path) -> SystemCheck:
 
 
 def beam(python: str = sys.executable) -> SystemCheck:
-    """TFX imports, and Beam runs in memory without the network, in a process of its own."""
+    """TensorFlow's libraries load, and Beam runs in memory without the network, in a process of its own."""
     name = "Beam without network"
     done = subprocess.run(
         [python, "-m", "crosskd.beam_trial"], capture_output=True, text=True, check=False, timeout=_BEAM_SECONDS
@@ -224,5 +224,7 @@ def beam(python: str = sys.executable) -> SystemCheck:
         advice = "see it whole with `python -m crosskd.beam_trial`; if an import failed, `make clean setup`"
         return SystemCheck(name=name, state=State.BROKEN, found=last, advice=advice)
     took = json.loads(done.stdout.splitlines()[-1])
-    found = f"TFX imported in {took['imported']} s; a pipeline ran in {took['ran']} s and reached for no other machine"
+    found = (
+        f"libraries loaded in {took['imported']} s; a pipeline ran in {took['ran']} s and reached for no other machine"
+    )
     return SystemCheck(name=name, state=State.OK, found=found)

@@ -119,7 +119,7 @@ def required(job: dict[str, Any]) -> list[str]:
 
 
 def _beam_args(given: str | None) -> str:
-    from pipeline.runners import beam_args
+    from pipeline.beam_options import beam_args
 
     return " ".join(beam_args(given.split() if given else []))
 

@@ -6,11 +6,15 @@ from typing import Annotated
 
 import typer
 
+from crosskd.terminal import TERMINAL
+
 
 def command(
     teacher: Annotated[str, typer.Argument(help="The teacher's SavedModel: a folder, or a URI of a bucket.")],
 ) -> None:
     """Print the fingerprint of a teacher."""
-    from records.fingerprint import fingerprint
+    with TERMINAL.quiet():
+        from records.fingerprint import fingerprint
 
-    typer.echo(fingerprint(teacher))
+        found = fingerprint(teacher)
+    typer.echo(found)

@@ -18,7 +18,7 @@ def command(
     """Show the decision about the newest student: blessed or not, and by which gates."""
     from crosskd.summary import quiet_summary
 
-    decision = quiet_summary(root).decision
+    decision = quiet_summary(root, as_json).decision
     if as_json:
         TERMINAL.json(decision.model_dump(mode="json"))
     else:

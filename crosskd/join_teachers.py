@@ -18,9 +18,10 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the names of inputs and outputs as JSON.")] = False,
 ) -> None:
     """Join teachers into one SavedModel, whose inputs and outputs are called NAME__INPUT and NAME__OUTPUT."""
-    from components.teacher_labeler.joining import join_teachers
+    with TERMINAL.quiet():
+        from components.teacher_labeler.joining import join_teachers
 
-    names = join_teachers(dict(_split(each) for each in teacher), str(out), signature)
+        names = join_teachers(dict(_split(each) for each in teacher), str(out), signature)
     TERMINAL.say(f"joined into {out}\ninputs: {', '.join(names['inputs'])}\noutputs: {', '.join(names['outputs'])}")
     if as_json:
         TERMINAL.json({name: list(of) for name, of in names.items()})

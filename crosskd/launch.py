@@ -7,11 +7,12 @@ import glob
 import hashlib
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from schema.surface import Surface
 
 _SAVED_MODEL = "saved_model.pb"
+# Held by the run or rollback that is at work under a root.
+_LOCK = ".lock"
+_USED = "{root}: another run uses this root, or a rollback; wait for it, or choose another --root"
+_TRIES, _BETWEEN_TRIES = 4, 0.05
 
 
 class RunnerName(StrEnum):
@@ -35,6 +40,24 @@ class RunnerName(StrEnum):
 
 SurfaceOption = Annotated[str, typer.Option(help="Surface folder, or the name of a surface that crosskd ships.")]
 TeacherOption = Annotated[Path, typer.Option(help="The teacher's SavedModel.")]
+ExamplesOption = Annotated[
+    Path,
+    typer.Option(
+        help="Folder with train/ and eval/, gzipped TFRecords of tf.Example; or with one such folder per span "
+        "(span-1, span-2, ...); or a path with {SPAN} or {YYYY}-{MM}-{DD} in it."
+    ),
+]
+SpanOption = Annotated[
+    str | None, typer.Option(help="Newest span: `latest` (the default) or a span; or all spans, A:B.")
+]
+WindowOption = Annotated[int | None, typer.Option(min=1, help="Spans to train on, the newest included; 1.")]
+CandidatesOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of candidates, gzipped TFRecords of tf.Example without labels, that the pairs of "
+        "`unlabelled:` are read from; without it they are put together from the examples."
+    ),
+]
 RunnerOption = Annotated[RunnerName, typer.Option(help="Orchestrator.")]
 BeamArguments = Annotated[list[str] | None, typer.Argument(help="Arguments for Beam, after `--`.")]
 
@@ -68,6 +91,11 @@ def check_surface_and_teacher(surface: str, teacher: Path) -> None:
 
     loaded = load_surface(surface_folder(surface))
     distilled(loaded.surface)
+    expect_saved_model(teacher)
+
+
+def expect_saved_model(teacher: Path) -> None:
+    """Raises InputError if a folder holds no SavedModel, or artifact with one."""
     if not any((teacher / folder / _SAVED_MODEL).is_file() for folder in ("", "Format-Serving")):
         raise InputError(f"{teacher}: expected the folder of a SavedModel ({_SAVED_MODEL} in it), found none")
 
@@ -98,20 +126,52 @@ def only_run_in(root: Path) -> Iterator[None]:
     Raises:
       InputError: Another one is in it, or its path reads as a pattern.
     """
+    expect_plain(root)
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / _LOCK).open("w") as lock:
+        if not _lock(lock):
+            raise InputError(_USED.format(root=root))
+        yield
+
+
+def expect_free(root: Path) -> None:
+    """Raises InputError if no run can begin under a root now, before anything is looked at for long."""
+    expect_plain(root)
+    if in_use(root):
+        raise InputError(_USED.format(root=root))
+
+
+def expect_plain(root: Path) -> None:
+    """Raises InputError if a root's path reads as a pattern."""
     if glob.has_magic(str(root.resolve())):
         raise InputError(
             f"--root {root.resolve()}: expected a path without *, ? and brackets: TFX takes the paths of artifacts for "
             "patterns. Choose another folder."
         )
-    root.mkdir(parents=True, exist_ok=True)
-    with (root / ".lock").open("w") as lock:
+
+
+def _lock(lock: IO[str]) -> bool:
+    """Takes the lock; it is tried again, since whoever asks whether it is taken holds it for a moment."""
+    for _ in range(_TRIES):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(
-                f"{root}: another run uses this root, or a rollback; wait for it, or choose another --root"
-            ) from error
-        yield
+        except BlockingIOError:
+            time.sleep(_BETWEEN_TRIES)
+        else:
+            return True
+    return False
+
+
+def in_use(root: Path) -> bool:
+    """Whether a run, or a rollback, is at work under a root now."""
+    if not (root / _LOCK).is_file():
+        return False
+    with (root / _LOCK).open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
 
 
 def make_settings(
@@ -135,14 +195,14 @@ def make_settings(
       max_bad_fraction: In place of the surface's own; None keeps that.
     """
     from crosskd.runs import metadata_for
-    from pipeline.runners import beam_args
+    from pipeline.beam_options import beam_args
     from pipeline.settings import Settings
     from records.fingerprint import fingerprint
     from schema.loader import load_surface
 
     loaded = load_surface(surface_folder(surface))
     return Settings(
-        surface=_with_bound(loaded.surface, max_bad_fraction),
+        surface=with_bound(loaded.surface, max_bad_fraction),
         schema_path=str(_keep_schema(loaded.schema_path, root.resolve())),
         examples=str((examples if window is None else window.folders.base).resolve()),
         teacher=str(teacher.resolve()),
@@ -169,7 +229,8 @@ def try_teacher_on(settings: Settings, folder: Path) -> None:
     try_teacher(distilled(settings.surface), settings.teacher, files_of(folder / TRAIN_SPLIT)[0])
 
 
-def _with_bound(surface: Surface, max_bad_fraction: float | None) -> Surface:
+def with_bound(surface: Surface, max_bad_fraction: float | None) -> Surface:
+    """The surface with another bound on records without soft labels; the same one for None."""
     if max_bad_fraction is None or surface.teacher is None:
         return surface
     teacher = surface.teacher.model_copy(update={"max_bad_fraction": max_bad_fraction})
@@ -184,6 +245,7 @@ def execute(pipeline: Any, runner: RunnerName, log: Path) -> None:
       typer.Exit: A node failed otherwise; what is known was said.
     """
     from crosskd.progress import follow
+    from crosskd.runs import note_peak_memory
     from pipeline.failures import input_error, last_line
     from pipeline.runners import Runner
     from pipeline.runners import run as run_with
@@ -198,6 +260,7 @@ def execute(pipeline: Any, runner: RunnerName, log: Path) -> None:
                 raise InputError(f"{where}\n{known}") from error
             TERMINAL.complain(f"{where}\n{last_line(error)}\nThe whole story is in {log}")
             raise typer.Exit(Exit.FAILED) from error
+        note_peak_memory(pipeline.metadata_connection_config, progress.peaks)
 
 
 def revision() -> str | None:

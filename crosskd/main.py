@@ -11,8 +11,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from crosskd import compile as compile_command
 from crosskd import (
+    check,
     curve,
     demo,
     doctor,
@@ -33,6 +33,7 @@ from crosskd import (
     train_teacher,
     world,
 )
+from crosskd import compile as compile_command
 from crosskd.terminal import TERMINAL, Exit
 from schema.errors import InputError
 
@@ -56,7 +57,7 @@ app = typer.Typer(
     cls=_Commands,
     help="Zero-shot cross-domain knowledge distillation for multi-task ranking models.",
     epilog="Exit codes: 0 done; 1 failed; 2 bad input; 3 finished, and the student was not blessed; 4 blessed, and not "
-    "pushed; 130 interrupted.",
+    "pushed; 5 the newest run is still going on; 130 interrupted.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -83,6 +84,7 @@ def _options(
 app.command("init")(init.command)
 app.add_typer(world.app, name="world")
 app.command("train-teacher")(train_teacher.command)
+app.command("check")(check.command)
 app.command("run")(run.command)
 app.command("label")(label.command)
 app.command("store-labels")(store_labels.command)

@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
 
+from crosskd.memory import PeakMemory
 from crosskd.terminal import Terminal, seconds
 
 # What the runners of TFX 1.21 log: beam_dag_runner.py, local_dag_runner.py, launcher.py.
@@ -24,8 +25,9 @@ _CACHED = re.compile(r"^A cached execution \d+ is used\.$")
 # importing those would import TensorFlow.
 _LABELLED = "examples_labelled"
 _EPOCH = "training_epoch"
-# The losses that are shown, by their names in a training history.
-_LOSSES = {"loss": "loss", "val_hard_loss": "validation"}
+# The losses that are shown, by their names in a training history.  Hard and soft ones stay apart: a
+# student's total holds what its control's does not, and the two stand below each other.
+_LOSSES = {"hard": ("hard_loss", "val_hard_loss"), "soft": ("soft_loss", "val_soft_loss")}
 
 
 class _Labelling:
@@ -45,7 +47,9 @@ class _Labelling:
     def __str__(self) -> str:
         if self._first is None:
             return ""
-        return f"{self._examples:,} examples, {self._examples / max(self._last - self._first, 1e-9):,.0f}/s"
+        took = max(self._last - self._first, 1e-9)
+        shown = f"{took:.1f}" if took >= 1 else f"{took:.2f}"
+        return f"{self._examples:,} examples labelled in {shown} s, {self._examples / took:,.0f}/s"
 
 
 class _Running:
@@ -82,15 +86,22 @@ class _Running:
 
 
 class NodeProgress(logging.Handler):
-    """Prints a line when a node is done; on a terminal, a live line shows the one that runs."""
+    """Prints a line when a node is done; on a terminal, a live line shows the one that runs.
 
-    def __init__(self, terminal: Terminal, total: int):
+    Attributes:
+      peaks: The most memory that was held while each finished node ran, in bytes; none of those that
+        came from the cache.
+    """
+
+    def __init__(self, terminal: Terminal, total: int, memory: PeakMemory):
         super().__init__(logging.INFO)
         self._terminal = terminal
         self._total = total
         self._done = 0
         self._running: _Running | None = None
         self._live: Live | None = None
+        self._memory = memory
+        self.peaks: dict[str, int] = {}
 
     @property
     def current(self) -> str | None:
@@ -116,6 +127,7 @@ class NodeProgress(logging.Handler):
 
     def _start(self, node: str) -> None:
         self._running = _Running(node, f"[{self._done + 1}/{self._total}] {node}")
+        self._memory.begin()
         if self._terminal.err.is_terminal:
             self._live = Live(
                 self._running,
@@ -129,6 +141,8 @@ class NodeProgress(logging.Handler):
 
     def _finish(self, running: _Running) -> None:
         self._stop_live()
+        if not running.cached:
+            self.peaks[running.node] = self._memory.peak()
         self._done += 1
         line = f"  {self._done:>2}/{self._total} {running.node:<24} {running.took:>10}  {running.detail}"
         self._terminal.err.print(line.rstrip(), markup=False, highlight=False, soft_wrap=True)
@@ -141,22 +155,24 @@ class NodeProgress(logging.Handler):
 
 
 def _epoch(done: int, of: int, losses: dict[str, Any]) -> str:
-    shown = [f"{name} {losses[key]:.4f}" for key, name in _LOSSES.items() if key in losses]
-    return ", ".join([f"epoch {done}/{of}", *shown])
+    known = {name: pair for name, pair in _LOSSES.items() if all(losses.get(key) for key in pair)}
+    shown = [f"{name} loss {losses[seen]:.4f}, held out {losses[held]:.4f}" for name, (seen, held) in known.items()]
+    return "; ".join([f"epoch {done}/{of}", *shown])
 
 
 @contextmanager
 def follow(terminal: Terminal, total: int) -> Iterator[NodeProgress]:
     """Shows the progress of a run of `total` nodes for the time being."""
-    handler = NodeProgress(terminal, total)
     logger = absl_logging.get_absl_logger()
     verbosity = absl_logging.get_verbosity()
     # Not logger.setLevel: TFX's Beam executors parse absl's flags, which sets the level anew.
     absl_logging.set_verbosity(absl_logging.INFO)
-    logger.addHandler(handler)
-    try:
-        yield handler
-    finally:
-        logger.removeHandler(handler)
-        absl_logging.set_verbosity(verbosity)
-        handler.close()
+    with PeakMemory() as memory:
+        handler = NodeProgress(terminal, total, memory)
+        logger.addHandler(handler)
+        try:
+            yield handler
+        finally:
+            logger.removeHandler(handler)
+            absl_logging.set_verbosity(verbosity)
+            handler.close()

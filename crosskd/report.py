@@ -18,7 +18,7 @@ def command(
     """Print the path of the newest run's report, a page to open in a browser."""
     from crosskd.summary import quiet_summary
 
-    page = quiet_summary(root).report
+    page = quiet_summary(root, as_json).report
     if page is None:
         raise InputError(
             f"{root}: the newest run has no report: it ended before EvaluationReport, or was made by a version "

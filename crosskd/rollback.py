@@ -68,7 +68,13 @@ def _serving_folder(root: Path, surface: str | None) -> Path:
     serving = root / _SERVING
     found = sorted(path.name for path in serving.iterdir() if path.is_dir()) if serving.is_dir() else []
     if not found:
-        raise InputError(f"{serving}: nothing was pushed here yet. Expected the --root of a `crosskd run`.")
+        from crosskd.runs import metadata_of
+
+        metadata_of(root)
+        raise InputError(
+            f"{serving}: nothing was pushed here yet, so there is nothing to roll back. "
+            f"`crosskd summary --root {root}` says what the newest run came to."
+        )
     if surface is None and len(found) > 1:
         raise InputError(f"{serving}: several surfaces were pushed ({', '.join(found)}); choose one with --surface")
     if surface is not None and surface not in found:

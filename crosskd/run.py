@@ -10,21 +10,26 @@ from typing import Annotated
 import typer
 
 from crosskd.candidates import with_candidates
+from crosskd.check import checked
+from crosskd.checking.inspection import RunInputs
 from crosskd.inventory import whole
 from crosskd.label import label_spans
 from crosskd.launch import (
     BadFractionOption,
     BeamArguments,
+    CandidatesOption,
+    ExamplesOption,
     RunnerName,
     RunnerOption,
+    SpanOption,
     SurfaceOption,
     TeacherOption,
-    check_surface_and_teacher,
+    WindowOption,
     choose_window,
     execute,
+    expect_free,
     make_settings,
     only_run_in,
-    try_teacher_on,
 )
 from crosskd.rollback import finish_pending
 from crosskd.terminal import TERMINAL, Exit, seconds
@@ -32,26 +37,12 @@ from crosskd.terminal import TERMINAL, Exit, seconds
 
 def command(
     surface: SurfaceOption,
-    examples: Annotated[
-        Path,
-        typer.Option(
-            help="Folder with train/ and eval/, gzipped TFRecords of tf.Example; or with one such folder per span "
-            "(span-1, span-2, ...); or a path with {SPAN} or {YYYY}-{MM}-{DD} in it."
-        ),
-    ],
+    examples: ExamplesOption,
     teacher: TeacherOption,
     root: Annotated[Path, typer.Option(help="Folder for artifacts, metadata, logs and pushed models.")],
-    span: Annotated[
-        str | None, typer.Option(help="Newest span: `latest` (the default) or a span; or all spans, A:B.")
-    ] = None,
-    window: Annotated[int | None, typer.Option(min=1, help="Spans to train on, the newest included; 1.")] = None,
-    candidates: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder of candidates, gzipped TFRecords of tf.Example without labels, that the pairs of "
-            "`unlabelled:` are read from; without it they are put together from the examples."
-        ),
-    ] = None,
+    span: SpanOption = None,
+    window: WindowOption = None,
+    candidates: CandidatesOption = None,
     runner: RunnerOption = RunnerName.BEAM,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
     max_bad_fraction: BadFractionOption = None,
@@ -117,10 +108,10 @@ def run(
     from records.examples import check_examples
 
     started = time.monotonic()
-    check_surface_and_teacher(surface, teacher)
+    expect_free(root)
+    checked(RunInputs(surface, examples, teacher, span, length, candidates, beam_args or [], max_bad_fraction))
     window = choose_window(examples, span, length)
-    newest = window.folders.folder(window.last) if window else examples
-    counts = check_examples(newest)
+    counts = check_examples(window.folders.folder(window.last) if window else examples)
     log = root / "logs" / f"{time.strftime('%Y%m%d-%H%M%S')}.log"
     with only_run_in(root), TERMINAL.noise_to(log), whole(root, TERMINAL.say):
         of_spans = f" of span {window.folders.title(window.last)}, trained on {window}" if window else ""
@@ -132,7 +123,6 @@ def run(
         from pipeline.pipeline import create_pipeline
 
         settings = make_settings(surface, examples, teacher, root, beam_args or [], window, max_bad_fraction)
-        try_teacher_on(settings, newest)
         settings = with_candidates(replace(settings, announced=counts), candidates)
         label_spans(settings, dict.fromkeys(window.spans[:-1] if window else []), runner, log)
         execute(create_pipeline(settings), runner, log)

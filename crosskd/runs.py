@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ RUN_CONTEXT = "pipeline_run"
 _PIPELINE_CONTEXT = "pipeline"
 _NODE_CONTEXT = "node"
 # What a component made, and what a resolver found.
+_DONE = ("COMPLETE", "CACHED")
 _OUTPUTS = (mlmd.Event.OUTPUT, mlmd.Event.INTERNAL_OUTPUT)
 
 
@@ -31,6 +33,7 @@ class NodeOfRun:
     Attributes:
       state: The state of its execution: `COMPLETE`, `CACHED`, `FAILED`, ...
       seconds: How long it ran.
+      peak_memory: Most memory that the run held meanwhile, in bytes; None where it was not measured.
       outputs: Output key to the artifacts' URIs and custom properties.
       settings: What the component was given, by the keys of its spec.
     """
@@ -39,6 +42,7 @@ class NodeOfRun:
     seconds: float
     outputs: Mapping[str, list[tuple[str, dict[str, Any]]]]
     settings: Mapping[str, Any]
+    peak_memory: int | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,10 @@ class Run:
     run_id: str
     pipeline: str
     nodes: Mapping[str, NodeOfRun]
+
+    def unfinished(self) -> list[str]:
+        """The nodes that were begun and did not come to their end."""
+        return sorted(name for name, node in self.nodes.items() if node.state not in _DONE)
 
     def output(self, node: str, key: str) -> tuple[str, dict[str, Any]] | None:
         """URI and custom properties of a node's output; None if the node did not get there."""
@@ -86,7 +94,23 @@ def _run(store: MetadataStore, context: mlmd.Context) -> Run:
     executions = store.get_executions_by_context(context.id)
     nodes = {_context_name(store, execution, _NODE_CONTEXT): _node(store, execution) for execution in executions}
     pipeline = _context_name(store, executions[0], _PIPELINE_CONTEXT) if executions else ""
-    return Run(context.name, pipeline, {name.removeprefix(f"{pipeline}."): node for name, node in nodes.items()})
+    named = {name.removeprefix(f"{pipeline}."): node for name, node in nodes.items()}
+    peaks = json.loads(context.custom_properties[properties.PEAK_MEMORY].string_value or "{}")
+    measured = {name: replace(node, peak_memory=peaks.get(name)) for name, node in named.items()}
+    return Run(context.name, pipeline, measured)
+
+
+def note_peak_memory(config: mlmd.ConnectionConfig, peaks: Mapping[str, int]) -> None:
+    """Notes how much memory the nodes of the run that ended last held.
+
+    Args:
+      config: Reaches the metadata.
+      peaks: Bytes by node.
+    """
+    store = MetadataStore(config)
+    newest = max(store.get_contexts_by_type(RUN_CONTEXT), key=lambda context: context.id)
+    newest.custom_properties[properties.PEAK_MEMORY].string_value = json.dumps(dict(peaks))
+    store.put_contexts([newest])
 
 
 def mark_labelling_alone(root: Path, run: Run) -> None:

@@ -20,9 +20,10 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print what was stored as JSON.")] = False,
 ) -> None:
     """Store soft labels by key, as a SavedModel that `crosskd run` takes for --teacher."""
-    from components.teacher_labeler.stored import store_labels
+    with TERMINAL.quiet():
+        from components.teacher_labeler.stored import store_labels
 
-    stored = store_labels([str(folder) for folder in labels], key_column, str(out))
+        stored = store_labels([str(folder) for folder in labels], key_column, str(out))
     TERMINAL.say(
         f"stored the labels of {stored.examples:,} examples in {out}: {', '.join(stored.outputs)}\n"
         f"surfaces that learn from them declare `teacher: {{features: {{{key_column}: {{dtype: {stored.key_kind}}}}}}}`"

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from contracts import keys, nodes, properties
 from contracts.roles import HEADINGS, ModelRole
+from crosskd.launch import in_use
 from crosskd.terminal import TERMINAL, VERDICT_MARKS, Exit
 from records.manifest import damage
 from records.versions import Versions
@@ -47,6 +48,21 @@ class PushOfRun(BaseModel):
     damage: str | None
 
 
+class NodeSummary(BaseModel):
+    """One node of the run.
+
+    Attributes:
+      state: The state of its execution: `COMPLETE`, `CACHED`, `FAILED`, ...
+      seconds: How long it ran; of one that came from the cache, how long looking there took.
+      peak_memory: Most memory that the run held meanwhile, in bytes, its worker processes included; None
+        where it was not measured, as of a node that came from the cache.
+    """
+
+    state: str
+    seconds: float
+    peak_memory: int | None
+
+
 class RunSummary(BaseModel):
     """Everything that `crosskd summary` shows; the shape of its `--json`."""
 
@@ -58,7 +74,7 @@ class RunSummary(BaseModel):
     push: PushOfRun
     label_report: str
     report: str | None
-    nodes: dict[str, str]
+    nodes: dict[str, NodeSummary]
 
 
 def command(
@@ -66,7 +82,7 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Show the newest run: metrics of all models, every gate, the decision, the push."""
-    summary = quiet_summary(root)
+    summary = quiet_summary(root, as_json)
     print_summary(summary, as_json)
     raise typer.Exit(exit_code(summary))
 
@@ -78,11 +94,24 @@ def exit_code(summary: RunSummary) -> Exit:
     return Exit.OK if summary.push.pushed else Exit.NOT_PUSHED
 
 
-def quiet_summary(root: Path) -> RunSummary:
-    """`summarize`, with what libraries print in a log."""
+def quiet_summary(root: Path, as_json: bool) -> RunSummary:
+    """`summarize`, with what libraries print in a log.
+
+    Args:
+      root: The root.
+      as_json: Whether it is a program to which is told that the run is still going on.
+
+    Raises:
+      InputError: As `summarize`.
+      typer.Exit: The newest run is still going on.
+    """
     if not root.is_dir():
         raise InputError(f"{root}: no such folder. Expected the --root of a `crosskd run`.")
     with TERMINAL.noise_to(root / "logs" / "summary.log"):
+        if in_use(root):
+            from crosskd.going_on import expect_finished
+
+            expect_finished(root, as_json)
         return summarize(root)
 
 
@@ -101,7 +130,7 @@ def summarize(root: Path) -> RunSummary:
     decided = run.output(nodes.BLESSING_GATE, keys.DECISION)
     labels = run.output(nodes.TEACHER_LABELER, keys.LABEL_REPORT)
     if decided is None or labels is None:
-        failed = sorted(name for name, node in run.nodes.items() if node.state not in ("COMPLETE", "CACHED"))
+        failed = run.unfinished()
         at = f"; it stopped at {', '.join(failed)}" if failed else ""
         raise InputError(
             f"{root}: the newest run ({run.run_id}) came to no decision{at}. Nothing was pushed by it. "
@@ -117,7 +146,10 @@ def summarize(root: Path) -> RunSummary:
         push=_push(run, root / "serving" / found.surface, found.blessed),
         label_report=labels[0],
         report=_report(run),
-        nodes={name: node.state for name, node in run.nodes.items()},
+        nodes={
+            name: NodeSummary(state=node.state, seconds=node.seconds, peak_memory=node.peak_memory)
+            for name, node in run.nodes.items()
+        },
     )
 
 

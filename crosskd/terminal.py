@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ class Exit(IntEnum):
     BAD_INPUT = 2
     NOT_BLESSED = 3
     NOT_PUSHED = 4
+    GOING_ON = 5
     INTERRUPTED = 130
 
 
@@ -69,6 +70,10 @@ class Terminal:
                 os.dup2(kept[0], 1)
                 os.dup2(kept[1], 2)
                 self.out, self.err = before
+
+    def quiet(self) -> AbstractContextManager[None]:
+        """Drops everything but our own lines for the time being, where there is no folder for a log."""
+        return self.noise_to(Path(os.devnull))
 
     def say(self, text: str) -> None:
         """One line of progress, on standard error so that --json stays clean."""

@@ -58,7 +58,7 @@ SHOTS = (
 
 def main(root: Path) -> None:
     """Takes all pictures of the newest run's report under `root`."""
-    report = quiet_summary(root).report
+    report = quiet_summary(root, as_json=False).report
     if report is None:
         raise InputError(f"{root}: the newest run has no report; give the same `crosskd run` again to make it")
     PICTURES.mkdir(exist_ok=True)

@@ -21,7 +21,10 @@ from rich.text import Text
 
 WIDTH, HEIGHT = 118, 60
 # Picture's name to what its last line must show: the live line, once it tells more than the time.
-MOMENTS = {"labelling": re.compile(r"TeacherLabeler.*examples, [\d,]+/s"), "training": re.compile(r"epoch (1\d|2\d)/")}
+MOMENTS = {
+    "labelling": re.compile(r"TeacherLabeler.*examples labelled in .*/s"),
+    "training": re.compile(r"epoch (1\d|2\d)/"),
+}
 END = "finished"
 
 _NEW_LINE = "\n"

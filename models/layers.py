@@ -80,9 +80,20 @@ class LayerMaker:
                 layers.append(keras.layers.Dropout(self._model.dropout, seed=self._seed_of(f"{name}_{index}/dropout")))
         return keras.Sequential(layers, name=name)
 
-    def head(self, name: str, size: int = 1, bias: float = 0.0) -> keras.layers.Layer:
-        """What a head says of an example, [batch, size]."""
-        return self.dense(name, size, None, bias, LAYER_PREFIX)
+    def head(self, name: str, bias: float = 0.0) -> keras.layers.Layer:
+        """What a serving head says of an example, [batch, 1]."""
+        return self.dense(name, 1, None, bias, LAYER_PREFIX)
+
+    def soft_head(self, name: str, size: int = 1) -> keras.layers.Layer:
+        """A head that learns from the teacher, [batch, size]; it starts at 0, and so its student as the control does.
+
+        A random start would pull the tower at once to where that head happens to point.  If the
+        serving head happens to point the other way, the tower is learned well and served upside
+        down until the serving head has turned round, for which a short training is too short.
+        """
+        return keras.layers.Dense(
+            size, kernel_initializer="zeros", kernel_regularizer=self._l2, name=LAYER_PREFIX + name
+        )
 
     def gate(self, name: str, experts: int) -> keras.layers.Layer:
         """Shares of experts, [batch, experts]; they sum to 1."""

@@ -6,20 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 
-from apache_beam.options.pipeline_options import DirectOptions, StandardOptions
+from apache_beam.options.pipeline_options import StandardOptions
 from tfx import v1 as tfx
 from tfx.orchestration.beam.beam_dag_runner import BeamDagRunner
 
-from pipeline.workers import ProcessRunner
-
-# Beam's DirectRunner downloads a runner binary ("Prism") at run time; this one does not.
-LOCAL_BEAM_RUNNER = "FnApiRunner"
-PROCESS_BEAM_RUNNER = f"{ProcessRunner.__module__}.{ProcessRunner.__qualname__}"
-
-# The in-memory runner starts no container.  An image is named all the same, because without
-# one TFX packs itself into a source distribution for every Beam pipeline, in seconds each.
-DEFAULT_BEAM_ARGS = (f"--runner={LOCAL_BEAM_RUNNER}", "--sdk_container_image=unused-in-process")
-PROCESS_BEAM_ARGS = (f"--runner={PROCESS_BEAM_RUNNER}", *DEFAULT_BEAM_ARGS[1:])
+from pipeline.beam_options import LOCAL_BEAM_RUNNER
 
 
 class Runner(StrEnum):
@@ -55,10 +46,3 @@ def offline_beam() -> Iterator[None]:
         yield
     finally:
         StandardOptions.DEFAULT_RUNNER = before
-
-
-def beam_args(extra: list[str]) -> list[str]:
-    """The Beam arguments of a run: the in-memory runner unless `extra` names another."""
-    named = any(each.split("=")[0] == "--runner" for each in extra)
-    in_processes = DirectOptions(extra).direct_running_mode == "multi_processing"
-    return [*([] if named else PROCESS_BEAM_ARGS if in_processes else DEFAULT_BEAM_ARGS), *extra]

@@ -7,7 +7,7 @@ all others must be gzipped TFRecords, named `*.gz`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from records.tfrecords import DamagedFileError, read_records
@@ -17,21 +17,26 @@ from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
 SUFFIX = ".gz"
 _PASSED_OVER = (".", "_")
 _BATCH = 4096
+_NAMED = 5  # files in a message
 
 
 def among(paths: Iterable[str | Path]) -> list[str]:
     """The files of examples among the contents of one folder, in the order of their names.
 
     Raises:
-      InputError: One is neither passed over nor gzipped.
+      InputError: Some are neither passed over nor gzipped; the first ones are named.
     """
     found = sorted(path for path in map(str, paths) if not _name(path).startswith(_PASSED_OVER))
-    for path in found:
-        if not path.endswith(SUFFIX):
-            raise InputError(
+    others = [path for path in found if not path.endswith(SUFFIX)]
+    if others:
+        raise InputError(
+            *(
                 f"{path}: expected gzipped TFRecords of tf.Example, whose names end in {SUFFIX}, and nothing else "
                 "beside them but files that begin with `_` or `.`. Compress the file, or move it elsewhere."
-            )
+                for path in others[:_NAMED]
+            ),
+            *([f"... and {len(others) - _NAMED:,} more files like these"] if len(others) > _NAMED else []),
+        )
     return found
 
 
@@ -87,18 +92,27 @@ def count_records(path: str | Path) -> int:
     Raises:
       InputError: The file is truncated or damaged, or is no gzipped TFRecord.
     """
+    return sum(len(batch) for batch in batches_of(path, _BATCH))
+
+
+def batches_of(path: str | Path, size: int) -> Iterator[list[bytes]]:
+    """The records of a gzipped TFRecord file of this machine, so many at a time.
+
+    Raises:
+      InputError: The file is truncated or damaged, or is no gzipped TFRecord.
+    """
     count = 0
     try:
         with Path(path).open("rb") as file:
-            for batch in read_records(file, compressed=True, batch_size=_BATCH):
+            for batch in read_records(file, compressed=True, batch_size=size):
                 count += len(batch)
+                yield batch
     except DamagedFileError as error:
         raise InputError(
             f"{path}: not a whole gzipped TFRecord ({error}), after {count:,} good records. Write the file again."
         ) from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    return count
 
 
 def _name(path: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from schema.base import Scalar
-from schema.checks import expect_known, nearest
+from schema.checks import Problems, nearest
 from schema.errors import InputError
 from schema.surface import Surface
 from schema.teacher_feature import TeacherFeature
@@ -16,31 +16,36 @@ _REMOTE = "://"
 _TYPES: dict[str, type | tuple[type, ...]] = {"float": (int, float), "int": int, "string": str}
 
 
-def check_adaptation(surface: Surface, columns: dict[str, schema_pb2.Feature], path: Path) -> None:
+def check_adaptation(surface: Surface, columns: dict[str, schema_pb2.Feature], path: Path, problems: Problems) -> None:
     """Checks that every input of the teacher has a source or a default, of its size.
 
     Args:
       surface: The surface.
       columns: The features of its TFDV schema, by name.
       path: Its ``surface.yaml``, for the messages.
-
-    Raises:
-      InputError: An input has neither, or its default is of another size.
+      problems: Takes what is wrong: an input has neither, or its default is of another size or type.
     """
     for name, feature in surface.teacher_features.items():
-        where = f"teacher.features.{name}"
-        if feature.source is not None:
-            expect_known(path, f"{where}.from", "a feature of the target", feature.source, columns)
-        elif name not in columns and feature.default is None and feature.reads:
-            raise InputError(
-                f"{path}: {where}: the target has no such feature; give `from:` (the target's name for it) or "
-                f"`default:` (what fills it){nearest(name, columns)}"
-            )
-        for key, values in (("default", feature.default), ("constant", feature.constant)):
-            if isinstance(values, tuple) and len(values) != feature.size:
-                raise InputError(f"{path}: {where}.{key}: expected {feature.size} values (size), found {len(values)}")
-        for key in ("default", "constant", "pad"):
-            _check_type(f"{path}: {where}.{key}", getattr(feature, key), feature)
+        with problems.noted():
+            _check_input(f"{path}: teacher.features.{name}", name, feature, columns)
+
+
+def _check_input(where: str, name: str, feature: TeacherFeature, columns: dict[str, schema_pb2.Feature]) -> None:
+    if feature.source is not None and feature.source not in columns:
+        raise InputError(
+            f"{where}.from: expected a feature of the target, found {feature.source!r}"
+            f"{nearest(feature.source, columns)}"
+        )
+    if feature.source is None and name not in columns and feature.default is None and feature.reads:
+        raise InputError(
+            f"{where}: the target has no such feature; give `from:` (the target's name for it) or "
+            f"`default:` (what fills it){nearest(name, columns)}"
+        )
+    for key, values in (("default", feature.default), ("constant", feature.constant)):
+        if isinstance(values, tuple) and len(values) != feature.size:
+            raise InputError(f"{where}.{key}: expected {feature.size} values (size), found {len(values)}")
+    for key in ("default", "constant", "pad"):
+        _check_type(f"{where}.{key}", getattr(feature, key), feature)
 
 
 def _check_type(where: str, given: Scalar | tuple[Scalar, ...] | None, feature: TeacherFeature) -> None:

@@ -10,22 +10,21 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import UnionType
-from typing import Any, get_args, get_origin
 
 from google.protobuf import text_format
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from schema.adaptation import check_adaptation, resolve_vocabularies
-from schema.checks import expect_known, nearest
+from schema.checks import Problems, expect_known
 from schema.errors import InputError
 from schema.overrides import override
 from schema.pairs import check_pairs
+from schema.refusals import refusals
 from schema.slices import check_slices
 from schema.surface import TRAINING_PREFIXES, Feature, FeatureKind, Surface, soft_label
 from schema.techniques import check_techniques
-from schema.yaml_text import Keys, Place, place_of, read
+from schema.yaml_text import Keys, Place, read
 
 SURFACE_FILE = "surface.yaml"
 SCHEMA_FILE = "schema.pbtxt"
@@ -67,16 +66,23 @@ def load_surface(folder: str | Path, overrides: Sequence[str] = ()) -> SurfaceFo
       overrides: Changes to it, each `key.path=value`; see `schema.overrides`.
 
     Raises:
-      InputError: A file is missing, is not what it should be, or contradicts the other.
+      InputError: A file is missing, is not what it should be, or contradicts the other; all that is
+        wrong is said at once.
     """
     path = Path(folder)
     surface, places = _read_surface(path / SURFACE_FILE, overrides)
     schema = read_schema(path / SCHEMA_FILE)
-    _check_references(surface, path / SURFACE_FILE)
-    check_techniques(surface, path / SURFACE_FILE)
-    _check_against_schema(surface, schema, path)
-    check_slices(surface, schema, path / SURFACE_FILE, places)
-    return SurfaceFolder(path, resolve_vocabularies(surface, path), schema)
+    problems = Problems()
+    _check_references(surface, path / SURFACE_FILE, problems)
+    if not problems.found:  # they rely on the names
+        with problems.noted():
+            check_techniques(surface, path / SURFACE_FILE)
+    _check_against_schema(surface, schema, path, problems)
+    check_slices(surface, schema, path / SURFACE_FILE, places, problems)
+    with problems.noted():
+        surface = resolve_vocabularies(surface, path)
+    problems.raise_any()
+    return SurfaceFolder(path, surface, schema)
 
 
 def read_schema(path: Path) -> schema_pb2.Schema:
@@ -115,106 +121,66 @@ def _read_surface(path: Path, overrides: Sequence[str]) -> tuple[Surface, Mappin
     try:
         return Surface.model_validate(content), places
     except ValidationError as error:
-        problems = [_describe(dict(problem)) + _at(places, problem["loc"]) for problem in error.errors()]
-        raise InputError("\n".join(f"{path}: {problem}" for problem in problems)) from error
+        raise InputError(*(f"{path}: {each}" for each in refusals(error, Surface, content, places))) from error
 
 
-def _at(places: Mapping[Keys, Place], keys: Keys) -> str:
-    place = place_of(places, keys)
-    return f" ({place})" if place else ""
-
-
-def _describe(problem: dict[str, Any]) -> str:
-    key = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        return f"{key}: unknown key{nearest(str(problem['loc'][-1]), _keys_beside(problem['loc']))}"
-    if problem["type"] == "missing":
-        return f"{key}: this key is required and absent"
-    message = problem["msg"].removeprefix("Value error, ")
-    found = problem["input"]
-    shown = "" if isinstance(found, dict | list | tuple) else f", found {found!r}"
-    return f"{key}: {message[0].lower()}{message[1:]}{shown}"
-
-
-def _keys_beside(location: tuple[str | int, ...]) -> list[str]:
-    """The keys that the configuration admits in the place of the last of `location`."""
-    annotation: Any = Surface
-    for part in location[:-1]:
-        annotation = _step(_inner(annotation), part)
-    model = _inner(annotation)
-    return _aliases(model) if _is_model(model) else []
-
-
-def _step(annotation: Any, part: str | int) -> Any:
-    """The type of the value under `part` in a model, a dict or a tuple."""
-    if _is_model(annotation):
-        fields = {(field.alias or name): field for name, field in annotation.model_fields.items()}
-        return fields[str(part)].annotation
-    values = get_args(annotation)
-    return values[1] if get_origin(annotation) is dict else values[0]
-
-
-def _inner(annotation: Any) -> Any:
-    """`annotation` without what surrounds it: ``X | None`` is X."""
-    if get_origin(annotation) is not UnionType:
-        return annotation
-    return next(part for part in get_args(annotation) if part is not type(None))
-
-
-def _is_model(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
-
-
-def _aliases(model: type[BaseModel]) -> list[str]:
-    return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def _check_references(surface: Surface, path: Path) -> None:
+def _check_references(surface: Surface, path: Path, problems: Problems) -> None:
     """Names inside surface.yaml refer to each other; all of them must exist."""
     teacher_tasks = surface.teacher_tasks
     for name, distillation in surface.distillations().items():
         where = f"tasks.{name}.distil.from" if name in surface.tasks else f"non_serving_heads.{name}.from"
-        if surface.teacher is None:
-            raise InputError(f"{path}: {where}: there is nothing to distil from, the `teacher:` section is absent")
-        expect_known(path, where, "a task of teacher.tasks", distillation.teacher_task, teacher_tasks)
-    both = set(surface.tasks) & set(surface.non_serving_heads)
-    if both:
-        raise InputError(f"{path}: non_serving_heads.{min(both)}: a task has the same name; heads need different names")
+        with problems.noted():
+            if surface.teacher is None:
+                raise InputError(f"{path}: {where}: there is nothing to distil from, the `teacher:` section is absent")
+            expect_known(path, where, "a task of teacher.tasks", distillation.teacher_task, teacher_tasks)
+    for name in sorted(set(surface.tasks) & set(surface.non_serving_heads)):
+        problems.found.append(f"{path}: non_serving_heads.{name}: a task has the same name; heads need different names")
     for name, task in surface.tasks.items():
         for index, gate in enumerate(task.gates):
             if gate.slice is not None:
-                expect_known(path, f"tasks.{name}.gates.{index}.slice", "a name of slices", gate.slice, surface.slices)
+                where = f"tasks.{name}.gates.{index}.slice"
+                with problems.noted():
+                    expect_known(path, where, "a name of slices", gate.slice, surface.slices)
 
 
-def _check_against_schema(surface: Surface, schema: schema_pb2.Schema, folder: Path) -> None:
+def _check_against_schema(surface: Surface, schema: schema_pb2.Schema, folder: Path, problems: Problems) -> None:
     """Every column that surface.yaml names must be in schema.pbtxt, with a fitting type."""
     path = folder / SURFACE_FILE
     columns = {feature.name: feature for feature in schema.feature}
     known = f"a feature of {folder / SCHEMA_FILE}"
     if surface.teacher is not None:
-        _check_environments(schema, folder / SCHEMA_FILE)
+        with problems.noted():
+            _check_environments(schema, folder / SCHEMA_FILE)
     for name, feature in surface.features.items():
-        expect_known(path, f"features.{name}", known, name, columns)
-        _check_feature_name(path, name)
-        _check_feature_type(path, name, feature, columns[name])
-        _check_feature_shape(path, name, feature, columns[name])
+        with problems.noted():
+            expect_known(path, f"features.{name}", known, name, columns)
+            _check_feature_name(path, name)
+            _check_feature_type(path, name, feature, columns[name])
+            _check_feature_shape(path, name, feature, columns[name])
     for name, task in surface.tasks.items():
-        expect_known(path, f"tasks.{name}.label", known, task.label, columns)
-        _expect_number(path, f"tasks.{name}.label", columns[task.label])
-        _expect_outside(folder, columns[task.label], SERVING, "a label does not exist when serving")
+        with problems.noted():
+            expect_known(path, f"tasks.{name}.label", known, task.label, columns)
+            _expect_number(path, f"tasks.{name}.label", columns[task.label])
+            _expect_outside(folder, columns[task.label], SERVING, "a label does not exist when serving")
     for teacher_task in surface.teacher_tasks:
         column = soft_label(teacher_task)
-        expect_known(path, f"teacher.tasks.{teacher_task}", known, column, columns)
-        _expect_number(path, f"teacher.tasks.{teacher_task}", columns[column])
-        _expect_outside(folder, columns[column], SERVING, "a soft label does not exist when serving")
-        _expect_outside(folder, columns[column], RAW, "a soft label does not exist before labelling")
-    _check_representations(surface, columns, folder)
+        with problems.noted():
+            expect_known(path, f"teacher.tasks.{teacher_task}", known, column, columns)
+            _expect_number(path, f"teacher.tasks.{teacher_task}", columns[column])
+            _expect_outside(folder, columns[column], SERVING, "a soft label does not exist when serving")
+            _expect_outside(folder, columns[column], RAW, "a soft label does not exist before labelling")
+    with problems.noted():
+        _check_representations(surface, columns, folder)
     for name, part in surface.slices.items():
         for column in part.features:
-            expect_known(path, f"slices.{name}.features", known, column, columns)
-    _check_columns_of_training(surface, columns, path, known)
-    check_adaptation(surface, columns, path)
-    check_pairs(surface, columns, path)
+            with problems.noted():
+                expect_known(path, f"slices.{name}.features", known, column, columns)
+    with problems.noted():
+        _check_columns_of_training(surface, columns, path, known)
+    check_adaptation(surface, columns, path, problems)
+    if not problems.found:  # they rely on the columns
+        with problems.noted():
+            check_pairs(surface, columns, path)
 
 
 def _check_representations(surface: Surface, columns: dict[str, schema_pb2.Feature], folder: Path) -> None:

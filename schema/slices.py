@@ -8,7 +8,7 @@ from pathlib import Path
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from schema.base import Scalar
-from schema.errors import InputError
+from schema.checks import Problems
 from schema.surface import Surface
 from schema.yaml_text import Keys, Place, place_of
 
@@ -19,20 +19,20 @@ _TYPES: dict[int, tuple[str, type | tuple[type, ...]]] = {
 }
 
 
-def check_slices(surface: Surface, schema: schema_pb2.Schema, path: Path, places: Mapping[Keys, Place]) -> None:
+def check_slices(
+    surface: Surface, schema: schema_pb2.Schema, path: Path, places: Mapping[Keys, Place], problems: Problems
+) -> None:
     """Checks the values of all slices, and of what is a new release, against the types of their columns.
 
     TFMA would compare a value of another type with no example, and a gate on that slice
     would never be judged.
 
     Args:
-      surface: A surface whose columns are known to the schema.
+      surface: The surface.
       schema: The schema.
       path: The surface's file, for messages.
       places: Where its values stand.
-
-    Raises:
-      InputError: A value is of another type than its column.
+      problems: Takes what is wrong: a value is of another type than its column.
     """
     types = {column.name: column.type for column in schema.feature}
     values: dict[Keys, tuple[str, Scalar | None]] = {
@@ -47,7 +47,7 @@ def check_slices(surface: Surface, schema: schema_pb2.Schema, path: Path, places
         expected, accepted = _TYPES.get(types.get(column, 0), ("", object))
         if value is not None and not isinstance(value, accepted):
             place = place_of(places, keys)
-            raise InputError(
+            problems.found.append(
                 f"{path}: {'.'.join(map(str, keys))}: expected {expected}, since the schema has "
                 f"{schema_pb2.FeatureType.Name(types[column])} for {column!r}; {_found(value, place)}"
             )

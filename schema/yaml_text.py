@@ -52,7 +52,7 @@ def read(text: str, where: str) -> tuple[Any, dict[Keys, Place]]:
     except yaml.YAMLError as error:
         raise InputError(f"{where}: not valid YAML: {error}") from error
     if reader.repeated:
-        raise InputError("\n".join(f"{where}: {each}" for each in reader.repeated))
+        raise InputError(*(f"{where}: {each}" for each in reader.repeated))
     return content, reader.places
 
 

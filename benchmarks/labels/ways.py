@@ -36,7 +36,7 @@ from components.teacher_labeler.executor import Executor as TeacherLabeler
 from contracts import keys
 from contracts.artifacts import DeadLetters, LabelReportArtifact
 from contracts.label_report import LabelReport
-from pipeline.runners import beam_args
+from pipeline.beam_options import beam_args
 from records import documents
 from records.fingerprint import fingerprint
 from records.saved_model import find_saved_model

@@ -85,7 +85,7 @@ def problems_in(
     examples: Sequence[Artifact],
     surface: Surface,
 ) -> Iterator[str]:
-    """What a split holds outside of its columns' domains, one sentence per column, with counts of examples.
+    """What a split holds outside of its columns' domains, as `problems_among` has it.
 
     Args:
       split: The split.
@@ -93,12 +93,25 @@ def problems_in(
       examples: What they were made of.
       surface: Whose features, labels and weights are looked at.
     """
+    yield from problems_among(_batches(split, examples), statistics, surface)
+
+
+def problems_among(
+    batches: Iterable[Sequence[bytes]], statistics: statistics_pb2.DatasetFeatureStatisticsList, surface: Surface
+) -> Iterator[str]:
+    """What some examples hold outside of their columns' domains, one sentence per column, with counts of examples.
+
+    Args:
+      batches: The examples, serialized; not read unless the statistics make a column suspect.
+      statistics: Their statistics.
+      surface: Whose features, labels and weights are looked at.
+    """
     domains = domains_of(surface)
     yield from _several(statistics, domains)
     types = {column: kind for column, kind in _suspects(statistics, domains) if kind in _DTYPES}
     if not types:
         return
-    rows, found = _count(split, examples, types, domains)
+    rows, found = _count(batches, types, domains)
     for column, (count, values) in found.items():
         if count:
             rule = _RULES[domains[column]]
@@ -142,13 +155,13 @@ def _is_suspect(column: statistics_pb2.FeatureNameStatistics, domain: NumberKind
 
 
 def _count(
-    split: str, examples: Sequence[Artifact], types: Mapping[str, int], domains: Mapping[str, NumberKind]
+    batches: Iterable[Sequence[bytes]], types: Mapping[str, int], domains: Mapping[str, NumberKind]
 ) -> tuple[int, dict[str, tuple[int, Counter[float]]]]:
-    """Rows of the split, and by column those with a value outside of its domain, and these values."""
+    """How many examples there are, and by column those with a value outside of its domain, and these values."""
     spec = {name: tf.io.RaggedFeature(_DTYPES[kind], row_splits_dtype=tf.int64) for name, kind in types.items()}
     rows = 0
     found = {name: (0, Counter[float]()) for name in types}
-    for batch in _batches(split, examples):
+    for batch in batches:
         rows += len(batch)
         for name, column in tf.io.parse_example(batch, spec).items():
             values, of_row = column.flat_values.numpy(), column.value_rowids().numpy()

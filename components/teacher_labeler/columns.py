@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from records.tf_example import FLOAT, INT, STRING
 from schema.base import TaskKind
+from schema.checks import Problems
 from schema.errors import InputError
 from schema.surface import DistilledSurface
 from schema.teacher_feature import TeacherFeature
@@ -78,23 +79,26 @@ def check_kinds(surface: DistilledSurface, kinds: Mapping[str, str], where: str)
       where: The file they were seen in, for the message.
 
     Raises:
-      InputError: A cast that does not exist is needed.
+      InputError: A cast that does not exist is needed; all such columns are named.
     """
+    problems = Problems()
     for name, feature in readers(surface).items():
-        column = column_of(name, feature)
-        found = kinds.get(column, feature.dtype)
-        if feature.vocabulary is not None:
-            _check_key(f"{where}: feature {column!r}: teacher.features.{name}.vocabulary", found)
-        elif feature.dtype not in _CASTS[found]:
-            raise InputError(
-                f"{where}: feature {column!r}: teacher.features.{name} takes {feature.dtype}, the examples hold "
-                f"{found}, and there is no cast from {found} to {feature.dtype}"
-            )
+        with problems.noted():
+            _check_cast(where, name, feature, kinds.get(column_of(name, feature), feature.dtype))
     for label in hard_labels(surface):
         if kinds.get(label.column, FLOAT) == STRING:
-            raise InputError(f"{where}: label {label.column!r} of task {label.task!r}: expected numbers, found strings")
+            problems.found.append(
+                f"{where}: label {label.column!r} of task {label.task!r}: expected numbers, found strings"
+            )
+    problems.raise_any()
 
 
-def _check_key(where: str, found: str) -> None:
-    if found == FLOAT:
-        raise InputError(f"{where}: expected a column of ints or strings to look up, the examples hold floats")
+def _check_cast(where: str, name: str, feature: TeacherFeature, found: str) -> None:
+    at = f"{where}: feature {column_of(name, feature)!r}: teacher.features.{name}"
+    if feature.vocabulary is not None and found == FLOAT:
+        raise InputError(f"{at}.vocabulary: expected a column of ints or strings to look up, the examples hold floats")
+    if feature.vocabulary is None and feature.dtype not in _CASTS[found]:
+        raise InputError(
+            f"{at} takes {feature.dtype}, the examples hold {found}, and there is no cast from {found} to "
+            f"{feature.dtype}"
+        )

@@ -114,6 +114,23 @@ class TeacherProgram:
             self._build()
             return True
 
+    @property
+    def signatures(self) -> Mapping[str, Any]:
+        """The signatures of the teacher's SavedModel, by name."""
+        signatures: Mapping[str, Any] = self._model.signatures
+        return signatures
+
+    @property
+    def lookups(self) -> Mapping[str, Lookup]:
+        """The vocabularies, by the teacher's feature."""
+        return self._lookups
+
+    def input_dtypes(self) -> dict[str, str]:
+        """The TensorFlow type that each of the teacher's features is adapted to."""
+        if self.plan.surface.teacher.takes == "tensors":
+            return {name: spec.dtype for name, spec in self.plan.signature.inputs.items()}
+        return {name: _EXAMPLES_DTYPES[feature.dtype] for name, feature in self.plan.surface.teacher.features.items()}
+
     def _build(self) -> None:
         """Makes the two graphs, which differ in how they parse; the tolerant one is traced when first needed."""
         kinds = self.plan.all_kinds()
@@ -129,7 +146,7 @@ class TeacherProgram:
     def _build_for_tensors(self, plan: LabelPlan, parse: Parser) -> _Call:
         """Parsing, adaptation and teacher in one graph."""
         specs, kinds, lookups = plan.signature.inputs, plan.all_kinds(), self._lookups
-        dtypes = {name: spec.dtype for name, spec in specs.items()}
+        dtypes = self.input_dtypes()
 
         @tf.function(input_signature=[_RAW], autograph=False)
         def call(raw: tf.Tensor) -> _Answers:
@@ -149,7 +166,7 @@ class TeacherProgram:
         hold cannot reach a feature of the teacher that happens to bear the same name.
         """
         features = plan.surface.teacher.features
-        dtypes = {name: _EXAMPLES_DTYPES[feature.dtype] for name, feature in features.items()}
+        dtypes = self.input_dtypes()
         kinds, lookups = plan.all_kinds(), self._lookups
         (argument,) = plan.signature.inputs
         encode = example_encoder(features)

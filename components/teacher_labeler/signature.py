@@ -12,7 +12,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 
 from records.saved_model import find_saved_model, read_signatures
-from schema.checks import nearest
+from schema.checks import Problems, nearest
 from schema.errors import InputError
 from schema.teacher import Teacher
 from schema.teacher_feature import TeacherFeature
@@ -65,7 +65,8 @@ def read_signature(uri: str, teacher: Teacher) -> TeacherSignature:
 
     Raises:
       InputError: No SavedModel there, no such signature, an input that is not declared or
-        is of another type or size, a declared feature that is no input, or no output for a task.
+        is of another type or size, a declared feature that is no input, or no output for a task;
+        all that does not fit is said at once.
     """
     model_dir = find_saved_model(uri, "a TensorFlow SavedModel as the teacher")
     signatures = read_signatures(model_dir)
@@ -76,30 +77,37 @@ def read_signature(uri: str, teacher: Teacher) -> TeacherSignature:
         )
     where = f"{model_dir}: signature {teacher.signature!r}"
     definition = signatures[teacher.signature]
-    inputs = _check_inputs(where, definition.inputs, teacher)
-    return TeacherSignature(model_dir, teacher.signature, inputs, _check_outputs(where, definition.outputs, teacher))
+    problems = Problems()
+    inputs = dict[str, TensorInput]()
+    with problems.noted():
+        inputs = _check_inputs(where, definition.inputs, teacher, problems)
+    outputs = _check_outputs(where, definition.outputs, teacher, problems)
+    problems.raise_any()
+    return TeacherSignature(model_dir, teacher.signature, inputs, outputs)
 
 
-def _check_outputs(where: str, outputs: Mapping[str, meta_graph_pb2.TensorInfo], teacher: Teacher) -> dict[str, str]:
+def _check_outputs(
+    where: str, outputs: Mapping[str, meta_graph_pb2.TensorInfo], teacher: Teacher, problems: Problems
+) -> dict[str, str]:
     keys = {}
     for task, declared in teacher.tasks.items():
-        key = declared.output or task
-        if key not in outputs:
-            raise InputError(
-                f"{where}: teacher.tasks.{task}: expected an output {key!r}, found {_listed(outputs)}"
-                f"{nearest(key, outputs)} Give `output:` (the signature's name for it)."
-            )
-        _check_output(f"{where}: teacher.tasks.{task}: output {key!r}", outputs[key])
-        keys[task] = key
+        key = keys[task] = declared.output or task
+        with problems.noted():
+            if key not in outputs:
+                raise InputError(
+                    f"{where}: teacher.tasks.{task}: expected an output {key!r}, found {_listed(outputs)}"
+                    f"{nearest(key, outputs)} Give `output:` (the signature's name for it)."
+                )
+            _check_output(f"{where}: teacher.tasks.{task}: output {key!r}", outputs[key])
     for name, representation in teacher.representations.items():
-        key = representation.output or name
-        if key not in outputs:
-            raise InputError(
-                f"{where}: teacher.representations.{name}: expected an output {key!r}, found {_listed(outputs)}"
-                f"{nearest(key, outputs)} Give `output:` (the signature's name for it), or another `signature:`."
-            )
-        _check_vector(f"{where}: teacher.representations.{name}: output {key!r}", outputs[key], representation.size)
-        keys[name] = key
+        key = keys[name] = representation.output or name
+        with problems.noted():
+            if key not in outputs:
+                raise InputError(
+                    f"{where}: teacher.representations.{name}: expected an output {key!r}, found {_listed(outputs)}"
+                    f"{nearest(key, outputs)} Give `output:` (the signature's name for it), or another `signature:`."
+                )
+            _check_vector(f"{where}: teacher.representations.{name}: output {key!r}", outputs[key], representation.size)
     return keys
 
 
@@ -118,22 +126,26 @@ def _check_output(where: str, info: meta_graph_pb2.TensorInfo) -> None:
 
 
 def _check_inputs(
-    where: str, inputs: Mapping[str, meta_graph_pb2.TensorInfo], teacher: Teacher
+    where: str, inputs: Mapping[str, meta_graph_pb2.TensorInfo], teacher: Teacher, problems: Problems
 ) -> dict[str, TensorInput]:
     if teacher.takes == "examples":
         return _check_examples_input(where, inputs)
+    found = {}
     for name in sorted(set(teacher.features) - set(inputs)):
-        raise InputError(
+        problems.found.append(
             f"{where}: teacher.features.{name}: expected an input of the signature, found {_listed(inputs)}"
             f"{nearest(name, inputs)} Remove the feature, or set `takes: examples` if the signature takes "
             "serialized examples."
         )
     for name in sorted(set(inputs) - set(teacher.features)):
-        raise InputError(
+        problems.found.append(
             f"{where}: its input {name!r} is not declared in teacher.features"
             f"{nearest(name, teacher.features)} Declare it with `from:` (the target's feature) or `default:`."
         )
-    return {name: _check_input(where, name, inputs[name], teacher.features[name]) for name in sorted(inputs)}
+    for name in sorted(set(inputs) & set(teacher.features)):
+        with problems.noted():
+            found[name] = _check_input(where, name, inputs[name], teacher.features[name])
+    return found
 
 
 def _check_examples_input(where: str, inputs: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, TensorInput]:

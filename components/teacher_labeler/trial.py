@@ -18,6 +18,7 @@ from components.teacher_labeler.signature import read_signature
 from records.shards import read_batches
 from records.tf_example import observe_kinds
 from schema.base import TaskKind
+from schema.checks import Problems
 from schema.errors import InputError
 from schema.surface import DistilledSurface
 
@@ -39,14 +40,33 @@ def try_teacher(surface: DistilledSurface, teacher: str, path: str) -> None:
     Raises:
       InputError: The teacher does not fit the surface, or its answers are not what labels are made of.
     """
-    declared = surface.teacher
-    signature = read_signature(teacher, declared)
-    for name, feature in declared.features.items():
-        default_values(name, feature)
     records = first_records(path)
-    kinds = observe_kinds(records, needed_columns(surface))
-    check_kinds(surface, kinds, path)
-    check_answers(TeacherProgram(LabelPlan(surface, signature, "", kinds, LabelOptions())), records)
+    check_answers(load_for(surface, teacher, records, path), records)
+
+
+def load_for(surface: DistilledSurface, teacher: str, records: Sequence[bytes], where: str) -> TeacherProgram:
+    """Loads a teacher that fits a surface and its examples.
+
+    Args:
+      surface: The surface.
+      teacher: The teacher's SavedModel.
+      records: Some examples, from which the types of columns are seen.
+      where: What they are, for messages.
+
+    Raises:
+      InputError: The signature, a default or the type of a column does not fit; all such are named.
+    """
+    declared = surface.teacher
+    problems, kinds = Problems(), observe_kinds(records, needed_columns(surface))
+    with problems.noted():
+        signature = read_signature(teacher, declared)
+    for name, feature in declared.features.items():
+        with problems.noted():
+            default_values(name, feature)
+    with problems.noted():
+        check_kinds(surface, kinds, where)
+    problems.raise_any()
+    return TeacherProgram(LabelPlan(surface, signature, "", kinds, LabelOptions()))
 
 
 def first_records(path: str) -> list[bytes]:

@@ -17,6 +17,7 @@ from tfx.utils import proto_utils
 from contracts.roles import ModelRole
 from pipeline.eval_config import eval_config
 from schema.errors import InputError
+from schema.refusals import refusals
 from schema.surface import Surface
 from schema.yaml_text import read
 
@@ -74,7 +75,7 @@ def with_gates(surface: Surface, gates: Mapping[str, Any], where: str = "run par
     try:
         changed = Surface.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{where}: {error}") from error
+        raise InputError(*(f"{where}: {each}" for each in refusals(error, Surface, content))) from error
     for name, changed_task in changed.tasks.items():
         for gate in changed_task.gates:
             if gate.slice is not None and gate.slice not in changed.slices:

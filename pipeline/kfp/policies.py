@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from schema.checks import nearest
 from schema.errors import InputError
+from schema.refusals import refusals
+from schema.yaml_text import read
 
 DEFAULT = "default"
 
@@ -65,10 +66,7 @@ class Policies(BaseModel):
         known = list(nodes)
         for name in self.nodes:
             if name not in known:
-                near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-                raise InputError(
-                    f"policies: nodes.{name}: no such node; did you mean {near[0]!r}? Nodes: {', '.join(known)}"
-                )
+                raise InputError(f"policies: nodes.{name}: no such node{nearest(name, known)}")
 
 
 def read_policies(path: Path | None) -> Policies:
@@ -81,10 +79,14 @@ def read_policies(path: Path | None) -> Policies:
         return Policies()
     if not path.is_file():
         raise InputError(f"{path}: expected a YAML file of policies (default:, nodes:), found no such file")
+    content, places = read(path.read_text(encoding="utf-8"), str(path))
     try:
-        policies = Policies.model_validate(yaml.safe_load(path.read_text()) or {})
-        for node in policies.nodes:
+        policies = Policies.model_validate(content or {})
+    except ValidationError as error:
+        raise InputError(*(f"{path}: {each}" for each in refusals(error, Policies, content, places))) from error
+    for node, part in policies.nodes.items():
+        try:
             policies.of(node)
-    except (yaml.YAMLError, ValidationError) as error:
-        raise InputError(f"{path}: not policies of nodes: {error}") from error
+        except ValidationError as error:
+            raise InputError(*(f"{path}: nodes.{node}.{each}" for each in refusals(error, Policy, part))) from error
     return policies

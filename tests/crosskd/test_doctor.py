@@ -110,7 +110,26 @@ def test_an_environment_that_cannot_import_is_broken(tmp_path):
 
 
 def test_the_trial_catches_what_beam_does_by_itself():
-    code = "import pipeline.runners as r; r.DEFAULT_BEAM_ARGS = ()\nfrom crosskd import beam_trial\nbeam_trial.main()"
+    code = (
+        "import pipeline.beam_options as o; o.DEFAULT_BEAM_ARGS = ()\nfrom crosskd import beam_trial\nbeam_trial.main()"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert done.returncode == 1
     assert "Beam reached for" in done.stderr
+
+
+def test_the_trial_imports_neither_tfx_nor_tensorflow():
+    code = (
+        "from crosskd import beam_trial\nbeam_trial.main()\n"
+        "import sys; print(*sorted({'tensorflow', 'tfx', 'tensorflow_model_analysis', 'keras'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, ""), done.stderr
+
+
+def test_a_library_of_tensorflow_that_does_not_load_is_named(monkeypatch):
+    from crosskd import beam_trial
+
+    monkeypatch.setattr(beam_trial, "_LIBRARIES", ("libnone.so.2",))
+    with pytest.raises(OSError, match="libnone"):
+        beam_trial.load_tensorflow()

@@ -27,6 +27,7 @@ def crosskd(*arguments: object) -> subprocess.CompletedProcess:
         ["world"],
         ["world", "simulated"],
         ["train-teacher"],
+        ["check"],
         ["run"],
         ["label"],
         ["summary"],

@@ -66,16 +66,21 @@ def test_labelling_is_counted_over_threads_with_its_speed(terminal, monkeypatch)
         for examples, since in ((1000, 12.5), (3000, 12.0)):  # two shards, done at 13 and 14, the first begun at 12
             absl_logging.info("labelled %d more examples", examples, extra={"examples_labelled": (examples, since)})
         absl_logging.info("node TeacherLabeler is finished.")
-    assert lines(terminal) == ["   1/1 TeacherLabeler                5.0 s  4,000 examples, 2,000/s"]
+    assert lines(terminal) == ["   1/1 TeacherLabeler                5.0 s  4,000 examples labelled in 2.0 s, 2,000/s"]
 
 
-def test_an_epoch_is_shown_with_its_losses(terminal):
-    with follow(terminal, 1):
-        absl_logging.info("node Trainer.student is running.")
-        losses = {"loss": 0.5, "hard_loss": 0.4, "val_hard_loss": 0.61239}
-        absl_logging.info("epoch", extra={"training_epoch": (2, 30, losses)})
-        absl_logging.info("node Trainer.student is finished.")
-    assert lines(terminal)[0].endswith("epoch 2/30, loss 0.5000, validation 0.6124")
+def test_student_and_control_show_losses_that_measure_the_same(terminal):
+    hard = {"hard_loss": 0.4, "val_hard_loss": 0.61239}
+    control = {"loss": 0.4, "soft_loss": 0.0, "val_soft_loss": 0.0, **hard}
+    student = {"loss": 0.7, "soft_loss": 0.3, "val_soft_loss": 0.2, **hard}
+    with follow(terminal, 2):
+        for node, losses in (("Trainer.control", control), ("Trainer.student", student)):
+            absl_logging.info("node %s is running.", node)
+            absl_logging.info("epoch", extra={"training_epoch": (2, 30, losses)})
+            absl_logging.info("node %s is finished.", node)
+    of_control, of_student = lines(terminal)
+    assert of_control.endswith("epoch 2/30; hard loss 0.4000, held out 0.6124")
+    assert of_student.endswith("epoch 2/30; hard loss 0.4000, held out 0.6124; soft loss 0.3000, held out 0.2000")
 
 
 def test_on_a_terminal_the_running_node_shows_how_far_it_is(terminal):
@@ -86,7 +91,8 @@ def test_on_a_terminal_the_running_node_shows_how_far_it_is(terminal):
         progress._live.refresh()
         absl_logging.info("node TeacherLabeler is finished.")
     assert re.search(
-        r"\[1/1\] TeacherLabeler\s+0\.\d s\s+4,000 examples, (1,9|2,0)\d\d/s", terminal.err.file.getvalue()
+        r"\[1/1\] TeacherLabeler\s+0\.\d s\s+4,000 examples labelled in 2\.0 s, (1,9|2,0)\d\d/s",
+        terminal.err.file.getvalue(),
     )
 
 

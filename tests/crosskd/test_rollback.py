@@ -187,7 +187,10 @@ def test_a_root_without_metadata_is_left_alone(root: Path) -> None:
 
 
 def test_a_root_without_pushes(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"nothing was pushed here yet\. Expected the --root"):
+    with pytest.raises(InputError, match=r"expected the root of a run"):
+        rollback.command(tmp_path)
+    keep_metadata(tmp_path)
+    with pytest.raises(InputError, match=r"nothing was pushed here yet, so there is nothing to roll back"):
         rollback.command(tmp_path)
 
 

@@ -15,10 +15,11 @@ from tfx.types import standard_artifacts
 from contracts.artifacts import LabelReportArtifact
 from contracts.decision import BoundKind, Decision, Verdict
 from crosskd.runs import METADATA_FILE, Run, newest_run
+from pipeline.beam_options import beam_args
 from pipeline.judging import judging
 from pipeline.pipeline import assemble
 from pipeline.resolvers import Present, from_destination
-from pipeline.runners import Runner, beam_args, run
+from pipeline.runners import Runner, run
 from pipeline.settings import Settings
 from records import documents
 from schema.loader import load_surface

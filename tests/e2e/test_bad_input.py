@@ -13,6 +13,7 @@ import tensorflow as tf
 from crosskd import run as run_command
 from crosskd.launch import only_run_in
 from crosskd.terminal import Exit
+from records.record_files import first_records, write_records
 from schema.errors import InputError
 from tests.e2e import library
 
@@ -87,16 +88,26 @@ def test_two_runs_in_one_root(case):
         assert "another run uses this root" in case.refusal()
 
 
-@pytest.mark.slow
 def test_a_label_column_that_is_absent(case):
     library.write_examples(case.folder / "unlabelled", without="was_borrowed")
     case.examples = case.folder / "unlabelled"
+    assert "split train: feature 'was_borrowed': Column dropped" in case.refusal()
+
+
+@pytest.mark.slow
+def test_what_the_sample_does_not_hold_is_found_by_the_node(case):
+    library.write_examples(case.folder / "more", sizes=(2600, 600))
+    last = case.folder / "more/train/part-1.gz"
+    records = first_records(str(last))
+    without = tf.train.Example.FromString(records[-1])
+    del without.features.feature["was_borrowed"]
+    write_records(str(last), [*records[:-1], without.SerializeToString()], level=1)
+    case.examples = case.folder / "more"
     message = case.refusal()
     assert "was_borrowed" in message
     assert "RawExampleGuard failed; nothing was pushed" in message
 
 
-@pytest.mark.slow
 def test_a_type_that_contradicts_the_schema(case):
     schema = case.surface / "schema.pbtxt"
     schema.write_text(schema.read_text().replace('"match" type: FLOAT', '"match" type: INT'))
@@ -106,7 +117,6 @@ def test_a_type_that_contradicts_the_schema(case):
     assert "FLOAT" in message
 
 
-@pytest.mark.slow
 def test_a_teacher_without_the_signature(case):
     library.write_teacher(case.folder / "other", signature="score")
     case.teacher = case.folder / "other"
@@ -115,7 +125,6 @@ def test_a_teacher_without_the_signature(case):
     assert "score" in message
 
 
-@pytest.mark.slow
 def test_a_teacher_without_the_task(case):
     surface = case.surface / "surface.yaml"
     surface.write_text(surface.read_text().replace("output: loan_logit", "output: lone_logit"))
@@ -124,7 +133,6 @@ def test_a_teacher_without_the_task(case):
     assert "loan_logit" in message
 
 
-@pytest.mark.slow
 def test_a_teacher_that_says_nan(case):
     library.write_teacher(case.folder / "nan", scale=float("nan"))
     case.teacher = case.folder / "nan"
@@ -134,8 +142,8 @@ def test_a_teacher_that_says_nan(case):
 
 
 def test_exit_codes_are_told_apart():
-    codes = [Exit.OK, Exit.FAILED, Exit.BAD_INPUT, Exit.NOT_BLESSED, Exit.NOT_PUSHED, Exit.INTERRUPTED]
-    assert codes == [0, 1, 2, 3, 4, 130]
+    codes = [Exit.OK, Exit.FAILED, Exit.BAD_INPUT, Exit.NOT_BLESSED, Exit.NOT_PUSHED, Exit.GOING_ON, Exit.INTERRUPTED]
+    assert codes == [0, 1, 2, 3, 4, 5, 130]
 
 
 @pytest.mark.slow

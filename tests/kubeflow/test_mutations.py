@@ -17,11 +17,11 @@ from google.protobuf import json_format
 from typer.testing import CliRunner
 
 from crosskd.main import app
+from pipeline.beam_options import DEFAULT_BEAM_ARGS
 from pipeline.kfp import compiler, invocation
 from pipeline.kfp.parameters import Defaults
 from pipeline.kfp.platform import read_platform
 from pipeline.kfp.policies import Policies
-from pipeline.runners import DEFAULT_BEAM_ARGS
 from records.fingerprint import fingerprint
 from schema.loader import load_surface
 from tests.e2e import library

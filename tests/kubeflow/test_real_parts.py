@@ -17,11 +17,11 @@ import pytest
 import yaml
 
 from contracts.decision import Decision
+from pipeline.beam_options import DEFAULT_BEAM_ARGS
 from pipeline.kfp.compiler import CompileRequest, compile_job
 from pipeline.kfp.parameters import Defaults
 from pipeline.kfp.platform import read_platform
 from pipeline.kfp.policies import Policies
-from pipeline.runners import DEFAULT_BEAM_ARGS
 from records import documents
 from records.fingerprint import fingerprint
 from schema.loader import load_surface

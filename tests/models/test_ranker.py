@@ -3,6 +3,7 @@ import math
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from models import trunks
 from models.layers import LayerMaker
@@ -48,6 +49,19 @@ def test_student_and_control_start_from_the_same_weights(student, control):
     before = control.serving(BATCH)
     for task, value in student.serving(BATCH).items():
         np.testing.assert_array_equal(value, before[task])
+
+
+def test_what_the_teacher_teaches_moves_nothing_shared_before_its_heads_point_somewhere(student):
+    """So the first step of a student is its control's, wherever a random head would have pointed."""
+    soft = [name for name in student.training.output if name.startswith("distillation_")]
+    shared = [each for each in student.training.trainable_variables if not each.path.startswith("head.")]
+    heads = [each for each in student.training.trainable_variables if each.path.startswith("head.distillation_")]
+    with tf.GradientTape() as tape:
+        outputs = student.training(BATCH)
+        loss = sum(tf.reduce_sum((outputs[name] - [[1.0], [2.0], [-1.0]]) ** 2) for name in soft)
+    moved, taught = tape.gradient(loss, [[each.value for each in shared], [each.value for each in heads]])
+    assert all(np.all(tf.convert_to_tensor(each) == 0) for each in moved if each is not None)
+    assert all(np.any(each != 0) for each in taught)
 
 
 @pytest.mark.parametrize("head", ["auxiliary", "stacked"])

@@ -13,7 +13,7 @@ from apache_beam.portability.api import beam_runner_api_pb2 as api
 from apache_beam.runners.dataflow.dataflow_runner import DataflowRunner
 
 from components.teacher_labeler.plan import LabelPlan
-from pipeline.runners import beam_args
+from pipeline.beam_options import beam_args
 from records.fingerprint import fingerprint
 from schema.surface import distilled
 from tests.components.teacher_labeler import conftest as tiny

@@ -11,7 +11,7 @@ from tfx.components.statistics_gen.executor import Executor as StatisticsGen
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import standard_artifacts
 
-from pipeline.runners import beam_args
+from pipeline.beam_options import beam_args
 from tests.components.teacher_labeler import conftest as tiny
 
 THREADS = ["--direct_running_mode=multi_threading", "--direct_num_workers=2"]

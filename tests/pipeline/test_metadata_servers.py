@@ -7,9 +7,10 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tfx import v1 as tfx
 
 from crosskd.runs import METADATA_URL_FILE, newest_run, remember_server
+from pipeline.beam_options import beam_args
 from pipeline.metadata import connection
 from pipeline.pipeline import assemble
-from pipeline.runners import Runner, beam_args, run
+from pipeline.runners import Runner, run
 from pipeline.settings import Settings
 from schema.errors import InputError
 from schema.loader import load_surface

@@ -69,12 +69,12 @@ def test_the_guard_catches_what_beam_does_by_itself():
 
 @pytest.mark.parametrize("arguments", [[], ["--direct_num_workers=2"]])
 def test_component_pipelines_get_the_in_memory_runner(arguments):
-    from pipeline.runners import beam_args
+    from pipeline.beam_options import beam_args
 
     assert beam_args(arguments) == ["--runner=FnApiRunner", "--sdk_container_image=unused-in-process", *arguments]
 
 
 def test_a_runner_of_ones_own_is_kept():
-    from pipeline.runners import beam_args
+    from pipeline.beam_options import beam_args
 
     assert beam_args(["--runner=FlinkRunner"]) == ["--runner=FlinkRunner"]

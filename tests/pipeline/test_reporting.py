@@ -10,11 +10,12 @@ from tfx.types import standard_artifacts
 
 from contracts.artifacts import GateDecision, LabelReportArtifact, ServingReportArtifact
 from crosskd.runs import METADATA_FILE, Run, newest_run
+from pipeline.beam_options import beam_args
 from pipeline.judging import Judging
 from pipeline.labelling import Labelling
 from pipeline.pipeline import assemble
 from pipeline.reporting import reporting
-from pipeline.runners import Runner, beam_args, run
+from pipeline.runners import Runner, run
 from pipeline.settings import Settings
 from pipeline.training import TrainedArms
 from tests.components.evaluation_report import folders, handmade

@@ -119,6 +119,15 @@ def test_every_problem_is_reported_at_once(refused: Callable[..., str]) -> None:
     assert any("training.epochs: input should be a valid integer" in line and "'many'" in line for line in lines)
 
 
+def test_problems_of_several_kinds_are_reported_at_once(refused: Callable[..., str]) -> None:
+    content = changed("tasks.click.label", "clik")
+    content["features"]["user_idd"] = {"kind": "categorical"}
+    content["slices"]["shelf"] = {"features": {"shelve": None}}
+    content["teacher"]["features"]["usr_id"] = {"dtype": "int"}
+    keys = [line.partition(": ")[2].partition(": ")[0] for line in refused(content).splitlines()]
+    assert keys == ["features.user_idd", "tasks.click.label", "slices.shelf.features", "teacher.features.usr_id"]
+
+
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
@@ -134,7 +143,11 @@ def test_every_problem_is_reported_at_once(refused: Callable[..., str]) -> None:
         ("tasks.click.ungated", "no", "tasks.click: a task with gates cannot also be ungated"),
         ("tasks.click.gates.0", {"metric": "auc"}, "tasks.click.gates.0: a gate needs at_least, vs_last_blessed"),
         ("training.learning_rate", -1, "training.learning_rate: input should be greater than 0, found -1"),
-        ("tasks.1st", CONTENT["tasks"]["click"], "tasks.1st.[key]: string should match pattern"),
+        (
+            "tasks.1st",
+            CONTENT["tasks"]["click"],
+            "tasks.1st: expected a name of letters, digits and _ that begins with a letter, found '1st'",
+        ),
     ],
 )
 def test_a_wrong_kind(refused: Callable[..., str], path: str, value: Any, message: str) -> None:

@@ -35,10 +35,11 @@ def test_without_a_file_there_are_defaults():
     ("text", "message"),
     [
         ("default: {cpu: 0}", "greater than 0"),
-        ("nodes: {Transform: {ram: 3}}", "ram"),
+        ("nodes: {Transform: {ram: 3}}", r"policies.yaml: nodes.Transform.ram: unknown key; expected one of acc"),
         ("nodes: {Transform: {retries: -1}}", "greater than or equal to 0"),
-        ("defaults: {}", "defaults"),
-        ("default: [", "not policies of nodes"),
+        ("defaults: {}", r"defaults: unknown key; did you mean 'default'"),
+        ("default: [", "not valid YAML"),
+        ("default: {}\ndefault: {cpu: 1}", "this key stands twice"),
     ],
 )
 def test_files_that_are_no_policies(tmp_path, text, message):
