@@ -28,6 +28,8 @@ from models.preprocessing import clipped
 from models.ranker import Ranker, build
 from models.scales import LabelStatistics, label_statistics
 from models.terms import head_losses
+from records.examples import files_of
+from records.record_files import records_of
 from schema.candidates import EMBEDDINGS_SIGNATURE, ids_output, vectors_output
 from schema.distillation import TRUNK
 from schema.errors import InputError
@@ -120,15 +122,16 @@ def predict(loaded: SurfaceFolder, folder: Path, teacher: Path) -> dict[str, tup
     spec = schema_utils.schema_as_feature_spec(loaded.schema).feature_spec
     wanted = {task.label: spec[task.label] for task in tasks.values()}
     signature = tf.saved_model.load(str(teacher)).signatures[EXAMPLES_SIGNATURE]
-    parts: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {name: [] for name in tasks}
-    for batch in inputs.records_of(inputs.files_of(folder)).batch(_PREDICT_BATCH):
-        said, labels = signature(batch), tf.io.parse_example(batch, wanted)
+    labels: dict[str, list[np.ndarray]] = {name: [] for name in tasks}
+    predictions: dict[str, list[np.ndarray]] = {name: [] for name in tasks}
+    for batch in records_of(files_of(folder)).batch(_PREDICT_BATCH):
+        said, columns = signature(batch), tf.io.parse_example(batch, wanted)
         for name, task in tasks.items():
-            label = tf.cast(inputs.dense(labels[task.label]), tf.float32).numpy()
-            parts[name].append((label.ravel(), said[name].numpy().ravel()))
-    if not all(parts.values()):
+            labels[name].append(tf.cast(inputs.dense(columns[task.label]), tf.float32).numpy().ravel())
+            predictions[name].append(said[name].numpy().ravel())
+    if not all(labels.values()):
         raise InputError(f"{folder}: the files hold no examples")
-    return {name: tuple(np.concatenate(each) for each in zip(*found, strict=True)) for name, found in parts.items()}
+    return {name: (np.concatenate(labels[name]), np.concatenate(predictions[name])) for name in tasks}
 
 
 class _NumberEncoder(keras.layers.Layer):
