@@ -196,9 +196,9 @@ def _measureless_checks(judged: Sequence[Judged]) -> Iterator[Check]:
     by_task: dict[str, list[GateResult]] = {}
     for asked, results in judged:
         by_task.setdefault(asked.task, []).extend(results)
-    for task, results in by_task.items():
-        if all(each.verdict is Verdict.NOT_JUDGED for each in results) and any(map(lacks_baseline, results)):
-            first = next(filter(lacks_baseline, results))
+    for task, found in by_task.items():
+        if all(each.verdict is Verdict.NOT_JUDGED for each in found) and any(map(lacks_baseline, found)):
+            first = next(filter(lacks_baseline, found))
             text = (
                 f"{first.sentence.removesuffix('.')}, and nothing else judged {task}; give one of its gates `at_least` "
                 "or `vs_control`."
