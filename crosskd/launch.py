@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import glob
 import hashlib
+import os
 import shutil
 import subprocess
 import time
@@ -155,6 +157,9 @@ def lock(root: Path) -> Iterator[None]:
 def expect_free(root: Path) -> None:
     """Raises InputError if no run can begin under a root now, before anything is looked at for long."""
     expect_plain(root)
+    there = next(path for path in (root, *root.parents) if path.exists())
+    if not there.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(there))
     expect_here(root)
     if in_use(root):
         raise InputError(_USED.format(root=root))

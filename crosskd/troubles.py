@@ -13,6 +13,7 @@ from pipeline.failures import chain
 _FULL = "Make room and give the same command again; what was finished before is kept."
 _READ_ONLY = "Choose a place that can be written, or have it made so, and give the same command again."
 _NO_FOLDER = "Choose another path: there must be no file where a folder is to be made."
+_IS_FILE = "there is a file where a folder was expected"
 # What the operating system says, by its number, and what a person can do.
 _ADVICE = {
     errno.ENOSPC: ("no space is left on the disk", _FULL),
@@ -21,8 +22,8 @@ _ADVICE = {
     errno.EROFS: ("the disk can only be read", _READ_ONLY),
     errno.EACCES: ("this user may not do that", _READ_ONLY),
     errno.EPERM: ("this user may not do that", _READ_ONLY),
-    errno.ENOTDIR: ("a part of the path is a file and no folder", _NO_FOLDER),
-    errno.EEXIST: ("there is a file where a folder was expected", _NO_FOLDER),
+    errno.ENOTDIR: (_IS_FILE, _NO_FOLDER),
+    errno.EEXIST: (_IS_FILE, _NO_FOLDER),
     errno.EISDIR: ("there is a folder where a file was expected", "Move the folder away."),
     errno.ENAMETOOLONG: ("the path is too long", "Choose a shorter one."),
     errno.ELOOP: ("the links in the path lead in a circle", "Mend the links, or choose another path."),

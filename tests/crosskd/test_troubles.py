@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from crosskd.launch import lock
 from crosskd.main import app
 from crosskd.places import METADATA_FILE
 from crosskd.troubles import explain
+from schema.errors import InputError
 from tests.crosskd.test_rollback import keep_metadata, push
 from tests.e2e import library
 
@@ -102,7 +104,7 @@ def test_a_root_that_is_a_file(tmp_path: Path, given: list[str]) -> None:
     assert_one_message(
         crosskd("run", *given, "--root", tmp_path / "file"), "there is a file where a folder was expected"
     )
-    assert_one_message(crosskd("run", *given, "--root", tmp_path / "file" / "root"), "is a file and no folder")
+    assert_one_message(crosskd("run", *given, "--root", tmp_path / "file" / "root"), "there is a file where")
     assert_one_message(
         crosskd("label", *given, "--root", tmp_path / "file"), "there is a file where a folder was expected"
     )
@@ -111,7 +113,8 @@ def test_a_root_that_is_a_file(tmp_path: Path, given: list[str]) -> None:
 
 
 def test_a_root_that_cannot_be_made(given: list[str]) -> None:
-    assert_one_message(crosskd("run", *given, "--root", "/proc/root-of-runs"), "no folder can be made here")
+    with pytest.raises(InputError, match="--root /proc/root-of-runs: no folder can be made here"):
+        lock(Path("/proc/root-of-runs")).__enter__()
     assert_one_message(crosskd("run", *given, "--root", "/tmp/" + 300 * "r"), "the path is too long")
 
 
