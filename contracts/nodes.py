@@ -5,7 +5,8 @@ A custom component that stands once in the pipeline bears its class's name, as i
 
 from contracts.roles import ModelRole
 
-EXAMPLE_GEN = "ImportExampleGen"  # as TFX calls its kind
+IMPORT_SCHEMA_GEN = "ImportSchemaGen"  # as TFX calls its kind
+EXAMPLE_GEN = "ImportExampleGen"  # likewise
 RAW_STATISTICS = "RawStatistics"
 RAW_GUARD = "RawExampleGuard"
 CANDIDATE_SAMPLER = "CandidateSampler"

@@ -21,6 +21,7 @@ class Origin(BaseModel):
       data_span: The span of examples it was trained on.
       teacher_fingerprint: The fingerprint of the teacher's content.
       git_revision: The git revision of the code.
+      task_kinds: The kind of each task, by name.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -29,6 +30,7 @@ class Origin(BaseModel):
     data_span: str | None = None
     teacher_fingerprint: str | None = None
     git_revision: str | None = None
+    task_kinds: dict[str, str] | None = None
 
 
 class Provenance(Document):

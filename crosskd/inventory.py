@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from contracts import keys, nodes
 from contracts.provenance import Provenance
+from crosskd import interrupts
 from records import documents
 from records.manifest import damage
 from records.versions import Versions
@@ -57,7 +58,9 @@ def whole(root: Path, say: Callable[[str], None]) -> Iterator[None]:
     try:
         yield
     finally:
-        documents.write(str(root), take(root))
+        # Threads of a run that was interrupted may still be writing; what there was before it stands.
+        if not interrupts.received():
+            documents.write(str(root), take(root))
 
 
 def take(root: Path) -> Inventory:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import glob
 import hashlib
+import os
 import shutil
 import subprocess
 import time
@@ -16,7 +18,10 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from crosskd import interrupts
+from crosskd.places import expect_here
 from crosskd.terminal import TERMINAL, Exit
+from crosskd.troubles import explain
 from schema.errors import InputError
 
 if TYPE_CHECKING:
@@ -124,10 +129,25 @@ def only_run_in(root: Path) -> Iterator[None]:
     """Keeps every other run, and every rollback, out of `root` for the time being.
 
     Raises:
+      InputError: Another one is in it, its path reads as a pattern, or it was moved.
+    """
+    with lock(root):
+        expect_here(root)
+        yield
+
+
+@contextmanager
+def lock(root: Path) -> Iterator[None]:
+    """The same, wherever the root was made.
+
+    Raises:
       InputError: Another one is in it, or its path reads as a pattern.
     """
     expect_plain(root)
-    root.mkdir(parents=True, exist_ok=True)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError as error:
+        raise InputError(f"--root {root}: no folder can be made here. Choose another path.") from error
     with (root / _LOCK).open("w") as lock:
         if not _lock(lock):
             raise InputError(_USED.format(root=root))
@@ -137,6 +157,10 @@ def only_run_in(root: Path) -> Iterator[None]:
 def expect_free(root: Path) -> None:
     """Raises InputError if no run can begin under a root now, before anything is looked at for long."""
     expect_plain(root)
+    there = next(path for path in (root, *root.parents) if path.exists())
+    if not there.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(there))
+    expect_here(root)
     if in_use(root):
         raise InputError(_USED.format(root=root))
 
@@ -254,7 +278,9 @@ def execute(pipeline: Any, runner: RunnerName, log: Path) -> None:
         try:
             run_with(pipeline, Runner(runner.value))
         except Exception as error:
-            known = input_error(error)
+            if interrupts.received():
+                raise interrupts.Interrupted from error
+            known = input_error(error) or explain(error, log.parents[1])
             where = f"{progress.current or 'the pipeline'} failed; nothing was pushed."
             if known is not None:
                 raise InputError(f"{where}\n{known}") from error

@@ -6,10 +6,11 @@ and `crosskd --help` should not.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from crosskd import (
     check,
@@ -21,9 +22,11 @@ from crosskd import (
     gate,
     init,
     installation,
+    interrupts,
     join_teachers,
     label,
     live,
+    relocate,
     report,
     rollback,
     run,
@@ -35,6 +38,7 @@ from crosskd import (
 )
 from crosskd import compile as compile_command
 from crosskd.terminal import TERMINAL, Exit
+from crosskd.troubles import explain
 from schema.errors import InputError
 
 
@@ -44,12 +48,36 @@ class _Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except InputError as error:
-            TERMINAL.complain(str(error))
+        except (Exception, KeyboardInterrupt) as error:
+            # What is raised after a signal may be a consequence of it, in the words of another library.
+            if interrupts.received() or isinstance(error, KeyboardInterrupt):
+                interrupts.tell(TERMINAL.complain)
+                interrupts.end()
+                raise typer.Exit(interrupts.exit_code()) from error
+            known = str(error) if isinstance(error, InputError) else _trouble(error, None)
+            if known is None:
+                raise
+            TERMINAL.complain(known)
             raise typer.Exit(Exit.BAD_INPUT) from error
-        except KeyboardInterrupt as error:
-            TERMINAL.complain("interrupted. Give the same command again to go on from the last finished step.")
-            raise typer.Exit(Exit.INTERRUPTED) from error
+
+
+def _trouble(error: BaseException, root: Path | None) -> str | None:
+    """What the machine does not let a command do; None for the ends of commands that spoke for themselves."""
+    of_the_command_line = type(error).__module__.partition(".")[0] in ("typer", "click")
+    return None if of_the_command_line else explain(error, root)
+
+
+class _Command(TyperCommand):
+    """Says what the machine does not let it do."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            known = None if isinstance(error, InputError) else _trouble(error, ctx.params.get("root"))
+            if known is None or interrupts.received():
+                raise
+            raise InputError(known) from error
 
 
 app = typer.Typer(
@@ -57,7 +85,7 @@ app = typer.Typer(
     cls=_Commands,
     help="Zero-shot cross-domain knowledge distillation for multi-task ranking models.",
     epilog="Exit codes: 0 done; 1 failed; 2 bad input; 3 finished, and the student was not blessed; 4 blessed, and not "
-    "pushed; 5 the newest run is still going on; 130 interrupted.",
+    "pushed; 5 the newest run is still going on; 130 interrupted (143: by SIGTERM).",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -81,23 +109,24 @@ def _options(
     """Options of `crosskd` itself, before any command."""
 
 
-app.command("init")(init.command)
+app.command("init", cls=_Command)(init.command)
 app.add_typer(world.app, name="world")
-app.command("train-teacher")(train_teacher.command)
-app.command("check")(check.command)
-app.command("run")(run.command)
-app.command("label")(label.command)
-app.command("store-labels")(store_labels.command)
-app.command("summary")(summary.command)
-app.command("gate")(gate.command)
-app.command("report")(report.command)
-app.command("rollback")(rollback.command)
-app.command("experiment")(experiment.command)
-app.command("curve")(curve.command)
-app.command("live")(live.command)
-app.command("demo")(demo.command)
-app.command("doctor")(doctor.command)
-app.command("fingerprint")(fingerprint.command)
-app.command("join-teachers")(join_teachers.command)
-app.command("compile")(compile_command.command)
-app.command("submit")(submit.command)
+app.command("train-teacher", cls=_Command)(train_teacher.command)
+app.command("check", cls=_Command)(check.command)
+app.command("run", cls=_Command)(run.command)
+app.command("label", cls=_Command)(label.command)
+app.command("store-labels", cls=_Command)(store_labels.command)
+app.command("summary", cls=_Command)(summary.command)
+app.command("gate", cls=_Command)(gate.command)
+app.command("report", cls=_Command)(report.command)
+app.command("rollback", cls=_Command)(rollback.command)
+app.command("relocate", cls=_Command)(relocate.command)
+app.command("experiment", cls=_Command)(experiment.command)
+app.command("curve", cls=_Command)(curve.command)
+app.command("live", cls=_Command)(live.command)
+app.command("demo", cls=_Command)(demo.command)
+app.command("doctor", cls=_Command)(doctor.command)
+app.command("fingerprint", cls=_Command)(fingerprint.command)
+app.command("join-teachers", cls=_Command)(join_teachers.command)
+app.command("compile", cls=_Command)(compile_command.command)
+app.command("submit", cls=_Command)(submit.command)

@@ -13,6 +13,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from contracts import properties
 from contracts.rollback_intent import RollbackIntent
 from crosskd.runs import RUN_CONTEXT, metadata_of
+from crosskd.troubles import reason
 from pipeline.metadata import connection
 from schema.errors import InputError
 
@@ -69,7 +70,7 @@ def mark_rolled_back(root: Path, model: str, done: str) -> None:
         store.put_artifacts(artifacts)
     except _UNREACHABLE as error:
         raise InputError(
-            f"{where}: the metadata cannot be written ({_first_line(error)}). {done} Give the same command again "
+            f"{where}: the metadata cannot be written ({reason(error)}). {done} Give the same command again "
             "to have it marked; it rolls nothing else back."
         ) from error
 
@@ -80,10 +81,6 @@ def _nothing_done(where: str) -> Iterator[None]:
         yield
     except _UNREACHABLE as error:
         raise InputError(
-            f"{where}: the metadata cannot be read or written ({_first_line(error)}). Nothing was rolled back; give "
+            f"{where}: the metadata cannot be read or written ({reason(error)}). Nothing was rolled back; give "
             "the same command again when they can."
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

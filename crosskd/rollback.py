@@ -36,10 +36,14 @@ def command(
     with only_run_in(root), TERMINAL.noise_to(root / "logs" / "rollback.log"):
         from crosskd.rolling_back import roll_back
 
-        done = roll_back(root, folder)
-    if as_json:
-        TERMINAL.json(done.model_dump(mode="json"))
-        return
+        roll_back(root, folder, _print_as_json if as_json else _print)
+
+
+def _print_as_json(done: Rollback) -> None:
+    TERMINAL.json(done.model_dump(mode="json"))
+
+
+def _print(done: Rollback) -> None:
     TERMINAL.out.print(
         f"{done.surface}: version {done.restores} is served again, as version {done.version}, "
         f"in place of version {done.rollback_of}: {done.destination}",

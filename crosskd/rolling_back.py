@@ -9,6 +9,7 @@ Before anything is written down, metadata must have been read and written.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from pydantic import BaseModel
 from components.model_pusher.destination import Destination
 from contracts.provenance import Provenance
 from contracts.rollback_intent import RollbackIntent
+from crosskd.places import in_root
 from crosskd.rejections import mark_rolled_back, note_intent
 from records import documents
 from records.sessions import load_error
@@ -46,12 +48,18 @@ class Rollback(BaseModel):
     decision: str
 
 
-def roll_back(root: Path, folder: Path) -> Rollback:
+def _nobody(done: Rollback) -> None:
+    """Is told what was done, where nobody waits for it."""
+
+
+def roll_back(root: Path, folder: Path, announce: Callable[[Rollback], None] = _nobody) -> Rollback:
     """Publishes what was served before the newest version of `folder`, or completes what was begun.
 
     Args:
       root: The root, whose metadata know the models.
       folder: The folder that the model server watches, named after the surface.
+      announce: Told what was done before the intent is removed: whoever was not told gives the command
+        again, and that must roll nothing else back.
 
     Raises:
       InputError: There is nothing to roll back to, it is not what was pushed any more, or the
@@ -59,7 +67,7 @@ def roll_back(root: Path, folder: Path) -> Rollback:
     """
     destination = Destination(str(folder))
     with destination.locked():
-        return _complete(root, destination, _pending(destination) or _intend(destination))
+        return _complete(root, destination, _pending(destination) or _intend(destination), announce)
 
 
 def finish(root: Path, folder: Path) -> Rollback | None:
@@ -79,27 +87,31 @@ def finish(root: Path, folder: Path) -> Rollback | None:
     with destination.locked():
         intent = _pending(destination)
         if intent is not None:
-            return _complete(root, destination, intent)
+            return _complete(root, destination, intent, _nobody)
         (folder / RollbackIntent.FILE).unlink()
         return None
 
 
-def _complete(root: Path, destination: Destination, intent: RollbackIntent) -> Rollback:
+def _complete(
+    root: Path, destination: Destination, intent: RollbackIntent, announce: Callable[[Rollback], None]
+) -> Rollback:
     folder = Path(destination.base)
     note_intent(root, folder.name, intent)
     _write_durably(folder / intent.FILE, intent.model_dump_json(indent=2))
-    done = _published(destination, intent) or _publish(destination, intent)
-    mark_rolled_back(root, intent.rejects, f"Version {done.version} of {folder} serves already.")
-    (folder / intent.FILE).unlink()
-    return Rollback(
+    published = _published(destination, intent) or _publish(destination, intent)
+    mark_rolled_back(root, in_root(root, intent.rejects), f"Version {published.version} of {folder} serves already.")
+    done = Rollback(
         surface=folder.name,
-        version=done.version,
-        destination=destination.path(done.version),
+        version=published.version,
+        destination=destination.path(published.version),
         restores=intent.restores,
         rollback_of=intent.rollback_of,
         rejects=intent.rejects,
-        decision=done.decision,
+        decision=published.decision,
     )
+    announce(done)
+    (folder / intent.FILE).unlink()
+    return done
 
 
 def _pending(destination: Destination) -> RollbackIntent | None:

@@ -12,10 +12,10 @@ from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from contracts import properties
+from crosskd.places import METADATA_FILE, expect_here
 from pipeline.metadata import checked_url, connection
 from schema.errors import InputError
 
-METADATA_FILE = "metadata.sqlite"
 # Names the database server, for a root whose metadata a server keeps.
 METADATA_URL_FILE = "metadata.url"
 RUN_CONTEXT = "pipeline_run"
@@ -152,6 +152,9 @@ def metadata_of(root: Path) -> str:
     """
     if (root / METADATA_URL_FILE).is_file():
         return (root / METADATA_URL_FILE).read_text().strip()
+    expect_here(root)
+    if (root / METADATA_FILE).is_dir():
+        raise InputError(f"{root / METADATA_FILE}: expected the file with the metadata, found a folder. Move it away.")
     if not (root / METADATA_FILE).is_file():
         raise InputError(
             f"{root}: expected the root of a run (with {METADATA_FILE} in it). Start one with `crosskd run`."

@@ -41,5 +41,9 @@ def _run(alone: bool) -> None:
     if alone:
         from crosskd.doctor import app
     else:
+        from crosskd import interrupts
         from crosskd.main import app
+        from crosskd.terminal import TERMINAL
+
+        interrupts.listen(lambda: TERMINAL.err.file.fileno())
     app()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from enum import IntEnum
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from rich.console import Console
 
@@ -45,26 +46,29 @@ class Terminal:
     """
 
     def __init__(self) -> None:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
         self.out = _wide(Console())
         self.err = _wide(Console(stderr=True))
 
     @contextmanager
     def noise_to(self, log: Path) -> Iterator[None]:
         """Sends everything but our own lines to `log` for the time being."""
-        log.parent.mkdir(parents=True, exist_ok=True)
         sys.stdout.flush()
         sys.stderr.flush()
         kept = os.dup(1), os.dup(2)
         before = self.out, self.err
-        with log.open("ab", buffering=0) as file, os.fdopen(kept[0], "w") as out, os.fdopen(kept[1], "w") as err:
+        with _opened(log) as file, _text(kept[0], before[0]) as out, _text(kept[1], before[1]) as err:
             self.out, self.err = _like(before[0], out), _like(before[1], err)
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
             try:
                 yield
             finally:
-                sys.stdout.flush()
-                sys.stderr.flush()
+                for stream in (sys.stdout, sys.stderr):
+                    with suppress(OSError):  # the log's disk may be full
+                        stream.flush()
                 out.flush()
                 err.flush()
                 os.dup2(kept[0], 1)
@@ -88,6 +92,27 @@ class Terminal:
         """A value for a program, on standard output."""
         self.out.file.write(json.dumps(value, indent=2) + "\n")
         self.out.file.flush()
+
+
+@contextmanager
+def _opened(log: Path) -> Iterator[IO[bytes]]:
+    """The log; where it cannot be written, the noise goes nowhere, and what matters says so itself."""
+    with _log_or_nothing(log).open("ab", buffering=0) as file:
+        yield file
+
+
+def _log_or_nothing(log: Path) -> Path:
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.touch()
+    except OSError:
+        return Path(os.devnull)
+    return log
+
+
+def _text(descriptor: int, console: Console) -> IO[str]:
+    """What the terminal cannot show, such as an umlaut where there is ASCII alone, is escaped."""
+    return os.fdopen(descriptor, "w", encoding=console.encoding, errors="backslashreplace")
 
 
 def _wide(console: Console) -> Console:

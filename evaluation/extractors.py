@@ -113,9 +113,11 @@ class ScoreSlices(model_util.DoFnWithModels):
                 f"model {name or 'candidate'!r}, signature {self._signature!r}: expected one input, "
                 f"serialized tf.Examples, found {', '.join(sorted(inputs))}"
             )
-        # By name: a positional argument makes TensorFlow print the whole batch into an
-        # exception that it then swallows, which takes longer than a small model's inference.
-        outputs = signature(**dict.fromkeys(inputs, tf.constant(examples, tf.string)))
+        outputs = _answers(signature, dict.fromkeys(inputs, tf.constant(examples, tf.string)), name)
+        if name == constants.BASELINE_KEY:
+            # Surfaces change: what serves may not know a task, or ask for a column that is gone.
+            nothing = np.full(len(examples), np.nan)
+            outputs = {task: outputs.get(task, nothing) for task in self._label_keys}
         missing = sorted(set(self._label_keys) - set(outputs))
         if missing:
             raise InputError(
@@ -126,6 +128,18 @@ class ScoreSlices(model_util.DoFnWithModels):
             task: _one_per_example(task, np.asarray(outputs[task], np.float64), len(examples))
             for task in self._label_keys
         }
+
+
+def _answers(signature: Any, inputs: dict[str, tf.Tensor], name: str) -> dict[str, Any]:
+    """What a model answers; a baseline that cannot be asked answers nothing."""
+    try:
+        # By name: a positional argument makes TensorFlow print the whole batch into an
+        # exception that it then swallows, which takes longer than a small model's inference.
+        return dict(signature(**inputs))
+    except tf.errors.InvalidArgumentError:
+        if name != constants.BASELINE_KEY:
+            raise
+        return {}
 
 
 class SliceFinder:

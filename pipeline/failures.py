@@ -17,7 +17,7 @@ _BEAM_SUFFIX = re.compile(r"\s*\[while running .*?\]", re.S)
 
 def input_error(error: BaseException) -> InputError | None:
     """The `InputError` at the root of `error`, also where Beam has turned it into text."""
-    for each in _chain(error):
+    for each in chain(error):
         if isinstance(each, InputError):
             return InputError(_BEAM_SUFFIX.sub("", str(each)).strip())
         found = _IN_TEXT.findall(str(each))
@@ -28,12 +28,13 @@ def input_error(error: BaseException) -> InputError | None:
 
 def last_line(error: BaseException) -> str:
     """The line of an exception that says what went wrong."""
-    root = list(_chain(error))[-1]
+    root = list(chain(error))[-1]
     lines = [line.strip() for line in _BEAM_SUFFIX.sub("", str(root)).splitlines() if line.strip()]
     return f"{type(root).__name__}: {lines[-1]}" if lines else type(root).__name__
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """An exception, and those that it came from, the newest first."""
     seen: set[int] = set()
     current: BaseException | None = error
     while current is not None and id(current) not in seen:

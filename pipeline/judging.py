@@ -78,6 +78,7 @@ def judging(
         control_evaluation=against_control.outputs[keys.EVALUATION],
         label_report=label_report,
         infra_blessing=validator.outputs["blessing"],
+        baseline_model=resolved.model,
         surface=settings.surface_json,
     ).with_id(nodes.BLESSING_GATE)
     pusher = ModelPusher(

@@ -63,6 +63,7 @@ class Settings:
             git_revision=self.code_revision,
             teacher=self.teacher,
             examples=self.examples,
+            task_kinds={name: task.kind.value for name, task in self.surface.tasks.items()},
         )
 
     @property

@@ -207,6 +207,27 @@ class Slice(Strict):
     features: dict[str, Scalar | None] = Field(min_length=1)
 
 
+class BreakingChange(Strict):
+    """The word that clients are ready for a change of the serving signature, for one change alone.
+
+    Attributes:
+      version: The version that serves, and whose clients are ready; once another version serves, the
+        word is spent.
+      outputs: Tasks that go away, or change their kind or type.
+      inputs: Features that become required, or change their type.
+    """
+
+    version: PositiveInt
+    outputs: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_something(self) -> BreakingChange:
+        if not self.outputs and not self.inputs:
+            raise ValueError("expected the `outputs` or `inputs` that change, found neither")
+        return self
+
+
 class Serving(Strict):
     """What is asked of a student as a server meets it, beside the quality of what it predicts.
 
@@ -218,6 +239,8 @@ class Serving(Strict):
       calls: Calls per model in each round; p99 is taken over them.
       max_p99_ratio_vs_control: Most that the student's p99 may be, relative to the control's.
       max_p99_ratio_vs_last_blessed: The same, relative to the last blessed model's.
+      breaking_change: Changes that break the clients of the version that serves, and that they are
+        ready for; None allows none.
     """
 
     requests: PositiveInt = 256
@@ -226,6 +249,7 @@ class Serving(Strict):
     calls: PositiveInt = 100
     max_p99_ratio_vs_control: Annotated[float, Field(gt=0)] = 1.25
     max_p99_ratio_vs_last_blessed: Annotated[float, Field(gt=0)] = 1.5
+    breaking_change: BreakingChange | None = None
 
 
 class Surface(Strict):

@@ -40,7 +40,7 @@ from pipeline.beam_options import beam_args
 from records import documents
 from records.fingerprint import fingerprint
 from records.saved_model import find_saved_model
-from schema.surface import soft_label
+from schema.surface import Surface, soft_label
 
 _BATCH = 1024
 _READ_BUFFER = 1 << 20
@@ -68,11 +68,17 @@ def reach_the_limit(teacher: Path, examples: Artifact) -> int:
 
 
 def run_labeler(
-    teacher: Path, examples: Artifact, out: Path, takes: str = "tensors", beam_arguments: tuple[str, ...] = ()
+    teacher: Path,
+    examples: Artifact,
+    out: Path,
+    takes: str = "tensors",
+    beam_arguments: tuple[str, ...] = (),
+    surface: Surface | None = None,
+    max_bad_fraction: float = options.DEFAULT_MAX_BAD_FRACTION,
 ) -> LabelReport:
-    """TeacherLabeler through its executor, as a pipeline runs it."""
+    """TeacherLabeler through its executor, as a pipeline runs it; `surface` in place of that of `takes`."""
     _clear(out)
-    surface = make_surface(takes)
+    surface = surface or make_surface(takes)
     inputs = {spec.EXAMPLES_KEY: [examples], spec.TEACHER_KEY: [_artifact(standard_artifacts.Model(), teacher)]}
     outputs = {
         spec.LABELLED_EXAMPLES_KEY: [_artifact(standard_artifacts.Examples(), out / "examples")],
@@ -84,7 +90,7 @@ def run_labeler(
         spec.TEACHER_FINGERPRINT_KEY: fingerprint(str(teacher)),
         spec.BATCH_SIZE_KEY: options.DEFAULT_BATCH_SIZE,
         spec.COMPRESSION_LEVEL_KEY: options.DEFAULT_COMPRESSION_LEVEL,
-        spec.MAX_BAD_FRACTION_KEY: options.DEFAULT_MAX_BAD_FRACTION,
+        spec.MAX_BAD_FRACTION_KEY: max_bad_fraction,
     }
     TeacherLabeler(_context(out, beam_arguments)).Do(inputs, outputs, properties)
     return documents.read(str(out / "report"), LabelReport)

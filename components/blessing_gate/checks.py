@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from tensorflow_model_analysis.slicer import slicer_lib
 
 from components.blessing_gate import sentences
+from components.blessing_gate.comparison import comparison_checks, lacks_baseline, waits
 from contracts.decision import BoundKind, Check, GateResult, Verdict
 from evaluation.results import OVERALL, Bound, Evaluation, TaskMetrics, slice_text
 from evaluation.slices import slicing_spec
+from records.served import ServedModel
 from schema.base import TaskKind
 from schema.metrics import MEAN_PREDICTION
 from schema.surface import Gate, Surface
-
-FIRST_RUN = "first run: no blessed model yet"
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,13 @@ class Evidence:
         there is no such evaluation.
       control: The student against the control; likewise.
       checks: Conditions that were checked elsewhere (labels, serving).
+      served: The model that serves, as its files say it; None where nothing serves.
     """
 
     last_blessed: Evaluation | str
     control: Evaluation | str
     checks: tuple[Check, ...] = ()
+    served: ServedModel | None = None
 
     def of(self, kind: BoundKind) -> Evaluation | str:
         return self.control if kind is BoundKind.CONTROL else self.last_blessed
@@ -93,6 +95,7 @@ def run_checks(surface: Surface, evidence: Evidence, judged: Sequence[Judged]) -
     """
     gates = tuple(result for _, results in judged for result in results)
     yield from evidence.checks
+    yield from comparison_checks(surface, evidence.served, gates)
     yield from _evaluation_checks(surface, evidence)
     yield from _second_opinions(surface, evidence, gates)
     yield from _defined_checks(surface, evidence)
@@ -174,6 +177,7 @@ def _defined_checks(surface: Surface, evidence: Evidence) -> Iterator[Check]:
 
 def _judged_checks(judged: Sequence[Judged]) -> Iterator[Check]:
     """A gate that cannot be judged must not open the way for a task nobody looked at."""
+    yield from _measureless_checks(judged)
     told: list[Gate] = []
     for asked, results in judged:
         if _blocks(asked.gate, results) and not any(gate is asked.gate for gate in told):
@@ -187,8 +191,23 @@ def _judged_checks(judged: Sequence[Judged]) -> Iterator[Check]:
         yield Check(name="gates", verdict=Verdict.FAIL, sentence=text)
 
 
+def _measureless_checks(judged: Sequence[Judged]) -> Iterator[Check]:
+    """A task that what serves is no measure for must be judged by something else."""
+    by_task: dict[str, list[GateResult]] = {}
+    for asked, results in judged:
+        by_task.setdefault(asked.task, []).extend(results)
+    for task, found in by_task.items():
+        if all(each.verdict is Verdict.NOT_JUDGED for each in found) and any(map(lacks_baseline, found)):
+            first = next(filter(lacks_baseline, found))
+            text = (
+                f"{first.sentence.removesuffix('.')}, and nothing else judged {task}; give one of its gates `at_least` "
+                "or `vs_control`."
+            )
+            yield Check(name=f"gates of {task}", verdict=Verdict.FAIL, sentence=text)
+
+
 def _blocks(gate: Gate, results: Sequence[GateResult]) -> bool:
     """Whether a bound blocks that could not be judged: overall, or in a slice of which there is nothing."""
-    unjudged = any(each.verdict is Verdict.NOT_JUDGED and each.reason != FIRST_RUN for each in results)
+    unjudged = any(each.verdict is Verdict.NOT_JUDGED and not waits(each) for each in results)
     nothing_there = not any(each.examples for each in results)
     return unjudged and not gate.may_be_unjudged and (gate.slice is None or nothing_there)

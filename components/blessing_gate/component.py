@@ -49,6 +49,7 @@ class BlessingGate(base_component.BaseComponent):
         surface: str,
         label_report: BaseChannel[Any] | None = None,
         infra_blessing: BaseChannel[Any] | None = None,
+        baseline_model: BaseChannel[Any] | None = None,
     ) -> None:
         """Constructs the component.
 
@@ -62,6 +63,8 @@ class BlessingGate(base_component.BaseComponent):
             blessed if the teacher labelled nothing.
           infra_blessing: Channel of `standard_artifacts.InfraBlessing`; a model that cannot
             be served is not blessed.
+          baseline_model: Channel of `standard_artifacts.Model`: the last blessed model, to say why
+            a task cannot be compared with it; may resolve to none.
 
         Raises:
           InputError: `surface` is not a surface.
@@ -73,6 +76,7 @@ class BlessingGate(base_component.BaseComponent):
             control_evaluation=control_evaluation,
             label_report=label_report,
             infra_blessing=infra_blessing,
+            baseline_model=baseline_model,
             surface=surface,
             code=code_version("components.blessing_gate"),
             blessing=channel_utils.as_channel([standard_artifacts.ModelBlessing()]),

@@ -8,7 +8,7 @@ from absl import logging
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
-from tfx.utils import io_utils
+from tfx.utils import io_utils, path_utils
 
 from components.blessing_gate import spec
 from components.blessing_gate.checks import Evidence
@@ -17,8 +17,10 @@ from contracts import properties
 from contracts.blessings import MODEL_BLESSING
 from contracts.decision import Check, Decision, Verdict
 from contracts.label_report import LabelReport
+from contracts.provenance import Provenance
 from evaluation import results
 from records import documents
+from records.served import ServedModel, read_served
 from schema.errors import InputError
 from schema.surface import Surface
 
@@ -35,8 +37,8 @@ class Executor(base_executor.BaseExecutor):
         that there is a decision to read; nothing is blessed then.
 
         Args:
-          input_dict: model, evaluation, control_evaluation, and optionally label_report and
-            infra_blessing, one artifact each.
+          input_dict: model, evaluation, control_evaluation, and optionally label_report,
+            infra_blessing and baseline_model, one artifact each.
           output_dict: blessing and decision.
           exec_properties: surface, as JSON.
         """
@@ -47,6 +49,7 @@ class Executor(base_executor.BaseExecutor):
             last_blessed=read_evaluation(_uri(input_dict, spec.EVALUATION_KEY), model.uri),
             control=read_evaluation(_uri(input_dict, spec.CONTROL_EVALUATION_KEY), model.uri),
             checks=(*_label_checks(input_dict), *_serving_checks(input_dict)),
+            served=_served(input_dict),
         )
         decision = decide(surface, evidence)
         logging.info(decision.sentence)
@@ -91,6 +94,18 @@ def write_blessing(
 
 def _uri(input_dict: Artifacts, key: str) -> str:
     return str(artifact_utils.get_single_uri(input_dict[key]))
+
+
+def _served(input_dict: Artifacts) -> ServedModel | None:
+    """The model that serves; None where there is none."""
+    artifacts = input_dict.get(spec.BASELINE_KEY)
+    if not artifacts:
+        return None
+    model = artifact_utils.get_single_instance(artifacts)
+    folder = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
+    provenance = documents.find_whole(folder, Provenance)
+    version = model.get_int_custom_property(properties.SERVED_VERSION)
+    return read_served(folder, version, provenance.origin.task_kinds if provenance else None)
 
 
 def _label_checks(input_dict: Artifacts) -> list[Check]:

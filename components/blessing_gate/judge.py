@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from components.blessing_gate import sentences
-from components.blessing_gate.checks import FIRST_RUN, Asked, Evidence, asked_bounds, gated_slices, run_checks
+from components.blessing_gate.checks import Asked, Evidence, asked_bounds, gated_slices, run_checks
+from components.blessing_gate.comparison import FIRST_RUN, no_baseline
 from contracts.decision import BoundKind, Decision, GateResult, Measurement, MetricRow, Verdict
 from evaluation.results import OVERALL, Evaluation, SliceKey, TaskMetrics, slice_text
+from records.served import ServedModel
 from schema.base import TaskKind
 from schema.metrics import COUNTS
 from schema.surface import Surface
@@ -61,10 +63,19 @@ def _judge(surface: Surface, asked: Asked, evidence: Evidence) -> Iterator[GateR
         yield _result(asked, OVERALL, TaskMetrics(), Verdict.NOT_JUDGED, "the evaluation data have no such example")
     for key in sorted(keys, key=str):
         metrics = evaluation.slices[key].get(asked.task, TaskMetrics())
-        yield _result(asked, key, metrics, *_verdict(asked, metrics, evaluation.has_baseline))
+        reason = _no_baseline(surface, asked, metrics, evidence.served) if evaluation.has_baseline else None
+        yield _result(asked, key, metrics, *_verdict(asked, metrics, evaluation.has_baseline, reason))
 
 
-def _verdict(asked: Asked, metrics: TaskMetrics, has_baseline: bool) -> tuple[Verdict, str]:
+def _no_baseline(surface: Surface, asked: Asked, metrics: TaskMetrics, served: ServedModel | None) -> str | None:
+    """Why what serves is no measure for the student; None if it is one, or none is asked for."""
+    if asked.kind is not BoundKind.LAST_BLESSED:
+        return None
+    student, baseline = (of.get(asked.gate.metric) for of in (metrics.student, metrics.baseline))
+    return no_baseline(surface, asked.task, student, baseline, served)
+
+
+def _verdict(asked: Asked, metrics: TaskMetrics, has_baseline: bool, no_baseline: str | None) -> tuple[Verdict, str]:
     """The verdict on one slice, and the reason as the end of a sentence."""
     gate = asked.gate
     if metrics.examples < gate.min_examples:
@@ -73,6 +84,8 @@ def _verdict(asked: Asked, metrics: TaskMetrics, has_baseline: bool) -> tuple[Ve
         return Verdict.NOT_JUDGED, sentences.too_few(metrics.positives, gate.min_positives, "positives")
     if asked.kind is BoundKind.LAST_BLESSED and not has_baseline:
         return Verdict.NOT_JUDGED, FIRST_RUN
+    if no_baseline is not None:
+        return Verdict.NOT_JUDGED, no_baseline
     if asked.kind is BoundKind.CONTROL and not has_baseline:
         return Verdict.FAIL, "the evaluation has no control to compare with"
     return _compare(asked, _judged_measurement(asked, metrics))

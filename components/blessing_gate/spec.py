@@ -11,6 +11,7 @@ EVALUATION_KEY = "evaluation"
 CONTROL_EVALUATION_KEY = "control_evaluation"
 LABEL_REPORT_KEY = keys.LABEL_REPORT
 INFRA_BLESSING_KEY = "infra_blessing"
+BASELINE_KEY = "baseline_model"
 BLESSING_KEY = "blessing"
 DECISION_KEY = keys.DECISION
 SURFACE_KEY = keys.SURFACE
@@ -29,6 +30,7 @@ class BlessingGateSpec(ComponentSpec):
         CONTROL_EVALUATION_KEY: ChannelParameter(type=standard_artifacts.ModelEvaluation),
         LABEL_REPORT_KEY: ChannelParameter(type=LabelReportArtifact, optional=True),
         INFRA_BLESSING_KEY: ChannelParameter(type=standard_artifacts.InfraBlessing, optional=True),
+        BASELINE_KEY: ChannelParameter(type=standard_artifacts.Model, optional=True),
     }
     OUTPUTS = {  # noqa: RUF012
         BLESSING_KEY: ChannelParameter(type=standard_artifacts.ModelBlessing),

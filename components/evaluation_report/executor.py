@@ -124,7 +124,7 @@ def _push(input_dict: Artifacts) -> str:
 
 
 def _facts(input_dict: Artifacts, exec_properties: dict[str, Any]) -> dict[str, str]:
-    origin = Origin.model_validate_json(exec_properties[spec.ORIGIN_KEY]).model_dump()
+    origin = Origin.model_validate_json(exec_properties[spec.ORIGIN_KEY]).model_dump(exclude={"task_kinds"})
     folders = {
         name.replace("_", " "): artifacts[0].uri for name, artifacts in input_dict.items() if len(artifacts) == 1
     }

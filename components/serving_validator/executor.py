@@ -11,18 +11,21 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
 from components.serving_validator import judge, spec
+from components.serving_validator.clients import clients_check
 from components.serving_validator.graph import ModelGraph, read_graph
-from components.serving_validator.requests import read_requests
+from components.serving_validator.requests import Requests, read_requests
 from components.serving_validator.requirements import Requirements
-from components.serving_validator.trial import Trial, serve
+from components.serving_validator.trial import Other, Trial, serve
 from components.serving_validator.worker import Loaded
 from contracts import properties
 from contracts.blessings import INFRA_BLESSING
 from contracts.decision import Check, Verdict
+from contracts.provenance import Provenance
 from contracts.roles import ModelRole
 from contracts.serving_report import Cost, ServingReport
 from records import documents
 from records.content import content_fingerprint
+from records.served import ServedModel, read_served
 from schema.errors import InputError
 
 Artifacts = dict[str, list[types.Artifact]]
@@ -52,17 +55,19 @@ class Executor(base_executor.BaseExecutor):
             ModelRole.STUDENT: _model_dir(model),
             ModelRole.CONTROL: _model_dir(input_dict[spec.CONTROL_KEY][0]),
         }
+        version = 0
         for last_blessed in input_dict.get(spec.BASELINE_KEY, []):
             model_dirs[ModelRole.LAST_BLESSED] = _model_dir(last_blessed)
+            version = last_blessed.get_int_custom_property(properties.SERVED_VERSION)
         example_uris = [artifact.uri for artifact in input_dict[spec.EXAMPLES_KEY]]
-        report = validate(model_dirs, example_uris, requirements, model.uri)
+        report = validate(model_dirs, example_uris, requirements, model.uri, version)
         logging.info(report.sentence)
         documents.write(artifact_utils.get_single_uri(output_dict[spec.REPORT_KEY]), report)
         write_blessing(artifact_utils.get_single_instance(output_dict[spec.BLESSING_KEY]), model, report)
 
 
 def validate(
-    model_dirs: dict[str, str], example_uris: list[str], requirements: Requirements, model_uri: str
+    model_dirs: dict[str, str], example_uris: list[str], requirements: Requirements, model_uri: str, version: int = 0
 ) -> ServingReport:
     """Checks the student's files, has it served, and judges.
 
@@ -71,6 +76,7 @@ def validate(
       example_uris: Folders of Examples artifacts.
       requirements: What the surface asks.
       model_uri: The student's artifact, for the report.
+      version: As which the last blessed model serves; 0 where that is not known.
 
     Raises:
       InputError: The control cannot be read, or there is no example to make a request of.
@@ -84,7 +90,13 @@ def validate(
         fingerprint = content_fingerprint(model_dirs[ModelRole.STUDENT])
         graphs = {ModelRole.STUDENT: student, **others}
         checks += judge.graph_checks(student, others[ModelRole.CONTROL], requirements)
-        trial = serve(model_dirs[ModelRole.STUDENT], _others(model_dirs, requirements), requests, requirements)
+        if ModelRole.LAST_BLESSED in others:
+            served = others[ModelRole.LAST_BLESSED]
+            facts = _facts(model_dirs[ModelRole.LAST_BLESSED], version)
+            checks.append(clients_check(student, served, facts, requirements))
+        trial = serve(
+            model_dirs[ModelRole.STUDENT], _others(model_dirs, others, requests, requirements), requests, requirements
+        )
         checks += judge.trial_checks(trial, requirements)
     except InputError as error:
         checks.append(Check(name="files", verdict=Verdict.FAIL, sentence=str(error)))
@@ -117,13 +129,36 @@ def write_blessing(blessing: types.Artifact, model: types.Artifact, report: Serv
     blessing.set_int_custom_property(properties.BLESSED, int(report.blessed))
 
 
-def _others(model_dirs: dict[str, str], requirements: Requirements) -> dict[str, tuple[str, float]]:
+def _facts(model_dir: str, version: int) -> ServedModel:
+    provenance = documents.find_whole(model_dir, Provenance)
+    return read_served(model_dir, version, provenance.origin.task_kinds if provenance else None)
+
+
+def _others(
+    model_dirs: dict[str, str], graphs: dict[str, ModelGraph], requests: Requests, requirements: Requirements
+) -> list[Other]:
+    """The models to compare latency with; what serves is sent the columns that it takes, which may be others."""
     limits = judge.latency_limits(requirements)
-    return {name: (path, limits[name]) for name, path in model_dirs.items() if name in limits}
+    return [
+        Other(
+            role=name,
+            folder=path,
+            limit=limits[name],
+            requests=requests.with_columns(graphs[name].columns)
+            if name == ModelRole.LAST_BLESSED
+            else requests.stripped,
+            may_refuse=name == ModelRole.LAST_BLESSED,
+        )
+        for name, path in model_dirs.items()
+        if name in limits
+    ]
 
 
 def _costs(graphs: dict[str, ModelGraph], trial: Trial) -> dict[str, Cost]:
-    loaded: dict[str, Loaded] = {**(trial.others or {}), **({ModelRole.STUDENT: trial.loaded} if trial.loaded else {})}
+    loaded: dict[str, Loaded] = {
+        **(trial.others.models if trial.others else {}),
+        **({ModelRole.STUDENT: trial.loaded} if trial.loaded else {}),
+    }
     return {
         name: Cost(
             megabytes=graph.megabytes,

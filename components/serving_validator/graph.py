@@ -11,11 +11,10 @@ from tensorflow.core.framework import node_def_pb2
 from tensorflow.core.protobuf import meta_graph_pb2, trackable_object_graph_pb2
 from tfx.dsl.io import fileio
 
+from records.parsed_columns import ParsedColumn, parsed_columns
 from records.saved_model import INIT_SIGNATURE, files_of, serving_graph, size_of
 from schema.errors import InputError
 
-# The inputs of the parsing ops that name columns, and the attributes of those that name them there.
-_PARSERS = ("ParseExample", "ParseSingleExample", "ParseSequenceExample")
 _OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 
 Tensors = dict[str, tuple[str, tuple[int | None, ...] | None]]
@@ -36,14 +35,14 @@ class ModelGraph:
     Attributes:
       signatures: The signatures by name.
       names: Every name in it: nodes, functions, their arguments, variables.
-      parsed: Columns that are parsed out of tf.Examples.
+      columns: What is parsed out of tf.Examples, by column.
       shapes: How many variables there are of each type and shape.
       megabytes: Size of all files, 10^6 bytes each.
     """
 
     signatures: dict[str, Signature]
     names: frozenset[str]
-    parsed: frozenset[str]
+    columns: dict[str, ParsedColumn]
     shapes: Counter[str]
     megabytes: float
 
@@ -67,7 +66,7 @@ def read_graph(model_dir: str) -> ModelGraph:
             if name != INIT_SIGNATURE
         },
         names=frozenset(names),
-        parsed=frozenset(_parsed(meta_graph)),
+        columns=parsed_columns(meta_graph),
         shapes=shapes,
         megabytes=sum(size_of(f"{model_dir}/{name}") for name in files_of(model_dir)) / 1e6,
     )
@@ -101,27 +100,3 @@ def _tensors(infos: dict[str, meta_graph_pb2.TensorInfo]) -> Tensors:
         shape = tf.TensorShape(info.tensor_shape)
         found[name] = (tf.as_dtype(info.dtype).name, None if shape.rank is None else tuple(shape.as_list()))
     return found
-
-
-def _parsed(meta_graph: meta_graph_pb2.MetaGraphDef) -> Iterator[str]:
-    """Columns named in parsing ops: in string constants that they read, or in their attributes."""
-    graphs = [meta_graph.graph_def.node, *(each.node_def for each in meta_graph.graph_def.library.function)]
-    for nodes in graphs:
-        by_name = {node.name: node for node in nodes}
-        for node in nodes:
-            if not node.op.startswith(_PARSERS):
-                continue
-            for attribute in node.attr.values():
-                yield from (value.decode() for value in attribute.list.s)
-            for source in (by_name.get(each.split(":")[0]) for each in node.input):
-                if (
-                    source is not None
-                    and source.op == "Const"
-                    and source.attr["dtype"].type == tf.string.as_datatype_enum
-                ):
-                    yield from _strings(source)
-
-
-def _strings(constant: node_def_pb2.NodeDef) -> Iterator[str]:
-    values = tf.make_ndarray(constant.attr["value"].tensor)
-    yield from (value.decode(errors="replace") for value in values.reshape(-1))

@@ -119,7 +119,7 @@ def _leftovers(student: ModelGraph, requirements: Requirements) -> Iterator[str]
         elif any(_unexplained(_SOFT_LABEL, name, requirements)):
             yield f"a soft label ({name})"
     inputs = {name for signature in student.signatures.values() for name in signature.inputs}
-    for column in student.parsed | (inputs & set(requirements.labels)):
+    for column in set(student.columns) | (inputs & set(requirements.labels)):
         if column in requirements.labels or column.startswith(SOFT_LABEL_PREFIX):
             yield f"the input {column}, a label that does not exist when serving"
         elif column not in requirements.features:
@@ -159,6 +159,11 @@ def trial_checks(trial: Trial, requirements: Requirements) -> Iterator[Check]:
         yield _malformed_check(trial)
     for row in latencies(trial, requirements):
         yield _latency_check(row)
+    for name, refusal in (trial.others.refusals if trial.others else {}).items():
+        who = PHRASES[ModelRole(name)]
+        yield _check(
+            f"latency against {who}", passed=f"Not compared: {who} answers none of these requests ({refusal})."
+        )
 
 
 def _prediction_checks(predictions: dict[str, np.ndarray], requirements: Requirements) -> Iterator[Check]:

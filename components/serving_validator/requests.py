@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -33,6 +33,10 @@ class Requests:
     malformed: dict[str, bytes]
     files: list[str]
 
+    def with_columns(self, columns: Iterable[str]) -> list[bytes]:
+        """The same requests with these columns alone, for a model that takes others."""
+        return [_strip(record, frozenset(columns)) for record in self.full]
+
 
 def read_requests(example_uris: Sequence[str], requirements: Requirements) -> Requests:
     """Makes requests of the first examples of the evaluation split.
@@ -61,7 +65,7 @@ def _read(path: str, most: int) -> list[bytes]:
     return first_records(path, most)
 
 
-def _strip(record: bytes, features: Sequence[str]) -> bytes:
+def _strip(record: bytes, features: Collection[str]) -> bytes:
     example = tf.train.Example.FromString(record)
     kept = {name: value for name, value in example.features.feature.items() if name in features}
     return bytes(tf.train.Example(features=tf.train.Features(feature=kept)).SerializeToString(deterministic=True))

@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +39,7 @@ class Trial:
       predictions: The predictions by ``<way>/<task>``; the ways are those of `worker.WAYS`.
       rows: What all rows of the evaluation split were answered, by task.
       answers: What became of malformed requests.
-      others: How long the other models took to load.
+      others: How long the other models took to load, and which of them answer nothing.
       seconds: Latencies, [rounds, calls] by ``<model>/<batch size>``.
       failure: What ended the process before its time, as part of a sentence.
       stage: What it was doing then.
@@ -48,18 +49,37 @@ class Trial:
     predictions: dict[str, np.ndarray] | None = None
     rows: dict[str, worker.Counted] | None = None
     answers: tuple[worker.MalformedAnswer, ...] | None = None
-    others: dict[str, worker.Loaded] | None = None
+    others: worker.Others | None = None
     seconds: dict[str, np.ndarray] | None = None
     failure: str | None = None
     stage: str | None = None
 
 
-def serve(student: str, others: dict[str, tuple[str, float]], requests: Requests, requirements: Requirements) -> Trial:
+@dataclass(frozen=True)
+class Other:
+    """A model to compare latency with.
+
+    Attributes:
+      role: What it is in the run.
+      folder: Its SavedModel.
+      limit: Of the ratio of the student's p99 to its.
+      requests: The student's requests, as this model takes them.
+      may_refuse: Whether it may answer nothing: then nothing is compared with it.
+    """
+
+    role: str
+    folder: str
+    limit: float
+    requests: Sequence[bytes]
+    may_refuse: bool
+
+
+def serve(student: str, others: Sequence[Other], requests: Requests, requirements: Requirements) -> Trial:
     """Serves the student in a process of its own.
 
     Args:
       student: Its SavedModel.
-      others: SavedModel and limit of the p99 ratio by name.
+      others: The models to compare latency with.
       requests: What to send.
       requirements: What the surface asks.
     """
@@ -67,7 +87,7 @@ def serve(student: str, others: dict[str, tuple[str, float]], requests: Requests
         folder = Path(name)
         job = worker.Job(
             student=student,
-            others=others,
+            others={each.role: _other(folder, each) for each in others},
             full=_write(folder / "full", requests.full),
             stripped=_write(folder / "stripped", requests.stripped),
             malformed=_write(folder / "malformed", list(requests.malformed.values())),
@@ -88,9 +108,19 @@ def _run(folder: Path) -> str | None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "TF_CPP_MIN_LOG_LEVEL": "2"}
     command = [sys.executable, "-m", worker.__name__, str(folder)]
     try:
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=False
-        )
+        with _lifeline() as end:
+            # In a group of its own: Ctrl-C in a terminal goes to a whole group, and would read as a model that crashed.
+            done = subprocess.run(
+                command,
+                env=environment,
+                stdin=end,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=_TIMEOUT_SECONDS,
+                check=False,
+                process_group=0,
+            )
     except subprocess.TimeoutExpired:
         return f"it was not done after {_TIMEOUT_SECONDS // 60} minutes"
     if done.returncode == 0:
@@ -100,6 +130,17 @@ def _run(folder: Path) -> str | None:
     if done.returncode < 0:
         return f"the process crashed with {signal.Signals(-done.returncode).name}"
     return f"the process ended with code {done.returncode}: {done.stderr.strip()[-300:]}"
+
+
+@contextmanager
+def _lifeline() -> Iterator[int]:
+    """The end of a pipe that a worker waits on: it is closed when this process ends, in whichever way."""
+    end, ours = os.pipe()
+    try:
+        yield end
+    finally:
+        os.close(ours)
+        os.close(end)
 
 
 def _collect(folder: Path, ended: str | None) -> Trial:
@@ -114,11 +155,16 @@ def _collect(folder: Path, ended: str | None) -> Trial:
         predictions=arrays.get(worker.PREDICTIONS_FILE),
         rows=worker.EvaluatedRows.model_validate_json(rows).tasks if rows else None,
         answers=tuple(worker.Answers.model_validate_json(answers).answers) if answers else None,
-        others=worker.Others.model_validate_json(others).models if others else None,
+        others=worker.Others.model_validate_json(others) if others else None,
         seconds=arrays.get(worker.LATENCIES_FILE),
         failure=ended,
         stage=next((text for name, text in _STAGES.items() if name not in present), None) if ended else None,
     )
+
+
+def _other(folder: Path, other: Other) -> worker.OtherModel:
+    requests = _write(folder / f"requests-{other.role}", other.requests)
+    return worker.OtherModel(folder=other.folder, limit=other.limit, requests=requests, may_refuse=other.may_refuse)
 
 
 def _write(path: Path, records: Sequence[bytes]) -> str:

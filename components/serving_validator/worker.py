@@ -8,10 +8,12 @@ Which stage it died in is read from what is missing.
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 import time
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,8 +39,25 @@ WAYS = {
     "single": "the same requests one by one",
 }
 _BATCHES = 64
+_WHERE = ("Graph execution error", "Detected at", "node ", "<stack traces", "File ")
 _SEED = 0
 _ROWS_AT_ONCE = 1024
+
+
+class OtherModel(BaseModel):
+    """A model to compare latency with.
+
+    Attributes:
+      folder: Its SavedModel.
+      limit: Of the ratio of the student's p99 to its.
+      requests: Where the student's requests are, as this model takes them (TFRecord).
+      may_refuse: Whether it may answer nothing.
+    """
+
+    folder: str
+    limit: float
+    requests: str
+    may_refuse: bool
 
 
 class Job(BaseModel):
@@ -46,7 +65,7 @@ class Job(BaseModel):
 
     Attributes:
       student: Its SavedModel.
-      others: SavedModels to compare latency with, and the limit of each p99 ratio, by name.
+      others: Models to compare latency with, by name.
       full: Where serialized examples as the evaluation reads them are (TFRecord).
       stripped: The same as requests.
       malformed: Malformed requests; their descriptions are in `descriptions`.
@@ -59,7 +78,7 @@ class Job(BaseModel):
     """
 
     student: str
-    others: dict[str, tuple[str, float]]
+    others: dict[str, OtherModel]
     full: str
     stripped: str
     malformed: str
@@ -79,9 +98,15 @@ class Loaded(BaseModel):
 
 
 class Others(BaseModel):
-    """The other models, loaded."""
+    """The other models.
+
+    Attributes:
+      models: Those that were loaded, by name.
+      refusals: Why one answers nothing, by name.
+    """
 
     models: dict[str, Loaded]
+    refusals: dict[str, str] = {}
 
 
 class Counted(BaseModel):
@@ -155,16 +180,30 @@ def _serve(job: Job, folder: Path) -> None:
     malformed = zip(job.descriptions, _read(job.malformed), strict=True)
     _write(folder / ANSWERS_FILE, Answers(answers=[_try(student, each, stripped, predictions) for each in malformed]))
     models: dict[str, SessionModel] = {ModelRole.STUDENT: student}
-    others = {}
-    for name, (model_dir, _) in job.others.items():
-        models[name], others[name] = _load(model_dir, stripped[0])
-    _write(folder / OTHERS_FILE, Others(models=others))
+    requests = {ModelRole.STUDENT.value: stripped}
+    others = Others(models={})
+    for name, other in job.others.items():
+        requests[name] = _read(other.requests)
+        try:
+            models[name], others.models[name] = _load(other.folder, requests[name][0])
+        except Exception as error:  # any error of a model that served longer than its surface
+            if not other.may_refuse:
+                raise
+            others.refusals[name] = _first_line(error)
+    _write(folder / OTHERS_FILE, others)
     seconds = {
         f"{name}/{size}": values
         for size in job.batch_sizes
-        for name, values in _measure(models, job, _batches(stripped, size)).items()
+        for name, values in _measure(models, job, {name: _batches(requests[name], size) for name in models}).items()
     }
     _save(folder / LATENCIES_FILE, seconds)
+
+
+def _first_line(error: Exception) -> str:
+    """The first line that says something: TensorFlow begins with where in the graph it was."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    said = next((line for line in lines if line and not line.startswith(_WHERE)), "")
+    return f"{type(error).__name__}: {said}"[:300]
 
 
 def _load(model_dir: str, request: bytes) -> tuple[SessionModel, Loaded]:
@@ -257,15 +296,23 @@ def _try(
     return MalformedAnswer(description=description, error=error, recovered=same)
 
 
-def _measure(models: Mapping[str, SessionModel], job: Job, batches: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+def _measure(
+    models: Mapping[str, SessionModel], job: Job, batches_of: Mapping[str, Sequence[np.ndarray]]
+) -> dict[str, np.ndarray]:
     """Seconds, [rounds, calls] by model; a ratio over its limit is measured again, longer, before it counts."""
-    calls = {name: model.call for name, model in models.items()}
+    calls = {name: _answering(model, batches_of[name]) for name, model in models.items()}
+    batches = range(_BATCHES)
     seconds = measure(calls, batches, job.rounds, job.calls)
-    limits = {name: limit for name, (_, limit) in job.others.items()}
+    limits = {name: other.limit for name, other in job.others.items() if name in models}
     if all(percentile_ratio(seconds[ModelRole.STUDENT], seconds[name], 99) <= limit for name, limit in limits.items()):
         return seconds
     again = measure(calls, batches, 2 * job.rounds, job.calls)
     return {name: np.concatenate([seconds[name], again[name]]) for name in seconds}
+
+
+def _answering(model: SessionModel, batches: Sequence[np.ndarray]) -> Callable[[int], object]:
+    """Answers a batch by its number: the same requests are other columns for another model."""
+    return lambda number: model.call(batches[number])
 
 
 def _batches(records: Sequence[bytes], size: int) -> list[np.ndarray]:
@@ -291,5 +338,12 @@ def _save(path: Path, arrays: dict[str, np.ndarray]) -> None:
     unfinished.rename(path)
 
 
+def _end_with_parent() -> None:
+    """Ends this process when whoever started it is gone, and its end of the pipe on standard input with it."""
+    os.read(0, 1)
+    os._exit(1)
+
+
 if __name__ == "__main__":
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     sys.exit(main(Path(sys.argv[1])))

@@ -227,3 +227,22 @@ def test_a_feature_with_very_many_values_is_no_slice() -> None:
     finder.rows_by_slice(batch(item=[[value] for value in range(MOST_SLICES - 1)]))
     with pytest.raises(InputError, match=r"slices: item: expected at most 1,000 slices .* 1,000 of them by this"):
         finder.rows_by_slice(batch(item=[[value] for value in range(MOST_SLICES - 1, MOST_SLICES + 9)]))
+
+
+@pytest.mark.parametrize(
+    ("outputs", "undefined"),
+    [({"click": "q"}, {"trail"}), ({"click": "q", "trail": "gone"}, {"click", "trail"})],
+    ids=["a task that it does not know", "a column that is gone"],
+)
+def test_what_serves_may_be_of_another_surface(
+    outputs: dict[str, str], undefined: set[str], rows: list[Row], tmp_path: Path
+) -> None:
+    """Its metrics are not defined where it cannot be asked, and the student's are."""
+    examples = write_examples(tmp_path / "examples", rows[:200])
+    student = write_model(tmp_path / "student", {"click": "p", "trail": "m"})
+    served = write_model(tmp_path / "served", outputs)
+    found = metrics_of(evaluate(tmp_path, eval_config(SURFACE, ModelRole.LAST_BLESSED), examples, student, served))[()]
+    for task, metric in (("click", "auc"), ("trail", "r2")):
+        assert np.isfinite(found[("candidate", task, metric)])
+        assert np.isnan(found[("baseline", task, metric)]) == (task in undefined)
+        assert np.isnan(found[("candidate", task, metric, "diff")]) == (task in undefined)

@@ -67,8 +67,9 @@ def test_a_good_student_is_blessed_and_compared(tmp_path: Path, control: str, ex
     )
     found = documents.read(report.uri, ServingReport)
     assert failures(found) == {}
-    # signature, leftovers, variables, loading, predictions, all rows, malformed, and 2 batch sizes against 2 models
-    assert found.sentence == "The student can be served: 11 checks passed."
+    # signature, leftovers, variables, clients, loading, predictions, all rows, malformed, and 2 batch sizes against
+    # 2 models
+    assert found.sentence == "The student can be served: 12 checks passed."
     assert found.requests == 8
     assert [(row.against, row.batch_size, row.calls) for row in found.latencies] == [
         ("control", 1, 60),

@@ -11,6 +11,7 @@ from components.serving_validator.graph import ModelGraph, Signature, read_graph
 from components.serving_validator.judge import graph_checks
 from components.serving_validator.requirements import requirements_of
 from contracts.decision import Verdict
+from records.parsed_columns import ParsedColumn
 from schema.errors import InputError
 from tests.components.serving_validator.handmade import REQUIREMENTS, SURFACE, write_model
 
@@ -28,7 +29,11 @@ def test_what_is_read(tmp_path: Path) -> None:
             {"examples": ("string", (None,))}, {"click": ("float32", (None,)), "minutes": ("float32", (None,))}
         )
     }
-    assert graph.parsed == {"user", "match", "age"}
+    assert graph.columns == {
+        "user": ParsedColumn("int64", True, ()),
+        "match": ParsedColumn("float32", True, ()),
+        "age": ParsedColumn("float32", False, ()),
+    }
     assert graph.shapes == {"float32 []": 1}
     assert "trunk/kernel" in graph.names
 
@@ -76,7 +81,7 @@ LIKE_A_HEAD = SURFACE.model_copy(
 
 
 def leftovers(name: str) -> str:
-    graph = ModelGraph({}, frozenset({name}), frozenset(), Counter(), 1.0)
+    graph = ModelGraph({}, frozenset({name}), {}, Counter(), 1.0)
     found = {each.name: each for each in graph_checks(graph, graph, requirements_of(LIKE_A_HEAD))}
     return found["no leftovers of training"].sentence
 

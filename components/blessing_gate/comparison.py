@@ -1,0 +1,80 @@
+"""What of a student can be compared with what serves, and what is said of the rest.
+
+Surfaces live for years: tasks, features and kinds come and go.  What the model that serves knows
+nothing of is judged absolutely and against the control, and is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from contracts.decision import BoundKind, Check, GateResult, Measurement, Verdict
+from records.served import ServedModel
+from schema.surface import Surface
+
+FIRST_RUN = "first run: no blessed model yet"
+# How every reason ends for which what serves is no measure.
+_NO_BASELINE = ": no baseline"
+
+
+def no_baseline(
+    surface: Surface, task: str, student: Measurement | None, baseline: Measurement | None, served: ServedModel | None
+) -> str | None:
+    """Why what serves is no measure for a metric of the student.
+
+    Args:
+      surface: The surface.
+      task: Name of the task.
+      student: The student's metric.
+      baseline: That of what serves.
+      served: What serves; None where its files were not read, which excuses nothing.
+
+    Returns:
+      The reason; None where the two can be compared, or the student's own metric is the fault.
+    """
+    if served is None:
+        return None
+    kind = surface.tasks[task].kind
+    if task not in served.outputs:
+        return f"new task{_NO_BASELINE}"
+    if served.kinds.get(task, kind) != kind:
+        return f"the task was {served.kinds[task]} and is {kind} now{_NO_BASELINE}"
+    undefined = baseline is None or baseline.value is None
+    if not undefined or student is None or student.value is None:
+        return None
+    gone = [name for name in served.required if name not in surface.features]
+    if gone:
+        return f"what serves asks for {', '.join(gone)}, which the surface has no longer{_NO_BASELINE}"
+    return f"what serves answers what is no finite number, or nothing at all{_NO_BASELINE}"
+
+
+def lacks_baseline(result: GateResult) -> bool:
+    """Whether a bound was not judged since what serves is no measure."""
+    return result.verdict is Verdict.NOT_JUDGED and result.reason.endswith(_NO_BASELINE)
+
+
+def waits(result: GateResult) -> bool:
+    """Whether a bound that was not judged waits for a model to compare with, and blocks nothing."""
+    return result.reason == FIRST_RUN or lacks_baseline(result)
+
+
+def comparison_checks(surface: Surface, served: ServedModel | None, gates: Iterable[GateResult]) -> Iterator[Check]:
+    """Says what changed between what serves and the student; it hinders nothing."""
+    if served is None:
+        return
+    lost = sorted(served.outputs - set(surface.tasks))
+    changed = [f"{name} is a task no more" for name in lost]
+    reasons = {
+        (result.task, result.reason): None
+        for result in gates
+        if result.kind is BoundKind.LAST_BLESSED and lacks_baseline(result)
+    }
+    ungated = [name for name in surface.tasks if name not in served.outputs and not surface.tasks[name].gates]
+    changed += [f"{task}: {reason}" for task, reason in reasons]
+    changed += [f"{name}: new task{_NO_BASELINE}" for name in ungated]
+    if changed:
+        text = (
+            f"Compared with {served.title}, the surface has changed: {'; '.join(changed)}. What has no baseline "
+            "is judged absolutely and against the control."
+        )
+        yield Check(name="comparison with what serves", verdict=Verdict.PASS, sentence=text)

@@ -1,0 +1,211 @@
+"""Gives a command in a forked process, and ends it by force.
+
+Forked, because importing TFX takes longer than most of what is killed.  So this process imports
+everything and uses none of TensorFlow.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+FULL_DISK = "the disk is full"
+# How the process is ended; a server looks on while it stands still.
+WAYS = ("SIGKILL", "SIGKILL of its group", "SIGTERM", "SIGINT", "SIGSTOP, then SIGKILL")
+LARGE = 30.0  # seconds, in which most of a run falls
+_MOST = 240.0
+_DISK = "400m"
+_LEFT = 4096  # bytes left on a disk that is full
+
+
+class SmallDisk:
+    """A disk of its own for the root, where this user may mount one; else a folder."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
+        if not folder.is_mount():
+            command = ["mount", "-t", "tmpfs", "-o", f"size={_DISK}", "tmpfs", str(folder)]
+            subprocess.run(command, capture_output=True, check=False)
+        self.mounted = folder.is_mount()
+        self._ballast = folder / "ballast"
+
+    def unmount(self) -> None:
+        """Takes the disk away, with all that is on it."""
+        if self.mounted:
+            subprocess.run(["umount", "--lazy", str(self.folder)], check=True)
+
+    def fill(self) -> None:
+        there = os.statvfs(self.folder)
+        with contextlib.suppress(OSError):
+            self._ballast.write_bytes(bytes(max(0, there.f_bavail * there.f_frsize - _LEFT)))
+
+    def empty(self) -> None:
+        self._ballast.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """How a command ended.
+
+    Attributes:
+      code: Its exit code; negative for a signal.
+      said: What it printed.
+      finished: Whether it came to its end, or said that it did, before it was killed.
+      seconds: How long it took.
+      ending: How long it took to end after it was struck.
+    """
+
+    code: int
+    said: str
+    finished: bool
+    seconds: float
+    ending: float
+
+
+def attempt(arguments: list[str], root: Path, disk: SmallDisk, blow: tuple[str, str] | None, delay: float) -> Attempt:
+    """Gives a command, and ends it.
+
+    Args:
+      arguments: After `crosskd`.
+      root: The root.
+      disk: Where it lies.
+      blow: In which way, and after what: `the start`, `the intent` of a rollback, or a node that was begun; None
+        lets the command through.
+      delay: Seconds between the two.
+    """
+    printed = disk.folder.parent / "printed.txt"
+    printed.write_text("")
+    since, started = time.time(), time.monotonic()
+    child = _start(arguments, printed)
+    code = None
+    struck = started
+    if blow is not None:
+        code = _wait_for(child, _trigger(blow[1], root, since), delay)
+        struck = time.monotonic()
+        if code is None:
+            code = _strike(child, blow[0], disk)
+        elif code:
+            raise RuntimeError(f"it failed before it was struck, with {code}: {printed.read_text()[-3000:]}")
+    if code is None:
+        code = _wait(child, _MOST)
+    disk.empty()
+    said = printed.read_text(errors="replace")
+    return Attempt(
+        code, said, code == 0 or "is served again" in said, time.monotonic() - started, time.monotonic() - struck
+    )
+
+
+def _start(arguments: list[str], printed: Path) -> int:
+    _import_all()
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        os.setsid()
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in the background
+        with printed.open("w") as file:
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+        code = _command(arguments)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _import_all() -> None:
+    """For the processes that are forked."""
+    for name in ("crosskd.rolling_back", "crosskd.summary", "models.preprocessing", "models.trainer"):
+        importlib.import_module(name)
+    for name in ("pipeline.pipeline", "pipeline.runners"):
+        importlib.import_module(name)
+
+
+def _command(arguments: list[str]) -> int:
+    from crosskd import interrupts
+    from crosskd.main import app
+    from crosskd.terminal import TERMINAL
+
+    interrupts.listen(lambda: TERMINAL.err.file.fileno())
+    try:
+        app(arguments, prog_name="crosskd")
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    return 0
+
+
+def _trigger(what: str, root: Path, since: float) -> Callable[[], bool]:
+    if what == "the start":
+        return lambda: True
+    if what == "the intent":
+        return lambda: any((root / "serving").glob("*/.rollback.json"))
+
+    def begun() -> bool:
+        logs = [path for path in (root / "logs").glob("2*.log") if path.stat().st_mtime >= since - 1]
+        return any(f"{what} is running" in path.read_text(errors="replace") for path in logs[-1:])
+
+    return begun
+
+
+def _wait_for(child: int, happened: Callable[[], bool], delay: float) -> int | None:
+    """Waits until something happened, and a while longer; the exit code if the process ended before."""
+    ends = time.monotonic() + _MOST
+    while not happened():
+        if (code := _ended(child)) is not None:
+            return code
+        if time.monotonic() > ends:
+            raise RuntimeError("what was waited for did not happen")
+        time.sleep(0.002)
+    ends = time.monotonic() + delay
+    while time.monotonic() < ends:
+        if (code := _ended(child)) is not None:
+            return code
+        time.sleep(0.005)
+    return _ended(child)
+
+
+def _strike(child: int, way: str, disk: SmallDisk) -> int | None:
+    """Ends the process, or fills the disk, with which it ends by itself."""
+    if way == FULL_DISK:
+        disk.fill()
+        return None
+    with contextlib.suppress(ProcessLookupError):
+        if way == "SIGSTOP, then SIGKILL":
+            os.kill(child, signal.SIGSTOP)
+            time.sleep(0.2)
+        if way == "SIGKILL of its group":
+            os.killpg(child, signal.SIGKILL)
+        else:
+            number = signal.Signals[way] if way in signal.Signals.__members__ else signal.SIGKILL
+            os.kill(child, number)
+    started = time.monotonic()
+    code = _wait(child, 60)
+    if way in ("SIGTERM", "SIGINT") and code in (130, 143) and time.monotonic() - started > 5:
+        raise RuntimeError(f"{way}: it took {time.monotonic() - started:.1f} s to end")
+    return code
+
+
+def _ended(child: int) -> int | None:
+    found, status = os.waitpid(child, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if found else None
+
+
+def _wait(child: int, most: float) -> int:
+    ends = time.monotonic() + most
+    while time.monotonic() < ends:
+        if (code := _ended(child)) is not None:
+            return code
+        time.sleep(0.02)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    raise RuntimeError(f"the command did not end in {most:.0f} s")
