@@ -15,6 +15,8 @@ from crosskd.terminal import TERMINAL
 from schema.errors import InputError
 
 _FIELDS_OF_CRON = 6
+# Run parameters that name a folder whose content another one tells.
+_CONTENTS = ("teacher", "candidates")
 
 
 def command(
@@ -32,11 +34,11 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the ids as JSON.")] = False,
 ) -> None:
     """Upload a compiled pipeline and run it."""
+    if cron is not None and len(cron.split()) != _FIELDS_OF_CRON:
+        raise InputError(f"--cron: expected six fields (second minute hour day month weekday), found {cron!r}")
     specification, content = _read(pipeline)
     values = _values(specification, parameter or [], gates, surface)
     root = _root(specification, pipeline_root)
-    if cron is not None and len(cron.split()) != _FIELDS_OF_CRON:
-        raise InputError(f"--cron: expected six fields (second minute hour day month weekday), found {cron!r}")
     # Not beside the pipeline, which may lie on a volume that is only read.
     with tempfile.TemporaryDirectory() as folder, TERMINAL.noise_to(Path(folder) / "submit.log"):
         client = _connect(host, namespace)
@@ -117,7 +119,9 @@ def _values(
         values[name] = checked(name, value)
     if gates is not None:
         values["gates"] = _gates(gates, surface)
-    values.update(_fingerprint(known, values))
+    values.update(_earlier_spans(known, values))
+    for name in _CONTENTS:
+        values.update(_fingerprint(known, values, name))
     missing = [name for name, each in known.items() if "defaultValue" not in each and name not in values]
     if missing:
         raise InputError(f"--parameter: the pipeline needs values of {', '.join(missing)}; give each as name=value")
@@ -134,31 +138,59 @@ def _gates(gates: Path, surface: str | None) -> str:
     return gates_of(gates, load_surface(surface_folder(surface)).surface)
 
 
-def _fingerprint(known: dict[str, Any], values: dict[str, str | int]) -> dict[str, str]:
-    """The teacher's fingerprint, if nobody has given it: as the teacher is now, where it can be read from here.
+def _earlier_spans(known: dict[str, Any], values: dict[str, str | int]) -> dict[str, str]:
+    """The spans of the window before the run's own one, which follow from it.
+
+    Raises:
+      InputError: The run's own is none that can be counted back from, or others were given than follow from it.
+    """
+    from pipeline.kfp.spans import SPAN, check_window, earlier, spans_before
+
+    if SPAN not in values:
+        return {}
+    span = str(values[SPAN])
+    asked = {name: spans_before(name) for name in known if spans_before(name)}
+    if asked and "[[" in span:
+        raise InputError(
+            f"--parameter span={span}: Kubeflow puts its own time in when a run starts, and the window's earlier spans "
+            "are computed before; start runs by `crosskd submit` each day, as the CronJob does, or compile without "
+            "--window"
+        )
+    check_window(values)
+    return {name: earlier(span, before) for name, before in asked.items()}
+
+
+def _fingerprint(known: dict[str, Any], values: dict[str, str | int], name: str) -> dict[str, str]:
+    """The fingerprint of what a run parameter names, if nobody has given it: as it is now, where it can be read here.
 
     What it was when the pipeline was compiled stands in where it cannot.
+
+    Args:
+      known: The parameters of the pipeline.
+      values: Those that are given.
+      name: The parameter: the teacher's, or that of the candidates.
 
     Raises:
       InputError: It is not known at all.
     """
-    parameter = known.get("teacher_fingerprint")
-    if parameter is None or "teacher_fingerprint" in values:
+    fingerprint = f"{name}_fingerprint"
+    parameter = known.get(fingerprint)
+    if parameter is None or fingerprint in values:
         return {}
-    teacher = values.get("teacher", known["teacher"].get("defaultValue"))
-    if teacher is None:
+    folder = values.get(name, known[name].get("defaultValue"))
+    if folder is None:
         return {}
     from crosskd.compile import fingerprint_of
 
-    found = fingerprint_of(str(teacher))
+    found = fingerprint_of(str(folder), name)
     if found is not None:
-        return {"teacher_fingerprint": found}
-    if "teacher" not in values and "defaultValue" in parameter:
+        return {fingerprint: found}
+    if name not in values and "defaultValue" in parameter:
         return {}
     raise InputError(
-        f"teacher {teacher}: cannot be read from here, so its fingerprint is not known. Submit where the teacher can "
-        "be read (`kubectl create job --from=cronjob/crosskd-daily NAME` does it in the cluster), or give "
-        "--parameter teacher_fingerprint=..., as `crosskd fingerprint` prints it there"
+        f"{name} {folder}: cannot be read from here, so the fingerprint is not known. Submit where it can be read "
+        "(`kubectl create job --from=cronjob/crosskd-daily NAME` does it in the cluster), or give "
+        f"--parameter {fingerprint}=..., as `crosskd fingerprint` prints it there"
     )
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from schema.checks import nearest
+from contracts.nodes import of_any_span
 from schema.errors import InputError
 from schema.refusals import refusals
 from schema.yaml_text import read
@@ -55,7 +56,7 @@ class Policies(BaseModel):
 
     def of(self, node: str) -> Policy:
         """The policy of a node."""
-        return Policy.model_validate({**self.default.model_dump(), **self.nodes.get(node, {})})
+        return Policy.model_validate({**self.default.model_dump(), **self.nodes.get(of_any_span(node), {})})
 
     def check(self, nodes: Iterable[str]) -> None:
         """Checks that every exception is about a node that there is.
@@ -63,7 +64,7 @@ class Policies(BaseModel):
         Raises:
           InputError: One is not.
         """
-        known = list(nodes)
+        known = list(dict.fromkeys(map(of_any_span, nodes)))
         for name in self.nodes:
             if name not in known:
                 raise InputError(f"policies: nodes.{name}: no such node{nearest(name, known)}")
