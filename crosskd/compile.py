@@ -74,6 +74,7 @@ def command(
         from pipeline.kfp.platform import read_platform
         from pipeline.kfp.policies import read_policies
 
+        asked = read_policies(policies)
         platform = read_platform(volume or [], secret or [], env or [])
         request = CompileRequest(
             surface=loaded.surface,
@@ -92,14 +93,14 @@ def command(
                 candidates=candidates,
                 candidates_fingerprint=fingerprint_of(candidates, "candidates") if candidates else None,
             ),
-            policies=read_policies(policies),
+            policies=asked,
             window=window,
             fails_unless=None if fails_unless is FailsUnless.ANY else Outcome(fails_unless.value),
             code_revision=revision(),
         )
         job = compile_job(request)
-        platform.give_environment(job)
-        _write(out, job, platform.document(job))
+        platform.give_environment(job, asked)
+        _write(out, job, platform.document(job, asked))
     tasks, needed = len(job["pipelineSpec"]["root"]["dag"]["tasks"]), required(job)
     TERMINAL.say(f"wrote {out}: {tasks} tasks; parameters that a run must give: {', '.join(needed) or 'none'}")
     if as_json:

@@ -16,7 +16,8 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from crosskd.terminal import TERMINAL, Exit
+from contracts.outcome import Exit
+from crosskd.terminal import TERMINAL
 from schema.errors import InputError
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from contracts.outcome import Exit
 from crosskd import (
     check,
     curve,
@@ -34,7 +35,7 @@ from crosskd import (
     world,
 )
 from crosskd import compile as compile_command
-from crosskd.terminal import TERMINAL, Exit
+from crosskd.terminal import TERMINAL
 from schema.errors import InputError
 
 

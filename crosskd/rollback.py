@@ -10,6 +10,7 @@ second time, and compares no later student with it.
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,16 +28,16 @@ _SERVING = "serving"
 
 
 def command(
-    root: Annotated[Path, typer.Option(help="The --root that was given to `crosskd run`.")],
+    root: Annotated[Path | None, typer.Option(help="The --root that was given to `crosskd run`.")] = None,
+    serving: Annotated[
+        str | None,
+        typer.Option(help="Instead, for runs on Kubeflow or Vertex: their `serving`, a folder or a URI of a bucket."),
+    ] = None,
     surface: Annotated[str | None, typer.Option(help="Which surface, if several were pushed under --root.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Serve again what was served before the newest push."""
-    folder = _serving_folder(root, surface)
-    with only_run_in(root), TERMINAL.noise_to(root / "logs" / "rollback.log"):
-        from crosskd.rolling_back import roll_back
-
-        done = roll_back(root, folder)
+    done = _of_deployment(serving, surface) if root is None else _of_root(root, serving, surface)
     if as_json:
         TERMINAL.json(done.model_dump(mode="json"))
         return
@@ -47,6 +48,31 @@ def command(
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _of_root(root: Path, serving: str | None, surface: str | None) -> Rollback:
+    if serving is not None:
+        raise InputError(f"--serving {serving}: expected it without --root, which says itself where its models serve")
+    folder = _serving_folder(root, surface)
+    with only_run_in(root), TERMINAL.noise_to(root / "logs" / "rollback.log"):
+        from crosskd.rolling_back import roll_back
+
+        return roll_back(root, folder)
+
+
+def _of_deployment(serving: str | None, surface: str | None) -> Rollback:
+    if serving is None:
+        raise InputError("expected --root, of a `crosskd run`, or --serving, as of runs on Kubeflow or Vertex")
+    if surface is not None:
+        raise InputError(f"--surface {surface}: expected with --root; --serving {serving} is of one surface")
+    with tempfile.TemporaryDirectory() as folder, TERMINAL.noise_to(Path(folder) / "rollback.log"):
+        # The last import makes TFX read buckets.
+        from crosskd.rolling_back import roll_back
+        from records import buckets
+
+        if not serving.startswith(("/", *buckets.SCHEMES, "gs://")):
+            raise InputError(f"--serving: expected an absolute path or a bucket, found {serving!r}")
+        return roll_back(None, serving)
 
 
 def finish_pending(root: Path) -> list[Rollback]:

@@ -46,12 +46,14 @@ class Rollback(BaseModel):
     decision: str
 
 
-def roll_back(root: Path, folder: Path) -> Rollback:
+def roll_back(root: Path | None, folder: Path | str) -> Rollback:
     """Publishes what was served before the newest version of `folder`, or completes what was begun.
 
     Args:
-      root: The root, whose metadata know the models.
-      folder: The folder that the model server watches, named after the surface.
+      root: The root, whose metadata know the models; None for runs that were elsewhere, which look at
+        the folder alone.
+      folder: The folder that the model server watches, on a disk or in a bucket; under a root it is
+        named after the surface.
 
     Raises:
       InputError: There is nothing to roll back to, it is not what was pushed any more, or the
@@ -80,19 +82,21 @@ def finish(root: Path, folder: Path) -> Rollback | None:
         intent = _pending(destination)
         if intent is not None:
             return _complete(root, destination, intent)
-        (folder / RollbackIntent.FILE).unlink()
+        _forget(destination)
         return None
 
 
-def _complete(root: Path, destination: Destination, intent: RollbackIntent) -> Rollback:
-    folder = Path(destination.base)
-    note_intent(root, folder.name, intent)
-    _write_durably(folder / intent.FILE, intent.model_dump_json(indent=2))
+def _complete(root: Path | None, destination: Destination, intent: RollbackIntent) -> Rollback:
+    surface = destination.base.rpartition("/")[2]
+    if root is not None:
+        note_intent(root, surface, intent)
+    _remember(destination, intent)
     done = _published(destination, intent) or _publish(destination, intent)
-    mark_rolled_back(root, intent.rejects, f"Version {done.version} of {folder} serves already.")
-    (folder / intent.FILE).unlink()
+    if root is not None:
+        mark_rolled_back(root, intent.rejects, f"Version {done.version} of {destination.base} serves already.")
+    _forget(destination)
     return Rollback(
-        surface=folder.name,
+        surface=done.origin.surface if root is None else surface,
         version=done.version,
         destination=destination.path(done.version),
         restores=intent.restores,
@@ -105,7 +109,7 @@ def _complete(root: Path, destination: Destination, intent: RollbackIntent) -> R
 def _pending(destination: Destination) -> RollbackIntent | None:
     """What was begun and not completed; nothing where something else was pushed since."""
     found = documents.find(destination.base, RollbackIntent)
-    if found is None:
+    if found is None or found.completed:
         return None
     serves = destination.versions()[-1:]
     return found if serves == [found.rollback_of] or _published(destination, found) else None
@@ -148,6 +152,21 @@ def _publish(destination: Destination, intent: RollbackIntent) -> Provenance:
             }
         ),
     )
+
+
+def _remember(destination: Destination, intent: RollbackIntent) -> None:
+    if documents.is_local(destination.base):
+        _write_durably(Path(destination.base, intent.FILE), intent.model_dump_json(indent=2))
+    else:
+        documents.write(destination.base, intent)
+
+
+def _forget(destination: Destination) -> None:
+    if documents.is_local(destination.base):
+        Path(destination.base, RollbackIntent.FILE).unlink()
+    else:
+        intent = documents.read(destination.base, RollbackIntent)
+        documents.write(destination.base, intent.model_copy(update={"completed": True}))
 
 
 def _write_durably(path: Path, content: str) -> None:

@@ -7,7 +7,6 @@ takes, run parameters, resources, retries, caching, and what the entry point nee
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +22,9 @@ from components.evaluation_report.component import EvaluationReport
 from components.last_served.component import LastServed
 from components.run_history.component import RunHistory
 from components.run_outcome.component import RunOutcome
+from contracts.nodes import of_any_span
 from pipeline.kfp.invocation import numbered
+from pipeline.kfp.names import executor_label, kubernetes_name
 from pipeline.kfp.overrides import Evaluates
 from pipeline.kfp.parameters import PREFIX, RUN_PARAMETERS, placeholder, placeholders_in, run_parameter
 from pipeline.kfp.policies import Policy
@@ -81,6 +82,7 @@ def finish(job: Spec, nodes: Mapping[str, Node], defaults: Mapping[str, str | in
     used = _used(spec)
     spec["root"]["inputDefinitions"] = {"parameters": _root_parameters(used, defaults)}
     job["runtimeConfig"]["parameterValues"] = {name: defaults[name] for name in sorted(used & set(defaults))}
+    _share_components(spec)
     _rename(spec, {name: kubernetes_name(name) for name in nodes})
 
 
@@ -227,10 +229,24 @@ def _artifact_classes(node: Node) -> dict[str, dict[str, str]]:
     return {"inputs": inputs, "outputs": outputs}
 
 
-def kubernetes_name(name: str) -> str:
-    """A node's name as Kubernetes and Argo take names: lower case, digits and dashes."""
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name)
-    return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
+def _share_components(spec: Spec) -> None:
+    """Lets the tasks of older spans refer to the component of the newest one, where theirs is the same.
+
+    What Kubernetes keeps of a workflow is limited to about a megabyte.
+    """
+    components, executors = spec["components"], spec["deploymentSpec"]["executors"]
+    for name, task in spec["root"]["dag"]["tasks"].items():
+        shared = of_any_span(name)
+        if shared == name or _content(spec, name) != _content(spec, shared):
+            continue
+        executors.pop(components.pop(name)["executorLabel"])
+        task["componentRef"]["name"] = shared
+
+
+def _content(spec: Spec, name: str) -> tuple[Spec, Spec]:
+    """A component but for the name of its executor, and that executor."""
+    definition = dict(spec["components"][name])
+    return spec["deploymentSpec"]["executors"][definition.pop("executorLabel")], definition
 
 
 def _rename(spec: Spec, names: Mapping[str, str]) -> None:
@@ -241,7 +257,7 @@ def _rename(spec: Spec, names: Mapping[str, str]) -> None:
     """
     if len(set(names.values())) != len(names):
         raise InputError(f"two nodes have the same name in Kubernetes: {', '.join(sorted(names.values()))}")
-    labels = {spec["components"][name]["executorLabel"]: f"exec-{new}" for name, new in names.items() if new != "root"}
+    labels = {definition["executorLabel"]: executor_label(name) for name, definition in spec["components"].items()}
     spec["deploymentSpec"]["executors"] = {
         labels[label]: executor for label, executor in spec["deploymentSpec"]["executors"].items()
     }

@@ -132,6 +132,17 @@ def write_examples(
     return folder
 
 
+def write_candidates(folder: Path, *, rows: int, seed: int = 0) -> Path:
+    """Writes logs of candidates: as examples, without labels, one file."""
+    folder.mkdir(parents=True)
+    with tf.io.TFRecordWriter(str(folder / "part-0.gz"), options="GZIP") as writer:
+        for each in _examples(np.random.default_rng(seed), rows, None, 0.0):
+            for label in ("was_borrowed", "was_liked"):
+                each.features.feature.pop(label, None)
+            writer.write(each.SerializeToString())
+    return folder
+
+
 def _examples(rng: np.random.Generator, rows: int, without: str | None, shift: float) -> Iterator[tf.train.Example]:
     for _ in range(rows):
         match = rng.normal() + shift
