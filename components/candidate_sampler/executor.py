@@ -51,8 +51,6 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         examples = input_dict[spec.EXAMPLES_KEY]
         schema_uri = artifact_utils.get_single_uri(input_dict[spec.SCHEMA_KEY])
         schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema_uri))
-        if logs:
-            _check_logs(logs, exec_properties[spec.CANDIDATES_FINGERPRINT_KEY])
         extended = artifact_utils.get_single_instance(output_dict[spec.EXTENDED_EXAMPLES_KEY])
         report_uri = artifact_utils.get_single_uri(output_dict[spec.REPORT_KEY])
 
@@ -64,6 +62,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         summary = f"{report_uri}/{_SUMMARY_FILE}"
         with locally(logs) if logs else nullcontext() as folder:
             shards = files.shards_of_logs(folder, outputs) if folder else files.shards_of_examples(examples, outputs)
+            if logs:
+                _check_logs(logs, exec_properties[spec.CANDIDATES_FINGERPRINT_KEY])
             run_job(self._make_beam_pipeline(), plan, schema, sources, shards, logs, summary)
         found = _checked(summary)
         documents.write(report_uri, found)

@@ -33,6 +33,9 @@ ENTRYPOINT = "pipeline.kfp.entrypoint"
 # Registry (with a port), path, and a tag or digest: an image that can change under its name
 # would let a cached node stand in for other code.
 _IMAGE = re.compile(r"[a-z0-9][a-z0-9.-]*(:\d+)?(/[a-z0-9._-]+)*(:[\w][\w.-]{0,127}|@sha256:[0-9a-f]{64})")
+# Argo's object for a run grows by some 43 kB a span with a surface like the shipped homepage's, and
+# Kubernetes takes 1.5 MB.
+MOST_SPANS = 20
 _SCHEMA_FOLDER = "/tmp/crosskd/schema"
 
 
@@ -111,6 +114,11 @@ def _check(request: CompileRequest) -> None:
             "tag or digest a cached node could stand in for other code."
         )
     check_bucket(request.pipeline_root, "--pipeline-root")
+    if not 1 <= request.window <= MOST_SPANS:
+        raise InputError(
+            f"--window {request.window}: expected at most {MOST_SPANS} spans: the nodes of each are tasks of the run, "
+            "and Kubernetes keeps no more of one"
+        )
     asked = {"--span": request.defaults.span is not None, "--window": request.window > 1}
     for option in [each for each, is_given in asked.items() if is_given]:
         if SPAN_PATTERN not in (request.defaults.examples or ""):
