@@ -89,20 +89,16 @@ def test_a_backend_without_exit_codes_gets_a_last_node_that_fails(settings):
 def test_earlier_spans_are_labelled_in_the_same_pipeline_and_trained_on(settings):
     """For backends whose cache finds them: each like the newest one, and checked against the one before."""
     nodes = {node.id: node for node in create_pipeline(replace(settings, earlier=("/two", "/one"))).components}
-    assert [
-        nodes[f"ImportExampleGen{each}"].exec_properties["input_base"] for each in ("", ".before-1", ".before-2")
-    ] == [
-        settings.examples,
-        "/two",
-        "/one",
-    ]
+    spans = ("", ".before-1", ".before-2")
+    folders = [nodes[f"ImportExampleGen{each}"].exec_properties["input_base"] for each in spans]
+    assert folders == [settings.examples, "/two", "/one"]
     window = nodes["Transform"].inputs["examples"].channels
     assert [each.producer_component_id for each in window] == [
         "TeacherLabeler.before-2",
         "TeacherLabeler.before-1",
         "TeacherLabeler",
     ]
-    assert {f"LabelledExampleGuard{each}" for each in ("", ".before-1", ".before-2")} <= upstream(nodes, "Transform")
+    assert {f"LabelledExampleGuard{each}" for each in spans} <= upstream(nodes, "Transform")
     previous = {
         name: nodes[name].inputs["previous_statistics"].producer_component_id
         for name in ("LabelledExampleGuard", "LabelledExampleGuard.before-1")

@@ -74,11 +74,8 @@ def test_what_an_executor_sets_comes_back_in_the_next_container():
     blessing.id = identity("minio://b/blessing")
     blessing.set_int_custom_property("current_model_id", identity("minio://b/model"))
     blessing.set_string_custom_property("current_model", "/minio/b/model")
-    said = (
-        result({"blessing": [blessing]}, {"blessing": blessing}, LAUNCHED, {blessing.id: "n"})
-        .artifacts["blessing"]
-        .artifacts[0]
-    )
+    message = result({"blessing": [blessing]}, {"blessing": blessing}, LAUNCHED, {blessing.id: "n"})
+    (said,) = message.artifacts["blessing"].artifacts
     assert (said.uri, said.name) == ("minio://b/blessing", "n")
     assert said.metadata["current_model"] == "minio://b/model"
     again = inputs(blessing=json_format.MessageToDict(said))
