@@ -8,11 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
 import yaml
 
 from contracts.decision import Decision
-from contracts.provenance import Provenance
 from crosskd.runs import newest_run
 from evaluation import results as evaluation
 from pipeline.beam_options import DEFAULT_BEAM_ARGS
@@ -25,6 +23,16 @@ from records.fingerprint import fingerprint
 from schema.loader import load_surface
 from tests.e2e import library
 from tests.kubeflow.backend import Backend, Cluster, OpenSource, TaskFailedError
+from tests.kubeflow.comparison import (
+    decision_of,
+    earlier_runs_of,
+    metrics_of,
+    page_of,
+    predictions,
+    pushed,
+    span_of,
+    verdicts_of,
+)
 from tests.kubeflow.containers import Containers
 from tests.kubeflow.metadata_service import MetadataService
 from tests.kubeflow.object_store import ACCESS, ObjectStore
@@ -201,53 +209,6 @@ def served(cluster, open_source, tmp_path) -> Path:
     """What the model server would see, on this disk."""
     cluster.store.download(f"{ELSEWHERE}/serving", tmp_path / "serving")
     return tmp_path / "serving"
-
-
-def decision_of(backend: Backend) -> Decision:
-    return documents.read(str(backend.artifact("blessing-gate", "decision")), Decision)
-
-
-def earlier_runs_of(backend: Backend) -> list[Decision]:
-    folder = backend.artifact("earlier-runs", "earlier_decisions")
-    return [documents.read(str(path), Decision) for path in sorted(folder.glob("*"), key=lambda each: int(each.name))]
-
-
-def page_of(backend: Backend) -> str:
-    return (backend.artifact("evaluation-report", "page") / "index.html").read_text()
-
-
-def span_of(serving: Path) -> str:
-    return documents.read(str(pushed(serving)), Provenance).origin.data_span
-
-
-def pushed(serving: Path) -> Path:
-    (version,) = [each for each in serving.iterdir() if each.name.isdigit()]
-    return version
-
-
-def metrics_of(decision: Decision) -> dict[str, float]:
-    """Every metric of student and control.  Their intervals differ from run to run: TFMA draws folds anew."""
-    found = {}
-    for row in decision.metrics:
-        for name in ("student", "control"):
-            measured = getattr(row, name)
-            if measured is not None and measured.value is not None:
-                found[f"{row.task} {row.metric} {row.slice} {name}"] = measured.value
-    return found
-
-
-def verdicts_of(decision: Decision) -> list[tuple[str, ...]]:
-    gates = [(gate.task, str(gate.slice), gate.kind, gate.verdict, gate.reason) for gate in decision.gates]
-    return [*gates, *((check.name, check.verdict) for check in decision.checks)]
-
-
-def predictions(model: Path, examples: Path) -> dict[str, np.ndarray]:
-    """What a SavedModel answers to all examples of the evaluation split."""
-    files = sorted(map(str, (examples / "eval").glob("*.gz")))
-    records = list(tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator())
-    served = tf.saved_model.load(str(model)).signatures["serving_default"]
-    (name,) = served.structured_input_signature[1]
-    return {task: scores.numpy() for task, scores in served(**{name: tf.constant(records)}).items()}
 
 
 def check_against_local(backend: Backend, served: Path, local: Path, world: World) -> None:
