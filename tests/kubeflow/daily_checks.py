@@ -42,9 +42,11 @@ def candidates_come_from_a_bucket(kit: Kit) -> None:
     kit.request = replace(
         kit.request, surface=load_surface(folder).surface, schema=(folder / "schema.pbtxt").read_text()
     )
-    backend = kit.backend(
-        kit.compile(candidates="s3://elsewhere/candidates", candidates_fingerprint=_of_candidates(kit))
-    )
+    places = {
+        "candidates": "s3://elsewhere/candidates",
+        "candidates_fingerprint": fingerprint(str(kit.folder / "candidates")),
+    }
+    backend = kit.backend(kit.compile(**places))
     for name in ("import-schema-gen", "import-example-gen", "candidate-sampler"):
         backend.run_task(backend.task(name))
     assert (backend.artifact("candidate-sampler", "extended_examples") / "Split-unlabelled").is_dir()
