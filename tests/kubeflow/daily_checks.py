@@ -11,6 +11,7 @@ import pytest
 
 from contracts.decision import Decision
 from records import documents
+from records.fingerprint import fingerprint
 from schema.loader import load_surface
 from tests.components.evaluation_report import handmade
 from tests.e2e import library
