@@ -51,10 +51,6 @@ TFX_OPTIONS = ("--executor_class_path", "--json_serialized_invocation_args", "--
 # Two spans of few examples: it is the way through the nodes that takes the time.
 WINDOW = ("1", "2")
 ROWS = (700, 400)
-# Latency is measured, and decides nothing: runs go on beside each other here.
-SERVING = """
-serving: {requests: 64, rounds: 3, calls: 20, max_p99_ratio_vs_control: 50, max_p99_ratio_vs_last_blessed: 50}
-"""
 ROOT = "s3://mlpipeline/v2/artifacts"
 ELSEWHERE = "s3://elsewhere"
 SECRETS = {("store", "access"): ACCESS["aws_access_key_id"], ("store", "secret"): ACCESS["aws_secret_access_key"]}
@@ -108,7 +104,7 @@ def cluster(tmp_path_factory):
 @pytest.fixture(scope="module")
 def world(tmp_path_factory) -> World:
     folder = tmp_path_factory.mktemp("conformance")
-    text = library.SURFACE + library.PAIRS + SERVING
+    text = library.SURFACE + library.PAIRS + library.UNHURRIED
     surface = load_surface(library.write_surface(folder / "surface", surface=text, schema=library.SCHEMA_WITH_PAIRS))
     for span in WINDOW:
         library.write_examples(folder / "examples" / span, seed=int(span), sizes=ROWS)
