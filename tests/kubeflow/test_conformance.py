@@ -128,7 +128,7 @@ def world(tmp_path_factory) -> World:
 
 
 @pytest.fixture(scope="module")
-def running_locally(world, containers) -> Iterator[Future[int]]:
+def running_locally(containers, world) -> Iterator[Future[int]]:
     """A run by the local runner, which goes on beside that of the first backend."""
     places = {
         "surface": "surface",
@@ -151,7 +151,7 @@ def local(world, running_locally) -> Path:
 
 
 @pytest.fixture(scope="module")
-def vertex(world, containers, running_locally) -> Vertex:
+def vertex(containers, world, running_locally) -> Vertex:
     pipeline = world.compile(
         "vertex",
         examples=str(world.folder / "examples" / "{SPAN}"),
