@@ -33,6 +33,8 @@ ENTRYPOINT = "pipeline.kfp.entrypoint"
 # Registry (with a port), path, and a tag or digest: an image that can change under its name
 # would let a cached node stand in for other code.
 _IMAGE = re.compile(r"[a-z0-9][a-z0-9.-]*(:\d+)?(/[a-z0-9._-]+)*(:[\w][\w.-]{0,127}|@sha256:[0-9a-f]{64})")
+# Forms of spans that the local runner knows, and which only it can find folders of.
+_OTHER_SPANS = re.compile(r"\{(YYYY|MM|DD|SPAN:\d+)\}")
 # Argo's object for a run grows by some 43 kB a span with a surface like the shipped homepage's, and
 # Kubernetes takes 1.5 MB.
 MOST_SPANS = 20
@@ -114,6 +116,12 @@ def _check(request: CompileRequest) -> None:
             "tag or digest a cached node could stand in for other code."
         )
     check_bucket(request.pipeline_root, "--pipeline-root")
+    other = _OTHER_SPANS.search(request.defaults.examples or "")
+    if other:
+        raise InputError(
+            f"--examples {request.defaults.examples}: expected {SPAN_PATTERN}, which the span takes the place of as it "
+            f"is written (--parameter span=2026-01-31, say), found {other[0]}"
+        )
     if not 1 <= request.window <= MOST_SPANS:
         raise InputError(
             f"--window {request.window}: expected at most {MOST_SPANS} spans: the nodes of each are tasks of the run, "
