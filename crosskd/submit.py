@@ -55,7 +55,7 @@ def command(
             place = check_place(project, location, host, service_account)
             ids = {"job": start(pipeline, values, f"{name} {named}", root, place)}
         else:
-            run = {"job_name": f"{name} {named}", "params": values, "pipeline_root": root}
+            run: dict[str, Any] = {"job_name": f"{name} {named}", "params": values, "pipeline_root": root}
             plain = Path(folder) / "pipeline.yaml"
             plain.write_bytes(content)
             client = _connect(host, namespace)

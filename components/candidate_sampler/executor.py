@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from absl import logging
@@ -60,7 +60,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         files.pass_through(examples, outputs)
         fileio.makedirs(report_uri)
         summary = f"{report_uri}/{_SUMMARY_FILE}"
-        with locally(logs) if logs else nullcontext() as folder:
+        with _at_hand(logs) as folder:
             shards = files.shards_of_logs(folder, outputs) if folder else files.shards_of_examples(examples, outputs)
             if logs:
                 _check_logs(logs, exec_properties[spec.CANDIDATES_FINGERPRINT_KEY])
@@ -69,6 +69,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         documents.write(report_uri, found)
         output_dict[spec.EXTENDED_EXAMPLES_KEY] = outputs
         logging.info("Kept %d of %d pairs as the split %s.", found.kept, found.drawn, UNLABELLED_SPLIT)
+
+
+def _at_hand(logs: str | None) -> AbstractContextManager[str | None]:
+    """The folder of candidates where Beam reads it; None where pairs are put together."""
+    return locally(logs) if logs else nullcontext()
 
 
 def _check_logs(logs: str, expected: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRunner, KubeflowV2DagRunnerConfig
-from tfx.types.channel import Channel, UnionChannel
+from tfx.types.channel import UnionChannel
 
 from contracts.outcome import Outcome
 from contracts.roles import ModelRole
@@ -147,7 +147,7 @@ def _earlier_spans(request: CompileRequest) -> dict[str, str]:
     return {name_of(before): earlier(span, before) for before in range(1, request.window)} if span is not None else {}
 
 
-def _split_unions(node: BaseNode) -> dict[str, list[Channel]]:
+def _split_unions(node: BaseNode) -> dict[str, list[Any]]:
     """Leaves the first channel of each union among a node's inputs, since TFX's compiler takes no other; all of them.
 
     The entry point puts the others beside it.

@@ -14,7 +14,6 @@ from typing import Any
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
-from tfx.types.channel import Channel
 from tfx.utils import name_utils
 
 from components.blessing_gate.component import BlessingGate
@@ -56,7 +55,7 @@ class Node:
     policy: Policy
     evaluates: Evaluates | None = None
     files: Mapping[str, str] = field(default_factory=dict)
-    several: Mapping[str, Sequence[Channel]] = field(default_factory=dict)
+    several: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
 def finish(job: Spec, nodes: Mapping[str, Node], defaults: Mapping[str, str | int], *, cache_examples: bool) -> None:
@@ -122,7 +121,7 @@ def _spans_of(node: Node, used: set[str]) -> set[str]:
     return used if node.several else set()
 
 
-def _add_artifacts(task: Spec, definition: Spec, several: Mapping[str, Sequence[Channel]]) -> None:
+def _add_artifacts(task: Spec, definition: Spec, several: Mapping[str, Sequence[Any]]) -> None:
     """Hands the task the second and later channels of an input under keys of their own."""
     for key, channels in several.items():
         for place, channel in list(enumerate(channels))[1:]:
