@@ -36,7 +36,9 @@ def _uri(backend: OpenSource, task: str) -> str:
 
 def candidates_come_from_a_bucket(kit: Kit) -> None:
     """Pairs are read from logs of candidates, by a node that Beam alone could not give a bucket to."""
-    kit.cluster.store.upload(library.write_candidates(kit.folder / "candidates", rows=40), "s3://elsewhere/candidates")
+    kit.cluster.store.upload(
+        library.write_candidates(kit.folder / "candidates", rows=40, seed=7), "s3://elsewhere/candidates"
+    )
     text = library.SURFACE + library.PAIRS
     folder = library.write_surface(kit.folder / "pairs", surface=text, schema=library.SCHEMA_WITH_PAIRS)
     kit.request = replace(
