@@ -23,11 +23,25 @@ BLESSING_GATE = "BlessingGate"
 PUSHER = "Pusher"
 EARLIER_RUNS = "EarlierRuns"
 EVALUATION_REPORT = "EvaluationReport"
+OUTCOME = "Outcome"
+
+# Between a node's id and how many spans before the run's own one it works on.
+_BEFORE = ".before-"
 
 
 def trainer(role: ModelRole) -> str:
     """The id of the Trainer of the student, or of the control."""
     return f"Trainer.{role.value}"
+
+
+def of_span(node: str, before: int) -> str:
+    """The id of a node for the span that is `before` spans older than the run's own, which is 0."""
+    return f"{node}{_BEFORE}{before}" if before else node
+
+
+def of_any_span(node: str) -> str:
+    """The id that a node has for the run's own span."""
+    return node.partition(_BEFORE)[0]
 
 
 def evaluator(baseline: ModelRole) -> str:

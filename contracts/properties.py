@@ -23,6 +23,10 @@ SERVED_VERSION = "served_version"
 ABSENT = "absent"
 # A model that was pushed and rolled back: later students are not compared with it.
 ROLLED_BACK = "rolled_back"
+# When a document was recorded, in milliseconds since 1970: one that another run left, whose artifact is new.
+RECORDED_AT = "recorded_at"
+# Several artifacts that lie in folders of one, for a backend whose every output is one artifact.
+PARTS = "parts"
 # A run that was to label, and to train nothing.
 LABELLING_ALONE = "labelling_alone"
 # How much memory a run's nodes held: JSON of bytes by node.

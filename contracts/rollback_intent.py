@@ -16,6 +16,8 @@ class RollbackIntent(Document):
       source: The version whose files are published for it.
       rejects: URI of the Model artifact that is marked as rolled back.
       decided_at: When, in UTC, ISO 8601.
+      completed: Whether all of it is done: in an object store nothing is removed, so there the file
+        stays and says so.
     """
 
     # Servers read names as numbers, and pass over all others.
@@ -27,3 +29,4 @@ class RollbackIntent(Document):
     source: int
     rejects: str
     decided_at: str
+    completed: bool = False

@@ -8,6 +8,7 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from contracts.outcome import Exit
 from crosskd.checking.findings import CheckReport, Severity
 from crosskd.checking.inspection import SAMPLED_RECORDS, RunInputs, inspect_inputs
 from crosskd.launch import (
@@ -20,7 +21,7 @@ from crosskd.launch import (
     TeacherOption,
     WindowOption,
 )
-from crosskd.terminal import TERMINAL, Exit
+from crosskd.terminal import TERMINAL
 from schema.errors import InputError
 
 _SHOWN = 15  # problems in a message: it must fit on one screen

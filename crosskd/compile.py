@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import tempfile
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,15 @@ from schema.errors import InputError
 if TYPE_CHECKING:
     from schema.surface import Surface
 
+
+class FailsUnless(StrEnum):
+    """What a run must come to; the first two as `contracts.outcome.Outcome`."""
+
+    PUSHED = "pushed"
+    BLESSED = "blessed"
+    ANY = "never"
+
+
 _YAML = (".yaml", ".yml", ".yaml.gz")
 
 
@@ -27,12 +37,21 @@ def command(
     out: Annotated[Path, typer.Option(help="File: .yaml or .yaml.gz for Kubeflow Pipelines 2, .json for Vertex.")],
     examples: Annotated[str | None, typer.Option(help="Default of this run parameter; may hold {SPAN}.")] = None,
     span: Annotated[str | None, typer.Option(help="Default of this run parameter.")] = None,
+    window: Annotated[int, typer.Option(min=1, help="Spans to train on, the newest included.")] = 1,
+    candidates: Annotated[
+        str | None, typer.Option(help="Folder of candidates for unlabelled pairs: default of this run parameter.")
+    ] = None,
     teacher: Annotated[str | None, typer.Option(help="Default of this run parameter.")] = None,
     serving: Annotated[str | None, typer.Option(help="Default of this run parameter.")] = None,
     gates: Annotated[Path | None, typer.Option(help="YAML with gates by task, instead of the surface's.")] = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the surface's.")] = None,
     beam_args: Annotated[str | None, typer.Option(help="Arguments of Beam pipelines, in one text.")] = None,
-    policies: Annotated[Path | None, typer.Option(help="YAML with resources, retries and caching by node.")] = None,
+    fails_unless: Annotated[
+        FailsUnless, typer.Option(help="A run is shown as failed unless its student is pushed, or blessed; or never.")
+    ] = FailsUnless.PUSHED,
+    policies: Annotated[
+        Path | None, typer.Option(help="YAML with resources, retries, placing and more by node.")
+    ] = None,
     volume: Annotated[list[str] | None, typer.Option(help="Mount a volume claim in all pods: claim=/path.")] = None,
     secret: Annotated[list[str] | None, typer.Option(help="Secret as a variable: secret-name:key=VARIABLE.")] = None,
     env: Annotated[list[str] | None, typer.Option(help="Variable of all containers: VARIABLE=value.")] = None,
@@ -49,11 +68,13 @@ def command(
     loaded = load_surface(surface_folder(surface))
     distilled(loaded.surface)
     with tempfile.TemporaryDirectory() as folder, TERMINAL.noise_to(Path(folder) / "compile.log"):
+        from contracts.outcome import Outcome
         from pipeline.kfp.compiler import CompileRequest, compile_job
         from pipeline.kfp.parameters import Defaults
         from pipeline.kfp.platform import read_platform
         from pipeline.kfp.policies import read_policies
 
+        asked = read_policies(policies)
         platform = read_platform(volume or [], secret or [], env or [])
         request = CompileRequest(
             surface=loaded.surface,
@@ -69,33 +90,37 @@ def command(
                 seed=loaded.surface.training.seed if seed is None else seed,
                 gates=gates_of(gates, loaded.surface) if gates else "",
                 beam_args=_beam_args(beam_args),
+                candidates=candidates,
+                candidates_fingerprint=fingerprint_of(candidates, "candidates") if candidates else None,
             ),
-            policies=read_policies(policies),
+            policies=asked,
+            window=window,
+            fails_unless=None if fails_unless is FailsUnless.ANY else Outcome(fails_unless.value),
             code_revision=revision(),
         )
         job = compile_job(request)
-        platform.give_environment(job)
-        _write(out, job, platform.document(job))
+        platform.give_environment(job, asked)
+        _write(out, job, platform.document(job, asked))
     tasks, needed = len(job["pipelineSpec"]["root"]["dag"]["tasks"]), required(job)
     TERMINAL.say(f"wrote {out}: {tasks} tasks; parameters that a run must give: {', '.join(needed) or 'none'}")
     if as_json:
         TERMINAL.json({"out": str(out), "tasks": tasks, "required_parameters": list(needed)})
 
 
-def fingerprint_of(teacher: str) -> str | None:
-    """The fingerprint of a teacher that can be read from here; None of one that cannot.
+def fingerprint_of(folder: str, what: str = "teacher") -> str | None:
+    """The fingerprint of a teacher, or of candidates, that can be read from here; None of one that cannot.
 
     A gs:// URI is not tried: without credentials Google's client goes on trying for minutes.
     `crosskd fingerprint` reads it.
     """
     from records.fingerprint import fingerprint
 
-    if teacher.startswith("gs://"):
+    if folder.startswith("gs://"):
         return None
     try:
-        return fingerprint(teacher)
+        return fingerprint(folder)
     except InputError as error:
-        TERMINAL.say(f"the teacher's fingerprint is not known here: {error}")
+        TERMINAL.say(f"{what}: the fingerprint is not known here: {error}")
         return None
 
 

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from crosskd.terminal import TERMINAL, Exit
+from contracts.outcome import Exit
+from crosskd.terminal import TERMINAL
 
 _MARKS = {"ok": "[green]ok     [/]", "warning": "[yellow]warning[/]", "broken": "[bold red]BROKEN [/]"}
 

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from crosskd.terminal import TERMINAL, VERDICT_MARKS, Exit
+from contracts.outcome import Exit
+from crosskd.terminal import TERMINAL, VERDICT_MARKS
 
 
 def command(

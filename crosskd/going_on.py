@@ -7,8 +7,9 @@ from pathlib import Path
 import typer
 
 from contracts import nodes
+from contracts.outcome import Exit
 from crosskd.runs import Run, metadata_for, newest_run
-from crosskd.terminal import TERMINAL, Exit
+from crosskd.terminal import TERMINAL
 from pipeline.metadata import is_server
 from schema.errors import InputError
 

@@ -18,9 +18,10 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from contracts.outcome import Exit
 from crosskd import interrupts
 from crosskd.places import expect_here
-from crosskd.terminal import TERMINAL, Exit
+from crosskd.terminal import TERMINAL
 from crosskd.troubles import explain
 from schema.errors import InputError
 

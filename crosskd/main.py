@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from contracts.outcome import Exit
 from crosskd import (
     check,
     curve,
@@ -37,7 +38,7 @@ from crosskd import (
     world,
 )
 from crosskd import compile as compile_command
-from crosskd.terminal import TERMINAL, Exit
+from crosskd.terminal import TERMINAL
 from crosskd.troubles import explain
 from schema.errors import InputError
 

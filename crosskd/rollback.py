@@ -10,6 +10,8 @@ second time, and compares no later student with it.
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,16 +29,20 @@ _SERVING = "serving"
 
 
 def command(
-    root: Annotated[Path, typer.Option(help="The --root that was given to `crosskd run`.")],
+    root: Annotated[Path | None, typer.Option(help="The --root that was given to `crosskd run`.")] = None,
+    serving: Annotated[
+        str | None,
+        typer.Option(help="Instead, for runs on Kubeflow or Vertex: their `serving`, a folder or a URI of a bucket."),
+    ] = None,
     surface: Annotated[str | None, typer.Option(help="Which surface, if several were pushed under --root.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Serve again what was served before the newest push."""
-    folder = _serving_folder(root, surface)
-    with only_run_in(root), TERMINAL.noise_to(root / "logs" / "rollback.log"):
-        from crosskd.rolling_back import roll_back
-
-        roll_back(root, folder, _print_as_json if as_json else _print)
+    announce = _print_as_json if as_json else _print
+    if root is None:
+        _of_deployment(serving, surface, announce)
+    else:
+        _of_root(root, serving, surface, announce)
 
 
 def _print_as_json(done: Rollback) -> None:
@@ -51,6 +57,31 @@ def _print(done: Rollback) -> None:
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _of_root(root: Path, serving: str | None, surface: str | None, announce: Callable[[Rollback], None]) -> None:
+    if serving is not None:
+        raise InputError(f"--serving {serving}: expected it without --root, which says itself where its models serve")
+    folder = _serving_folder(root, surface)
+    with only_run_in(root), TERMINAL.noise_to(root / "logs" / "rollback.log"):
+        from crosskd.rolling_back import roll_back
+
+        roll_back(root, folder, announce)
+
+
+def _of_deployment(serving: str | None, surface: str | None, announce: Callable[[Rollback], None]) -> None:
+    if serving is None:
+        raise InputError("expected --root, of a `crosskd run`, or --serving, as of runs on Kubeflow or Vertex")
+    if surface is not None:
+        raise InputError(f"--surface {surface}: expected with --root; --serving {serving} is of one surface")
+    with tempfile.TemporaryDirectory() as folder, TERMINAL.noise_to(Path(folder) / "rollback.log"):
+        # The last import makes TFX read buckets.
+        from crosskd.rolling_back import roll_back
+        from records import buckets
+
+        if not serving.startswith(("/", *buckets.SCHEMES, "gs://")):
+            raise InputError(f"--serving: expected an absolute path or a bucket, found {serving!r}")
+        roll_back(None, serving, announce)
 
 
 def finish_pending(root: Path) -> list[Rollback]:

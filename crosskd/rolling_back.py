@@ -52,12 +52,14 @@ def _nobody(done: Rollback) -> None:
     """Is told what was done, where nobody waits for it."""
 
 
-def roll_back(root: Path, folder: Path, announce: Callable[[Rollback], None] = _nobody) -> Rollback:
+def roll_back(root: Path | None, folder: Path | str, announce: Callable[[Rollback], None] = _nobody) -> Rollback:
     """Publishes what was served before the newest version of `folder`, or completes what was begun.
 
     Args:
-      root: The root, whose metadata know the models.
-      folder: The folder that the model server watches, named after the surface.
+      root: The root, whose metadata know the models; None for runs that were elsewhere, which look at
+        the folder alone.
+      folder: The folder that the model server watches, on a disk or in a bucket; under a root it is
+        named after the surface.
       announce: Told what was done before the intent is removed: whoever was not told gives the command
         again, and that must roll nothing else back.
 
@@ -88,20 +90,23 @@ def finish(root: Path, folder: Path) -> Rollback | None:
         intent = _pending(destination)
         if intent is not None:
             return _complete(root, destination, intent, _nobody)
-        (folder / RollbackIntent.FILE).unlink()
+        _forget(destination)
         return None
 
 
 def _complete(
-    root: Path, destination: Destination, intent: RollbackIntent, announce: Callable[[Rollback], None]
+    root: Path | None, destination: Destination, intent: RollbackIntent, announce: Callable[[Rollback], None]
 ) -> Rollback:
-    folder = Path(destination.base)
-    note_intent(root, folder.name, intent)
-    _write_durably(folder / intent.FILE, intent.model_dump_json(indent=2))
+    surface = destination.base.rpartition("/")[2]
+    if root is not None:
+        note_intent(root, surface, intent)
+    _remember(destination, intent)
     published = _published(destination, intent) or _publish(destination, intent)
-    mark_rolled_back(root, in_root(root, intent.rejects), f"Version {published.version} of {folder} serves already.")
+    if root is not None:
+        rejected = in_root(root, intent.rejects)
+        mark_rolled_back(root, rejected, f"Version {published.version} of {destination.base} serves already.")
     done = Rollback(
-        surface=folder.name,
+        surface=published.origin.surface if root is None else surface,
         version=published.version,
         destination=destination.path(published.version),
         restores=intent.restores,
@@ -110,14 +115,14 @@ def _complete(
         decision=published.decision,
     )
     announce(done)
-    (folder / intent.FILE).unlink()
+    _forget(destination)
     return done
 
 
 def _pending(destination: Destination) -> RollbackIntent | None:
     """What was begun and not completed; nothing where something else was pushed since."""
     found = documents.find(destination.base, RollbackIntent)
-    if found is None:
+    if found is None or found.completed:
         return None
     serves = destination.versions()[-1:]
     return found if serves == [found.rollback_of] or _published(destination, found) else None
@@ -160,6 +165,21 @@ def _publish(destination: Destination, intent: RollbackIntent) -> Provenance:
             }
         ),
     )
+
+
+def _remember(destination: Destination, intent: RollbackIntent) -> None:
+    if documents.is_local(destination.base):
+        _write_durably(Path(destination.base, intent.FILE), intent.model_dump_json(indent=2))
+    else:
+        documents.write(destination.base, intent)
+
+
+def _forget(destination: Destination) -> None:
+    if documents.is_local(destination.base):
+        Path(destination.base, RollbackIntent.FILE).unlink()
+    else:
+        intent = documents.read(destination.base, RollbackIntent)
+        documents.write(destination.base, intent.model_copy(update={"completed": True}))
 
 
 def _write_durably(path: Path, content: str) -> None:

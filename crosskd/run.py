@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from contracts.outcome import Exit
 from crosskd.candidates import with_candidates
 from crosskd.check import checked
 from crosskd.checking.inspection import RunInputs
@@ -32,7 +33,7 @@ from crosskd.launch import (
     only_run_in,
 )
 from crosskd.rollback import finish_pending
-from crosskd.terminal import TERMINAL, Exit, seconds
+from crosskd.terminal import TERMINAL, seconds
 
 
 def command(

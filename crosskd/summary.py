@@ -11,9 +11,10 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from contracts import keys, nodes, properties
+from contracts.outcome import Exit
 from contracts.roles import HEADINGS, ModelRole
 from crosskd.launch import in_use
-from crosskd.terminal import TERMINAL, VERDICT_MARKS, Exit
+from crosskd.terminal import TERMINAL, VERDICT_MARKS
 from records.manifest import damage
 from records.versions import Versions
 from schema.errors import InputError

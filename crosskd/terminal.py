@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from enum import IntEnum
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,18 +22,6 @@ _FILE_WIDTH = 120
 
 # How a gate's verdict looks, by its name.
 VERDICT_MARKS = {"pass": "[green]pass[/]", "fail": "[red]FAIL[/]", "not_judged": "[yellow]not judged[/]"}
-
-
-class Exit(IntEnum):
-    """Exit codes of every command."""
-
-    OK = 0
-    FAILED = 1
-    BAD_INPUT = 2
-    NOT_BLESSED = 3
-    NOT_PUSHED = 4
-    GOING_ON = 5
-    INTERRUPTED = 130
 
 
 class Terminal:

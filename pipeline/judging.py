@@ -31,6 +31,7 @@ class Judging:
       control_evaluation: The same against the control.
       serving_report: How the student serves.
       pushed_model: What became of it.
+      blessing: The gate's blessing, which names the model that was judged.
     """
 
     nodes: list[BaseNode]
@@ -39,6 +40,7 @@ class Judging:
     control_evaluation: tfx.dsl.Channel
     serving_report: tfx.dsl.Channel
     pushed_model: tfx.dsl.Channel
+    blessing: tfx.dsl.Channel
 
 
 def judging(
@@ -98,6 +100,7 @@ def judging(
         control_evaluation=against_control.outputs[keys.EVALUATION],
         serving_report=validator.outputs[keys.SERVING_REPORT],
         pushed_model=pusher.outputs[keys.PUSHED_MODEL],
+        blessing=gate.outputs["blessing"],
     )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import glob
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
+from tfx.types.channel import BaseChannel, UnionChannel
 
 from components.candidate_sampler.component import CandidateSampler
 from components.example_gen.component import ExampleGen
@@ -16,7 +17,7 @@ from contracts import keys, nodes
 from pipeline.kfp.parameters import placeholders_in
 from pipeline.settings import Settings
 from pipeline.spans import PREVIOUS, STATISTICS, previous_span
-from pipeline.teachers import MakeTeacher, where_it_lies
+from pipeline.teachers import BroughtTeacher, MakeTeacher, where_it_lies
 from schema.candidates import UNLABELLED_SPLIT
 from schema.loader import RAW, TRAINING
 from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
@@ -36,7 +37,9 @@ class Labelling:
       report: The label report.
       statistics: The statistics of the labelled examples.
       schema: The curated schema.
-      guard: Must be done before anything reads `examples`.
+      guards: Must be done before anything learns from `examples`, or from those of the window.
+      window: Where the spans before the run's own are labelled in the same pipeline: the labelled
+        examples of all of them, the oldest first.
     """
 
     nodes: list[BaseNode]
@@ -45,7 +48,8 @@ class Labelling:
     report: tfx.dsl.Channel
     statistics: tfx.dsl.Channel
     schema: tfx.dsl.Channel
-    guard: BaseNode
+    guards: list[BaseNode]
+    window: BaseChannel | None = None
 
 
 def labelling(settings: Settings, make_teacher: MakeTeacher = where_it_lies) -> Labelling:
@@ -55,18 +59,22 @@ def labelling(settings: Settings, make_teacher: MakeTeacher = where_it_lies) -> 
       settings: The run's.
       make_teacher: Makes the node that brings the teacher; see `pipeline.teachers`.
     """
-    unchecked = _labelled(settings, make_teacher)
-    labeler = unchecked.labeler
-    labelled = labeler.outputs[keys.LABELLED_EXAMPLES]
-    label_statistics, *previous, label_guard = _guarded_labels(settings, labelled, unchecked.schema)
+    shared = _shared(settings, make_teacher)
+    older: list[_Checked] = []
+    for before in range(len(settings.earlier), 0, -1):
+        of_span = replace(settings, examples=settings.earlier[before - 1], earlier=())
+        older.append(_checked(of_span, shared, before, older[-1].statistics if older else None))
+    newest = _checked(settings, shared, 0, older[-1].statistics if older else None)
+    spans = [*older, newest]
     return Labelling(
-        nodes=[*unchecked.nodes, label_statistics, *previous, label_guard],
-        examples=labelled,
-        teacher=unchecked.teacher,
-        report=labeler.outputs[keys.LABEL_REPORT],
-        statistics=label_statistics.outputs["statistics"],
-        schema=unchecked.schema,
-        guard=label_guard,
+        nodes=[shared.schema_gen, shared.teacher.node, *(node for span in spans for node in span.nodes)],
+        examples=newest.examples,
+        teacher=shared.teacher.model,
+        report=newest.labeler.outputs[keys.LABEL_REPORT],
+        statistics=newest.statistics,
+        schema=shared.schema,
+        guards=[span.guard for span in spans],
+        window=UnionChannel([span.examples for span in spans]) if older else None,
     )
 
 
@@ -76,46 +84,69 @@ def keyed_labelling(settings: Settings, key_column: str) -> list[BaseNode]:
     The schema is of whole examples; the labels are checked against it where they are joined
     to examples, in the runs that learn from them.
     """
-    return _labelled(settings, where_it_lies, key_column).nodes
+    shared = _shared(settings, where_it_lies)
+    nodes_of_span, _ = _labelled(settings, shared, key_column=key_column)
+    return [shared.schema_gen, shared.teacher.node, *nodes_of_span]
 
 
 @dataclass(frozen=True)
-class _Labelled:
-    """The nodes up to the labeler, and what the next ones read."""
+class _Shared:
+    """What all spans of a run are labelled with."""
+
+    schema_gen: BaseNode
+    teacher: BroughtTeacher
+
+    @property
+    def schema(self) -> tfx.dsl.Channel:
+        return self.schema_gen.outputs["schema"]
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """The nodes of one span, and what the next ones read."""
 
     nodes: list[BaseNode]
     labeler: TeacherLabeler
-    teacher: tfx.dsl.Channel
-    schema: tfx.dsl.Channel
+    statistics: tfx.dsl.Channel
+    guard: BaseNode
+
+    @property
+    def examples(self) -> tfx.dsl.Channel:
+        return self.labeler.outputs[keys.LABELLED_EXAMPLES]
 
 
-def _labelled(settings: Settings, make_teacher: MakeTeacher, key_column: str = "") -> _Labelled:
-    examples = _example_gen(settings)
-    schema = tfx.components.ImportSchemaGen(schema_file=settings.schema_path)
-    statistics, guard = _guarded_raw(settings, examples.outputs["examples"], schema.outputs["schema"])
-    teacher = make_teacher(settings)
-    pairs = _sampler(settings, examples.outputs["examples"], schema.outputs["schema"])
+def _shared(settings: Settings, make_teacher: MakeTeacher) -> _Shared:
+    return _Shared(tfx.components.ImportSchemaGen(schema_file=settings.schema_path), make_teacher(settings))
+
+
+def _checked(settings: Settings, shared: _Shared, before: int, previous: tfx.dsl.Channel | None) -> _Checked:
+    """One span, labelled and checked; `before` is how many spans it is older than the run's own."""
+    unchecked, labeler = _labelled(settings, shared, before)
+    statistics, *resolved, guard = _guarded_labels(settings, labeler, shared.schema, before, previous)
+    return _Checked([*unchecked, statistics, *resolved, guard], labeler, statistics.outputs["statistics"], guard)
+
+
+def _labelled(
+    settings: Settings, shared: _Shared, before: int = 0, key_column: str = ""
+) -> tuple[list[BaseNode], TeacherLabeler]:
+    examples = _example_gen(settings).with_id(nodes.of_span(nodes.EXAMPLE_GEN, before))
+    statistics, guard = _guarded_raw(settings, examples.outputs["examples"], shared.schema, before)
+    pairs = _sampler(settings, examples.outputs["examples"], shared.schema, before)
     labeler = TeacherLabeler(
         examples=pairs.outputs[keys.EXTENDED_EXAMPLES] if pairs else examples.outputs["examples"],
-        teacher=teacher.model,
+        teacher=shared.teacher.model,
         surface=settings.surface_json,
         teacher_fingerprint=settings.teacher_fingerprint,
         key_column=key_column,
-    )
+    ).with_id(nodes.of_span(nodes.TEACHER_LABELER, before))
     (pairs or labeler).add_upstream_node(guard)
     made = [pairs] if pairs else []
-    return _Labelled(
-        nodes=[examples, schema, statistics, guard, *made, teacher.node, labeler],
-        labeler=labeler,
-        teacher=teacher.model,
-        schema=schema.outputs["schema"],
-    )
+    return [examples, statistics, guard, *made, labeler], labeler
 
 
 def _example_gen(settings: Settings) -> BaseNode:
     if settings.window is None:
-        generator = ExampleGen(input_base=_literal(settings.examples), input_config=_splits(""))
-        return generator.with_id(nodes.EXAMPLE_GEN)
+        return ExampleGen(input_base=_literal(settings.examples), input_config=_splits(""))
     # One artifact per span: TFX's cache then knows each span by itself.
     newest = settings.window.last
     return ExampleGen(
@@ -124,7 +155,7 @@ def _example_gen(settings: Settings) -> BaseNode:
         range_config=tfx.proto.RangeConfig(
             static_range=tfx.proto.StaticRange(start_span_number=newest, end_span_number=newest)
         ),
-    ).with_id(nodes.EXAMPLE_GEN)
+    )
 
 
 def _literal(folder: str) -> str:
@@ -138,8 +169,8 @@ def _splits(folder: str) -> tfx.proto.Input:
     )
 
 
-def _guarded_raw(settings: Settings, examples: tfx.dsl.Channel, schema: tfx.dsl.Channel) -> list[BaseNode]:
-    statistics = tfx.components.StatisticsGen(examples=examples).with_id(nodes.RAW_STATISTICS)
+def _guarded_raw(settings: Settings, examples: tfx.dsl.Channel, schema: tfx.dsl.Channel, before: int) -> list[BaseNode]:
+    statistics = tfx.components.StatisticsGen(examples=examples).with_id(nodes.of_span(nodes.RAW_STATISTICS, before))
     guard = ExampleGuard(
         statistics=statistics.outputs["statistics"],
         schema=schema,
@@ -148,13 +179,21 @@ def _guarded_raw(settings: Settings, examples: tfx.dsl.Channel, schema: tfx.dsl.
         examples=examples,
         surface=settings.surface,
     )
-    return [statistics, guard.with_id(nodes.RAW_GUARD)]
+    return [statistics, guard.with_id(nodes.of_span(nodes.RAW_GUARD, before))]
 
 
-def _guarded_labels(settings: Settings, labelled: tfx.dsl.Channel, schema: tfx.dsl.Channel) -> list[BaseNode]:
+def _guarded_labels(
+    settings: Settings,
+    labeler: TeacherLabeler,
+    schema: tfx.dsl.Channel,
+    before: int,
+    previous: tfx.dsl.Channel | None,
+) -> list[BaseNode]:
     """Presence and range of the soft labels, and over spans their drift."""
-    statistics = tfx.components.StatisticsGen(examples=labelled).with_id(nodes.LABELLED_STATISTICS)
-    found, previous = statistics.outputs["statistics"], None
+    statistics = tfx.components.StatisticsGen(examples=labeler.outputs[keys.LABELLED_EXAMPLES]).with_id(
+        nodes.of_span(nodes.LABELLED_STATISTICS, before)
+    )
+    found = statistics.outputs["statistics"]
     resolved = []
     if settings.window is not None:
         resolved = [previous_span(settings, statistics)]
@@ -167,10 +206,12 @@ def _guarded_labels(settings: Settings, labelled: tfx.dsl.Channel, schema: tfx.d
         soft_labels_only=_UNSHOWN,
         previous_statistics=previous,
     )
-    return [statistics, *resolved, guard.with_id(nodes.LABELLED_GUARD)]
+    return [statistics, *resolved, guard.with_id(nodes.of_span(nodes.LABELLED_GUARD, before))]
 
 
-def _sampler(settings: Settings, examples: tfx.dsl.Channel, schema: tfx.dsl.Channel) -> CandidateSampler | None:
+def _sampler(
+    settings: Settings, examples: tfx.dsl.Channel, schema: tfx.dsl.Channel, before: int
+) -> CandidateSampler | None:
     """The CandidateSampler of a surface with an `unlabelled:` section; None for any other."""
     if settings.surface.unlabelled is None:
         return None
@@ -180,4 +221,4 @@ def _sampler(settings: Settings, examples: tfx.dsl.Channel, schema: tfx.dsl.Chan
         surface=settings.surface_json,
         candidates=settings.candidates,
         candidates_fingerprint=settings.candidates_fingerprint,
-    )
+    ).with_id(nodes.of_span(nodes.CANDIDATE_SAMPLER, before))

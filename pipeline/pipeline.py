@@ -5,6 +5,8 @@ from __future__ import annotations
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
 
+from contracts.outcome import Outcome
+from pipeline.earlier_runs import FindEarlierRuns, from_metadata
 from pipeline.judging import judging
 from pipeline.labelling import keyed_labelling, labelling
 from pipeline.metadata import connection
@@ -21,7 +23,8 @@ def create_pipeline(
     *,
     make_teacher: MakeTeacher = where_it_lies,
     last_blessed: LastBlessed = from_destination,
-    history: bool = True,
+    earlier_runs: FindEarlierRuns = from_metadata,
+    fails_unless: Outcome | None = None,
 ) -> tfx.dsl.Pipeline:
     """Builds the whole DAG for one surface: label, train student and control, judge, push, report.
 
@@ -29,7 +32,9 @@ def create_pipeline(
       settings: What the run is bound to.
       make_teacher: Makes the node that brings the teacher; see `pipeline.teachers`.
       last_blessed: Makes the nodes that find the model that serves today; see `pipeline.resolvers`.
-      history: Whether the report shows earlier runs; see `pipeline.reporting`.
+      earlier_runs: Makes the nodes that find what earlier runs came to; see `pipeline.earlier_runs`.
+      fails_unless: What the run must come to, or its last node fails, for backends that know no exit
+        code; None adds no such node.
     """
     labelled = labelling(settings, make_teacher)
     trained = training(settings, labelled)
@@ -41,7 +46,7 @@ def create_pipeline(
         label_report=labelled.report,
         last_blessed=last_blessed,
     )
-    report = reporting(settings, labelled, trained, judged, history=history)
+    report = reporting(settings, labelled, trained, judged, earlier_runs, fails_unless)
     return assemble(settings, [*labelled.nodes, *trained.nodes, *judged.nodes, *report])
 
 

@@ -1,14 +1,14 @@
-"""After the last stage: one page about the run, for people."""
+"""After the last stage: one page about the run, for people, and how the run ends."""
 
 from __future__ import annotations
 
-from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
 
 from components.evaluation_report.component import EvaluationReport
-from contracts import nodes
-from contracts.artifacts import GateDecision, LabelReportArtifact
-from pipeline import resolvers
+from components.run_outcome.component import RunOutcome
+from contracts import keys, nodes
+from contracts.outcome import Outcome
+from pipeline.earlier_runs import FindEarlierRuns, from_metadata
 from pipeline.judging import Judging
 from pipeline.labelling import Labelling
 from pipeline.settings import Settings
@@ -16,7 +16,12 @@ from pipeline.training import TrainedArms
 
 
 def reporting(
-    settings: Settings, labelled: Labelling, trained: TrainedArms, judged: Judging, *, history: bool = True
+    settings: Settings,
+    labelled: Labelling,
+    trained: TrainedArms,
+    judged: Judging,
+    earlier_runs: FindEarlierRuns = from_metadata,
+    fails_unless: Outcome | None = None,
 ) -> list[BaseNode]:
     """Writes the report, blessed or not.
 
@@ -27,10 +32,10 @@ def reporting(
       labelled: The first stage.
       trained: The second stage.
       judged: The last stage.
-      history: Whether to show earlier runs; a resolver strategy of our own finds them, which
-        not every backend can run.
+      earlier_runs: Makes the node that finds what earlier runs came to; see `pipeline.earlier_runs`.
+      fails_unless: As for `pipeline.pipeline.create_pipeline`.
     """
-    earlier = _earlier(labelled, judged) if history else None
+    earlier = earlier_runs(settings, judged, labelled.report)
     report = EvaluationReport(
         decision=judged.decision,
         evaluation=judged.evaluation,
@@ -41,20 +46,17 @@ def reporting(
         control_run=trained.control_run,
         statistics=labelled.statistics,
         pushed_model=judged.pushed_model,
-        earlier_decisions=earlier.outputs[resolvers.DECISIONS] if earlier else None,
-        earlier_label_reports=earlier.outputs[resolvers.LABEL_REPORTS] if earlier else None,
+        earlier_decisions=earlier.decisions,
+        earlier_label_reports=earlier.label_reports,
         surface=settings.surface_json,
         origin=settings.origin.model_dump_json(),
     ).with_id(nodes.EVALUATION_REPORT)
-    return [earlier, report] if earlier else [report]
-
-
-def _earlier(labelled: Labelling, judged: Judging) -> tfx.dsl.Resolver:
-    return tfx.dsl.Resolver(
-        strategy_class=resolvers.EarlierRuns,
+    if fails_unless is None:
+        return [earlier.node, report]
+    outcome = RunOutcome(
         decision=judged.decision,
-        label_report=labelled.report,
-        # All of them: channels with a producer would be merged with those of this run.
-        earlier_decisions=tfx.dsl.Channel(type=GateDecision),
-        earlier_label_reports=tfx.dsl.Channel(type=LabelReportArtifact),
-    ).with_id(nodes.EARLIER_RUNS)
+        pushed_model=judged.pushed_model,
+        page=report.outputs[keys.PAGE],
+        fails_unless=fails_unless,
+    ).with_id(nodes.OUTCOME)
+    return [earlier.node, report, outcome]

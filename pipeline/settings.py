@@ -33,6 +33,10 @@ class Settings:
       span: The span of the examples, where no window says it.
       window: The spans to train on; the last one is labelled and evaluated.  None where
         the examples are not divided into spans.
+      earlier: Folders of examples of the spans before the run's own one, the nearest first, that are
+        labelled in the same pipeline and trained on: for backends where no resolver of ours finds
+        what earlier runs labelled.  Their caches find it instead.
+      data_span: What `span` and `earlier` are together, for provenance; None derives it from `span`.
       announced: Examples of each split, of the newest span, as counted before the run; None
         where nobody has.
     """
@@ -52,13 +56,15 @@ class Settings:
     span: str | None = None
     window: Window | None = None
     announced: Mapping[str, int] | None = None
+    earlier: Sequence[str] = ()
+    data_span: str | None = None
 
     @property
     def origin(self) -> Origin:
         """What a pushed model's provenance says of the run that made it."""
         return Origin(
             surface=self.surface.name,
-            data_span=str(self.window) if self.window else self.span,
+            data_span=str(self.window) if self.window else self.data_span or self.span,
             teacher_fingerprint=self.teacher_fingerprint,
             git_revision=self.code_revision,
             teacher=self.teacher,

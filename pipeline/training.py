@@ -33,15 +33,15 @@ class TrainedArms:
 
 def training(settings: Settings, labelled: Labelling) -> TrainedArms:
     """Transforms the labelled examples, of all spans of the window, and trains both arms on them."""
-    window = [] if settings.window is None else [rolling_window(settings, labelled.guard)]
+    window = [] if settings.window is None else [rolling_window(settings, labelled.guards[-1])]
     transform = tfx.components.Transform(
-        examples=window[0].outputs[EXAMPLES] if window else labelled.examples,
+        examples=window[0].outputs[EXAMPLES] if window else labelled.window or labelled.examples,
         schema=labelled.schema,
         preprocessing_fn=f"{_PREPROCESSING}.preprocessing_fn",
         custom_config={keys.SURFACE: settings.surface_json, keys.CODE: code_version(_PREPROCESSING)},
         disable_statistics=True,
     )
-    transform.add_upstream_node(labelled.guard)
+    transform.add_upstream_nodes(labelled.guards)
     student, control = (
         _trainer(settings, arm, transform, labelled.teacher) for arm in (ModelRole.STUDENT, ModelRole.CONTROL)
     )

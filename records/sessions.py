@@ -9,9 +9,12 @@ server cannot load.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import tensorflow as tf
+
+from records.documents import is_local
 
 SIGNATURE = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 
@@ -57,11 +60,21 @@ def load_error(model_dir: str) -> str | None:
     """Why a server could not load a SavedModel, as part of a sentence; None if it can.
 
     Args:
-      model_dir: The SavedModel.
+      model_dir: The SavedModel: a path, or a URI of a bucket.
     """
     try:
-        SessionModel(model_dir).close()
+        with _at_hand(model_dir) as folder:
+            SessionModel(folder).close()
     except Exception as error:  # any error of a model is a finding
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         return f"a server cannot load it ({type(error).__name__}: {' '.join(lines[:2])[:300]})"
     return None
+
+
+def _at_hand(model_dir: str) -> AbstractContextManager[str]:
+    """The model where TensorFlow reads it."""
+    if is_local(model_dir):
+        return nullcontext(model_dir)
+    from records.buckets import locally
+
+    return locally(model_dir)

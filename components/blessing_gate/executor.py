@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from absl import logging
@@ -53,7 +54,9 @@ class Executor(base_executor.BaseExecutor):
         )
         decision = decide(surface, evidence)
         logging.info(decision.sentence)
-        documents.write(artifact_utils.get_single_uri(output_dict[spec.DECISION_KEY]), decision)
+        decided = artifact_utils.get_single_instance(output_dict[spec.DECISION_KEY])
+        documents.write(decided.uri, decision)
+        decided.set_int_custom_property(properties.RECORDED_AT, time.time_ns() // 1_000_000)
         blessing = artifact_utils.get_single_instance(output_dict[spec.BLESSING_KEY])
         write_blessing(blessing, model, decision, exec_properties.get("current_component_id"))
 

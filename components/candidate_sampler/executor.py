@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from absl import logging
@@ -14,7 +15,9 @@ from components.candidate_sampler import files, spec
 from components.candidate_sampler.job import PairSummary, run_job
 from contracts.candidate_report import CandidateReport
 from records import documents
+from records.buckets import locally
 from records.example_artifacts import one_for_each
+from records.fingerprint import fingerprint
 from schema.candidates import UNLABELLED_SPLIT
 from schema.errors import InputError
 from schema.pairs import PairPlan
@@ -54,15 +57,37 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         outputs = one_for_each(extended, examples)
         files.describe(outputs, examples)
         sources = files.list_sources(examples)
-        shards = files.shards_of_logs(logs, outputs) if logs else files.shards_of_examples(examples, outputs)
         files.pass_through(examples, outputs)
         fileio.makedirs(report_uri)
         summary = f"{report_uri}/{_SUMMARY_FILE}"
-        run_job(self._make_beam_pipeline(), plan, schema, sources, shards, logs, summary)
+        with _at_hand(logs) as folder:
+            shards = files.shards_of_logs(folder, outputs) if folder else files.shards_of_examples(examples, outputs)
+            if logs:
+                _check_logs(logs, exec_properties[spec.CANDIDATES_FINGERPRINT_KEY])
+            run_job(self._make_beam_pipeline(), plan, schema, sources, shards, logs, summary)
         found = _checked(summary)
         documents.write(report_uri, found)
         output_dict[spec.EXTENDED_EXAMPLES_KEY] = outputs
         logging.info("Kept %d of %d pairs as the split %s.", found.kept, found.drawn, UNLABELLED_SPLIT)
+
+
+def _at_hand(logs: str | None) -> AbstractContextManager[str | None]:
+    """The folder of candidates where Beam reads it; None where pairs are put together."""
+    return locally(logs) if logs else nullcontext()
+
+
+def _check_logs(logs: str, expected: str) -> None:
+    """Checks that the candidates are those that a cache knows this run by.
+
+    Raises:
+      InputError: They are others.
+    """
+    found = fingerprint(logs)
+    if found != expected:
+        raise InputError(
+            f"candidates {logs}: expected the fingerprint {expected}, found {found}: they have changed since the run "
+            "was asked for. Start the run again; `crosskd fingerprint` prints it."
+        )
 
 
 def _checked(path: str) -> CandidateReport:

@@ -80,8 +80,8 @@ def read_sources(input_dict: Artifacts, exec_properties: dict[str, Any]) -> Sour
         histories={model: _readable(sources.read_history, input_dict[key][0].uri) or {} for model, key in runs.items()},
         curves=curves,
         hard_labels=(_readable(sources.read_hard_labels, statistics[0].uri, surface) or {}) if statistics else {},
-        decisions=list(_dated([*input_dict.get(spec.EARLIER_DECISIONS_KEY, []), decision], Decision)),
-        label_reports=list(_dated([*input_dict.get(spec.EARLIER_LABEL_REPORTS_KEY, []), labels], LabelReport)),
+        decisions=list(_dated(input_dict.get(spec.EARLIER_DECISIONS_KEY, []), decision, Decision)),
+        label_reports=list(_dated(input_dict.get(spec.EARLIER_LABEL_REPORTS_KEY, []), labels, LabelReport)),
         facts=_facts(input_dict, exec_properties),
         push=_push(input_dict),
     )
@@ -104,17 +104,26 @@ def _evaluation(uri: str) -> evaluations.Evaluation | str:
 
 
 def _dated(
-    artifacts: list[types.Artifact], kind: type[documents.Read]
+    earlier: list[types.Artifact], own: types.Artifact, kind: type[documents.Read]
 ) -> Iterator[tuple[datetime | None, documents.Read]]:
     """Documents that can still be read, oldest first, each with when it was written."""
-    for artifact in sorted(artifacts, key=lambda each: int(each.id)):
+    for artifact in [*sorted(earlier, key=lambda each: (_milliseconds(each), int(each.id))), own]:
         found = _readable(documents.read, artifact.uri, kind)
         if found is not None:
             yield _when(artifact), found
 
 
 def _when(artifact: types.Artifact) -> datetime | None:
-    return times.from_milliseconds(artifact.mlmd_artifact.create_time_since_epoch)
+    return times.from_milliseconds(_milliseconds(artifact))
+
+
+def _milliseconds(artifact: types.Artifact) -> int:
+    """When a document was written; 0 where nobody knows.
+
+    Only local metadata say it of every artifact, and of one that stands for another run's, wrongly.
+    """
+    recorded = artifact.get_int_custom_property(properties.RECORDED_AT)
+    return int(recorded or artifact.mlmd_artifact.create_time_since_epoch)
 
 
 def _push(input_dict: Artifacts) -> str:

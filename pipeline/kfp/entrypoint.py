@@ -32,10 +32,13 @@ from tfx.orchestration.portable import outputs_utils
 from tfx.types.standard_component_specs import INPUT_BASE_KEY
 from tfx.utils import import_utils
 
+from components.run_outcome.executor import OutcomeError
+from contracts.outcome import Exit
 from pipeline.failures import input_error
 from pipeline.kfp import invocation, refusals
 from pipeline.kfp.overrides import Evaluates, override
 from pipeline.kfp.parameters import PREFIX, resolve
+from pipeline.kfp.spans import check_window
 from pipeline.kfp.storage import Storage, storage_of
 from records import buckets
 from schema.errors import InputError
@@ -62,14 +65,12 @@ class Call:
     storage: Storage
 
 
-BAD_INPUT = 2
-
-
 def main(arguments: argparse.Namespace) -> int:
     """Runs one node.
 
     Returns:
-      The exit code: 0, or 2 where the input is bad, so that no attempt is worth another.
+      The exit code: 0; 2 where the input is bad, so that no attempt is worth another; 3 or 4 where
+      the run's student is not blessed, or not pushed, and the run was to end so.
     """
     logging.set_verbosity(logging.INFO)
     call = _read_call(arguments)
@@ -77,17 +78,20 @@ def main(arguments: argparse.Namespace) -> int:
     refused = refusals.recall(output_file)
     if refused is not None:
         logging.error("Not tried again: %s", refused)
-        return BAD_INPUT
+        return Exit.BAD_INPUT
     try:
         _write_files(json.loads(arguments.files))
         run(call)
+    except OutcomeError as outcome:
+        logging.error("%s", outcome)
+        return outcome.code
     except Exception as error:
         found = input_error(error)
         if found is None:
             raise
         logging.error("%s", found)
         refusals.remember(output_file, str(found))
-        return BAD_INPUT
+        return Exit.BAD_INPUT
     return 0
 
 
@@ -114,13 +118,14 @@ def _execute(call: Call, run_parameters: dict[str, Any]) -> None:
     message, storage = call.message, call.storage
     inputs = invocation.parse(message.inputs.artifacts, storage, names)
     outputs = invocation.parse(message.outputs.artifacts, storage, names)
+    wholes = {key: found for key, (found,) in outputs.items()}
     exec_properties = _exec_properties(call)
     override(exec_properties, run_parameters, call.evaluates)
     executor = _executor(call, shlex.split(str(run_parameters.get("beam_args", ""))))
     logging.info("%s: inputs %s, outputs %s, properties %s", call.executor_class, inputs, outputs, exec_properties)
     executor.Do(inputs, outputs, exec_properties)
     outputs_utils.tag_output_artifacts_with_version(outputs)
-    _write(message.outputs.output_file, invocation.result(outputs, storage, names))
+    _write(message.outputs.output_file, invocation.result(outputs, wholes, storage, names))
 
 
 def _read_call(arguments: argparse.Namespace) -> Call:
@@ -145,6 +150,7 @@ def _settle_parameters(call: Call) -> dict[str, Any]:
     run_parameters: dict[str, Any] = {
         name.removeprefix(PREFIX): json_format.MessageToDict(values.pop(name)) for name in names
     }
+    check_window(run_parameters)
     for value in values.values():
         if value.WhichOneof("kind") == "string_value":
             value.string_value = resolve(value.string_value, run_parameters)

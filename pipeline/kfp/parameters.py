@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
+from pipeline.kfp.spans import spans_before
 from schema.errors import InputError
 
 # Kubeflow's own prefix for a pipeline's parameter among a task's inputs.
@@ -20,7 +21,7 @@ SPAN_PATTERN = "{SPAN}"
 
 _PLACEHOLDER = re.compile(r"\{\{\$\.inputs\.parameters\['" + PREFIX + r"(\w+)'\]\}\}")
 # Where containers find something: on a volume, or in a store that TensorFlow or `records.buckets` reads.
-_PLACES = ("examples", "teacher", "serving")
+_PLACES = ("examples", "teacher", "serving", "candidates")
 _BUCKETS = ("gs://", "s3://", "minio://")
 # Would break out of the JSON that the launcher puts the value into.
 _UNSAFE = re.compile(r"[\"\\\n\r\t]|\{\{")
@@ -44,6 +45,8 @@ class RunParameter:
 RUN_PARAMETERS: Mapping[str, RunParameter] = {
     "examples": RunParameter(Kind.STRING, "Folder with train/ and eval/, gzipped TFRecords of tf.Example."),
     "span": RunParameter(Kind.STRING, "What takes the place of {SPAN} in the examples' folder, such as a day."),
+    "candidates": RunParameter(Kind.STRING, "Folder of candidates that unlabelled pairs are read from."),
+    "candidates_fingerprint": RunParameter(Kind.STRING, "Of the candidates' content; `crosskd submit` computes it."),
     "teacher": RunParameter(Kind.STRING, "The teacher's SavedModel."),
     "teacher_fingerprint": RunParameter(Kind.STRING, "Of the teacher's content; `crosskd submit` computes it."),
     "serving": RunParameter(Kind.STRING, "Folder that the model server watches; versions are pushed here."),
@@ -65,11 +68,27 @@ class Defaults:
     seed: int | None
     gates: str | None
     beam_args: str | None
+    candidates: str | None = None
+    candidates_fingerprint: str | None = None
 
     def given(self) -> dict[str, str | int]:
         """Those that there are, checked."""
         values = {each.name: getattr(self, each.name) for each in fields(self)}
         return {name: checked(name, value) for name, value in values.items() if value is not None}
+
+
+def run_parameter(name: str) -> RunParameter:
+    """What is known of a run parameter.
+
+    Raises:
+      InputError: There is no such parameter.
+    """
+    before = spans_before(name)
+    if before:
+        return RunParameter(Kind.STRING, f"The span {before} before `span`; `crosskd submit` computes it.")
+    if name not in RUN_PARAMETERS:
+        raise InputError(f"run parameter {name!r}: no such parameter; those are {', '.join(RUN_PARAMETERS)}")
+    return RUN_PARAMETERS[name]
 
 
 def placeholder(name: str) -> str:
@@ -104,9 +123,7 @@ def checked(name: str, value: str | int) -> str | int:
     Raises:
       InputError: There is no such parameter, or the value cannot be one of it.
     """
-    if name not in RUN_PARAMETERS:
-        raise InputError(f"run parameter {name!r}: no such parameter; those are {', '.join(RUN_PARAMETERS)}")
-    if RUN_PARAMETERS[name].kind is Kind.INTEGER:
+    if run_parameter(name).kind is Kind.INTEGER:
         return _integer(name, value)
     if name == "gates":
         _check_json(str(value))

@@ -7,8 +7,7 @@ takes, run parameters, resources, retries, caching, and what the entry point nee
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,9 +19,15 @@ from tfx.utils import name_utils
 from components.blessing_gate.component import BlessingGate
 from components.evaluation_report.component import EvaluationReport
 from components.last_served.component import LastServed
+from components.run_history.component import RunHistory
+from components.run_outcome.component import RunOutcome
+from contracts.nodes import of_any_span
+from pipeline.kfp.invocation import numbered
+from pipeline.kfp.names import executor_label, kubernetes_name
 from pipeline.kfp.overrides import Evaluates
-from pipeline.kfp.parameters import PREFIX, RUN_PARAMETERS, placeholder, placeholders_in
+from pipeline.kfp.parameters import PREFIX, RUN_PARAMETERS, placeholder, placeholders_in, run_parameter
 from pipeline.kfp.policies import Policy
+from pipeline.kfp.spans import SPAN, spans_before
 from schema.errors import InputError
 
 Spec = dict[str, Any]
@@ -43,12 +48,14 @@ class Node:
       policy: How it is run.
       evaluates: For an Evaluator, what its configuration is derived from.
       files: Files that its container needs, by path.
+      several: Channels of the inputs that have several, of which the compiled form has the first.
     """
 
     component: BaseNode
     policy: Policy
     evaluates: Evaluates | None = None
     files: Mapping[str, str] = field(default_factory=dict)
+    several: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
 def finish(job: Spec, nodes: Mapping[str, Node], defaults: Mapping[str, str | int], *, cache_examples: bool) -> None:
@@ -62,16 +69,19 @@ def finish(job: Spec, nodes: Mapping[str, Node], defaults: Mapping[str, str | in
         examples may come to lie there, and nobody but the node itself would notice.
     """
     spec = job["pipelineSpec"]
+    used_spans = {each for each in placeholders_in(json.dumps(spec["root"])) if each == SPAN or spans_before(each)}
     for name, task in spec["root"]["dag"]["tasks"].items():
         node = nodes[name]
         definition = spec["components"][task["componentRef"]["name"]]
         executor = spec["deploymentSpec"]["executors"][definition["executorLabel"]]
-        _bind_parameters(task, definition, _asked_of(node))
+        _add_artifacts(task, definition, node.several)
+        _bind_parameters(task, definition, _asked_of(node) | _spans_of(node, used_spans))
         _apply_policy(task, executor, node, cache_examples)
         _tell_entrypoint(executor["container"], definition, node)
     used = _used(spec)
     spec["root"]["inputDefinitions"] = {"parameters": _root_parameters(used, defaults)}
     job["runtimeConfig"]["parameterValues"] = {name: defaults[name] for name in sorted(used & set(defaults))}
+    _share_components(spec)
     _rename(spec, {name: kubernetes_name(name) for name in nodes})
 
 
@@ -84,9 +94,9 @@ def _used(spec: Spec) -> set[str]:
 
 def _root_parameters(used: set[str], defaults: Mapping[str, str | int]) -> Spec:
     parameters: Spec = {}
-    for name, parameter in RUN_PARAMETERS.items():
-        if name not in used:
-            continue
+    known = [*RUN_PARAMETERS, *sorted(used - set(RUN_PARAMETERS), key=spans_before)]
+    for name in [each for each in known if each in used]:
+        parameter = run_parameter(name)
         parameters[name] = {"parameterType": parameter.kind.value, "description": parameter.description}
         if name in defaults:
             parameters[name].update({"defaultValue": defaults[name], "isOptional": True})
@@ -106,31 +116,71 @@ def _asked_of(node: Node) -> set[str]:
     return asked
 
 
+def _spans_of(node: Node, used: set[str]) -> set[str]:
+    """All spans of the window, for a node that reads several: it says if they do not follow on each other."""
+    return used if node.several else set()
+
+
+def _add_artifacts(task: Spec, definition: Spec, several: Mapping[str, Sequence[Any]]) -> None:
+    """Hands the task the second and later channels of an input under keys of their own."""
+    for key, channels in several.items():
+        for place, channel in list(enumerate(channels))[1:]:
+            artifacts = definition["inputDefinitions"]["artifacts"]
+            artifacts[numbered(key, place)] = artifacts[key]
+            task["inputs"]["artifacts"][numbered(key, place)] = {
+                "taskOutputArtifact": {
+                    "producerTask": channel.producer_component_id,
+                    "outputArtifactKey": channel.output_key,
+                }
+            }
+
+
 def _bind_parameters(task: Spec, definition: Spec, asked: set[str]) -> None:
     """Hands the task the run parameters that it is asked for, and those its values refer to."""
     values = task.get("inputs", {}).get("parameters", {})
+    named = _names_inside(values)
     for name, value in list(values.items()):
-        text = json.dumps(value)
-        for parameter in placeholders_in(text):
+        for parameter in placeholders_in(json.dumps(value)):
             if value == {"runtimeValue": {"constant": placeholder(parameter)}}:
                 values[name] = {"componentInputParameter": parameter}
             else:
                 asked = asked | {parameter}
+        values[name] = _renamed(values[name], named)
     for parameter in sorted(asked):
-        kind = {"parameterType": RUN_PARAMETERS[parameter].kind.value}
-        task.setdefault("inputs", {}).setdefault("parameters", {})[PREFIX + parameter] = {
-            "componentInputParameter": parameter
-        }
-        definition.setdefault("inputDefinitions", {}).setdefault("parameters", {})[PREFIX + parameter] = kind
+        kind = {"parameterType": run_parameter(parameter).kind.value}
+        key = PREFIX + named.get(parameter, parameter)
+        task.setdefault("inputs", {}).setdefault("parameters", {})[key] = {"componentInputParameter": parameter}
+        definition.setdefault("inputDefinitions", {}).setdefault("parameters", {})[key] = kind
+
+
+def _names_inside(values: Spec) -> dict[str, str]:
+    """The name inside of a task of the only span that it is about.
+
+    It is the same for all spans, so that a task on a span is, for the backend's cache, what it was in
+    the run whose newest span that was.
+    """
+    spans = [each for each in placeholders_in(json.dumps(values)) if spans_before(each)]
+    others = SPAN in placeholders_in(json.dumps(values))
+    return {spans[0]: SPAN} if len(spans) == 1 and not others else {}
+
+
+def _renamed(value: Spec, named: Mapping[str, str]) -> Spec:
+    constant = value.get("runtimeValue", {}).get("constant")
+    if not isinstance(constant, str):
+        return value
+    for outside, inside in named.items():
+        constant = constant.replace(placeholder(outside), placeholder(inside))
+    return {"runtimeValue": {"constant": constant}}
 
 
 def _apply_policy(task: Spec, executor: Spec, node: Node, cache_examples: bool) -> None:
     policy = node.policy
-    outside = isinstance(node.component, LastServed) or (
+    outside = isinstance(node.component, LastServed | RunHistory | RunOutcome) or (
         isinstance(node.component, tfx.components.ImportExampleGen) and not cache_examples
     )
     task["cachingOptions"] = {"enableCache": True} if policy.cache and not outside else {}
-    if policy.retries:
+    # A run that did not come to what was asked comes to it by no other attempt.
+    if policy.retries and not isinstance(node.component, RunOutcome):
         task["retryPolicy"] = {
             "maxRetryCount": policy.retries,
             "backoffDuration": "30s",
@@ -151,7 +201,7 @@ def _apply_policy(task: Spec, executor: Spec, node: Node, cache_examples: bool) 
 def _tell_entrypoint(container: Spec, definition: Spec, node: Node) -> None:
     """Adds the arguments of `pipeline.kfp.entrypoint`, and says to both what inputs there are now."""
     inputs = json.dumps(definition.get("inputDefinitions", {}), sort_keys=True)
-    told = ["--artifact_classes", json.dumps(_artifact_classes(node.component), sort_keys=True)]
+    told = ["--artifact_classes", json.dumps(_artifact_classes(node), sort_keys=True)]
     if node.evaluates is not None:
         told += ["--evaluates", node.evaluates.model_dump_json(by_alias=True)]
     if node.files:
@@ -167,18 +217,35 @@ def _with_inputs(args: list[str], inputs: str) -> list[str]:
     return [*args[:place], inputs, *args[place + 1 :]]
 
 
-def _artifact_classes(component: BaseNode) -> dict[str, dict[str, str]]:
+def _artifact_classes(node: Node) -> dict[str, dict[str, str]]:
     """Import paths of the artifact classes of all inputs and outputs, by key."""
-    return {
-        "inputs": {key: name_utils.get_full_name(channel.type) for key, channel in component.inputs.items()},
-        "outputs": {key: name_utils.get_full_name(channel.type) for key, channel in component.outputs.items()},
-    }
+    inputs, outputs = (
+        {key: name_utils.get_full_name(channel.type) for key, channel in channels.items()}
+        for channels in (node.component.inputs, node.component.outputs)
+    )
+    for key, channels in node.several.items():
+        inputs.update({numbered(key, place): inputs[key] for place in range(1, len(channels))})
+    return {"inputs": inputs, "outputs": outputs}
 
 
-def kubernetes_name(name: str) -> str:
-    """A node's name as Kubernetes and Argo take names: lower case, digits and dashes."""
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name)
-    return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
+def _share_components(spec: Spec) -> None:
+    """Lets the tasks of older spans refer to the component of the newest one, where theirs is the same.
+
+    What Kubernetes keeps of a workflow is limited to about a megabyte.
+    """
+    components, executors = spec["components"], spec["deploymentSpec"]["executors"]
+    for name, task in spec["root"]["dag"]["tasks"].items():
+        shared = of_any_span(name)
+        if shared == name or _content(spec, name) != _content(spec, shared):
+            continue
+        executors.pop(components.pop(name)["executorLabel"])
+        task["componentRef"]["name"] = shared
+
+
+def _content(spec: Spec, name: str) -> tuple[Spec, Spec]:
+    """A component but for the name of its executor, and that executor."""
+    definition = dict(spec["components"][name])
+    return spec["deploymentSpec"]["executors"][definition.pop("executorLabel")], definition
 
 
 def _rename(spec: Spec, names: Mapping[str, str]) -> None:
@@ -189,7 +256,7 @@ def _rename(spec: Spec, names: Mapping[str, str]) -> None:
     """
     if len(set(names.values())) != len(names):
         raise InputError(f"two nodes have the same name in Kubernetes: {', '.join(sorted(names.values()))}")
-    labels = {spec["components"][name]["executorLabel"]: f"exec-{new}" for name, new in names.items() if new != "root"}
+    labels = {definition["executorLabel"]: executor_label(name) for name, definition in spec["components"].items()}
     spec["deploymentSpec"]["executors"] = {
         labels[label]: executor for label, executor in spec["deploymentSpec"]["executors"].items()
     }

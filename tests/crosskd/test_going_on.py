@@ -12,10 +12,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from contracts import nodes
+from contracts.outcome import Exit
 from crosskd.launch import in_use, only_run_in
 from crosskd.main import app
 from crosskd.runs import note_peak_memory
-from crosskd.terminal import Exit
 from pipeline.metadata import connection
 from tests.crosskd.handmade_run import FINISHED, write_run
 

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from contracts.outcome import Exit
 from crosskd.main import app
-from crosskd.terminal import Exit
 from tests.components.teacher_labeler.conftest import floats, save_teacher
 
 

@@ -3,8 +3,8 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
+from contracts.outcome import Exit
 from crosskd.main import app
-from crosskd.terminal import Exit
 from tests.components.teacher_labeler.conftest import make_example, write_shard
 
 

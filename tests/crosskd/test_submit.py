@@ -159,7 +159,7 @@ def test_gates_are_checked_and_travel_as_json(server, submit, tmp_path):
         (["--parameter", "spam=1"], "expected name=value of one of gates, seed, span, "),
         (["--parameter", "span"], "expected name=value of one of gates, seed, span, "),
         (["--parameter", "span=1", "--parameter", "seed=x"], "expected a whole number, found 'x'"),
-        (["--parameter", "span=1", "--parameter", "teacher=gs://bucket/teacher"], "its fingerprint is not known"),
+        (["--parameter", "span=1", "--parameter", "teacher=gs://bucket/teacher"], "the fingerprint is not known"),
         (["--parameter", "span=1", "--cron", "0 4 * * *"], "--cron: expected six fields"),
         (["--parameter", "span=1", "--gates", "gates.yaml"], "give --surface, too"),
         (["--parameter", "span=1", "--pipeline-root", "/data"], "--pipeline-root: expected a bucket"),

@@ -9,10 +9,10 @@ import pytest
 
 from components.model_pusher.destination import Destination
 from contracts.decision import Decision
+from contracts.outcome import Exit
 from contracts.provenance import Origin, Provenance
 from crosskd.runs import NodeOfRun, Run
 from crosskd.summary import RunSummary, _push, exit_code, print_summary
-from crosskd.terminal import Exit
 from tests.components.model_pusher.handmade import cut, write_model
 
 

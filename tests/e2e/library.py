@@ -88,6 +88,11 @@ SCHEMA_WITH_PAIRS = SCHEMA.replace(
     'name: "was_borrowed" type: INT presence { min_fraction: 1 } value_count { min: 1 max: 1 }',
 )
 
+# Latency is measured, and decides nothing: for runs beside which others go on.
+UNHURRIED = """
+serving: {requests: 64, rounds: 3, calls: 20, max_p99_ratio_vs_control: 50, max_p99_ratio_vs_last_blessed: 50}
+"""
+
 TRAIN_ROWS, EVAL_ROWS = 1200, 600
 GENRES = ("crime", "poetry", "travel")
 
@@ -129,6 +134,17 @@ def write_examples(
             with tf.io.TFRecordWriter(str(folder / split / f"part-{part}.gz"), options="GZIP") as writer:
                 for each in examples[part::2]:
                     writer.write(each.SerializeToString())
+    return folder
+
+
+def write_candidates(folder: Path, *, rows: int, seed: int = 0) -> Path:
+    """Writes logs of candidates: as examples, without labels, one file."""
+    folder.mkdir(parents=True)
+    with tf.io.TFRecordWriter(str(folder / "part-0.gz"), options="GZIP") as writer:
+        for each in _examples(np.random.default_rng(seed), rows, None, 0.0):
+            for label in ("was_borrowed", "was_liked"):
+                each.features.feature.pop(label, None)
+            writer.write(each.SerializeToString())
     return folder
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
+from contracts.outcome import Exit
 from crosskd import run as run_command
 from crosskd.launch import only_run_in
-from crosskd.terminal import Exit
 from records.record_files import first_records, write_records
 from schema.errors import InputError
 from tests.e2e import library

@@ -12,9 +12,9 @@ import tensorflow as tf
 import yaml
 from typer.testing import CliRunner
 
+from contracts.outcome import Exit
 from crosskd.main import app
 from crosskd.runs import newest_run
-from crosskd.terminal import Exit
 from tests.e2e import library
 
 pytestmark = pytest.mark.slow

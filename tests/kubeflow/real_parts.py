@@ -43,13 +43,18 @@ class Parts:
 
 
 class RealParts(Backend):
-    """Driver and launcher are theirs."""
+    """Driver and launcher are theirs.
+
+    Attributes:
+      pods: What the driver says of each task's pod, by the task's name.
+    """
 
     def __init__(self, pipeline: Path, folder: Path, parameters: dict[str, Any], parts: Parts, pipeline_root: str):
         super().__init__(pipeline, folder, parameters, Containers.__new__(Containers))
         self._parts = parts
         self._metadata = Metadata(parts.service.client())
         self._run_id = folder.name
+        self.pods: dict[str, dict[str, Any]] = {}
         runtime = {"parameterValues": self.parameters, "gcsOutputDirectory": pipeline_root}
         self._dag = self._drive(
             "root",
@@ -71,7 +76,8 @@ class RealParts(Backend):
             *("--container", json.dumps(task.executor["container"]), "--kubernetes_config", json.dumps(task.platform)),
             *("--iteration_index", "-1", "--run_name", self._run_id, "--run_display_name", self._run_id),
         )
-        container = json.loads(found["pod_spec_patch"])["containers"][0]
+        self.pods[task.name] = json.loads(found["pod_spec_patch"])
+        container = self.pods[task.name]["containers"][0]
         words = [str(self._parts.launcher), *container["command"][1:], *container["args"]]
         pod = {"KFP_POD_NAME": task.name, "KFP_POD_UID": task.name}
         for name, value in pod.items():

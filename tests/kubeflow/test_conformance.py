@@ -3,12 +3,13 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
 import yaml
 
 from contracts.decision import Decision
@@ -24,6 +25,16 @@ from records.fingerprint import fingerprint
 from schema.loader import load_surface
 from tests.e2e import library
 from tests.kubeflow.backend import Backend, Cluster, OpenSource, TaskFailedError
+from tests.kubeflow.comparison import (
+    decision_of,
+    earlier_runs_of,
+    metrics_of,
+    page_of,
+    predictions,
+    pushed,
+    span_of,
+    verdicts_of,
+)
 from tests.kubeflow.containers import Containers
 from tests.kubeflow.metadata_service import MetadataService
 from tests.kubeflow.object_store import ACCESS, ObjectStore
@@ -37,6 +48,9 @@ TFX_ENTRY_POINT = "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_execu
 TFX_OPTIONS = ("--executor_class_path", "--json_serialized_invocation_args", "--json_serialized_inputs_spec_args")
 
 
+# Two spans of few examples: it is the way through the nodes that takes the time.
+WINDOW = ("1", "2")
+ROWS = (700, 400)
 ROOT = "s3://mlpipeline/v2/artifacts"
 ELSEWHERE = "s3://elsewhere"
 SECRETS = {("store", "access"): ACCESS["aws_access_key_id"], ("store", "secret"): ACCESS["aws_secret_access_key"]}
@@ -90,44 +104,60 @@ def cluster(tmp_path_factory):
 @pytest.fixture(scope="module")
 def world(tmp_path_factory) -> World:
     folder = tmp_path_factory.mktemp("conformance")
-    surface = load_surface(library.write_surface(folder / "surface"))
-    library.write_examples(folder / "examples" / "1")
+    text = library.SURFACE + library.PAIRS + library.UNHURRIED
+    surface = load_surface(library.write_surface(folder / "surface", surface=text, schema=library.SCHEMA_WITH_PAIRS))
+    for span in WINDOW:
+        library.write_examples(folder / "examples" / span, seed=int(span), sizes=ROWS)
+    library.write_candidates(folder / "candidates", rows=ROWS[0])
     teacher = str(library.write_teacher(folder / "teacher"))
     defaults = Defaults(
         examples=None,
-        span="1",
+        span=WINDOW[-1],
         teacher=None,
         teacher_fingerprint=fingerprint(teacher),
         serving=None,
         seed=surface.surface.training.seed,
         gates="",
         beam_args=" ".join(DEFAULT_BEAM_ARGS),
+        candidates=None,
+        candidates_fingerprint=fingerprint(str(folder / "candidates")),
     )
     schema = surface.schema_path.read_text()
-    return World(folder, CompileRequest(surface.surface, schema, "crosskd:1", ROOT, defaults, Policies()))
+    request = CompileRequest(surface.surface, schema, "crosskd:1", ROOT, defaults, Policies(), window=len(WINDOW))
+    return World(folder, request)
 
 
 @pytest.fixture(scope="module")
-def local(world) -> Path:
-    """The root of a run by the local runner."""
-    root = world.folder / "local"
-    options = {"surface": "surface", "examples": "examples/1", "teacher": "teacher", "root": "local"}
-    words = [word for name, place in options.items() for word in (f"--{name}", str(world.folder / place))]
-    crosskd = "from crosskd.main import app; app()"
-    done = subprocess.run(
-        [sys.executable, "-c", crosskd, "run", *words], capture_output=True, text=True, timeout=SECONDS
-    )
-    assert done.returncode == 0, done.stderr
-    return root
+def running_locally(containers, world) -> Iterator[Future[int]]:
+    """A run by the local runner, which goes on beside that of the first backend."""
+    places = {
+        "surface": "surface",
+        "examples": "examples/{SPAN}",
+        "teacher": "teacher",
+        "candidates": "candidates",
+        "root": "local",
+    }
+    words = [word for name, place in places.items() for word in (f"--{name}", str(world.folder / place))]
+    command = ["python", "-m", "tests.kubeflow.local_run", "run", *words, "--window", str(len(WINDOW))]
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(containers.run, command, {}, world.folder / "local.log")
 
 
 @pytest.fixture(scope="module")
-def vertex(world, containers) -> Vertex:
+def local(world, running_locally) -> Path:
+    """The root of the run by the local runner."""
+    assert running_locally.result(SECONDS) == 0, (world.folder / "local.log").read_text()
+    return world.folder / "local"
+
+
+@pytest.fixture(scope="module")
+def vertex(containers, world, running_locally) -> Vertex:
     pipeline = world.compile(
         "vertex",
         examples=str(world.folder / "examples" / "{SPAN}"),
         teacher=str(world.teacher),
         serving=str(world.folder / "vertex" / "serving"),
+        candidates=str(world.folder / "candidates"),
     )
     backend = Vertex(pipeline, world.folder / "vertex", {}, containers)
     backend.run()
@@ -138,13 +168,15 @@ def vertex(world, containers) -> Vertex:
 def in_buckets(world, cluster) -> Path:
     """The pipeline for examples, teacher and serving in another bucket than the root's."""
     cluster.store.upload(world.teacher, f"{ELSEWHERE}/teacher")
-    cluster.store.upload(world.folder / "examples", f"{ELSEWHERE}/examples")
+    for name in ("examples", "candidates"):
+        cluster.store.upload(world.folder / name, f"{ELSEWHERE}/{name}")
     return world.compile(
         "buckets",
         cluster.store.endpoint,
         examples=f"{ELSEWHERE}/examples/{{SPAN}}",
         teacher="minio://elsewhere/teacher",
         serving=f"{ELSEWHERE}/serving",
+        candidates=f"{ELSEWHERE}/candidates",
     )
 
 
@@ -167,9 +199,13 @@ def again(world, containers, cluster, in_buckets, open_source) -> OpenSource:
 
 @pytest.fixture(scope="module")
 def refused(world, containers, cluster, in_buckets, again) -> OpenSource:
-    """A run whose gates no student passes."""
+    """A run whose gates no student passes; it ends as one that failed."""
     gates = json.dumps({"borrowed": [{"metric": "auc", "at_least": 0.999}]})
-    return run_open_source(world, cluster, containers, in_buckets, "refused", gates=gates)
+    backend = OpenSource(in_buckets, world.folder / "refused", {"gates": gates}, containers, cluster, ROOT)
+    said = r"(?s)outcome: failed; the last of 1 attempts: exit code 3\n.*Not blessed: "
+    with pytest.raises(TaskFailedError, match=said):
+        backend.run()
+    return backend
 
 
 @pytest.fixture
@@ -179,56 +215,22 @@ def served(cluster, open_source, tmp_path) -> Path:
     return tmp_path / "serving"
 
 
-def decision_of(backend: Backend) -> Decision:
-    return documents.read(str(backend.artifact("blessing-gate", "decision")), Decision)
-
-
-def pushed(serving: Path) -> Path:
-    (version,) = [each for each in serving.iterdir() if each.name.isdigit()]
-    return version
-
-
-def metrics_of(decision: Decision) -> dict[str, float]:
-    """Every metric of student and control.  Their intervals differ from run to run: TFMA draws folds anew."""
-    found = {}
-    for row in decision.metrics:
-        for name in ("student", "control"):
-            measured = getattr(row, name)
-            if measured is not None and measured.value is not None:
-                found[f"{row.task} {row.metric} {row.slice} {name}"] = measured.value
-    return found
-
-
-def verdicts_of(decision: Decision) -> list[tuple[str, ...]]:
-    gates = [(gate.task, str(gate.slice), gate.kind, gate.verdict, gate.reason) for gate in decision.gates]
-    return [*gates, *((check.name, check.verdict) for check in decision.checks)]
-
-
-def predictions(model: Path, examples: Path) -> dict[str, np.ndarray]:
-    """What a SavedModel answers to all examples of the evaluation split."""
-    files = sorted(map(str, (examples / "eval").glob("*.gz")))
-    records = list(tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator())
-    served = tf.saved_model.load(str(model)).signatures["serving_default"]
-    (name,) = served.structured_input_signature[1]
-    return {task: scores.numpy() for task, scores in served(**{name: tf.constant(records)}).items()}
-
-
 def check_against_local(backend: Backend, served: Path, local: Path, world: World) -> None:
-    run = newest_run(local)
+    run, expected_in = newest_run(local), local / "serving" / "library"
     expected, found = documents.read(run.output("BlessingGate", "decision")[0], Decision), decision_of(backend)
     assert (found.blessed, found.first_run, found.sentence) == (True, True, expected.sentence)
     assert verdicts_of(found) == verdicts_of(expected)
     assert metrics_of(found) == pytest.approx(metrics_of(expected), abs=1e-5)
-    assert json.loads((pushed(served) / "assets.extra" / "provenance.json").read_text())["origin"]["data_span"] == "1"
-    examples = world.folder / "examples" / "1"
+    assert span_of(served) == span_of(expected_in) == ":".join(WINDOW)
+    examples = world.folder / "examples" / WINDOW[-1]
     ours = predictions(pushed(served), examples)
-    theirs = predictions(pushed(local / "serving" / "library"), examples)
+    theirs = predictions(pushed(expected_in), examples)
     assert set(ours) == set(theirs) == {"borrowed", "liked"}
     for task, scores in ours.items():
         np.testing.assert_allclose(scores, theirs[task], atol=1e-5)
 
 
-def test_vertex_comes_to_the_local_runners_model_decision_and_metrics(local, world, vertex):
+def test_vertex_comes_to_the_local_runners_model_decision_and_metrics(vertex, local, world):
     check_against_local(vertex, world.folder / "vertex" / "serving", local, world)
 
 
@@ -261,7 +263,7 @@ def test_a_repetition_runs_what_looks_outside_and_what_reads_it_and_pushes_nothi
     ran = set(again.spec.root.dag.tasks) - again.cached
     assert ran == {
         *("last-blessed", "evaluator-last-blessed", "serving-validator", "blessing-gate", "pusher"),
-        "evaluation-report",
+        *("earlier-runs", "evaluation-report", "outcome"),
     }
     assert decision_of(again).blessed
     assert pushed(served).name == str(open_source.artifacts["pusher", "pushed_model"]["metadata"]["pushed_version"])
@@ -275,6 +277,50 @@ def test_a_student_that_is_not_blessed_is_not_pushed(refused, served):
     assert refused.artifacts["pusher", "pushed_model"]["metadata"]["pushed"] == 0
     assert refused.artifacts["pusher", "pushed_model"]["metadata"]["sentence"] == decision.sentence
     pushed(served)
+
+
+def test_a_student_that_is_not_blessed_is_told_of_by_the_run_that_then_fails(refused):
+    """The report is there before the run ends; and the run fails by that node alone."""
+    assert set(refused.spec.root.dag.tasks) - {name for name, _ in refused.artifacts} == {"outcome"}
+    assert page_of(refused)
+
+
+def test_the_report_tells_of_earlier_runs(open_source, again, refused):
+    """A repetition is the same run; one with other gates is another."""
+    assert [len(earlier_runs_of(each)) for each in (open_source, again, refused)] == [0, 0, 1]
+    (earlier,) = earlier_runs_of(refused)
+    first = decision_of(open_source)
+    assert (earlier.blessed, earlier.sentence, earlier.checks) == (True, first.sentence, first.checks)
+    assert metrics_of(earlier) == metrics_of(first)
+    assert "2 runs, 1 of them blessed" in page_of(refused)
+    assert "This is the first run" in page_of(again)
+
+
+def test_the_next_day_finds_the_labels_of_this_one(world, containers, cluster, in_buckets, open_source):
+    """Its second newest span is the newest of this run: each node of it comes from the cache."""
+    backend = OpenSource(
+        in_buckets, world.folder / "tomorrow", {"span": "3", "span_minus_1": "2"}, containers, cluster, ROOT
+    )
+    of_span = [name for name in backend.spec.root.dag.tasks if name.endswith("-before-1")]
+    first = {name: backend.task(name) for name in ("import-schema-gen", "teacher", *of_span)}
+    first.pop("labelled-example-guard-before-1")  # Its span had one before it, and has none today.
+    done = set()
+    while first.keys() - done:
+        for name in [each for each in first if set(first[each].spec.dependent_tasks) <= done and each not in done]:
+            backend.run_task(first[name])
+            done.add(name)
+    assert backend.cached == set(first)
+    labels = "teacher-labeler-before-1", "labelled_examples"
+    assert backend.artifacts[labels]["uri"] == open_source.artifacts["teacher-labeler", "labelled_examples"]["uri"]
+
+
+def test_spans_that_do_not_follow_on_each_other_are_bad_input(world, containers, cluster, in_buckets, open_source):
+    backend = OpenSource(
+        in_buckets, world.folder / "hole", {"span": "2", "span_minus_1": "0"}, containers, cluster, ROOT
+    )
+    backend.artifacts = dict(open_source.artifacts)
+    with pytest.raises(TaskFailedError, match="'span_minus_1': expected '1', which is 1 before '2', found '0'"):
+        backend.run_task(backend.task("transform"))
 
 
 def test_a_command_by_itself_does_what_the_forked_one_does(world, vertex, tmp_path):

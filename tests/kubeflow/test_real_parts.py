@@ -12,11 +12,13 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from contracts.decision import Decision
+from contracts.provenance import Provenance
 from pipeline.beam_options import DEFAULT_BEAM_ARGS
 from pipeline.kfp.compiler import CompileRequest, compile_job
 from pipeline.kfp.parameters import Defaults
@@ -37,6 +39,25 @@ from tests.kubeflow.real_parts import DRIVER_VARIABLE, LAUNCHER_VARIABLE, Parts,
 pytestmark = [pytest.mark.kubeflow, pytest.mark.timeout(3600)]
 
 ROOT = "s3://mlpipeline/v2/artifacts"
+POLICIES = Policies.model_validate(
+    {
+        "nodes": {
+            "TeacherLabeler": {
+                "accelerator": {"type": "nvidia.com/gpu"},
+                "node_selector": {"pool": "gpu"},
+                "tolerations": [
+                    {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"},
+                    {"key": "spot", "value": "true", "effect": "NoExecute", "seconds": 60},
+                ],
+                "temporary_storage": 50,
+                "shared_memory": 2,
+                "deadline_hours": 6,
+                "environment": {"LEVEL": "2"},
+                "secrets": ["store:access=ALSO"],
+            }
+        }
+    }
+)
 SECRETS = {"store": {"access": ACCESS["aws_access_key_id"], "secret": ACCESS["aws_secret_access_key"]}}
 
 
@@ -68,8 +89,9 @@ def parts(tmp_path_factory) -> Iterator[Parts]:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("world")
-    library.write_surface(folder / "surface")
-    library.write_examples(folder / "examples" / "1")
+    library.write_surface(folder / "surface", surface=library.SURFACE + library.UNHURRIED)
+    for span in ("1", "2"):
+        library.write_examples(folder / "examples" / span, seed=int(span), sizes=(700, 400))
     library.write_teacher(folder / "teacher")
     return folder
 
@@ -78,7 +100,7 @@ def compiled(world: Path, endpoint: str, **places: str) -> Path:
     surface = load_surface(world / "surface")
     defaults = Defaults(
         examples=f"{world}/examples/{{SPAN}}",
-        span="1",
+        span="2",
         teacher=str(world / "teacher"),
         teacher_fingerprint=fingerprint(str(world / "teacher")),
         serving=str(world / "serving"),
@@ -86,13 +108,14 @@ def compiled(world: Path, endpoint: str, **places: str) -> Path:
         gates="",
         beam_args=" ".join(DEFAULT_BEAM_ARGS),
     )
-    request = CompileRequest(surface.surface, surface.schema_path.read_text(), "crosskd:1", ROOT, defaults, Policies())
+    schema = surface.schema_path.read_text()
+    request = CompileRequest(surface.surface, schema, "crosskd:1", ROOT, defaults, POLICIES, window=2)
     job = compile_job(replace(request, defaults=replace(defaults, **places)))
     secrets = ["store:access=AWS_ACCESS_KEY_ID", "store:secret=AWS_SECRET_ACCESS_KEY"]
     platform = read_platform([], secrets, [f"AWS_ENDPOINT_URL={endpoint}"])
-    platform.give_environment(job)
+    platform.give_environment(job, POLICIES)
     path = world / "pipeline.yaml"
-    path.write_text(yaml.safe_dump_all([job["pipelineSpec"], platform.document(job)]))
+    path.write_text(yaml.safe_dump_all([job["pipelineSpec"], platform.document(job, POLICIES)]))
     return path
 
 
@@ -113,6 +136,32 @@ def test_every_node_runs_and_the_student_is_pushed(parts, world):
     served = {key.rpartition("/")[2] for key in parts.store.keys("s3://elsewhere/serving")}
     assert {"saved_model.pb", "provenance.json"} <= served
     assert {key for _, key in backend.artifacts} >= {"executor-logs", "pushed_model", "report"}
+    provenance = [key for key in parts.store.keys("s3://elsewhere/serving") if key.endswith("provenance.json")]
+    (version,) = [key.split("/")[1] for key in provenance]
+    origin = documents.read(str(backend.path(f"s3://elsewhere/serving/{version}")), Provenance).origin
+    assert origin.data_span == "1:2"
+
+    for name in ("teacher-labeler", "teacher-labeler-before-1"):
+        check_pod(backend.pods[name])
+
+
+def check_pod(pod: dict[str, Any]) -> None:
+    """What the driver hands to Argo of a policy."""
+    assert pod["nodeSelector"] == {"pool": "gpu"}
+    assert pod["tolerations"] == [
+        {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"},
+        {"key": "spot", "operator": "Equal", "value": "true", "effect": "NoExecute", "tolerationSeconds": 60},
+    ]
+    assert pod["activeDeadlineSeconds"] == 6 * 3600
+    folders = {each["name"]: each["emptyDir"] for each in pod["volumes"]}
+    assert folders == {"tmp": {"sizeLimit": "50G"}, "shm": {"medium": "Memory", "sizeLimit": "2G"}}
+    (container,) = pod["containers"]
+    assert {each["name"]: each["mountPath"] for each in container["volumeMounts"]} == {"tmp": "/tmp", "shm": "/dev/shm"}
+    assert container["resources"]["limits"] == {"cpu": "2", "memory": "8G", "nvidia.com/gpu": "1"}
+    assert container["resources"]["requests"] == {"cpu": "2", "memory": "8G"}
+    variables = {each["name"]: each.get("value") or each["valueFrom"]["secretKeyRef"] for each in container["env"]}
+    assert variables["LEVEL"] == "2"
+    assert variables["ALSO"] == {"name": "store", "key": "access"}
 
 
 def test_a_teacher_of_a_volume_is_brought(parts, world):

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from contracts.outcome import Exit
 from crosskd import run as run_command
 from crosskd.init import draft_folder
 from crosskd.main import app
-from crosskd.terminal import Exit
 from tests.e2e import library
 
 # How fast it serves is measured elsewhere.

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from nbclient import NotebookClient
 
+from contracts.outcome import Exit
 from crosskd import frames
 from crosskd.runs import newest_run, newest_runs
 from crosskd.summary import summarize
-from crosskd.terminal import Exit
 from schema.errors import InputError
 from tests.docs.pages import DOCS, ROOT, blocks
 from tests.e2e import library

@@ -7,6 +7,8 @@ from tfx.dsl.compiler.compiler import Compiler
 from tfx.dsl.input_resolution.ops import ops, siblings_op
 from tfx.orchestration.pipeline import Pipeline
 
+from contracts.outcome import Outcome
+from pipeline.earlier_runs import from_records
 from pipeline.pipeline import create_labelling, create_pipeline
 from pipeline.settings import Settings
 from records.spans import SpanFolders, Window
@@ -69,10 +71,44 @@ def test_the_report_comes_last_and_knows_of_earlier_runs(nodes):
     assert nodes["EvaluationReport"].downstream_nodes == set()
 
 
-def test_a_backend_without_resolvers_of_our_own_gets_a_report_without_earlier_runs(settings):
-    nodes = {node.id: node for node in create_pipeline(settings, history=False).components}
-    assert "EarlierRuns" not in nodes
-    assert "earlier_decisions" not in nodes["EvaluationReport"].inputs
+def test_a_backend_without_resolvers_of_our_own_reads_earlier_runs_from_the_push_destination(settings):
+    nodes = {node.id: node for node in create_pipeline(settings, earlier_runs=from_records).components}
+    assert type(nodes["EarlierRuns"]).__name__ == "RunHistory"
+    assert nodes["EarlierRuns"].exec_properties["serving"] == settings.serving
+    assert upstream(nodes, "EarlierRuns") == {"BlessingGate", "TeacherLabeler"}
+    assert "EarlierRuns" in upstream(nodes, "EvaluationReport")
+
+
+def test_a_backend_without_exit_codes_gets_a_last_node_that_fails(settings):
+    nodes = {node.id: node for node in create_pipeline(settings, fails_unless=Outcome.BLESSED).components}
+    assert nodes["Outcome"].exec_properties["fails_unless"] == "blessed"
+    assert upstream(nodes, "Outcome") == {"BlessingGate", "Pusher", "EvaluationReport"}
+    assert nodes["Outcome"].downstream_nodes == set()
+
+
+def test_earlier_spans_are_labelled_in_the_same_pipeline_and_trained_on(settings):
+    """For backends whose cache finds them: each like the newest one, and checked against the one before."""
+    nodes = {node.id: node for node in create_pipeline(replace(settings, earlier=("/two", "/one"))).components}
+    spans = ("", ".before-1", ".before-2")
+    folders = [nodes[f"ImportExampleGen{each}"].exec_properties["input_base"] for each in spans]
+    assert folders == [settings.examples, "/two", "/one"]
+    window = nodes["Transform"].inputs["examples"].channels
+    assert [each.producer_component_id for each in window] == [
+        "TeacherLabeler.before-2",
+        "TeacherLabeler.before-1",
+        "TeacherLabeler",
+    ]
+    assert {f"LabelledExampleGuard{each}" for each in spans} <= upstream(nodes, "Transform")
+    previous = {
+        name: nodes[name].inputs["previous_statistics"].producer_component_id
+        for name in ("LabelledExampleGuard", "LabelledExampleGuard.before-1")
+    }
+    assert previous == {
+        "LabelledExampleGuard": "LabelledStatistics.before-1",
+        "LabelledExampleGuard.before-1": "LabelledStatistics.before-2",
+    }
+    assert "previous_statistics" not in nodes["LabelledExampleGuard.before-2"].inputs
+    assert nodes["Evaluator.control"].inputs["examples"].producer_component_id == "TeacherLabeler"
 
 
 def test_over_spans_the_window_is_trained_on_and_the_newest_span_is_judged(settings, tmp_path):

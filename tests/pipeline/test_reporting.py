@@ -58,7 +58,15 @@ class Days:
             for name, kind in KINDS.items()
         }
         found = {name: importer.outputs["result"] for name, importer in importers.items()}
-        judged = Judging([], found["decision"], found["last"], found["control"], found["serving"], found["pushed"])
+        judged = Judging(
+            [],
+            found["decision"],
+            found["last"],
+            found["control"],
+            found["serving"],
+            found["pushed"],
+            blessing=found["pushed"],  # nothing here reads it
+        )
         model = found["student-run"]  # the report reads none; it only needs a channel
         labelled = Labelling(
             nodes=[],
@@ -67,7 +75,7 @@ class Days:
             report=found["labels"],
             statistics=found["statistics"],
             schema=model,
-            guard=importers["labels"],
+            guards=[importers["labels"]],
         )
         trained = TrainedArms(
             nodes=[],

@@ -20,6 +20,7 @@ from components.candidate_sampler.executor import Executor
 from contracts.artifacts import CandidateReportArtifact as ReportArtifact
 from contracts.candidate_report import CandidateReport
 from records import documents
+from records.fingerprint import fingerprint
 from schema.pairs import pair_plan
 from schema.surface import Surface
 
@@ -155,6 +156,7 @@ def run(folder: Path, rows: Mapping[str, Sequence[Row]], asked: Surface, candida
     (folder / "schema" / "schema.pbtxt").write_text(text_format.MessageToString(SCHEMA))
     context = BaseBeamExecutor.Context(beam_pipeline_args=["--runner=FnApiRunner"])
     properties = {"plan": pair_plan(asked).model_dump_json(), "candidates": str(candidates) if candidates else None}
+    properties["candidates_fingerprint"] = fingerprint(str(candidates)) if candidates else None
     Executor(context).Do(
         {"examples": [examples], "schema": [schema]},
         {"extended_examples": [extended], "candidate_report": [found]},

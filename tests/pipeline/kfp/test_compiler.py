@@ -6,6 +6,7 @@ import yaml
 from kfp import components
 
 from contracts import artifacts
+from contracts.outcome import Outcome
 from pipeline.kfp.compiler import CompileRequest, compile_job
 from pipeline.kfp.parameters import Defaults, placeholder
 from pipeline.kfp.policies import Policies
@@ -85,7 +86,9 @@ def test_every_node_of_the_pipeline_is_a_task_of_its_own(request_, spec):
     settings = Settings(request_.surface, "s", "e", "t", "f", "root", "serving", ":memory:", ())
     assert set(spec["root"]["dag"]["tasks"]) == {
         kubernetes_name(node.id)
-        for node in create_pipeline(settings, last_blessed=from_destination_alone, history=False).components
+        for node in create_pipeline(
+            settings, last_blessed=from_destination_alone, fails_unless=Outcome.PUSHED
+        ).components
     }
 
 
@@ -211,7 +214,7 @@ def test_the_optional_nodes_compile_as_well(request_, tmp_path):
 
 def test_what_looks_outside_of_the_pipeline_is_never_cached(request_, spec):
     cached = {name for name in spec["root"]["dag"]["tasks"] if task(spec, name)["cachingOptions"].get("enableCache")}
-    assert set(spec["root"]["dag"]["tasks"]) - cached == {"last-blessed", "transform"}
+    assert set(spec["root"]["dag"]["tasks"]) - cached == {"last-blessed", "transform", "earlier-runs", "outcome"}
     unspanned = replace(request_, defaults=replace(DEFAULTS, examples="s3://data/library"))
     other = compile_job(unspanned)["pipelineSpec"]
     assert not task(other, "import-example-gen")["cachingOptions"]
@@ -219,9 +222,83 @@ def test_what_looks_outside_of_the_pipeline_is_never_cached(request_, spec):
     assert "span" not in other["root"]["inputDefinitions"]["parameters"]
 
 
+@pytest.fixture(scope="module")
+def over_spans(request_):
+    return compile_job(replace(request_, window=3, defaults=replace(DEFAULTS, span="20260301")))["pipelineSpec"]
+
+
+def test_each_span_of_a_window_is_a_run_parameter(over_spans):
+    parameters = over_spans["root"]["inputDefinitions"]["parameters"]
+    spans = {name: each["defaultValue"] for name, each in parameters.items() if name.startswith("span")}
+    assert spans == {"span": "20260301", "span_minus_1": "20260228", "span_minus_2": "20260227"}
+
+
+def test_a_task_on_an_earlier_span_is_what_it_was_in_the_run_of_that_span(over_spans):
+    """But for where its values come from: the backend's cache then knows it."""
+    for name in ("import-example-gen", "raw-statistics", "raw-example-guard", "teacher-labeler", "labelled-statistics"):
+        newest, earlier = (task(over_spans, each) for each in (name, f"{name}-before-2"))
+        assert earlier["componentRef"] == newest["componentRef"] == {"name": f"comp-{name}"}
+        for key, value in newest["inputs"].get("parameters", {}).items():
+            expected = {"componentInputParameter": "span_minus_2"} if key == "pipelinechannel--span" else value
+            assert earlier["inputs"]["parameters"][key] == expected
+    assert f"exec-{name}-before-2" not in over_spans["deploymentSpec"]["executors"]
+
+
+def test_the_window_is_trained_on_the_oldest_first(over_spans):
+    artifacts = task(over_spans, "transform")["inputs"]["artifacts"]
+    producers = {key: each["taskOutputArtifact"]["producerTask"] for key, each in artifacts.items()}
+    assert producers == {
+        "examples": "teacher-labeler-before-2",
+        "examples--1": "teacher-labeler-before-1",
+        "examples--2": "teacher-labeler",
+        "schema": "import-schema-gen",
+    }
+    classes = json.loads(argument(over_spans, "transform", "--artifact_classes"))["inputs"]
+    assert classes["examples--2"] == classes["examples"] == "tfx.types.standard_artifacts.Examples"
+    spans = {key for key in task(over_spans, "transform")["inputs"]["parameters"] if "--span" in key}
+    assert spans == {f"pipelinechannel--span{each}" for each in ("", "_minus_1", "_minus_2")}
+    origin = task(over_spans, "pusher")["inputs"]["parameters"]["provenance"]["runtimeValue"]["constant"]
+    assert json.loads(origin)["data_span"] == f"{placeholder('span_minus_2')}:{placeholder('span')}"
+
+
+def test_candidates_are_run_parameters(request_, tmp_path):
+    folder = library.write_surface(
+        tmp_path / "surface", surface=library.SURFACE + library.PAIRS, schema=library.SCHEMA_WITH_PAIRS
+    )
+    defaults = replace(DEFAULTS, candidates="s3://data/candidates", candidates_fingerprint="abc")
+    spec = compile_job(replace(request_, surface=load_surface(folder).surface, defaults=defaults))["pipelineSpec"]
+    values = task(spec, "candidate-sampler")["inputs"]["parameters"]
+    for name in ("candidates", "candidates_fingerprint"):
+        assert values[name] == {"componentInputParameter": name}
+        assert spec["root"]["inputDefinitions"]["parameters"][name]["defaultValue"] == getattr(defaults, name)
+
+
+@pytest.mark.parametrize(("fails_unless", "said"), [(Outcome.PUSHED, "pushed"), (Outcome.BLESSED, "blessed")])
+def test_a_run_that_does_not_come_to_what_was_asked_fails_at_once(request_, fails_unless, said):
+    spec = compile_job(replace(request_, fails_unless=fails_unless))["pipelineSpec"]
+    last = task(spec, "outcome")
+    assert last["inputs"]["parameters"]["fails_unless"] == {"runtimeValue": {"constant": said}}
+    assert "retryPolicy" not in last
+
+
+def test_a_run_may_end_well_whatever_it_comes_to(request_):
+    assert "outcome" not in compile_job(replace(request_, fails_unless=None))["pipelineSpec"]["root"]["dag"]["tasks"]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"window": 2, "defaults": replace(DEFAULTS, examples="/data")}, r"--window: expected \{SPAN\} in --examples"),
+        (
+            {"defaults": replace(DEFAULTS, examples="s3://data/{YYYY}-{MM}-{DD}")},
+            r"expected \{SPAN\}, which the span takes the place of as it is written .*, found \{YYYY\}",
+        ),
+        ({"window": 21}, "--window 21: expected at most 20"),
+        ({"window": 3, "defaults": replace(DEFAULTS, span="1")}, "a whole number of at least 2"),
+        (
+            {"defaults": replace(DEFAULTS, candidates="s3://d/c")},
+            "--candidates: surface 'library' has no `unlabelled:` section",
+        ),
         ({"image": "team/crosskd"}, "--image: expected registry/name:tag"),
         ({"image": "Team/crosskd:1"}, "--image: expected registry/name:tag"),
         ({"pipeline_root": "/data/root"}, "--pipeline-root: expected a bucket"),

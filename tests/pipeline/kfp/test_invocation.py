@@ -1,7 +1,7 @@
 import pytest
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
-from tfx.types import standard_artifacts
+from tfx.types import artifact_utils, standard_artifacts
 
 from contracts.artifacts import GateDecision
 from pipeline.kfp.invocation import give_classes, identity, merge, parse, result
@@ -74,7 +74,8 @@ def test_what_an_executor_sets_comes_back_in_the_next_container():
     blessing.id = identity("minio://b/blessing")
     blessing.set_int_custom_property("current_model_id", identity("minio://b/model"))
     blessing.set_string_custom_property("current_model", "/minio/b/model")
-    said = result({"blessing": [blessing]}, LAUNCHED, {blessing.id: "n"}).artifacts["blessing"].artifacts[0]
+    message = result({"blessing": [blessing]}, {"blessing": blessing}, LAUNCHED, {blessing.id: "n"})
+    (said,) = message.artifacts["blessing"].artifacts
     assert (said.uri, said.name) == ("minio://b/blessing", "n")
     assert said.metadata["current_model"] == "minio://b/model"
     again = inputs(blessing=json_format.MessageToDict(said))
@@ -101,3 +102,46 @@ def test_what_a_driver_found_out_is_taken_over():
     assert message.inputs.parameter_values["span"].number_value == 3
     assert message.outputs.artifacts["examples"].artifacts[0].metadata["span"] == 3
     assert message.outputs.artifacts["examples"].artifacts[0].uri == "/x"
+
+
+def examples_at(uri: str) -> standard_artifacts.Examples:
+    found = standard_artifacts.Examples()
+    found.uri, found.id = uri, identity(uri)
+    return found
+
+
+def test_several_artifacts_of_one_output_are_one_to_a_backend_and_several_again_to_a_container():
+    whole = examples_at("/s3/b/out")
+    parts = artifact_utils.replicate_artifacts(whole, 11)
+    for place, each in enumerate(parts):
+        each.split_names, each.span = '["train"]', place
+        each.set_string_custom_property("file_format", "tfrecords_gzip")
+    message = result({"examples": parts}, {"examples": whole}, LAUNCHED, {})
+    (said,) = message.artifacts["examples"].artifacts
+    assert said.uri == "s3://b/out"
+    again = inputs(examples=json_format.MessageToDict(said))
+    give_classes(again, CLASSES, LAUNCHED)
+    back = parse(again, LAUNCHED, {})["examples"]
+    assert [each.uri for each in back] == [f"/s3/b/out/{place}" for place in range(11)]
+    assert [(each.split_names, each.span) for each in back] == [('["train"]', place) for place in range(11)]
+    assert {each.get_string_custom_property("file_format") for each in back} == {"tfrecords_gzip"}
+    assert len({each.id for each in back}) == 11
+
+
+def test_parts_lie_inside_of_their_whole():
+    with pytest.raises(ValueError, match="expected all artifacts of one output in /s3/b/out/, found /s3/b/other"):
+        result(
+            {"x": [examples_at("/s3/b/out/0"), examples_at("/s3/b/other")]},
+            {"x": examples_at("/s3/b/out")},
+            LAUNCHED,
+            {},
+        )
+
+
+def test_artifacts_of_numbered_keys_are_those_of_one_input_in_order():
+    keys = {"examples": 0, **{f"examples--{place}": place for place in (10, 2, 1)}}
+    message = inputs(**{key: {"uri": f"/{place}"} for key, place in keys.items()})
+    give_classes(message, dict.fromkeys(keys, CLASSES["examples"]), LAUNCHED)
+    found = parse(message, LAUNCHED, {})
+    assert list(found) == ["examples"]
+    assert [each.uri for each in found["examples"]] == ["/0", "/1", "/2", "/10"]

@@ -1,8 +1,10 @@
 import pytest
 from google.protobuf import json_format
 from kfp.kubernetes import kubernetes_executor_config_pb2
+from kfp.pipeline_spec import pipeline_spec_pb2
 
 from pipeline.kfp.platform import read_platform
+from pipeline.kfp.policies import Policies
 from schema.errors import InputError
 
 JOB = {
@@ -49,3 +51,88 @@ def test_variables_become_the_containers_own():
 def test_what_no_cluster_would_take(volumes, secrets, message):
     with pytest.raises(InputError, match=message):
         read_platform(volumes, secrets)
+
+
+POLICIES = Policies.model_validate(
+    {
+        "run": {
+            "deadline_hours": 12,
+            "keep_hours": 24,
+            "keep_hours_after_success": 1.5,
+            "keep_hours_after_failure": 72,
+        },
+        "default": {"labels": {"team": "ranking"}, "environment": {"LEVEL": "1", "ALL": "x"}},
+        "nodes": {
+            "Trainer.student": {
+                "node_selector": {"cloud.example/pool": "gpu"},
+                "tolerations": [
+                    {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"},
+                    {"key": "spot", "value": "true", "effect": "NoExecute", "seconds": 0},
+                ],
+                "temporary_storage": 50,
+                "shared_memory": 2.5,
+                "deadline_hours": 6,
+                "labels": {"team": "ranking", "job": "train"},
+                "annotations": {"example.com/scrape": "true"},
+                "environment": {"LEVEL": "2"},
+                "secrets": ["tokens:hub=HUB_TOKEN"],
+            }
+        },
+    }
+)
+
+
+@pytest.fixture
+def job():
+    executors = {f"exec-{name}": {"container": {}} for name in ("trainer-student", "transform")}
+    return {"pipelineSpec": {"deploymentSpec": {"executors": executors}}}
+
+
+def test_a_node_is_placed_and_bounded_by_its_policy(job):
+    platform = read_platform(["data=/data"], ["store:key=KEY"])
+    found = platform.document(job, POLICIES)["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    student, transform = (
+        json_format.ParseDict(found[f"exec-{name}"], kubernetes_executor_config_pb2.KubernetesExecutorConfig())
+        for name in ("trainer-student", "transform")
+    )
+    assert dict(student.node_selector.labels) == {"cloud.example/pool": "gpu"}
+    gpu, spot = student.tolerations
+    assert (gpu.key, gpu.operator, gpu.value, gpu.effect) == ("nvidia.com/gpu", "Exists", "", "NoSchedule")
+    assert not gpu.HasField("toleration_seconds")
+    assert (spot.operator, spot.value, spot.HasField("toleration_seconds"), spot.toleration_seconds) == (
+        *("Equal", "true", True, 0),
+    )
+    tmp, shm = student.empty_dir_mounts
+    assert (tmp.mount_path, tmp.medium, tmp.size_limit) == ("/tmp", "", str(50 * 10**9))
+    assert (shm.mount_path, shm.medium, shm.size_limit) == ("/dev/shm", "Memory", str(2_500_000_000))
+    assert student.active_deadline_seconds == 6 * 3600
+    assert dict(student.pod_metadata.labels) == {"team": "ranking", "job": "train"}
+    assert dict(student.pod_metadata.annotations) == {"example.com/scrape": "true"}
+    assert [each.secret_name for each in student.secret_as_env] == ["store", "tokens"]
+    assert dict(transform.pod_metadata.labels) == {"team": "ranking"}
+    assert [each.mount_path for each in transform.empty_dir_mounts] == ["/tmp"]
+    assert not transform.tolerations
+    assert transform.active_deadline_seconds == 0
+
+
+def test_a_node_has_the_variables_of_all_and_its_own(job):
+    read_platform([], [], ["ALL=y", "ONE=1"]).give_environment(job, POLICIES)
+    executors = job["pipelineSpec"]["deploymentSpec"]["executors"]
+    variables = {
+        name: {each["name"]: each["value"] for each in executor["container"]["env"]}
+        for name, executor in executors.items()
+    }
+    assert variables == {
+        "exec-trainer-student": {"ALL": "y", "ONE": "1", "LEVEL": "2"},
+        "exec-transform": {"ALL": "x", "ONE": "1", "LEVEL": "1"},
+    }
+
+
+def test_the_run_is_bounded(job):
+    kubernetes = read_platform([], []).document(job, POLICIES)["platforms"]["kubernetes"]
+    config = json_format.ParseDict(kubernetes, pipeline_spec_pb2.SinglePlatformSpec()).pipelineConfig
+    assert config.active_deadline_seconds == 12 * 3600
+    assert config.resource_ttl_on_completion == 24 * 3600
+    assert config.resource_ttl_on_success == 5400
+    assert config.resource_ttl_on_failure == 72 * 3600
+    assert "pipelineConfig" not in read_platform([], []).document(job)["platforms"]["kubernetes"]

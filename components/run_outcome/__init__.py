@@ -1,0 +1,1 @@
+"""RunOutcome: fails a run that did not come to what was asked."""

@@ -1,0 +1,24 @@
+"""How a run ends, for schedulers."""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+
+
+class Exit(IntEnum):
+    """Exit codes of every command, and of the containers that end a run."""
+
+    OK = 0
+    FAILED = 1
+    BAD_INPUT = 2
+    NOT_BLESSED = 3
+    NOT_PUSHED = 4
+    GOING_ON = 5
+    INTERRUPTED = 130
+
+
+class Outcome(StrEnum):
+    """What a run may be asked to come to."""
+
+    PUSHED = "pushed"
+    BLESSED = "blessed"
