@@ -19,6 +19,7 @@ from crosskd import (
     experiment,
     fingerprint,
     gate,
+    import_examples,
     init,
     installation,
     join_teachers,
@@ -82,6 +83,7 @@ def _options(
 
 
 app.command("init")(init.command)
+app.command("import")(import_examples.command)
 app.add_typer(world.app, name="world")
 app.command("train-teacher")(train_teacher.command)
 app.command("check")(check.command)
