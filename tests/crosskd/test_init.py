@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from crosskd.init import Drafted, draft_folder
+from crosskd.init import Answers, Drafted, Sources, draft_folder
 from schema.errors import InputError
 from schema.loader import load_surface
 from tests.e2e import library
@@ -24,7 +24,8 @@ def data(tmp_path_factory) -> Path:
 
 def draft(data: Path, out: Path, *, teacher: bool = True, labels=None, not_served=(), signature=None) -> Drafted:
     path = data / "teacher" if teacher else None
-    return draft_folder(data / "examples", out, path, signature, labels, list(not_served), ROWS)
+    answers = Answers(labels=tuple(labels or ()), not_served=tuple(not_served))
+    return draft_folder(Sources(data / "examples", ROWS, path, signature), out, answers)
 
 
 def test_a_draft_says_what_it_found_and_what_is_open(data, tmp_path):
@@ -69,7 +70,7 @@ def test_what_the_user_says_goes_before_guesses(data, tmp_path):
 def test_without_a_label_the_gap_is_named_by_the_loader(data, tmp_path):
     examples = library.write_examples(tmp_path / "examples", without="was_borrowed")
     out = tmp_path / "books"
-    drafted = draft_folder(examples, out, None, None, None, ["was_liked"], ROWS)
+    drafted = draft_folder(Sources(examples, ROWS), out, Answers(not_served=("was_liked",)))
     assert drafted.tasks == []
     assert "found 'LABEL_COLUMN'" in drafted.gap
 
@@ -99,8 +100,6 @@ def test_records_that_are_no_examples_are_bad_input(tmp_path):
     (tmp_path / "train").mkdir()
     (tmp_path / "train" / "part.gz").write_bytes(b"not gzip")
     with pytest.raises(InputError, match="expected gzipped TFRecords"):
-        draft_folder(tmp_path, tmp_path / "out", None, None, None, [], ROWS)
-    with pytest.raises(
-        InputError, match=r"nowhere/train: expected gzipped TFRecords of tf.Example \(\*.gz\), found none"
-    ):
-        draft_folder(tmp_path / "nowhere", tmp_path / "out", None, None, None, [], ROWS)
+        draft_folder(Sources(tmp_path, ROWS), tmp_path / "out", Answers())
+    with pytest.raises(InputError, match=r"here/train: expected gzipped TFRecords of tf.Example \(\*.gz\), found none"):
+        draft_folder(Sources(tmp_path / "nowhere" / "here", ROWS), tmp_path / "out", Answers())
