@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from crosskd import (
     check,
+    compare,
     curve,
     demo,
     doctor,
@@ -93,6 +94,7 @@ app.command("store-labels")(store_labels.command)
 app.command("summary")(summary.command)
 app.command("gate")(gate.command)
 app.command("report")(report.command)
+app.command("compare")(compare.command)
 app.command("rollback")(rollback.command)
 app.command("experiment")(experiment.command)
 app.command("curve")(curve.command)
