@@ -192,7 +192,7 @@ def test_soft_labels_beside_hard_ones():
         ["hard labels", "mean", "", "", "0.1500", "", ""],
     ]
     assert texts(table(section, "agreement"))[0] == [
-        *("click", "train", "auc", "0.6550", "1,000", "0.1500", "-2.0000", "0.8000")
+        *("click", "train", "auc", "0.6550", "1,000", "0.1500", "-2.0000", "0.1192", "0.8000")
     ]
     assert labels.section(handmade.sources(labels=None)).notes == ("There is no label report.",)
 
