@@ -61,6 +61,9 @@ def render(notebook: Any, name: str) -> None:
     text = _name_charts(text)
     head, _, rest = text.strip().partition("\n")
     (PAGES / f"{stem}.md").write_text(head + _NOTE.format(name=name) + rest + "\n", encoding="utf-8")
+    for path, content in resources.get("outputs", {}).items():
+        (PAGES / path).parent.mkdir(exist_ok=True)
+        (PAGES / path).write_bytes(content)
 
 
 def _set_pages_apart(cell: Any, stem: str) -> None:
@@ -73,9 +76,6 @@ def _set_pages_apart(cell: Any, stem: str) -> None:
             (PAGES / page).parent.mkdir(exist_ok=True)
             (PAGES / page).write_text(html.unescape(found[1]), encoding="utf-8")
             output["data"]["text/html"] = content.replace(found[0], f'src="{page}"')
-    for path, content in resources.get("outputs", {}).items():
-        (PAGES / path).parent.mkdir(exist_ok=True)
-        (PAGES / path).write_bytes(content)
 
 
 def _name_charts(text: str) -> str:
