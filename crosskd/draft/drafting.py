@@ -93,7 +93,11 @@ def _left_out(sample: ExampleSample, answers: Answers, labels: list[str]) -> dic
 def _asked(sample: ExampleSample, answers: Answers, labels: list[str], settled: set[str]) -> dict[str, tuple[str, str]]:
     names = [name for name in sample.columns if name not in settled and name not in answers.features]
     found = {name: question for name in names if (question := guesses.unknown(sample.columns[name]))}
-    for name, why in suspicions.derived(sample, labels, names).items():
+    # What may be a label is looked at as if it were one.
+    may_be = [name for name in found if sample.columns[name].is_number and sample.columns[name].size == 1]
+    suspected = suspicions.derived(sample, labels, names)
+    suspected |= suspicions.derived(sample, may_be, [name for name in names if name not in {*found, *suspected}])
+    for name, why in suspected.items():
         line = guesses.line_of(sample.columns[name])
         found[name] = f"suspected to be made from a label: {why}; a feature only if a server has it when it ranks", line
     return found

@@ -26,7 +26,7 @@ _SIDES = {
 _LABELS = (
     *("click", "like", "dislike", "label", "target", "watch", "listen", "engage", "purchase", "buy", "bought"),
     *("borrow", "rating", "rate", "skip", "share", "save", "follow", "convert", "conversion", "discover"),
-    *("dwell", "complete", "play", "help", "trail", "order", "cart", "apply", "applied", "install", "finish", "reply"),
+    *("dwell", "complet", "play", "help", "trail", "order", "cart", "apply", "applied", "install", "finish", "reply"),
     *("subscrib", "download", "read", "view", "return", "refund", "hire", "interview", "churn"),
 )
 _TIMES = ("timestamp", "time", "date", "datetime", "ts", "at")
@@ -75,7 +75,8 @@ def labels(columns: Iterable[SampledColumn]) -> list[str]:
         and _begins(each.name, _LABELS)
         and not _begins(each.name, _SIDES[Side.USER])
         and not _is_id(each)
-        and not set(words(each.name)) & set(_SUMS)
+        and not set(words(each.name)) & {*_SUMS, *_TIMES}
+        and each.note != FROM_TIMES
     ]
 
 

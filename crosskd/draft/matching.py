@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -64,8 +65,8 @@ def match(name: str, dtype: str, size: int, columns: Mapping[str, SampledColumn]
     ]
     if len(close) != 1 or not _meaning(name):
         return None
-    low, high = _RANGES.get(next(iter(_meaning(name))), (None, None))
-    if low is not None and not (low <= (close[0].lowest or 0) and (close[0].highest or 0) <= high):
+    low, high = _RANGES.get(next(iter(_meaning(name))), (-math.inf, math.inf))
+    if not (low <= (close[0].lowest or 0) and (close[0].highest or 0) <= high):
         return None
     values = f" and values from {close[0].lowest:g} to {close[0].highest:g}" if close[0].is_number else ""
     return _matched(name, dtype, size, close[0], f"a name of like meaning, its type{values}")

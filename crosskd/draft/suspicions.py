@@ -62,9 +62,9 @@ def _by_rank(values: NDArray[np.float64], hard: NDArray[np.float64]) -> float:
     one, other = values[both], hard[both]
     if len(one) < _LEAST_ROWS or not one.std() or not other.std():
         return 0.0
-    ranks = pd.Series(one).rank().to_numpy()
+    ranks = pd.Series(one).rank().to_numpy(np.float64)
     if len(np.unique(other)) > len((0, 1)):
-        return _correlation(ranks, pd.Series(other).rank().to_numpy())
+        return _correlation(ranks, pd.Series(other).rank().to_numpy(np.float64))
     high = other == other.max()
     above = ranks[high].sum() - high.sum() * (high.sum() + 1) / 2
     return float(2 * above / (high.sum() * (~high).sum()) - 1)

@@ -3,12 +3,17 @@
 import json
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from crosskd.init import Answers, Drafted, Sources, draft_folder
+from crosskd.main import app
 from schema.errors import InputError
 from schema.loader import load_surface
+from tests.crosskd.draft.logs import LOGS
 from tests.e2e import library
 
 ROWS = 300
@@ -103,3 +108,37 @@ def test_records_that_are_no_examples_are_bad_input(tmp_path):
         draft_folder(Sources(tmp_path, ROWS), tmp_path / "out", Answers())
     with pytest.raises(InputError, match=r"here/train: expected gzipped TFRecords of tf.Example \(\*.gz\), found none"):
         draft_folder(Sources(tmp_path / "nowhere" / "here", ROWS), tmp_path / "out", Answers())
+
+
+def test_what_is_open_is_asked_at_the_terminal(tmp_path):
+    pq.write_table(pa.table(LOGS["shop"]()), tmp_path / "log.parquet")
+    options = ["--examples", str(tmp_path / "log.parquet"), "--out", str(tmp_path / "shop"), "--ask", "--json"]
+    # on_sale, then tags is a list and is not asked, then basket_value: in the order of the schema's columns
+    done = CliRunner().invoke(app, ["init", *options], input="what\nneither\nfeature\n")
+    assert done.exit_code == 0, done.exception
+    drafted = json.loads((done.stdout)[done.stdout.index("{\n") :])
+    assert drafted["left_out"]["basket_value"] == "a server does not have it"
+    assert "on_sale" in drafted["features"]
+    assert list(drafted["open"]) == ["features.tags"]
+
+
+def test_nothing_is_left_of_a_draft_that_fails(data, tmp_path, monkeypatch):
+    monkeypatch.setattr("crosskd.draft.files.schema_text", lambda draft: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        draft(data, tmp_path / "books")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(InputError, match="expected a TensorFlow SavedModel"):
+        draft_folder(Sources(data / "examples", ROWS, tmp_path), tmp_path / "books", Answers())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_users_word_on_a_feature_and_on_ids_goes_before_what_is_asked(tmp_path):
+    pq.write_table(pa.table(LOGS["video"]()), tmp_path / "log.parquet")
+    answers = Answers(labels=("watch_seconds",), features=("is_new",), not_served=("completion",))
+    drafted = draft_folder(Sources(tmp_path / "log.parquet", 1200), tmp_path / "video", answers)
+    assert drafted.tasks == ["watch_seconds"]
+    assert "is_new" in drafted.features
+    assert set(drafted.open) == {"features.part_of_it", "features.like"}
+    with pytest.raises(InputError, match="--feature mood: no example of the sample has a value of it"):
+        pq.write_table(pa.table(LOGS["music"]()), tmp_path / "music.parquet")
+        draft_folder(Sources(tmp_path / "music.parquet", 1200), tmp_path / "x", Answers(features=("mood",)))

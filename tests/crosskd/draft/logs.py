@@ -69,6 +69,7 @@ def video() -> dict[str, object]:
         "video_id": rng.integers(0, 100, ROWS),
         "watch_seconds": watched,  # always there: a label all the same
         "completion": watched / watched.max(),  # made from it
+        "part_of_it": watched / 300,  # made from it, and nothing in the name says so
         "like": _flag(rng, 0.1),
         "topics": [[int(each), 1, 2] for each in rng.integers(0, 9, ROWS)],
         "embedding": [list(map(float, each)) for each in rng.normal(size=(ROWS, 4))],
