@@ -31,6 +31,7 @@ _LABELS = (
 )
 _TIMES = ("timestamp", "time", "date", "datetime", "ts", "at")
 _REQUESTS = ("request", "session", "query", "impression", "ranking")
+_THINGS = (*_SIDES[Side.USER], *_SIDES[Side.ITEM])
 # A word that says that a column sums up what was before.
 _SUMS = ("count", "counts", "num", "rate", "ratio", "avg", "mean", "total", "sum", "history", "prior", "past")
 # An integer with so few values, each seen so often, is taken for a name rather than an amount.
@@ -229,7 +230,10 @@ def _embedding(distinct: int) -> int:
 
 
 def _is_id(column: SampledColumn) -> bool:
-    return column.type in ("INT", "BYTES") and column.size == 1 and words(column.name)[-1] in ("id", "uid", "key")
+    found = words(column.name)
+    # `customer` alone names it, too; `customer_age` does not.
+    named = found[-1] in ("id", "uid", "key") or (len(found) == 1 and found[0] in _THINGS)
+    return column.type in ("INT", "BYTES") and column.size == 1 and named
 
 
 def _begins(name: str, beginnings: tuple[str, ...]) -> bool:

@@ -20,6 +20,8 @@ def flag(name: str, **known) -> SampledColumn:
     [
         (column("user_id"), FeatureKind.CATEGORICAL, "an id by its name"),
         (column("itemId"), FeatureKind.CATEGORICAL, "an id by its name"),
+        (column("customer"), FeatureKind.CATEGORICAL, "an id by its name"),
+        (column("customer_age"), FeatureKind.NUMERIC, "an integer of 500 values"),
         (column("plays"), FeatureKind.NUMERIC, "an integer of 500 values"),
         (column("shelf", distinct=6), FeatureKind.CATEGORICAL, "an integer of 6 values"),
         (column("shelf", distinct=6, rows=100), FeatureKind.NUMERIC, "an integer of 6 values"),
