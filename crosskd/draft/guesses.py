@@ -34,6 +34,8 @@ _REQUESTS = ("request", "session", "query", "impression", "ranking")
 _THINGS = (*_SIDES[Side.USER], *_SIDES[Side.ITEM])
 # A word that says that a column sums up what was before.
 _SUMS = ("count", "counts", "num", "rate", "ratio", "avg", "mean", "total", "sum", "history", "prior", "past")
+# The column that pandas adds to a table whose index is not plain.
+_PANDAS_INDEX = "__index_level_"
 # An integer with so few values, each seen so often, is taken for a name rather than an amount.
 _FEW_VALUES = 50
 _OFTEN = 20
@@ -100,11 +102,19 @@ def left_out(column: SampledColumn) -> str | None:
         return column.note or "dates, as text"
     if _is_id(column) and _begins(column.name, _REQUESTS):
         return "the name of a request, by its name"
+    if column.name.startswith(_PANDAS_INDEX) or _counts_rows(column):
+        return "a number of the row"
     if _is_id(column) and column.distinct == column.rows > _FEW_VALUES and _side(column.name)[0] is Side.CONTEXT:
         return "another value in every example: it names the example"
     if column.distinct == 1 and column.required and column.size == 1:
         return "the same value in every example"
     return None
+
+
+def _counts_rows(column: SampledColumn) -> bool:
+    """Whether it goes up by one from example to example."""
+    whole = column.type == "INT" and column.size == 1 and column.distinct == column.rows > _FEW_VALUES
+    return whole and (column.highest or 0) - (column.lowest or 0) == column.rows - 1
 
 
 def unknown(column: SampledColumn) -> tuple[str, str] | None:

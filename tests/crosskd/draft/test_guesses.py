@@ -69,6 +69,8 @@ def test_what_may_be_absent_gets_a_default_of_its_type():
         (column("posted", "BYTES", reads_as="dates"), "dates, as text"),
         (column("country", "BYTES", distinct=1), "the same value in every example"),
         (column("event_id", distinct=1000), "another value in every example"),
+        (column("__index_level_0__"), "a number of the row"),
+        (column("row", distinct=1000, lowest=5.0, highest=1004.0), "a number of the row"),
         (column("user_id", distinct=1000), None),
         (column("daytime", distinct=900), None),
         (column("user_id"), None),

@@ -33,7 +33,7 @@ COLUMNS = {
     [
         ("user_id", "int", 1, "customer", True),
         ("hour", "float", 1, "hour_of_day", False),
-        ("category", "string", 1, "genre", False),
+        ("category", "string", 1, "genre", True),
         ("price", "float", 1, "price", False),
         ("dow", "int", 1, None, False),  # the target's weekday goes up to 40
         ("cost", "int", 1, None, False),  # like in meaning, and real numbers
