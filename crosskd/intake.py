@@ -140,7 +140,6 @@ def _must_be_taken_in(examples: Path) -> bool:
 
 
 def _take_in(surface: str, examples: Path, into: Path, log: Path, *only: str) -> TakenIn:
-    from records.intake import reading_of, take_in
     from records.table_files import uri_of
     from schema.loader import load_surface
 
@@ -148,6 +147,8 @@ def _take_in(surface: str, examples: Path, into: Path, log: Path, *only: str) ->
     loaded = load_surface(surface_folder(surface))
     with TERMINAL.noise_to(log):
         TERMINAL.say(f"taking in {uri_of(examples)}")
+        from records.intake import reading_of, take_in
+
         found = take_in(examples, reading_of(loaded), into, only)
     rows = ", ".join(f"{count:,} {split}".rstrip() for split, count in found.rows.items())
     TERMINAL.say(f"  {rows} examples ({found.what}){', as before' if found.again else ''}: {found.folder}")

@@ -110,7 +110,7 @@ def _by_time(split: Split, files: Sequence[DataFile], columns: Columns) -> Divis
         return after | pd.Series(_texts(_single(batch, together))).isin(reaching).to_numpy()
 
     whole = f", rows of one {together} together" if together else ""
-    return Division(lambda file: is_eval, f"{name} from {boundary:g} on for evaluation{whole}")
+    return Division(lambda file: is_eval, f"{name} from {boundary:.10g} on for evaluation{whole}")
 
 
 def _boundary(split: Split, times: NDArray[np.float64]) -> float:
@@ -133,7 +133,7 @@ def _expect_both(split: Split, late: NDArray[np.bool_], boundary: float) -> None
         why = f", as rows of one {split.together} stay together (`together:`)" if split.together else ""
         raise InputError(
             f"split: all {len(late):,} rows would be for {side} and none for {other}: {split.column} is divided at "
-            f"{boundary:g}{why}. Choose another `eval_from`, `eval_fraction` or `together`."
+            f"{boundary:.10g}{why}. Choose another `eval_from`, `eval_fraction` or `together`."
         )
 
 

@@ -62,12 +62,16 @@ def _by_rank(values: NDArray[np.float64], hard: NDArray[np.float64]) -> float:
     one, other = values[both], hard[both]
     if len(one) < _LEAST_ROWS or not one.std() or not other.std():
         return 0.0
-    ranks = pd.Series(one).rank().to_numpy(np.float64)
+    ranks = _ranks(one)
     if len(np.unique(other)) > len((0, 1)):
-        return _correlation(ranks, pd.Series(other).rank().to_numpy(np.float64))
+        return _correlation(ranks, _ranks(other))
     high = other == other.max()
     above = ranks[high].sum() - high.sum() * (high.sum() + 1) / 2
     return float(2 * above / (high.sum() * (~high).sum()) - 1)
+
+
+def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.array(pd.Series(values).rank(), np.float64)
 
 
 def _explained(values: NDArray[np.float64], hard: NDArray[np.float64]) -> float:
