@@ -51,8 +51,8 @@ def _caution(sources: Sources) -> str:
     )
     return (
         "One run is one draw: its intervals are of the evaluation rows, and another seed moves the models themselves. "
-        f"Whether distillation helps says `crosskd experiment --surface {sources.decision.surface} --root ROOT --out "
-        f"OUT`, over seeds and against placebos.{warned}"
+        f"Whether distillation helps says crosskd experiment --surface {sources.decision.surface} --root ROOT --out "
+        f"OUT, over seeds and against placebos.{warned}"
     )
 
 
@@ -70,8 +70,8 @@ def _facts(sources: Sources) -> tuple[Fact, ...]:
             Fact(
                 "p99 latency",
                 f"{worst.p99_ratio:.2f} times",
-                f"the {against}'s, {worst.student_p99_ms:.2g} ms to {worst.other_p99_ms:.2g}; "
-                f"at most {worst.limit:g} times is allowed",
+                f"the {against}'s ({worst.student_p99_ms:.2g} ms and {worst.other_p99_ms:.2g} ms); at most "
+                f"{worst.limit:g} times is allowed",
             )
         )
     return tuple(facts)

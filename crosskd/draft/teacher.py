@@ -157,6 +157,11 @@ def _add_input(
 ) -> None:
     content: dict[str, Any] = {"dtype": dtype} | ({"size": size} if size > 1 else {})
     found = match(name, dtype, size, columns)
+    if same_id and (found is None or found.misfit):
+        why = found.misfit if found else "no one column of the target has a name like it"
+        raise InputError(
+            f"--same-id {name}: {why}; leave the option out, and write `from:` under teacher.features.{name}"
+        )
     if found is None:
         draft.content["features"][name] = content | {"default": _FILLS[dtype]}
         draft.notes[name] = "guess: the target has no such column; give `from:`, or the value that says nothing"

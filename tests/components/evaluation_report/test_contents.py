@@ -55,7 +55,7 @@ def test_the_decision_stands_first_word_for_word():
     assert facts["Labelled by the teacher"] == ("99.8%", "0% of the teacher's inputs are filled")
     assert facts["p99 latency"] == (
         "1.01 times",
-        "the control's, 0.7 ms to 0.69; at most 1.25 times is allowed",
+        "the control's (0.7 ms and 0.69 ms); at most 1.25 times is allowed",
     )
 
 

@@ -59,6 +59,11 @@ def test_a_misfit_is_said(name, dtype, size, misfit):
     assert match(name, dtype, size, COLUMNS).misfit == misfit
 
 
+def test_a_flag_of_a_user_is_not_taken_for_the_user():
+    flag = SampledColumn("is_member", "INT", True, 1, 2, 1000, lowest=0, highest=1, median=0)
+    assert match("user_id", "int", 1, COLUMNS | {"is_member": flag}).column == "customer"
+
+
 def test_of_two_columns_of_like_meaning_none_is_taken():
     both = COLUMNS | {"viewer": column("viewer")}
     assert match("user_id", "int", 1, both) is None

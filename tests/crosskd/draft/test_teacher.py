@@ -56,6 +56,8 @@ def test_inputs_are_matched_by_name_type_and_size(teacher):
     assert lines == [{"dtype": "int", "from": "userId"}, {"dtype": "int", "default": 0}]
     known = draft_teacher(teacher, "tensors", COLUMNS, {}, ["user_id"])
     assert known.content["features"]["user_id"] == {"dtype": "int", "from": "userId"}
+    with pytest.raises(InputError, match="--same-id genre: the target's genre is BYTES, the teacher's input int"):
+        draft_teacher(teacher, "tensors", COLUMNS, {}, ["genre"])
     with pytest.raises(InputError, match="--same-id user: no such input of the teacher; it has age, content"):
         draft_teacher(teacher, "tensors", COLUMNS, {}, ["user"])
 
