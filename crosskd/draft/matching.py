@@ -60,8 +60,14 @@ def match(name: str, dtype: str, size: int, columns: Mapping[str, SampledColumn]
         return _matched(
             name, dtype, size, columns[same], "the same name" if same == name else "the same but for spelling"
         )
+    # `is_member` has the meaning of a user, and is no name of one.
+    named = set(guesses.words(name)) & _ID_WORDS
     close = [
-        each for each in columns.values() if _meaning(each.name) == _meaning(name) and not _misfit(each, dtype, size)
+        each
+        for each in columns.values()
+        if _meaning(each.name) == _meaning(name)
+        and not _misfit(each, dtype, size)
+        and (not named or guesses.names_things(each))
     ]
     if len(close) != 1 or not _meaning(name):
         return None
