@@ -42,7 +42,7 @@ def test_the_page_of_a_notebook_is_small(file):
     page = DOCS / "notebooks" / f"{file.stem}.md"
     pictures = sorted(page.with_name(f"{file.stem}_files").glob("*"))
     assert pictures
-    assert {each.suffix for each in pictures} == {".svg"}
+    assert {each.suffix for each in pictures} - {".html"} == {".svg"}  # a page is what the slicing tool is
     assert page.stat().st_size + sum(each.stat().st_size for each in pictures) < 300_000
 
 
