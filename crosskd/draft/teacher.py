@@ -183,7 +183,7 @@ def _add_input(
     filled = "" if columns[found.column].required else "; the default fills it where an example lacks it"
     if found.column != name or filled:
         draft.notes[name] = f"guess: {found.why}{filled}"
-    if found.column != name:
+    if found.column != name and not same_id:
         draft.confirm[name] = f"reads {found.column} ({found.why}): is it the same, in the same unit?"
 
 
