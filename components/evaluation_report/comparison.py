@@ -188,5 +188,5 @@ def _flat(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping) and value:
         for key, each in value.items():
             yield from _flat(f"{prefix}.{key}" if prefix else key, each)
-    elif value is not None:
+    else:
         yield prefix, json.dumps(value)

@@ -132,7 +132,7 @@
       const apart = rows.filter((row) => row.low !== null && (row.low > 0 || row.high < 0)).length;
       const beyond = signed ? `; in ${apart} of them the interval does not hold 0` : "";
       const out = all.left_out ? ` ${all.left_out.toLocaleString("en")} rows of the smallest slices are not on this page.` : "";
-      tool.querySelector(".said").textContent = `${rows.length.toLocaleString("en")} slices${beyond}.${out}`;
+      tool.querySelector(".said").textContent = `${rows.length.toLocaleString("en")} slice${rows.length === 1 ? "" : "s"}${beyond}.${out}`;
       for (const button of tool.querySelectorAll("thead button")) {
         const now = button.dataset.key === order.key ? (order.direction > 0 ? "ascending" : "descending") : "none";
         button.closest("th").setAttribute("aria-sort", now);
