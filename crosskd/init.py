@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import BaseModel
 
-from crosskd.intake import EXAMPLES_HELP
+from crosskd.launch import EXAMPLES_HELP
 from crosskd.terminal import TERMINAL
 from schema.errors import InputError
 
