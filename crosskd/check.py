@@ -11,6 +11,7 @@ from rich.table import Table
 from contracts.outcome import Exit
 from crosskd.checking.findings import CheckReport, Severity
 from crosskd.checking.inspection import SAMPLED_RECORDS, RunInputs, inspect_inputs
+from crosskd.intake import at_hand_for_now
 from crosskd.launch import (
     BadFractionOption,
     BeamArguments,
@@ -40,8 +41,8 @@ def command(
     beam_args: BeamArguments = None,
 ) -> None:
     """Check surface, schema, data and teacher on a sample, and say all that is wrong; a run does so first, too."""
-    given = RunInputs(surface, examples, teacher, span, window, candidates, beam_args or [], max_bad_fraction)
-    with TERMINAL.quiet():
+    with TERMINAL.quiet(), at_hand_for_now(surface, examples, span, window) as found:
+        given = RunInputs(surface, found[0], teacher, *found[1:], candidates, beam_args or [], max_bad_fraction)
         report = inspect_inputs(given, rows)
     problems = report.of(Severity.PROBLEM)
     if as_json:

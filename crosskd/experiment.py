@@ -12,6 +12,8 @@ from rich.table import Table
 
 from contracts import keys, nodes
 from crosskd.evidence_options import FewOption, MarginOption, SeedsOption, TuningOption, WidenOption, would_decide
+from crosskd.intake import source_for_now
+from crosskd.launch import EXAMPLES_HELP
 from crosskd.terminal import TERMINAL, seconds
 from schema.candidates import UNLABELLED_SPLIT
 from schema.errors import InputError
@@ -67,6 +69,9 @@ def command(
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Say in sentences what the result rests on.")] = False,
     source: Annotated[Path | None, typer.Option(help="The source domain's folder, for --explain and --pooled.")] = None,
+    source_examples: Annotated[
+        Path | None, typer.Option(help=f"The source's examples, if not in that folder: {EXAMPLES_HELP}.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Compare the student with its control and with placebos, over seeds, and give a verdict on each task."""
@@ -78,7 +83,7 @@ def command(
         raise InputError("--pooled trains on the source's rows; give its folder with --source")
     loaded = load_surface(surface_folder(surface))
     others = {name: folder.surface for name, folder in (_technique(each, loaded.path) for each in technique or [])}
-    with TERMINAL.noise_to(out / "logs" / "experiment.log"):
+    with source_for_now(source, source_examples) as source, TERMINAL.noise_to(out / "logs" / "experiment.log"):
         result = _experiment(
             loaded.surface,
             root,

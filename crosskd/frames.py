@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +77,38 @@ def _ends(name: str, found: Measurement | None) -> dict[str, float]:
     ends = (None, None, None) if found is None else (found.value, found.lower, found.upper)
     keys = (name, f"{name}_low", f"{name}_high")
     return {key: np.nan if value is None else value for key, value in zip(keys, ends, strict=True)}
+
+
+@dataclass(frozen=True)
+class EmbeddedPage:
+    """A page of its own within a notebook's cell; `page` is its HTML."""
+
+    page: str
+
+    def _repr_html_(self) -> str:
+        style = "width: 100%; height: 56rem; border: 0"
+        return f'<iframe title="Slices" style="{style}" srcdoc="{escape(self.page)}"></iframe>'
+
+
+def explorer(*runs: Run) -> EmbeddedPage:
+    """The slicing tool over one run, or over two to compare, the earlier one first.
+
+    Raises:
+      InputError: A run has no evaluation against the control.
+    """
+    from components.evaluation_report import page, slicer
+    from components.evaluation_report.explore import explorer as section_of
+
+    sliced = [
+        slicer.SlicedRun(
+            run.run_id, evaluation.read(_uri(run, node_ids.evaluator(ModelRole.CONTROL), keys.EVALUATION)), None
+        )
+        for run in runs
+    ]
+    content = slicer.data(surface(runs[-1]), sliced)
+    return EmbeddedPage(
+        page.render_comparison(page.ComparisonPage(runs[-1].pipeline, "", "", "", (section_of(content),)))
+    )
 
 
 def history(run: Run) -> pd.DataFrame:

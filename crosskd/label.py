@@ -12,8 +12,10 @@ import typer
 from pydantic import BaseModel
 
 from contracts import keys, nodes
+from crosskd.intake import at_hand
 from crosskd.inventory import whole
 from crosskd.launch import (
+    EXAMPLES_HELP,
     BadFractionOption,
     BeamArguments,
     RunnerName,
@@ -21,7 +23,6 @@ from crosskd.launch import (
     SurfaceOption,
     TeacherOption,
     check_surface_and_teacher,
-    choose_window,
     execute,
     make_settings,
     only_run_in,
@@ -60,8 +61,8 @@ def command(
     examples: Annotated[
         Path,
         typer.Option(
-            help="Folder with train/ and eval/, or with one folder per span (span-1, ...), or a path with {SPAN} or "
-            "{YYYY}-{MM}-{DD}."
+            help=f"{EXAMPLES_HELP}; or a folder with one such folder per span (span-1, ...), or a path "
+            "with {SPAN} or {YYYY}-{MM}-{DD} in it."
         ),
     ],
     teacher: TeacherOption,
@@ -116,7 +117,7 @@ def label(
 
     started = time.monotonic()
     check_surface_and_teacher(surface, teacher)
-    window = choose_window(examples, span, None)
+    examples, window = at_hand(surface, examples, root, span)
     spans = window.spans if window else [None]
     counts = {
         each: check_examples(window.folders.folder(each) if window and each is not None else examples) for each in spans

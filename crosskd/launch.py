@@ -46,11 +46,15 @@ class RunnerName(StrEnum):
 
 SurfaceOption = Annotated[str, typer.Option(help="Surface folder, or the name of a surface that crosskd ships.")]
 TeacherOption = Annotated[Path, typer.Option(help="The teacher's SavedModel.")]
+EXAMPLES_HELP = (
+    "Parquet, CSV or gzipped TFRecords of tf.Example: a folder, a file or a bucket's URI, with train/ and eval/ in it "
+    "or divided by `split:` of surface.yaml"
+)
 ExamplesOption = Annotated[
     Path,
     typer.Option(
-        help="Folder with train/ and eval/, gzipped TFRecords of tf.Example; or with one such folder per span "
-        "(span-1, span-2, ...); or a path with {SPAN} or {YYYY}-{MM}-{DD} in it."
+        help=f"{EXAMPLES_HELP}; or a folder with one such folder per span (span-1, span-2, ...), or a path with "
+        "{SPAN} or {YYYY}-{MM}-{DD} in it."
     ),
 ]
 SpanOption = Annotated[
@@ -60,7 +64,7 @@ WindowOption = Annotated[int | None, typer.Option(min=1, help="Spans to train on
 CandidatesOption = Annotated[
     Path | None,
     typer.Option(
-        help="Folder of candidates, gzipped TFRecords of tf.Example without labels, that the pairs of "
+        help="Folder of candidates, Parquet, CSV or gzipped TFRecords without labels, that the pairs of "
         "`unlabelled:` are read from; without it they are put together from the examples."
     ),
 ]

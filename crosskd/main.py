@@ -15,12 +15,14 @@ from typer.core import TyperCommand, TyperGroup
 from contracts.outcome import Exit
 from crosskd import (
     check,
+    compare,
     curve,
     demo,
     doctor,
     experiment,
     fingerprint,
     gate,
+    import_examples,
     init,
     installation,
     interrupts,
@@ -111,6 +113,7 @@ def _options(
 
 
 app.command("init", cls=_Command)(init.command)
+app.command("import", cls=_Command)(import_examples.command)
 app.add_typer(world.app, name="world")
 app.command("train-teacher", cls=_Command)(train_teacher.command)
 app.command("check", cls=_Command)(check.command)
@@ -120,6 +123,7 @@ app.command("store-labels", cls=_Command)(store_labels.command)
 app.command("summary", cls=_Command)(summary.command)
 app.command("gate", cls=_Command)(gate.command)
 app.command("report", cls=_Command)(report.command)
+app.command("compare", cls=_Command)(compare.command)
 app.command("rollback", cls=_Command)(rollback.command)
 app.command("relocate", cls=_Command)(relocate.command)
 app.command("experiment", cls=_Command)(experiment.command)

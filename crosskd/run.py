@@ -13,6 +13,7 @@ from contracts.outcome import Exit
 from crosskd.candidates import with_candidates
 from crosskd.check import checked
 from crosskd.checking.inspection import RunInputs
+from crosskd.intake import at_hand, candidates_at_hand
 from crosskd.inventory import whole
 from crosskd.label import label_spans
 from crosskd.launch import (
@@ -26,7 +27,6 @@ from crosskd.launch import (
     SurfaceOption,
     TeacherOption,
     WindowOption,
-    choose_window,
     execute,
     expect_free,
     make_settings,
@@ -110,8 +110,11 @@ def run(
 
     started = time.monotonic()
     expect_free(root)
-    checked(RunInputs(surface, examples, teacher, span, length, candidates, beam_args or [], max_bad_fraction))
-    window = choose_window(examples, span, length)
+    examples, window = at_hand(surface, examples, root, span, length)
+    if candidates is not None:
+        candidates = candidates_at_hand(surface, candidates, root)
+    chosen = (str(window), None) if window else (span, length)
+    checked(RunInputs(surface, examples, teacher, *chosen, candidates, beam_args or [], max_bad_fraction))
     counts = check_examples(window.folders.folder(window.last) if window else examples)
     log = root / "logs" / f"{time.strftime('%Y%m%d-%H%M%S')}.log"
     with only_run_in(root), TERMINAL.noise_to(log), whole(root, TERMINAL.say):

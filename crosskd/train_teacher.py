@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from crosskd.intake import for_now
+from crosskd.launch import EXAMPLES_HELP
 from crosskd.terminal import TERMINAL, seconds
 from schema.metrics import main_metric, title_of
 from schema.surface import EVAL_SPLIT
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 def command(
     surface: Annotated[Path, typer.Option(help="The source's surface folder (surface.yaml, schema.pbtxt).")],
-    examples: Annotated[Path, typer.Option(help="Folder with train/ of the source, gzipped TFRecords.")],
+    examples: Annotated[Path, typer.Option(help=f"Of the source: {EXAMPLES_HELP}.")],
     out: Annotated[Path, typer.Option(help="Where the teacher's SavedModel goes.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print what was trained as JSON.")] = False,
 ) -> None:
@@ -53,11 +55,11 @@ def train(surface: Path, examples: Path, out: Path) -> tuple[TeacherSummary, lis
     """
     started = time.monotonic()
     log = out.parent / f"{out.name}.log"
-    with TERMINAL.noise_to(log):
+    with for_now(str(surface), examples, "train") as at_hand, TERMINAL.noise_to(log):
         TERMINAL.say(f"training the reference teacher on {examples} (log: {log})")
         from models.teacher import train_teacher
 
-        trained = train_teacher(surface, examples, out, [_progress()])
+        trained = train_teacher(surface, at_hand, out, [_progress()])
         TERMINAL.say(
             f"teacher: {trained.parameters:,} parameters, {trained.rows:,} rows, {seconds(started)}; wrote {out}"
         )

@@ -6,6 +6,7 @@ SVG into docs/notebooks.
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import shutil
@@ -48,6 +49,8 @@ def render(notebook: Any, name: str) -> None:
     for cell in notebook.cells:
         cell.outputs = [each for each in cell.get("outputs", []) if each.get("name") != "stderr"]
     stem = Path(name).stem
+    for cell in notebook.cells:
+        _set_pages_apart(cell, stem)
     text, resources = MarkdownExporter().from_notebook_node(
         notebook, resources={"unique_key": stem, "output_files_dir": f"{stem}_files"}
     )
@@ -61,6 +64,18 @@ def render(notebook: Any, name: str) -> None:
     for path, content in resources.get("outputs", {}).items():
         (PAGES / path).parent.mkdir(exist_ok=True)
         (PAGES / path).write_bytes(content)
+
+
+def _set_pages_apart(cell: Any, stem: str) -> None:
+    """Writes a page that a cell embeds to a file of its own: Markdown would take it apart."""
+    for output in cell.get("outputs", []):
+        content = output.get("data", {}).get("text/html", "")
+        found = re.search(r'srcdoc="([^"]*)"', content)
+        if found:
+            page = Path(f"{stem}_files") / "slices.html"
+            (PAGES / page).parent.mkdir(exist_ok=True)
+            (PAGES / page).write_text(html.unescape(found[1]), encoding="utf-8")
+            output["data"]["text/html"] = content.replace(found[0], f'src="{page}"')
 
 
 def _name_charts(text: str) -> str:

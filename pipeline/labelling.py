@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 from dataclasses import dataclass, replace
+from typing import Any
 
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
@@ -49,7 +50,7 @@ class Labelling:
     statistics: tfx.dsl.Channel
     schema: tfx.dsl.Channel
     guards: list[BaseNode]
-    window: BaseChannel | None = None
+    window: BaseChannel[Any] | None = None
 
 
 def labelling(settings: Settings, make_teacher: MakeTeacher = where_it_lies) -> Labelling:

@@ -32,7 +32,8 @@ def among(paths: Iterable[str | Path]) -> list[str]:
         raise InputError(
             *(
                 f"{path}: expected gzipped TFRecords of tf.Example, whose names end in {SUFFIX}, and nothing else "
-                "beside them but files that begin with `_` or `.`. Compress the file, or move it elsewhere."
+                "beside them but files that begin with `_` or `.`. Compress the file, move it elsewhere, or write "
+                "Parquet and CSV as such with `crosskd import`."
                 for path in others[:_NAMED]
             ),
             *([f"... and {len(others) - _NAMED:,} more files like these"] if len(others) > _NAMED else []),

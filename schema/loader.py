@@ -22,6 +22,7 @@ from schema.overrides import override
 from schema.pairs import check_pairs
 from schema.refusals import refusals
 from schema.slices import check_slices
+from schema.split import SplitBy
 from schema.surface import TRAINING_PREFIXES, Feature, FeatureKind, Surface, soft_label
 from schema.techniques import check_techniques
 from schema.yaml_text import Keys, Place, read
@@ -205,9 +206,25 @@ def _check_columns_of_training(
         expect_known(path, "group", known, surface.group, columns)
         if surface.training.batch_by == "group" and columns[surface.group].type == schema_pb2.FLOAT:
             raise InputError(f"{path}: group: expected INT or BYTES to batch by, the schema has FLOAT")
+    _check_split(surface, columns, path, known)
     if surface.weight_column is not None:
         expect_known(path, "weight_column", known, surface.weight_column, columns)
         _expect_number(path, "weight_column", columns[surface.weight_column])
+
+
+def _check_split(surface: Surface, columns: dict[str, schema_pb2.Feature], path: Path, known: str) -> None:
+    if surface.split is None:
+        return
+    try:
+        whole = surface.split.within(surface.group)
+    except ValueError as error:
+        raise InputError(f"{path}: split: {error}") from error
+    for key in ("column", "together"):
+        column = getattr(whole, key)
+        if column is not None:
+            expect_known(path, f"split.{key}", known, column, columns)
+    if whole.by is SplitBy.TIME:
+        _expect_number(path, "split.column", columns[str(whole.column)])
 
 
 def _check_environments(schema: schema_pb2.Schema, path: Path) -> None:

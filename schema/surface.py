@@ -19,6 +19,7 @@ from schema.candidates import Unlabelled, WarmStart
 from schema.distillation import Distillation, NonServingHead, Representation
 from schema.errors import InputError
 from schema.metrics import METRICS, GatedMetric, gateable
+from schema.split import Split
 from schema.teacher import Teacher, TeacherRepresentation, TeacherTask
 from schema.teacher_feature import Clip, TeacherFeature
 from schema.training import Model, Training
@@ -274,6 +275,7 @@ class Surface(Strict):
         each other (a user): ranking metrics are computed per group, and confidence
         intervals take the groups, not the examples, as independent.  Ranking losses compare
         the rows of a group.
+      split: How examples that come without `train/` and `eval/` are divided; None where they never do.
       weight_column: Column with the weight of an example in every loss of training, 1 where
         it is absent; None weighs all alike.  Evaluation does not read it.
     """
@@ -287,6 +289,7 @@ class Surface(Strict):
     slices: dict[Name, Slice] = Field(default_factory=dict)
     group: str | None = None
     weight_column: str | None = None
+    split: Split | None = None
     model: Model = Model()
     training: Training = Training()
     unlabelled: Unlabelled | None = None

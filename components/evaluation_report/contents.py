@@ -8,6 +8,7 @@ from components.evaluation_report import (
     calibration,
     configuration,
     drift,
+    explore,
     gates,
     history,
     labels,
@@ -21,9 +22,11 @@ from components.evaluation_report.charts import CONTROL
 from components.evaluation_report.page import Fact, ReportPage
 from components.evaluation_report.sources import Sources
 from components.evaluation_report.times import when_text
-from contracts.decision import Verdict
+from contracts.decision import BoundKind, Verdict
 
-_SECTIONS = (tasks, gates, slices, calibration, labels, drift, training, serving, history, configuration, provenance)
+_SECTIONS = (
+    *(tasks, gates, slices, explore, calibration, labels, drift, training, serving, history, configuration, provenance),
+)
 
 
 def compose(sources: Sources) -> ReportPage:
@@ -34,8 +37,22 @@ def compose(sources: Sources) -> ReportPage:
         sentence=sources.decision.sentence,
         push=sources.push,
         when=when_text(sources.when),
+        caution=_caution(sources),
         facts=_facts(sources),
         sections=tuple(module.section(sources) for module in _SECTIONS),
+    )
+
+
+def _caution(sources: Sources) -> str:
+    """What one run does not tell, and what a weak teacher may do."""
+    weak = [name for name in sources.surface.tasks if tasks.teacher_is_worse(sources, name)]
+    warned = (
+        f" The teacher is worse than the control on {', '.join(weak)}: there its labels may do harm." if weak else ""
+    )
+    return (
+        "One run is one draw: its intervals are of the evaluation rows, and another seed moves the models themselves. "
+        f"Whether distillation helps says crosskd experiment --surface {sources.decision.surface} --root ROOT --out "
+        f"OUT, over seeds and against placebos.{warned}"
     )
 
 
@@ -50,14 +67,25 @@ def _facts(sources: Sources) -> tuple[Fact, ...]:
         worst = max(sources.serving.latencies, key=lambda each: each.p99_ratio / each.limit)
         against = worst.against.replace("_", " ")
         facts.append(
-            Fact("p99 latency", f"{worst.p99_ratio:.2f} times", f"the {against}'s; at most {worst.limit:g} is allowed")
+            Fact(
+                "p99 latency",
+                f"{worst.p99_ratio:.2f} times",
+                f"the {against}'s ({worst.student_p99_ms:.2g} ms and {worst.other_p99_ms:.2g} ms); at most "
+                f"{worst.limit:g} times is allowed",
+            )
         )
     return tuple(facts)
 
 
 def _gates_fact(sources: Sources) -> Fact:
-    found = Counter(gate.verdict for gate in sources.decision.gates)
+    """What a first run cannot be asked, for want of a model that serves, does not count as not passed."""
+    first = bool(sources.decision.first_run)
+    asked = [gate for gate in sources.decision.gates if not (first and gate.kind is BoundKind.LAST_BLESSED)]
+    found = Counter(gate.verdict for gate in asked)
     detail = f"{found[Verdict.FAIL]} failed, {found[Verdict.NOT_JUDGED]} not judged"
+    left = len(sources.decision.gates) - len(asked)
+    if left:
+        detail += f"; no baseline yet for {left} more"
     return Fact("Gates passed", f"{found[Verdict.PASS]} of {found.total()}", detail)
 
 

@@ -12,9 +12,11 @@ from components.evaluation_report.page import Cell, Figure, Heading, Section, Ta
 from components.evaluation_report.sources import HardLabels, Sources
 from contracts.label_report import LabelReport, SplitReport, TaskReport
 from schema.base import TaskKind
+from schema.metrics import main_metric
 from schema.surface import EVAL_SPLIT, Surface
 
 _ROW, _AXIS = 34, 52
+METRIC_OF_BINARY = main_metric(TaskKind.BINARY).name
 _MOST_FILLED = 20
 _SOFT, _HARD = "soft labels", "hard labels"
 # Outer and inner ends of the bars, and the middle, as the label report and TFDV name them.
@@ -191,9 +193,16 @@ def _spread_table(teacher_task: str, rows: list[charts.Row]) -> Table:
     )
 
 
+def _as_probability(logit: float | None) -> Cell:
+    """A mean logit as the probability that it stands for; not the mean of the probabilities."""
+    return page.NOTHING if logit is None else page.number(1 / (1 + math.exp(-logit)))
+
+
 def _agreement_table(labels: LabelReport) -> Table:
     """How the soft labels agree with the hard ones, split by split."""
-    numbers = ("agreement", "rows", "mean hard label", "mean soft label", "std of soft labels")
+    numbers = (
+        *("agreement", "rows", "mean hard label", "mean soft label", "mean as a probability", "std of soft labels"),
+    )
     rows = []
     for name, split in labels.splits.items():
         for task, found in split.counterparts.items():
@@ -207,6 +216,7 @@ def _agreement_table(labels: LabelReport) -> Table:
                     page.count(found.rows),
                     page.number(found.mean_label),
                     page.number(soft.mean),
+                    _as_probability(soft.mean) if found.metric == METRIC_OF_BINARY else page.NOTHING,
                     page.number(soft.std),
                 )
             )

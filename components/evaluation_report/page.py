@@ -139,6 +139,7 @@ class Section:
       figures: Plots, side by side where there is room.
       tables: Tables below them.
       notes: Whatever cannot be shown, and why.
+      slicer: The data of the slicing tool, as JSON; empty where there is none.
     """
 
     name: str
@@ -148,6 +149,7 @@ class Section:
     figures: tuple[Figure, ...] = ()
     tables: tuple[Table, ...] = ()
     notes: tuple[str, ...] = ()
+    slicer: str = ""
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,7 @@ class ReportPage:
       sentence: The same in one sentence.
       push: What became of the student.
       when: When it was decided, for people; empty where that is not known.
+      caution: What may not be concluded from it.
       facts: For a glance.
       sections: In order.
     """
@@ -178,15 +181,45 @@ class ReportPage:
     sentence: str
     push: str
     when: str
+    caution: str = ""
     facts: tuple[Fact, ...] = ()
     sections: tuple[Section, ...] = field(default=())
 
 
+@dataclass(frozen=True)
+class ComparisonPage:
+    """Two runs, one beside the other.
+
+    Attributes:
+      title: The surface's name, or both.
+      first: The earlier run, for people.
+      second: The later one.
+      lead: What the comparison is, and what it is not.
+      sections: In order.
+    """
+
+    title: str
+    first: str
+    second: str
+    lead: str
+    sections: tuple[Section, ...]
+
+
 def render(page: ReportPage) -> str:
     """The page as one HTML document that needs no other file."""
-    template = _environment().get_template("report.html.j2")
-    style, script = ((_TEMPLATES / name).read_text() for name in ("report.css", "report.js"))
-    return template.render(page=page, style=style, script=script)
+    return _rendered("report.html.j2", page)
+
+
+def render_comparison(page: ComparisonPage) -> str:
+    """The comparison as one HTML document that needs no other file."""
+    return _rendered("comparison.html.j2", page)
+
+
+def _rendered(template: str, page: ReportPage | ComparisonPage) -> str:
+    style, script = (
+        "".join((_TEMPLATES / f"{name}.{kind}").read_text() for name in ("report", "slicer")) for kind in ("css", "js")
+    )
+    return _environment().get_template(template).render(page=page, style=style, script=script)
 
 
 @cache

@@ -13,7 +13,11 @@ _PACKAGES = ("tfx", "tensorflow", "keras", "tensorflow-model-analysis", "tensorf
 
 def versions() -> dict[str, str]:
     """Versions of what made the report."""
-    return {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
+    return {
+        "crosskd": version("crosskd"),
+        "python": platform.python_version(),
+        **{name: version(name) for name in _PACKAGES},
+    }
 
 
 def section(sources: Sources) -> Section:

@@ -47,6 +47,15 @@ def teacher_measured(sources: Sources, task: str) -> Measurement | None:
     return Measurement(value=found.value, lower=found.lower, upper=found.upper)
 
 
+def teacher_is_worse(sources: Sources, task: str) -> bool:
+    """Whether the teacher's own metric lies under the control's: its interval where it has one, or its value."""
+    teacher, control = teacher_measured(sources, task), sources.measured(task).get(CONTROL)
+    if teacher is None or control is None or teacher.value is None or control.value is None:
+        return False
+    best = teacher.value if teacher.upper is None else teacher.upper
+    return best < control.value
+
+
 def _figure(sources: Sources, task: str, found: dict[str, Measurement]) -> Figure:
     metric = sources.metric(task).title
     examples, positives = sources.counts(task)
@@ -139,6 +148,12 @@ def _notes(sources: Sources, found: dict[str, dict[str, Measurement]]) -> tuple[
     notes = [f"{task}: there is no metric to show." for task, rows in found.items() if not rows]
     if any(_bound(sources, task) is not None for task in found):
         notes.append("The dashed line is the gate's bound.")
+    for task in found:
+        if teacher_is_worse(sources, task):
+            notes.append(
+                f"{task}: the teacher is worse than the control. Its labels may do harm here: try a smaller `weight`, "
+                "or no `distil`, and let `crosskd experiment` tell."
+            )
     teachers = [rows[TEACHER] for rows in found.values() if TEACHER in rows]
     if teachers:
         notes.append("The teacher is run as it is." + _without_interval(sources, teachers))

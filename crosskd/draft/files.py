@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from schema.reference import json_schema
 from schema.surface import soft_label
 
 JSON_SCHEMA_FILE = "surface.schema.json"
+NAMES = (SURFACE_FILE, SCHEMA_FILE, JSON_SCHEMA_FILE)
 # A finite logit beyond odds of e^50 is a broken teacher; a regression's unit is not known here.
 _SOFT_LABEL_RANGE = (-50.0, 50.0)
 _NOT_CLEARLY_WORSE = -0.01
@@ -32,8 +34,9 @@ _HEAD = """\
 #
 # Drafted by `crosskd init` from {rows:,} examples of {examples}.
 # What follows a `# guess:` was guessed from a name or from this sample: read it, and mend it.
-# A line marked GAP needs an answer before `crosskd run`.  The keys are explained in {schema_file}
-# (an editor with a YAML language server shows it while you type) and in the documentation.
+# A line marked GAP asks what no sample tells: answer it, or leave the column out.  The keys are
+# explained in {schema_file} (an editor with a YAML language server shows it while you type)
+# and in the documentation.
 name: {name}
 """
 _FEATURES = """
@@ -69,6 +72,11 @@ slices: {}
 model: {trunk: [64, 32], tower: [16]}
 training: {epochs: 10, batch_size: 256, learning_rate: 0.001}
 """
+_SPLIT = """
+# guess: how the examples are divided into training and evaluation, as there is no train/ and eval/:
+# by time (what came last is evaluated, as in production), by group (of a person, or a request) or random.
+split: {split}
+"""
 _SCHEMA_HEAD = """\
 # The TFDV schema of the examples (tensorflow.metadata.v0.Schema, in text form), drafted by `crosskd init`:
 # types, presence and shapes as TensorFlow Data Validation infers them from {rows:,} examples.
@@ -90,7 +98,9 @@ class Draft:
       features: Guesses by column.
       tasks: Kind by label column; tasks are named after it.
       left_out: Why a column is no feature, by column; labels are not among them.
+      asked: Of other columns that are no features yet, what is asked, and the line that makes it one.
       group: Column of requests, if one was found.
+      split: How examples without `train/` and `eval/` are divided, in YAML's flow style; None for others.
       teacher: The teacher's section; None without a teacher.
     """
 
@@ -100,7 +110,9 @@ class Draft:
     features: Mapping[str, FeatureGuess]
     tasks: Mapping[str, TaskKind]
     left_out: Mapping[str, str]
+    asked: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     group: str | None = None
+    split: str | None = None
     teacher: TeacherDraft | None = None
 
 
@@ -125,6 +137,8 @@ def surface_text(draft: Draft) -> str:
         *_teacher(draft.teacher),
         _REST,
     ]
+    if draft.split:
+        parts.append(_SPLIT.format(split=draft.split))
     if draft.group:
         parts.append(f"\n# guess: examples of one {draft.group} were ranked together.\ngroup: {draft.group}\n")
     return "".join(parts)
@@ -148,7 +162,10 @@ def _features(draft: Draft) -> Iterator[str]:
         content |= {"size": guess.size} if guess.size > 1 else {}
         content |= {} if guess.default is None else {"default": guess.default}
         content |= {} if guess.embedding is None else {"embedding": guess.embedding}
-        yield f"  {_key(name)}: {_flow(content)} # guess: {guess.why}\n"
+        note = draft.sample.columns[name].note
+        yield f"  {_key(name)}: {_flow(content)} # guess: {guess.why}{f'; {note}' if note else ''}\n"
+    for name, (question, line) in draft.asked.items():
+        yield f"  # GAP {name}: {question}\n  # {_key(name)}: {line}\n"
     for name, why in draft.left_out.items():
         yield f"  # {name} is left out: {why}\n"
 
@@ -170,8 +187,14 @@ def _distil(task: str, teacher_tasks: Sequence[str]) -> str:
         return f"    distil: {_flow({'from': task})} # guess: the teacher's task of the same name\n"
     if not teacher_tasks:
         return ""
-    example = _flow({"from": teacher_tasks[0]})
+    example = _flow({"from": max(teacher_tasks, key=lambda each: _likeness(task, each))})
     return f"    # distil: {example} # GAP if it learns from one of: {', '.join(teacher_tasks)}\n"
+
+
+def _likeness(task: str, other: str) -> int:
+    """The letters that two names begin a word with alike: `clicked` and `p_click` have five."""
+    pairs = [(one, two) for one in task.lower().split("_") for two in other.lower().split("_")]
+    return max(sum(1 for _ in takewhile(lambda both: both[0] == both[1], zip(*pair, strict=False))) for pair in pairs)
 
 
 def task_name(label: str) -> str:
@@ -191,6 +214,10 @@ def _teacher(teacher: TeacherDraft | None) -> Iterator[str]:
         for name, content in teacher.content[section].items():
             note = f" # {teacher.notes[name]}" if name in teacher.notes else ""
             yield f"    {_key(name)}: {_flow(content)}{note}\n"
+    for name, (question, lines) in teacher.asked.items():
+        yield f"    # GAP {name}: {question} Take away the # of one:\n"
+        for content, means in zip(lines, ("yes", "no, or not known: it is filled"), strict=True):
+            yield f"    # {_key(name)}: {_flow(content)} # {means}\n"
 
 
 def _settle(feature: schema_pb2.Feature, draft: Draft) -> None:

@@ -5,30 +5,37 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from crosskd.draft.sample import FROM_TIMES, SampledColumn
 from schema.base import TaskKind
 from schema.surface import FeatureKind, Side
-
-if TYPE_CHECKING:
-    from crosskd.draft.sample import SampledColumn
 
 # A word of a column's name that begins with one of these.
 _SIDES = {
     Side.CROSS: ("match", "affinity", "similarity", "cross", "familiar", "overlap"),
-    Side.USER: ("user", "viewer", "member", "customer", "reader", "listener", "account", "visitor"),
+    Side.USER: (
+        *("user", "viewer", "member", "customer", "reader", "listener", "account", "visitor", "player"),
+        *("person", "buyer", "shopper", "client"),
+    ),
     Side.ITEM: (
-        *("item", "track", "song", "album", "artist", "video", "book", "product", "article", "doc", "movie"),
+        *("item", "track", "song", "album", "artist", "video", "book", "product", "article", "doc", "movie", "job"),
+        *("game", "sku", "story", "news", "listing", "film", "podcast", "ad_"),
         *("content", "candidate", "genre", "category", "author"),
     ),
 }
 _LABELS = (
     *("click", "like", "dislike", "label", "target", "watch", "listen", "engage", "purchase", "buy", "bought"),
     *("borrow", "rating", "rate", "skip", "share", "save", "follow", "convert", "conversion", "discover"),
-    *("dwell", "complete", "play", "help", "trail"),
+    *("dwell", "complet", "play", "help", "trail", "order", "cart", "apply", "applied", "install", "finish", "reply"),
+    *("subscrib", "download", "read", "view", "return", "refund", "hire", "interview", "churn"),
 )
-_TIMES = ("timestamp", "time", "date", "datetime")
+_TIMES = ("timestamp", "time", "date", "datetime", "ts", "at")
 _REQUESTS = ("request", "session", "query", "impression", "ranking")
+_THINGS = (*_SIDES[Side.USER], *_SIDES[Side.ITEM])
+# A word that says that a column sums up what was before.
+_SUMS = ("count", "counts", "num", "rate", "ratio", "avg", "mean", "total", "sum", "history", "prior", "past")
+# The column that pandas adds to a table whose index is not plain.
+_PANDAS_INDEX = "__index_level_"
 # An integer with so few values, each seen so often, is taken for a name rather than an amount.
 _FEW_VALUES = 50
 _OFTEN = 20
@@ -70,6 +77,9 @@ def labels(columns: Iterable[SampledColumn]) -> list[str]:
         and (each.is_flag or not each.required)
         and _begins(each.name, _LABELS)
         and not _begins(each.name, _SIDES[Side.USER])
+        and not _is_id(each)
+        and not set(words(each.name)) & {*_SUMS, *_TIMES}
+        and each.note != FROM_TIMES
     ]
 
 
@@ -85,16 +95,94 @@ def group(columns: Iterable[SampledColumn]) -> str | None:
 
 
 def left_out(column: SampledColumn) -> str | None:
-    """Why a column cannot be, or should not be, a feature; None if it can."""
-    if column.size is None:
-        return "the number of values differs between examples"
-    if column.type == "BYTES" and column.size > 1:
-        return f"{column.size} strings an example; a categorical feature has one"
+    """Why a column cannot be, or should not be, a feature; None if it can, or if that is to be asked."""
     if set(words(column.name)) & set(_TIMES) and column.distinct > _FEW_VALUES:
         return "a point in time, by its name"
+    if column.note == FROM_TIMES or column.reads_as == "dates":
+        return column.note or "dates, as text"
     if _is_id(column) and _begins(column.name, _REQUESTS):
         return "the name of a request, by its name"
+    if column.name.startswith(_PANDAS_INDEX) or _counts_rows(column):
+        return "a number of the row"
+    if _is_id(column) and column.distinct == column.rows > _FEW_VALUES and _side(column.name)[0] is Side.CONTEXT:
+        return "another value in every example: it names the example"
+    if column.distinct == 1 and column.required and column.size == 1:
+        return "the same value in every example"
     return None
+
+
+def _counts_rows(column: SampledColumn) -> bool:
+    """Whether it goes up by one from example to example."""
+    whole = column.type == "INT" and column.size == 1 and column.distinct == column.rows > _FEW_VALUES
+    return whole and (column.highest or 0) - (column.lowest or 0) == column.rows - 1
+
+
+def unknown(column: SampledColumn) -> tuple[str, str] | None:
+    """What is to be asked of a column, and the line that makes it a feature; None where its meaning can be guessed."""
+    if column.size is None or (column.type == "BYTES" and column.size > 1):
+        return _list_of_values(column)
+    line = line_of(column)
+    if column.is_flag:
+        return "0 or 1: a feature that a server knows, or what happened afterwards (a label)?", line
+    if column.is_number and column.size == 1 and _is_of_an_action(column):
+        return "an action, by its name: what happened afterwards (a label), or a sum over the past (a feature)?", line
+    if column.reads_as == "numbers" and not _is_id(column):
+        return "numbers as text: write INT or FLOAT for its type in schema.pbtxt, and it is read as numbers", line
+    if column.type == "BYTES" and column.distinct > column.rows // 2 and not _names_users_or_items(column):
+        return "nearly every example has another text, of which nothing can be looked up", line
+    return None
+
+
+def _names_users_or_items(column: SampledColumn) -> bool:
+    return _is_id(column) or _begins(column.name, (*_SIDES[Side.USER], *_SIDES[Side.ITEM]))
+
+
+def _is_of_an_action(column: SampledColumn) -> bool:
+    of_user = _begins(column.name, _SIDES[Side.USER])
+    return _begins(column.name, _LABELS) and not of_user and not _is_id(column)
+
+
+def _list_of_values(column: SampledColumn) -> tuple[str, str]:
+    """Lists are proposed, not taken: a feature of several values is the user's to describe."""
+    least = "strings" if column.type == "BYTES" else "numbers"
+    several = f"up to {column.longest}" if column.size is None else str(column.size)
+    return (
+        f"a list of {several} {least}; a feature has one value, or the same number of numbers in every example",
+        line_of(column),
+    )
+
+
+def line_of(column: SampledColumn) -> str:
+    """The line of surface.yaml that makes a column a feature."""
+    guess = feature(column)
+    default = f", default: {guess.default}" if guess.default is not None else ""
+    return f"{{kind: {guess.kind}, side: {guess.side}{default}}}"
+
+
+def times(columns: Iterable[SampledColumn]) -> str | None:
+    """A column of numbers by which examples can be put in order of time."""
+    return next(
+        (
+            each.name
+            for each in columns
+            if each.type == "INT" and each.required and each.size == 1 and each.distinct > 1 and _is_time(each)
+        ),
+        None,
+    )
+
+
+def _is_time(column: SampledColumn) -> bool:
+    return column.note == FROM_TIMES or bool(set(words(column.name)) & set(_TIMES) and column.distinct > _FEW_VALUES)
+
+
+def names_things(column: SampledColumn) -> bool:
+    """Whether its values name users, items or the like, by its name or by how many strings there are."""
+    return _is_id(column) or (column.type == "BYTES" and column.distinct > _FEW_VALUES)
+
+
+def person(columns: Iterable[SampledColumn]) -> str | None:
+    """The column that names the user."""
+    return next((each.name for each in columns if _is_id(each) and _begins(each.name, _SIDES[Side.USER])), None)
 
 
 def feature(column: SampledColumn) -> FeatureGuess:
@@ -152,7 +240,10 @@ def _embedding(distinct: int) -> int:
 
 
 def _is_id(column: SampledColumn) -> bool:
-    return column.type in ("INT", "BYTES") and column.size == 1 and words(column.name)[-1] in ("id", "uid", "key")
+    found = words(column.name)
+    # `customer` alone names it, too; `customer_age` does not.
+    named = found[-1] in ("id", "uid", "key") or (len(found) == 1 and found[0] in _THINGS)
+    return column.type in ("INT", "BYTES") and column.size == 1 and named
 
 
 def _begins(name: str, beginnings: tuple[str, ...]) -> bool:

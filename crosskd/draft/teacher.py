@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from crosskd.draft import guesses
+from crosskd.draft.matching import Match, match
 from crosskd.draft.sample import SampledColumn
 from records.saved_model import find_saved_model, read_signatures
 from schema.base import TaskKind
@@ -18,6 +21,8 @@ from schema.errors import InputError
 
 _DEFAULT_SIGNATURE = "serving_default"
 _FILLS: dict[str, float | int | str] = {"float": 0.0, "int": 0, "string": ""}
+_LEAST_ANSWERS = 16
+_VALUE = re.compile(r"minute|second|hour|value|rating|price|amount|time|engagement|duration|dwell|length", re.I)
 _DTYPES = {"INT": "int", "FLOAT": "float", "BYTES": "string"}
 
 
@@ -28,10 +33,14 @@ class TeacherDraft:
     Attributes:
       content: As in ``surface.yaml``.
       notes: Guess in words, by teacher task or feature.
+      asked: Inputs that are left to the user: what is asked, and the lines to choose from.
+      confirm: Inputs that are filled in, and rest on a guess that nothing but a person can confirm.
     """
 
     content: dict[str, Any]
     notes: dict[str, str] = field(default_factory=dict)
+    asked: dict[str, tuple[str, list[dict[str, Any]]]] = field(default_factory=dict)
+    confirm: dict[str, str] = field(default_factory=dict)
 
     @property
     def tasks(self) -> list[str]:
@@ -39,7 +48,11 @@ class TeacherDraft:
 
 
 def draft_teacher(
-    path: Path, signature: str | None, columns: Mapping[str, SampledColumn], kinds: Mapping[str, TaskKind]
+    path: Path,
+    signature: str | None,
+    columns: Mapping[str, SampledColumn],
+    kinds: Mapping[str, TaskKind],
+    same_ids: Sequence[str] = (),
 ) -> TeacherDraft:
     """Reads the SavedModel at `path`.
 
@@ -48,6 +61,7 @@ def draft_teacher(
       signature: Its signature; None for `serving_default`, or the only one.
       columns: The target's columns that the teacher may be given.
       kinds: Kind of each of the target's tasks, by name.
+      same_ids: The teacher's inputs whose ids are known to mean the same in both products.
 
     Raises:
       InputError: No SavedModel, or it is not clear which signature is meant.
@@ -56,6 +70,7 @@ def draft_teacher(
     name = _choose(path, signature, sorted(found))
     inputs = {key: _input(info) for key, info in sorted(found[name].inputs.items())}
     draft = TeacherDraft({"signature": name, "takes": "tensors", "tasks": {}, "features": {}})
+    _expect_inputs(same_ids, inputs)
     _add_tasks(draft, sorted(found[name].outputs), kinds)
     if [dtype for dtype, _ in inputs.values()] == ["string"] and not any(
         guesses.same(key, list(columns)) for key in inputs
@@ -63,8 +78,14 @@ def draft_teacher(
         _add_examples_input(draft, columns)
     else:
         for key, (dtype, size) in inputs.items():
-            _add_input(draft, key, dtype, size, columns)
+            _add_input(draft, key, dtype, size, columns, key in same_ids)
     return draft
+
+
+def _expect_inputs(same_ids: Sequence[str], inputs: Mapping[str, Any]) -> None:
+    for name in same_ids:
+        if name not in inputs:
+            raise InputError(f"--same-id {name}: no such input of the teacher; it has {', '.join(sorted(inputs))}")
 
 
 def _choose(path: Path, wanted: str | None, names: Sequence[str]) -> str:
@@ -94,6 +115,34 @@ def _add_tasks(draft: TeacherDraft, outputs: Sequence[str], kinds: Mapping[str, 
         )
 
 
+def settle_outputs(draft: TeacherDraft, answers: Mapping[str, NDArray[np.float64]], known: Sequence[str]) -> None:
+    """Says of each output what its values look like: probabilities, values, or logits.
+
+    Args:
+      draft: The section, whose tasks are settled in place.
+      answers: The teacher's answers to some examples, by the signature's output; none if it was not tried.
+      known: Tasks whose kind the target's task of the same name gives.
+    """
+    for name, task in draft.content["tasks"].items():
+        values = answers.get(task.get("output", name), np.array([]))
+        values = values[np.isfinite(values)]
+        if len(np.unique(values)) < _LEAST_ANSWERS:
+            if name not in known:
+                draft.confirm[f"tasks.{name}"] = "taken for a logit; its answers could not be tried"
+            continue
+        low, high = values.min(), values.max()
+        tried = f"{len(values)} answers between {low:.3g} and {high:.3g}"
+        draft.notes[name] = f"{draft.notes[name]}; {tried}"
+        if low >= 0 and high <= 1 and task["kind"] == TaskKind.BINARY:
+            task["gives"] = "probability"
+            draft.notes[name] = f"guess: probabilities ({tried}); write `gives: logit` if they are none"
+        elif (low >= 0 or _VALUE.search(name)) and name not in known:
+            task["kind"] = str(TaskKind.REGRESSION)
+            draft.notes[name] = f"guess: values, not logits ({tried})"
+        if name not in known:
+            draft.confirm[f"tasks.{name}"] = draft.notes[name].removeprefix("guess: ")
+
+
 def _add_examples_input(draft: TeacherDraft, columns: Mapping[str, SampledColumn]) -> None:
     """A teacher that parses examples does not say which columns it reads: all are given."""
     draft.content["takes"] = "examples"
@@ -103,17 +152,56 @@ def _add_examples_input(draft: TeacherDraft, columns: Mapping[str, SampledColumn
         draft.notes[name] = "guess: the teacher reads this column under the same name"
 
 
-def _add_input(draft: TeacherDraft, name: str, dtype: str, size: int, columns: Mapping[str, SampledColumn]) -> None:
+def _add_input(
+    draft: TeacherDraft, name: str, dtype: str, size: int, columns: Mapping[str, SampledColumn], same_id: bool
+) -> None:
     content: dict[str, Any] = {"dtype": dtype} | ({"size": size} if size > 1 else {})
-    same = guesses.same(name, list(columns))
-    fits = same is not None and columns[same].size == size and (columns[same].type == "BYTES") == (dtype == "string")
-    if same is None or not fits:
-        content["default"] = _FILLS[dtype]
+    found = match(name, dtype, size, columns)
+    if same_id and (found is None or found.misfit):
+        why = found.misfit if found else "no one column of the target has a name like it"
+        raise InputError(
+            f"--same-id {name}: {why}; leave the option out, and write `from:` under teacher.features.{name}"
+        )
+    if found is None:
+        draft.content["features"][name] = content | {"default": _FILLS[dtype]}
         draft.notes[name] = "guess: the target has no such column; give `from:`, or the value that says nothing"
-    elif same != name:
-        content["from"] = same
-        draft.notes[name] = "guess: the same but for its spelling"
-    if same is not None and fits and not columns[same].required:
-        content["default"] = _FILLS[dtype]
-        draft.notes[name] = "guess: what fills it where an example lacks it"
-    draft.content["features"][name] = content
+        draft.confirm[name] = f"filled with {_FILLS[dtype]!r} in every example: is that the value that says nothing?"
+        return
+    reads = content | ({"from": found.column} if found.column != name else {})
+    if found.misfit:
+        _add_misfit(draft, name, content, reads, found, columns[found.column])
+        return
+    reads |= {} if columns[found.column].required else {"default": _FILLS[dtype]}
+    if found.ids and not same_id:
+        fill = content | {"default": _FILLS[dtype]}
+        draft.asked[name] = (
+            f"does {found.column} name the same things by the same values in both products?",
+            [reads, fill],
+        )
+        return
+    draft.content["features"][name] = reads
+    filled = "" if columns[found.column].required else "; the default fills it where an example lacks it"
+    if found.column != name or filled:
+        draft.notes[name] = f"guess: {found.why}{filled}"
+    if found.column != name and not same_id:
+        draft.confirm[name] = f"reads {found.column} ({found.why}): is it the same, in the same unit?"
+
+
+def _add_misfit(
+    draft: TeacherDraft,
+    name: str,
+    content: dict[str, Any],
+    reads: dict[str, Any],
+    found: Match,
+    column: SampledColumn,
+) -> None:
+    """A list of another length is padded and cut; another type is filled, and the way past it named."""
+    dtype = content["dtype"]
+    if (column.type == "BYTES") == (dtype == "string") and not (column.type == "FLOAT" and dtype == "int"):
+        draft.content["features"][name] = reads | {"pad": _FILLS[dtype]}
+        draft.notes[name] = f"guess: {found.misfit}: `pad` fills what is missing, and cuts what is too long"
+        draft.confirm[name] = f"padded with {_FILLS[dtype]!r}: {found.misfit}"
+        return
+    draft.content["features"][name] = content | {"default": _FILLS[dtype]}
+    draft.notes[name] = f"guess: {found.misfit}, so it is filled; `vocabulary:` names a file that maps one to the other"
+    draft.confirm[name] = f"filled with {_FILLS[dtype]!r}: {found.misfit}"

@@ -53,7 +53,10 @@ def test_the_decision_stands_first_word_for_word():
     # Click by .0123 and minutes by .05, each with an interval of .01 on either side.
     assert facts["Tasks better than the control"] == ("2 of 2", "beyond the 95% interval; 0 worse")
     assert facts["Labelled by the teacher"] == ("99.8%", "0% of the teacher's inputs are filled")
-    assert facts["p99 latency"] == ("1.01 times", "the control's; at most 1.25 is allowed")
+    assert facts["p99 latency"] == (
+        "1.01 times",
+        "the control's (0.7 ms and 0.69 ms); at most 1.25 times is allowed",
+    )
 
 
 def test_the_configuration_is_what_differs_from_the_defaults():
@@ -189,7 +192,7 @@ def test_soft_labels_beside_hard_ones():
         ["hard labels", "mean", "", "", "0.1500", "", ""],
     ]
     assert texts(table(section, "agreement"))[0] == [
-        *("click", "train", "auc", "0.6550", "1,000", "0.1500", "-2.0000", "0.8000")
+        *("click", "train", "auc", "0.6550", "1,000", "0.1500", "-2.0000", "0.1192", "0.8000")
     ]
     assert labels.section(handmade.sources(labels=None)).notes == ("There is no label report.",)
 
@@ -268,3 +271,28 @@ def test_a_page_without_anything_but_the_decision():
         facts={},
     )
     assert bare.decision.sentence in render(compose(bare)).replace("&#39;", "'")
+
+
+def test_one_run_is_said_to_be_one_draw_and_a_weak_teacher_is_named():
+    sources = handmade.sources()
+    caution = compose(sources).caution
+    assert caution.startswith("One run is one draw")
+    assert "crosskd experiment --surface tiny --root ROOT" in caution
+    assert "worse" not in caution
+    strong = handmade.sources(student=0.75)  # its control is at .7377, above the teacher's interval
+    assert compose(strong).caution.endswith(
+        "The teacher is worse than the control on click: there its labels may do harm."
+    )
+    assert any(note.startswith("click: the teacher is worse") for note in tasks.section(strong).notes)
+
+
+def test_a_first_run_is_not_held_against_a_model_that_is_not_there():
+    found = handmade.sources(runs=1)
+    first = dataclasses.replace(found, decision=found.decision.model_copy(update={"first_run": True}))
+    fact = next(fact for fact in compose(first).facts if fact.name == "Gates passed")
+    assert (fact.value, fact.detail) == ("3 of 4", "0 failed, 1 not judged; no baseline yet for 1 more")
+
+
+def test_a_mean_logit_is_also_read_as_a_probability():
+    found = texts(table(labels.section(handmade.sources()), "agreement"))
+    assert found[0][6:8] == ["-2.0000", "0.1192"]

@@ -1,7 +1,7 @@
 import pytest
 
 from crosskd.draft import guesses
-from crosskd.draft.sample import SampledColumn
+from crosskd.draft.sample import FROM_TIMES, SampledColumn
 from schema.surface import FeatureKind, Side, TaskKind
 
 
@@ -20,6 +20,8 @@ def flag(name: str, **known) -> SampledColumn:
     [
         (column("user_id"), FeatureKind.CATEGORICAL, "an id by its name"),
         (column("itemId"), FeatureKind.CATEGORICAL, "an id by its name"),
+        (column("customer"), FeatureKind.CATEGORICAL, "an id by its name"),
+        (column("customer_age"), FeatureKind.NUMERIC, "an integer of 500 values"),
         (column("plays"), FeatureKind.NUMERIC, "an integer of 500 values"),
         (column("shelf", distinct=6), FeatureKind.CATEGORICAL, "an integer of 6 values"),
         (column("shelf", distinct=6, rows=100), FeatureKind.NUMERIC, "an integer of 6 values"),
@@ -61,10 +63,15 @@ def test_what_may_be_absent_gets_a_default_of_its_type():
 @pytest.mark.parametrize(
     ("found", "why"),
     [
-        (column("history", size=None), "the number of values differs"),
-        (column("tags", "BYTES", size=3), "3 strings an example"),
         (column("event_time", distinct=900), "a point in time"),
         (column("request_id"), "the name of a request"),
+        (column("published", note=FROM_TIMES), "points in time"),
+        (column("posted", "BYTES", reads_as="dates"), "dates, as text"),
+        (column("country", "BYTES", distinct=1), "the same value in every example"),
+        (column("event_id", distinct=1000), "another value in every example"),
+        (column("__index_level_0__"), "a number of the row"),
+        (column("row", distinct=1000, lowest=5.0, highest=1004.0), "a number of the row"),
+        (column("user_id", distinct=1000), None),
         (column("daytime", distinct=900), None),
         (column("user_id"), None),
     ],
@@ -72,6 +79,36 @@ def test_what_may_be_absent_gets_a_default_of_its_type():
 def test_what_is_no_feature_says_why(found, why):
     said = guesses.left_out(found)
     assert said is None if why is None else said.startswith(why)
+
+
+@pytest.mark.parametrize(
+    ("found", "question"),
+    [
+        (column("history", size=None, longest=7), "a list of up to 7 numbers"),
+        (column("tags", "BYTES", size=3), "a list of 3 strings"),
+        (flag("is_new"), "0 or 1: a feature that a server knows, or what happened afterwards"),
+        (column("plays"), "an action, by its name"),
+        (column("price", "BYTES", reads_as="numbers"), "numbers as text"),
+        (column("headline", "BYTES", distinct=900), "nearly every example has another text"),
+        (column("user_name", "BYTES", distinct=900), None),
+        (column("price", "FLOAT"), None),
+        (column("embedding", "FLOAT", size=8), None),
+    ],
+)
+def test_what_no_sample_tells_is_asked(found, question):
+    asked = guesses.unknown(found)
+    assert asked is None if question is None else asked[0].startswith(question)
+
+
+def test_the_line_that_is_proposed_is_a_feature():
+    assert guesses.unknown(flag("is_new", required=False))[1] == "{kind: numeric, side: context, default: 0}"
+
+
+def test_examples_are_put_in_order_by_a_time_that_each_of_them_has():
+    columns = [column("hour", distinct=24), column("shown_at", required=False), column("ts", distinct=900)]
+    assert guesses.times(columns) == "ts"
+    assert guesses.times(columns[:2]) is None
+    assert guesses.person([column("item_id"), column("customer_id")]) == "customer_id"
 
 
 def test_labels_are_flags_or_optional_numbers_with_the_name_of_an_action():
@@ -83,6 +120,8 @@ def test_labels_are_flags_or_optional_numbers_with_the_name_of_an_action():
         flag("device"),
         flag("user_likes_jazz"),  # says something of the user
         column("liked", "BYTES"),
+        column("click_count", required=False),  # a sum over the past
+        column("clicked_at", required=False),  # a point in time
     ]
     assert guesses.labels(columns) == ["click", "was_borrowed", "watch_minutes"]
 

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from crosskd.draft.sample import SampledColumn
 from crosskd.draft.teacher import draft_teacher
+from schema.errors import InputError
 from schema.surface import TaskKind
 
 COLUMNS = {
@@ -45,10 +46,20 @@ def test_inputs_are_matched_by_name_type_and_size(teacher):
     drafted = draft_teacher(teacher, "tensors", COLUMNS, {"click": TaskKind.BINARY})
     assert drafted.content["features"] == {
         "age": {"dtype": "float", "default": 0.0},  # an example may lack it
-        "content": {"dtype": "float", "size": 8, "default": 0.0},  # the target's has another size
+        "content": {"dtype": "float", "size": 8, "pad": 0.0},  # the target's has another size
         "genre": {"dtype": "int", "default": 0},  # the target's is a string
-        "user_id": {"dtype": "int", "from": "userId"},
     }
+    assert drafted.notes["content"].startswith("guess: the target's content has 4 values, the teacher's input 8")
+    assert "the target's genre is BYTES, the teacher's input int" in drafted.confirm["genre"]
+    question, lines = drafted.asked["user_id"]
+    assert question.startswith("does userId name the same things")
+    assert lines == [{"dtype": "int", "from": "userId"}, {"dtype": "int", "default": 0}]
+    known = draft_teacher(teacher, "tensors", COLUMNS, {}, ["user_id"])
+    assert known.content["features"]["user_id"] == {"dtype": "int", "from": "userId"}
+    with pytest.raises(InputError, match="--same-id genre: the target's genre is BYTES, the teacher's input int"):
+        draft_teacher(teacher, "tensors", COLUMNS, {}, ["genre"])
+    with pytest.raises(InputError, match="--same-id user: no such input of the teacher; it has age, content"):
+        draft_teacher(teacher, "tensors", COLUMNS, {}, ["user"])
 
 
 def test_tasks_take_the_kind_of_the_targets_task(teacher):
