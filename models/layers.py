@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from contracts.heads import LAYER_PREFIX
 from models.names import identifier
+from models.tables import Table
 from schema.training import Model
 
 
@@ -50,13 +51,7 @@ class LayerMaker:
         """Embeds indices of the column `name`, int64 [batch], to [batch, width]."""
         scale = 1.0 / math.sqrt(width)
         initializer = keras.initializers.RandomUniform(-0.5 * scale, 0.5 * scale, seed=self._seed_of(name))
-        return keras.layers.Embedding(
-            rows,
-            width,
-            embeddings_initializer=initializer,
-            embeddings_regularizer=self._l2,
-            name=embedding_layer(name),
-        )
+        return Table(rows, width, initializer=initializer, l2=self._model.l2, name=embedding_layer(name))
 
     def dense(
         self, name: str, units: int, activation: str | None, bias: float = 0.0, prefix: str = ""

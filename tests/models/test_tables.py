@@ -1,0 +1,146 @@
+"""Large tables are trained by the rows of each batch, and come to what moving all rows comes to."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models import tables
+from models.optimizer import Adam
+from models.tables import Table, finite, large_tables, read_for
+
+ROWS, WIDTH = 50, 3
+RNG = np.random.default_rng(0)
+# Few rows a step, so that most wait for many steps; row 7 several times, the last row once.
+STEPS = [np.array([7, 7, row, (row * row) % ROWS]) for row in RNG.integers(ROWS - 1, size=400)]
+STEPS[100] = np.array([ROWS - 1, ROWS - 1, 3, 4])
+
+
+def table(l2: float = 0.0, initializer: str = "ones") -> Table:
+    layer = Table(ROWS, WIDTH, initializer=keras.initializers.get(initializer), l2=l2, name="table")
+    layer.build(())
+    layer.embeddings.assign(np.linspace(-0.5, 0.5, ROWS * WIDTH, dtype=np.float32).reshape(ROWS, WIDTH))
+    return layer
+
+
+def trained(layer: Table, optimizer: keras.optimizers.Optimizer, read) -> np.ndarray:
+    """Many steps of a loss whose gradients are of several scales; `read` gives rows for a step's indices."""
+    optimizer.build([layer.embeddings])
+
+    @tf.function
+    def step(indices):
+        with tf.GradientTape() as tape:
+            rows = read(layer, indices)
+            wanted = tf.cast(indices % 3 + 1, tf.float32)[:, None] * [1.0, 2.0, -1.0]
+            loss = 0.01 * tf.reduce_sum((rows - wanted) ** 2 * [1.0, 1e-4, 10.0]) + sum(layer.losses)
+        optimizer.apply(tape.gradient(loss, [layer.embeddings.value]), [layer.embeddings])
+
+    for indices in STEPS:
+        layer._clear_losses()
+        step(tf.constant(indices))
+    return layer.embeddings.numpy()
+
+
+def by_rows(layer: Table, indices: tf.Tensor, optimizer: Adam) -> tf.Tensor:
+    with read_for(optimizer):
+        return layer(indices, training=True)
+
+
+def plain(layer: Table, indices: tf.Tensor) -> tf.Tensor:
+    return tf.gather(layer.embeddings.value, indices)
+
+
+def settled(l2: float, read) -> np.ndarray:
+    layer = table(l2)
+    optimizer = Adam(0.02, [layer.embeddings])
+    trained(layer, optimizer, lambda of, indices: read(of, indices, optimizer))
+    optimizer.settle()
+    return layer.embeddings.numpy()
+
+
+def test_rows_move_as_if_all_of_them_moved_in_every_step():
+    found = settled(0.0, by_rows)
+    expected = trained(table(), keras.optimizers.Adam(0.02), plain)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=2e-6)
+    assert np.abs(found - table().embeddings.numpy()).max() > 0.1  # it is not the start that is compared
+
+
+def test_two_lookups_of_a_table_are_one_step_of_it():
+    """With indices in common, and of another shape: a list for each example."""
+
+    def twice(layer, indices, optimizer):
+        first, second = by_rows(layer, indices[:3], optimizer), by_rows(layer, indices[None, 1:], optimizer)
+        return tf.concat([first[:1], (first[1:] + second[0, :2]) / 2, second[0, 2:]], axis=0)
+
+    def plainly(layer, indices):
+        return twice(layer, indices, None)
+
+    expected = trained(table(), keras.optimizers.Adam(0.02), plainly)
+    np.testing.assert_allclose(settled(0.0, twice), expected, rtol=1e-4, atol=2e-6)
+
+
+def test_the_penalty_is_of_the_rows_that_are_read_each_once():
+    layer = table(l2=0.25)
+    layer(tf.constant([[2, 5], [2, 2]]), training=True)
+    values = layer.embeddings.numpy()[[2, 5]]
+    np.testing.assert_allclose(sum(layer.losses), 0.25 * (values**2).sum(), rtol=1e-6)
+    layer._clear_losses()
+    layer(tf.constant([2]))
+    assert not layer.losses
+
+
+def test_the_penalty_of_rows_comes_to_the_same_with_all_rows_moved():
+    def penalised(layer, indices):
+        return layer(indices, training=True)
+
+    expected = trained(table(0.3), keras.optimizers.Adam(0.02), penalised)
+    np.testing.assert_allclose(settled(0.3, by_rows), expected, rtol=1e-4, atol=1e-4)
+    assert np.abs(expected - trained(table(), keras.optimizers.Adam(0.02), plain)).max() > 0.01
+
+
+def test_slices_of_a_table_come_to_the_whole(monkeypatch):
+    at_once = settled(0.0, by_rows)
+    monkeypatch.setattr(tables, "SLICE", 16)
+    monkeypatch.setattr("models.optimizer.SLICE", 16)
+    np.testing.assert_allclose(settled(0.0, by_rows), at_once, rtol=1e-6, atol=1e-7)
+
+
+def test_a_reset_optimizer_forgets_its_steps():
+    layer = table()
+    start = layer.embeddings.numpy()
+    optimizer = Adam(0.02, [layer.embeddings])
+    read = lambda of, indices: by_rows(of, indices, optimizer)  # noqa: E731 - one line, used twice
+    first = trained(layer, optimizer, read)
+    optimizer.reset(0.02)
+    layer.embeddings.assign(start)
+    np.testing.assert_allclose(trained(layer, optimizer, read), first, rtol=1e-6, atol=1e-7)
+
+
+def test_a_gradient_of_the_whole_table_is_an_error():
+    layer = table()
+    optimizer = Adam(0.02, [layer.embeddings])
+    with pytest.raises(ValueError, match="expected a gradient of single rows, found one of the whole table"):
+        trained(layer, optimizer, lambda of, _: tf.convert_to_tensor(of.embeddings.value)[:4])
+
+
+def test_large_tables_are_found_wherever_they_are(monkeypatch):
+    monkeypatch.setattr(tables, "_SMALL", ROWS * WIDTH - 1)
+    ids = keras.Input((), dtype="int64")
+    zeros = keras.initializers.Zeros()
+    small = Table(2, WIDTH, initializer=zeros, l2=0.0, name="small")
+    nested = keras.Sequential([Table(ROWS, WIDTH, initializer=zeros, l2=0.0, name="nested")], name="inner")
+    model = keras.Model(ids, [small(ids), nested(ids)])
+    assert [each.path for each in large_tables(model)] == ["inner/nested/embeddings"]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_one_number_that_is_not_finite_is_found(value, monkeypatch):
+    monkeypatch.setattr(tables, "SLICE", 16)
+    layer = table()
+    assert finite([layer.embeddings])
+    values = layer.embeddings.numpy()
+    values[ROWS - 1, 1] = value
+    layer.embeddings.assign(values)
+    assert not finite([layer.embeddings])
