@@ -60,7 +60,9 @@ class Kept:
     def arrays(self) -> list[NDArray[Any]]:
         """All of them in memory, in the order of the variables."""
         return [
-            self._rows(self._file(number), variable, variable.shape[0]) if number in self._large else self._small[number]
+            self._rows(self._file(number), variable, variable.shape[0])
+            if number in self._large
+            else self._small[number]
             for number, variable in enumerate(self._variables)
         ]
 

@@ -20,7 +20,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from contracts.history import SELECTION_LOSS, VALIDATION_PREFIX
-from models.epochs import Batches, Feed, TrainingData, batch_of
+from models.epochs import Batches, Feed, TrainingData
 from models.kept import Kept
 from models.ranker import Ranker
 from models.tables import finite, large_tables
@@ -147,7 +147,7 @@ class Loop:
         }
 
     def epoch(self, batches: Batches, number: int) -> dict[str, float]:
-        """Takes the steps of one epoch.
+        """Takes the steps of one epoch, after which all weights may be read.
 
         Args:
           batches: Its batches.
@@ -159,14 +159,25 @@ class Loop:
         Raises:
           InputError: There are no batches, or the loss of a head is not finite.
         """
+        losses = self.take(batches, number)
+        self.settle()
+        return losses
+
+    def settle(self) -> None:
+        """Brings up to date what steps have left behind; see `models.optimizer`."""
+        self._settled()
+
+    def take(self, batches: Batches, number: int) -> dict[str, float]:
+        """Takes steps as `epoch` does, and leaves rows of tables behind."""
         if not batches.steps:
             raise InputError("there is no row to train on; expected at least two examples, one of which is held out")
-        for start, count in self._step_pace.calls(batches.steps):
-            finite, found = self._steps(batches.feed, start, count)
-            if not finite:
-                step, heads = self._model.means.first_not_finite()
-                raise InputError(self._diverged(heads, f"step {step} of epoch {number + 1}"))
-        self._settled()
+        self._model.reset_metrics()
+        for part in batches.parts():
+            for start, count in self._step_pace.calls(part.steps):
+                finite, found = self._steps(part.feed, start, count)
+                if not finite:
+                    step, heads = self._model.means.first_not_finite()
+                    raise InputError(self._diverged(heads, f"step {step} of epoch {number + 1}"))
         return dict(zip(self._model.reported, found.numpy().tolist(), strict=True))
 
     def held_out(self, batches: Batches, number: int) -> dict[str, float]:
@@ -183,8 +194,9 @@ class Loop:
           InputError: The loss of a head is not finite, or a weight of the model.
         """
         means = weights = tf.zeros([len(self._terms)])
-        for start, count in self._held_out_pace.calls(batches.steps):
-            means, weights, found = self._measured(batches.feed, start, count, means, weights)
+        for part in batches.parts():
+            for start, count in self._held_out_pace.calls(part.steps):
+                means, weights, found = self._measured(part.feed, start, count, means, weights)
         losses = dict(zip(self._model.reported, found.numpy().tolist(), strict=True))
         heads = [each.name for each in self._terms if not np.isfinite(losses[each.name])]
         if heads:
@@ -195,10 +207,8 @@ class Loop:
 
     def _take(self, feed: Feed, start: tf.Tensor, count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Some steps: whether all losses were finite since the epoch's first, and their means since then."""
-        if start == 0:
-            self._model.reset_metrics()
         for step in tf.range(start, start + count):
-            self._model.train_step(batch_of(feed, step))
+            self._model.train_step(feed.batch(step))
         means = self._model.get_metrics_result()
         return self._model.means.finite(), tf.stack([means[name] for name in self._model.reported])
 
@@ -207,7 +217,7 @@ class Loop:
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Some held-out batches: means and weights so far, and all losses."""
         for step in tf.range(start, start + count):
-            features, labels = batch_of(feed, step)
+            features, labels = feed.batch(step)
             values, of = weighed_losses(self._terms, labels, self._model(features, training=False))
             weights += of
             # Of a single batch, it is that batch's mean to the last bit.
@@ -221,9 +231,9 @@ class Loop:
         a number, and the layer that reads it is spoiled unseen.
         """
         tables = large_tables(self._ranker.training)
-        several = {id(each) for each in tables}
-        others = [each for each in self._model.trainable_variables if id(each) not in several]
-        return finite(tables) & tf.reduce_all(tf.stack([tf.reduce_all(tf.math.is_finite(each.value)) for each in others]))
+        large = {id(each) for each in tables}
+        others = [each.value for each in self._model.trainable_variables if id(each) not in large]
+        return finite(tables) & tf.reduce_all(tf.stack([tf.reduce_all(tf.math.is_finite(each)) for each in others]))
 
     def _diverged(self, names: Sequence[str], where: str) -> str:
         heads = [each for each in self._terms if each.name in names]
