@@ -11,6 +11,7 @@ from tfx.dsl.components.base.base_node import BaseNode
 from components.candidate_sampler.component import CandidateSampler
 from components.example_gen.component import ExampleGen
 from components.example_guard.component import ExampleGuard
+from components.label_statistics.component import LabelStatistics
 from components.teacher_labeler.component import TeacherLabeler
 from contracts import keys, nodes
 from pipeline.kfp.parameters import placeholders_in
@@ -19,7 +20,7 @@ from pipeline.spans import PREVIOUS, STATISTICS, previous_span
 from pipeline.teachers import MakeTeacher, where_it_lies
 from schema.candidates import UNLABELLED_SPLIT
 from schema.loader import RAW, TRAINING
-from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
+from schema.surface import EVAL_SPLIT, TRAIN_SPLIT, soft_label
 
 # Pairs never shown have no label and need not have every column: the schema is of what was shown.
 _UNSHOWN = (UNLABELLED_SPLIT,)
@@ -34,7 +35,7 @@ class Labelling:
       examples: Labelled examples; of the newest span, where there are spans.
       teacher: The teacher's model.
       report: The label report.
-      statistics: The statistics of the labelled examples.
+      statistics: The statistics of the examples before labelling.
       schema: The curated schema.
       guard: Must be done before anything reads `examples`.
     """
@@ -64,7 +65,7 @@ def labelling(settings: Settings, make_teacher: MakeTeacher = where_it_lies) -> 
         examples=labelled,
         teacher=unchecked.teacher,
         report=labeler.outputs[keys.LABEL_REPORT],
-        statistics=label_statistics.outputs["statistics"],
+        statistics=unchecked.statistics,
         schema=unchecked.schema,
         guard=label_guard,
     )
@@ -86,6 +87,7 @@ class _Labelled:
     nodes: list[BaseNode]
     labeler: TeacherLabeler
     teacher: tfx.dsl.Channel
+    statistics: tfx.dsl.Channel
     schema: tfx.dsl.Channel
 
 
@@ -108,6 +110,7 @@ def _labelled(settings: Settings, make_teacher: MakeTeacher, key_column: str = "
         nodes=[examples, schema, statistics, guard, *made, teacher.node, labeler],
         labeler=labeler,
         teacher=teacher.model,
+        statistics=statistics.outputs["statistics"],
         schema=schema.outputs["schema"],
     )
 
@@ -153,7 +156,9 @@ def _guarded_raw(settings: Settings, examples: tfx.dsl.Channel, schema: tfx.dsl.
 
 def _guarded_labels(settings: Settings, labelled: tfx.dsl.Channel, schema: tfx.dsl.Channel) -> list[BaseNode]:
     """Presence and range of the soft labels, and over spans their drift."""
-    statistics = tfx.components.StatisticsGen(examples=labelled).with_id(nodes.LABELLED_STATISTICS)
+    surface = settings.surface
+    columns = [soft_label(name) for name in (*surface.teacher_tasks, *surface.teacher_representations)]
+    statistics = LabelStatistics(labelled, schema, columns).with_id(nodes.LABELLED_STATISTICS)
     found, previous = statistics.outputs["statistics"], None
     resolved = []
     if settings.window is not None:
@@ -165,6 +170,7 @@ def _guarded_labels(settings: Settings, labelled: tfx.dsl.Channel, schema: tfx.d
         schema=schema,
         environment=TRAINING,
         soft_labels_only=_UNSHOWN,
+        labelled=True,
         previous_statistics=previous,
     )
     return [statistics, *resolved, guard.with_id(nodes.LABELLED_GUARD)]
