@@ -11,8 +11,10 @@ of the other ratios is noise.
 
     python -m benchmarks.training --root runs/demo/homepage --json OUT
     python -m benchmarks.training --vocabulary 10000 --vocabulary 1000000 --json OUT
+    python -m benchmarks.training --memory-rows 1000000 --json OUT
 
-The second says what a step costs by the size of a vocabulary; see `benchmarks.steps.vocabularies`.
+The second says what a step costs by the size of a vocabulary, and the third what it takes to
+have the data at hand; see `benchmarks.steps`.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ import tensorflow_transform as tft
 import typer
 
 from benchmarks.serving import median
-from benchmarks.steps import vocabularies
+from benchmarks.steps import reading, vocabularies
 from crosskd.experiment import run_paths
 from crosskd.terminal import TERMINAL
 from evidence.levels import resized
@@ -61,6 +63,7 @@ def main(
     rounds: Annotated[int, typer.Option(min=5, help=f"Turns of each way, of {_EPOCHS} epochs.")] = 15,
     widths: Annotated[float, typer.Option(min=0.1, help="Factor on the widths of the surface's model.")] = 1.0,
     vocabulary: Annotated[list[int] | None, typer.Option(min=1, help="Measure a step with so many users.")] = None,
+    memory_rows: Annotated[int, typer.Option(help="Measure what holding or streaming so many rows takes.")] = 0,
     out: Annotated[Path, typer.Option("--json", help="Where the figures go.")] = Path(
         "benchmarks/results/training.json"
     ),
@@ -69,6 +72,8 @@ def main(
     loaded = resized(load_surface(surface).surface, widths)
     if vocabulary:
         figures = vocabularies.measure(loaded, sorted(vocabulary), rounds)
+    elif memory_rows:
+        figures = reading.measure(loaded, memory_rows)
     else:
         figures = measure(*prepare(loaded, root), rounds)
     figures = {"widths": widths, **figures}
@@ -113,6 +118,7 @@ def _figures(seconds: Mapping[str, np.ndarray]) -> dict[str, Any]:
         "step_student_to_control": median(seconds["student"] / seconds["control"]),
         "step_control_to_itself": median(seconds["control_again"] / seconds["control"]),
         "input_speed_to_memory": median(seconds["from_memory"] / seconds["student"]),
+        "streamed_speed_to_held_in_memory": median(seconds["student"] / seconds["streamed"]),
         "streamed_input_speed_to_memory": median(seconds["from_memory"] / seconds["streamed"]),
     }
 

@@ -10,7 +10,6 @@ have added to it at any time, in sizes of the table.
 from __future__ import annotations
 
 import gc
-import multiprocessing
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -22,6 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.serving import median
+from benchmarks.steps.memory import forget_peak, in_a_process, resident
 from models import training
 from models.batching import split
 from models.columns import hard_label_columns, soft_label_columns
@@ -155,9 +155,9 @@ def _memory(surface: Surface, size: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         table = size * surface.features[_large(surface)].embedding * np.dtype(np.float32).itemsize
         large, small = str(Path(folder) / "large"), str(Path(folder) / "small")
-        added = _in_a_process(_train_and_export, surface, size, large)
-        _in_a_process(_train_and_export, surface, _HARDLY_ANY, small)
-        added |= _in_a_process(_load, surface, small, large)
+        added = in_a_process(_train_and_export, surface, size, large)
+        in_a_process(_train_and_export, surface, _HARDLY_ANY, small)
+        added |= in_a_process(_load, surface, small, large)
         return {name: round(value / table, 2) for name, value in added.items()}
 
 
@@ -165,16 +165,16 @@ def _train_and_export(surface: Surface, size: int, out: str) -> dict[str, float]
     """Two epochs, of which the better is kept, and the export; a small model came before, so that code is loaded."""
     _trained(surface, _HARDLY_ANY)
     gc.collect()
-    before = _resident("VmRSS")
-    _forget_peak()
+    before = resident("VmRSS")
+    forget_peak()
     ranker = _trained(surface, size)
-    trained = _resident("VmHWM") - before
+    trained = resident("VmHWM") - before
     gc.collect()
-    _forget_peak()
+    forget_peak()
     model = ranker.logits
     tensors = {each.name: tf.TensorSpec([None, *each.shape[1:]], each.dtype, name=each.name) for each in model.inputs}
     export_teacher(model, {SIGNATURE: (lambda features: model(features), [tensors])}, out)
-    return {"training": trained, "export": _resident("VmHWM") - before}
+    return {"training": trained, "export": resident("VmHWM") - before}
 
 
 def _trained(surface: Surface, size: int) -> Ranker:
@@ -190,10 +190,10 @@ def _load(surface: Surface, small: str, large: str) -> dict[str, float]:
     """Loads an export as a server does and asks it once; a small one came before."""
     _ask(surface, small)
     gc.collect()
-    before = _resident("VmRSS")
-    _forget_peak()
+    before = resident("VmRSS")
+    forget_peak()
     _ask(surface, large)
-    return {"load": _resident("VmHWM") - before}
+    return {"load": resident("VmHWM") - before}
 
 
 def _ask(surface: Surface, model_dir: str) -> None:
@@ -201,18 +201,3 @@ def _ask(surface: Surface, model_dir: str) -> None:
     one = _columns(surface, 1, 1)
     model.call(*(one[name][:1] for name in model.inputs))
     model.close()
-
-
-def _resident(which: str) -> int:
-    """Bytes of this process in memory: now (`VmRSS`), or at most since `_forget_peak` (`VmHWM`)."""
-    line = next(each for each in Path("/proc/self/status").read_text().splitlines() if each.startswith(which))
-    return int(line.split()[1]) * 1024
-
-
-def _forget_peak() -> None:
-    Path("/proc/self/clear_refs").write_text("5")
-
-
-def _in_a_process(function: Callable[..., dict[str, float]], *given: Any) -> dict[str, float]:
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(function, given)

@@ -23,6 +23,7 @@ def test_ratios_are_taken_within_rounds():
     assert found["step_student_to_control"] == (1.1, 1.1, 1.1)
     assert found["step_control_to_itself"] == (1.0, 1.0, 1.0)
     assert found["input_speed_to_memory"] == (0.5, 0.5, 0.5)
+    assert found["streamed_speed_to_held_in_memory"] == (0.5, 0.5, 0.5)
     assert found["streamed_input_speed_to_memory"] == (0.25, 0.25, 0.25)
 
 
