@@ -11,11 +11,10 @@ import zlib
 from collections.abc import Sequence
 
 import keras
-import tensorflow as tf
 
 from contracts.heads import LAYER_PREFIX
 from models.names import identifier
-from models.tables import Table
+from models.tables import L2, Table
 from schema.training import Model
 
 
@@ -29,20 +28,13 @@ def input_layer(column: str) -> str:
     return f"input_{identifier(column)}"
 
 
-class _L2(keras.regularizers.L2):
-    """Keras's, in one operation: small models are bound by their number."""
-
-    def __call__(self, weights: keras.Variable) -> tf.Tensor:
-        return 2 * self.l2 * tf.nn.l2_loss(weights.value)
-
-
 class LayerMaker:
     """Makes the layers of one ranker."""
 
     def __init__(self, model: Model, seed: int):
         self._model = model
         self._seed = seed
-        self._l2 = _L2(model.l2) if model.l2 else None
+        self._l2 = L2(model.l2) if model.l2 else None
 
     def _seed_of(self, name: str) -> int:
         return zlib.crc32(f"{self._seed}/{name.replace('.', '_')}".encode()) & 0x7FFFFFFF

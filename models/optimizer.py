@@ -8,8 +8,10 @@ the batch has a few hundred of them.
 
 A row without a gradient moves by what its means still hold, which shrink by a known factor
 in every step.  So nothing need be done for it until it is read again: then what it missed is
-added up at once, in closed form.  The weights are those of Adam over all rows within
-rounding, and no other rule, such as "lazy" Adam, in which rare rows move a tenth as far.
+added up at once, in closed form.  Without a penalty the weights are those of Adam over all
+rows within rounding, and not those of "lazy" Adam, in which rare rows move a tenth as far.
+An L2 penalty is a gradient of every row in every step: the row shrinks by it for all the
+steps that it missed, as if its running means had stood half-way.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models.tables import SLICE, rows_from
+from models.tables import SLICE, Table, rows_from
 
 _MEAN_DECAY = 0.9
 _SQUARE_DECAY = 0.999
@@ -36,13 +38,12 @@ _CORRECTED = 1 << 15
 class Adam(keras.optimizers.Optimizer):
     """Kingma & Ba 2015 (arXiv:1412.6980), with the values of `keras.optimizers.Adam`'s defaults."""
 
-    def __init__(self, learning_rate: float, tables: Sequence[keras.Variable] = ()):
+    def __init__(self, learning_rate: float, tables: Sequence[Table] = ()):
         """Makes the optimizer.
 
         Args:
           learning_rate: The learning rate.  It may change when all rows are up to date (see `settle`).
-          tables: Variables, float [rows, width] each, of which only rows that were brought up to date
-            are read in training.
+          tables: Layers that read rows in training only after they were brought up to date.
         """
         super().__init__(learning_rate)
         self._given_tables = tuple(tables)
@@ -53,7 +54,7 @@ class Adam(keras.optimizers.Optimizer):
             return
         super().build(variables)
         self._rows = {
-            self._get_variable_index(table): _Rows(self, table, f"rows_{number}")
+            self._get_variable_index(table.embeddings): _Rows(self, table, f"rows_{number}")
             for number, table in enumerate(self._given_tables)
         }
         self._flat = [index for index in range(len(variables)) if index not in self._rows]
@@ -119,12 +120,13 @@ class _Rows:
     given a row several times; what they write for it is then the same, or a sum.
     """
 
-    def __init__(self, optimizer: Adam, table: keras.Variable, name: str):
+    def __init__(self, optimizer: Adam, table: Table, name: str):
         self._optimizer = optimizer
-        self._table = table
-        self._width = int(table.shape[1])
+        self._table = table.embeddings
+        self._l2 = table.l2
+        self._width = int(self._table.shape[1])
         # A step is a float beside them, exact to 16 million.
-        self._state = optimizer.add_variable((table.shape[0], 2 * self._width + 1), name=name)
+        self._state = optimizer.add_variable((self._table.shape[0], 2 * self._width + 1), name=name)
 
     def begin(self, rows: tf.Tensor) -> None:
         self._advance(rows, begins=True)
@@ -140,7 +142,8 @@ class _Rows:
         added = [values * (1 - _MEAN_DECAY), tf.square(values) * (1 - _SQUARE_DECAY), tf.zeros_like(values[:, :1])]
         self._state.value.scatter_add(tf.IndexedSlices(tf.concat(added, axis=1), rows))
         mean, square, _ = self._read(rows)
-        self._move(rows, mean * size / (tf.sqrt(square) + _EPSILON))
+        moved = tf.gather(self._table.value, rows) - mean * size / (tf.sqrt(square) + _EPSILON)
+        self._table.value.scatter_update(tf.IndexedSlices(moved, rows))
 
     def settle(self) -> None:
         for start in tf.range(0, self._table.shape[0], SLICE):
@@ -156,24 +159,32 @@ class _Rows:
         """Takes the steps that the rows missed; `begins` lets the means shrink for the next one, too."""
         done = tf.cast(self._optimizer.iterations.value, tf.float32)
         mean, square, last = self._read(rows)
-        missed = done - last
-        above, below = tf.split(_ahead(last) - tf.constant(_SHRINKS) ** missed * _ahead(done), 2, axis=-1)
+        # A row that another lookup of this step has begun is one ahead.
+        since = tf.minimum(last, done)
+        missed = done - since
+        steps = done + 1 - last if begins else missed
+        weights = tf.gather(self._table.value, rows)
+        above, below = tf.split(_ahead(since) - tf.constant(_SHRINKS) ** missed * _ahead(done), 2, axis=-1)
         divisor = tf.sqrt(square) + _EPSILON
         # Between the two the sum has no closed form; this is within some millionths of it.
         far = (above + (below - above) * (_EPSILON / divisor)) * mean / divisor
-        # A row that another lookup of this step has begun is one ahead.
-        self._move(rows, tf.where(missed > 0, self._optimizer.learning_rate.value * far, 0.0))
-        steps = missed + 1 if begins else missed
-        means = [mean * _MEAN_DECAY**steps, square * _SQUARE_DECAY**steps, last + steps]
+        pull = 2 * self._l2 * weights
+        means = [
+            _towards(pull, mean, _MEAN_DECAY**steps),
+            _towards(pull**2, square, _SQUARE_DECAY**steps),
+            last + steps,
+        ]
         self._state.value.scatter_update(tf.IndexedSlices(tf.concat(means, axis=1), rows))
+        rate = self._optimizer.learning_rate.value
+        if self._l2:
+            halfway = tf.sqrt(_towards(pull**2, square, _SQUARE_DECAY ** (missed / 2)))
+            # What `mean` holds of the penalty is in `far`.
+            weights *= tf.exp(-2 * self._l2 * rate * tf.maximum(missed - above, 0.0) / (halfway + _EPSILON))
+        self._table.value.scatter_update(tf.IndexedSlices(weights - rate * far, rows))
 
     def _read(self, rows: tf.Tensor) -> list[tf.Tensor]:
         """Means of gradients and of squares, float [rows, width], and the step that they are as of, [rows, 1]."""
         return tf.split(tf.gather(self._state.value, rows), [self._width, self._width, 1], axis=1)
-
-    def _move(self, rows: tf.Tensor, by: tf.Tensor) -> None:
-        moved = tf.gather(self._table.value, rows) - by
-        self._table.value.scatter_update(tf.IndexedSlices(moved, rows))
 
 
 def _sums_ahead() -> np.ndarray:
@@ -198,6 +209,11 @@ _SUMS_AHEAD = _sums_ahead()
 def _ahead(step: tf.Tensor) -> tf.Tensor:
     """`_sums_ahead` by step, a scalar or [rows, 1]; [rows, 2] of the latter."""
     return tf.gather(_SUMS_AHEAD, tf.reshape(tf.cast(tf.minimum(step, float(_CORRECTED)), tf.int32), [-1]))
+
+
+def _towards(end: tf.Tensor, start: tf.Tensor, left: tf.Tensor) -> tf.Tensor:
+    """A running mean of what is `end` from now on, when `left` is left of what it was."""
+    return end + left * (start - end)
 
 
 def _flat(tensors: Sequence[tf.Tensor]) -> tf.Tensor:

@@ -8,7 +8,6 @@ it does with the rows: there may be several lookups of one table, and lists of i
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -45,10 +44,20 @@ def read_for(optimizer: BringsUpToDate) -> Iterator[None]:
         _optimizer.reset(token)
 
 
-class Table(keras.layers.Embedding):
-    """Keras's embedding, whose L2 penalty is of the rows that a batch reads.
+class L2(keras.regularizers.L2):
+    """Keras's, in one operation: small models are bound by their number."""
 
-    A penalty on all rows would give each of them a gradient in every step.
+    def __call__(self, weights: keras.Variable) -> tf.Tensor:
+        return 2 * self.l2 * tf.nn.l2_loss(weights.value)
+
+
+class Table(keras.layers.Embedding):
+    """Keras's embedding, of which a large one is moved by rows and not as a whole.
+
+    Attributes:
+      large: Whether it is.
+      l2: The penalty on the squares of its numbers.  A large table does not add it to the model's losses,
+        since it would give every row a gradient in every step: the optimizer takes it into account.
     """
 
     def __init__(self, rows: int, width: int, *, initializer: keras.initializers.Initializer, l2: float, name: str):
@@ -58,35 +67,29 @@ class Table(keras.layers.Embedding):
           rows: How many indices there are.
           width: Numbers of an embedding.
           initializer: Gives the first embeddings.
-          l2: The penalty on each row that a batch reads, times the sum of its squares; each counts once.
+          l2: The penalty.
           name: The layer's name.
         """
-        super().__init__(rows, width, embeddings_initializer=initializer, name=name)
-        self._l2 = l2
+        self.large = rows * width > _SMALL
+        penalty = None if self.large or not l2 else L2(l2)
+        super().__init__(rows, width, embeddings_initializer=initializer, embeddings_regularizer=penalty, name=name)
+        self.l2 = l2
 
     def call(self, indices: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Embeds indices, int64 of any shape, to [..., width]."""
-        if training:
-            self._prepare(tf.reshape(indices, [-1]))
+        optimizer = _optimizer.get()
+        if training and optimizer is not None:
+            optimizer.bring_up_to_date(self.embeddings, tf.reshape(indices, [-1]))
         # Not Keras's: it reads the whole table first, which is a copy of it once single rows have been written.
         return tf.gather(self.embeddings.value, indices)
 
     def compute_output_spec(self, indices: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
         return super().compute_output_spec(indices)
 
-    def _prepare(self, rows: tf.Tensor) -> None:
-        optimizer = _optimizer.get()
-        if optimizer is not None:
-            optimizer.bring_up_to_date(self.embeddings, rows)
-        if self._l2:
-            read = tf.gather(self.embeddings.value, tf.unique(rows).y)
-            self.add_loss(2 * self._l2 * tf.nn.l2_loss(read))
 
-
-def large_tables(model: keras.Model) -> list[keras.Variable]:
-    """The embeddings of a model, wherever in it they are, that are not to be moved as a whole in every step."""
-    tables = [each.embeddings for each in model._flatten_layers() if isinstance(each, Table)]
-    return [each for each in tables if math.prod(each.shape) > _SMALL]
+def large_tables(model: keras.Model) -> list[Table]:
+    """The large tables of a model, wherever in it they are."""
+    return [each for each in model._flatten_layers() if isinstance(each, Table) and each.large]
 
 
 def rows_from(start: tf.Tensor, table: keras.Variable) -> tf.Tensor:

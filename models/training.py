@@ -230,7 +230,7 @@ class Loop:
         A feature that is not finite need not show in any loss: a ReLU makes 0 of what is not
         a number, and the layer that reads it is spoiled unseen.
         """
-        tables = large_tables(self._ranker.training)
+        tables = [each.embeddings for each in large_tables(self._ranker.training)]
         large = {id(each) for each in tables}
         others = [each.value for each in self._model.trainable_variables if id(each) not in large]
         return finite(tables) & tf.reduce_all(tf.stack([tf.reduce_all(tf.math.is_finite(each)) for each in others]))
