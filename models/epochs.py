@@ -128,8 +128,8 @@ class InMemory:
           InputError: Unlabelled examples are to be drawn, and there are none.
         """
         self._columns = packed or pack(columns, *([] if unlabelled is None else [unlabelled]))
-        # What is neither fitted nor held out.
-        self._pool = np.arange(len(fitted) + len(held_out), self._columns.rows)
+        labelled = len(next(iter(columns.values()))) if columns else len(fitted) + len(held_out)
+        self._pool = np.arange(labelled, self._columns.rows)
         if per_row:
             expect_unlabelled(len(self._pool), per_row)
         self._fitted = fitted
