@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Protocol
+from typing import Any, Protocol
 
 import keras
 import tensorflow as tf
@@ -66,7 +66,7 @@ class Table(keras.layers.Embedding):
         Args:
           rows: How many indices there are.
           width: Numbers of an embedding.
-          initializer: Gives the first embeddings.
+          initializer: Gives the first embeddings; of a large table one with a seed.
           l2: The penalty.
           name: The layer's name.
         """
@@ -74,6 +74,19 @@ class Table(keras.layers.Embedding):
         penalty = None if self.large or not l2 else L2(l2)
         super().__init__(rows, width, embeddings_initializer=initializer, embeddings_regularizer=penalty, name=name)
         self.l2 = l2
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes the embeddings; those of a large table a slice at a time, since random numbers leave copies behind."""
+        if not self.large:
+            super().build(input_shape)
+            return
+        first, self.embeddings_initializer = self.embeddings_initializer, keras.initializers.Zeros()
+        super().build(input_shape)
+        config = first.get_config()
+        for start in range(0, self.input_dim, SLICE):
+            rows = rows_from(tf.constant(start), self.embeddings)
+            numbers = type(first)(**{**config, "seed": config["seed"] + start})((len(rows), self.output_dim))
+            self.embeddings.value.scatter_update(tf.IndexedSlices(numbers, rows))
 
     def call(self, indices: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Embeds indices, int64 of any shape, to [..., width]."""

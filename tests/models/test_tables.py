@@ -104,7 +104,8 @@ def test_a_small_table_has_a_penalty_on_all_rows():
 
 def test_a_large_table_leaves_its_penalty_to_the_optimizer(monkeypatch):
     monkeypatch.setattr(tables, "_SMALL", 10)
-    layer = table(l2=0.25)
+    layer = Table(ROWS, WIDTH, initializer=keras.initializers.RandomUniform(seed=0), l2=0.25, name="table")
+    layer.build(())
     assert layer.large
     assert layer.l2 == 0.25
     assert not layer.losses
@@ -138,11 +139,24 @@ def test_a_gradient_of_the_whole_table_is_an_error():
 def test_large_tables_are_found_wherever_they_are(monkeypatch):
     monkeypatch.setattr(tables, "_SMALL", ROWS * WIDTH - 1)
     ids = keras.Input((), dtype="int64")
-    zeros = keras.initializers.Zeros()
-    small = Table(2, WIDTH, initializer=zeros, l2=0.0, name="small")
-    nested = keras.Sequential([Table(ROWS, WIDTH, initializer=zeros, l2=0.0, name="nested")], name="inner")
+    random = keras.initializers.RandomUniform(seed=0)
+    small = Table(2, WIDTH, initializer=random, l2=0.0, name="small")
+    nested = keras.Sequential([Table(ROWS, WIDTH, initializer=random, l2=0.0, name="nested")], name="inner")
     model = keras.Model(ids, [small(ids), nested(ids)])
     assert [each.name for each in large_tables(model)] == ["nested"]
+
+
+def test_a_large_table_begins_with_other_numbers_in_each_slice(monkeypatch):
+    monkeypatch.setattr(tables, "_SMALL", 10)
+    monkeypatch.setattr(tables, "SLICE", 16)
+    initializer = keras.initializers.RandomUniform(-0.5, 0.5, seed=3)
+    first, again = (Table(ROWS, WIDTH, initializer=initializer, l2=0.0, name="table") for _ in range(2))
+    for layer in (first, again):
+        layer.build(())
+    values = first.embeddings.numpy()
+    assert len(np.unique(values)) == ROWS * WIDTH
+    assert -0.5 < values.min() < -0.4 < 0.4 < values.max() < 0.5
+    np.testing.assert_array_equal(values, again.embeddings.numpy())
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
