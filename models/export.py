@@ -38,6 +38,7 @@ def export_student(ranker: Ranker, surface: Surface, transform_dir: str, out: st
     The signature `tensors` returns the same of the features by name, [batch], or [batch,
     size] of a vector, in the columns' own types: of large batches parsing takes more time
     than the network.  Every feature must be given, in place of an absent one its default.
+    A surface with a feature whose name is no identifier has no such signature.
 
     Args:
       ranker: The trained student (or control).
@@ -63,10 +64,10 @@ def export_student(ranker: Ranker, surface: Surface, transform_dir: str, out: st
         name: tf.TensorSpec([None] if feature.size == 1 else [None, feature.size], spec[name].dtype, name=name)
         for name, feature in surface.features.items()
     }
-    endpoints: Endpoints = {
-        SIGNATURE: (serve, [tf.TensorSpec([None], tf.string, name=EXAMPLES_INPUT)]),
-        TENSORS_SIGNATURE: (serve_tensors, [tensors]),
-    }
+    endpoints: Endpoints = {SIGNATURE: (serve, [tf.TensorSpec([None], tf.string, name=EXAMPLES_INPUT)])}
+    # TensorFlow would give an input another name, and two perhaps the same one.
+    if all(name.isidentifier() and name.isascii() for name in tensors):
+        endpoints[TENSORS_SIGNATURE] = (serve_tensors, [tensors])
     _write(ranker.serving, _tables_of(transform), endpoints, out)
 
 

@@ -226,14 +226,15 @@ def _save_predictions(
 
     And the session's for the same requests in other company: a row's answer is its own.
     """
-    signature = tf.saved_model.load(job.student).signatures[SIGNATURE]
+    signatures = tf.saved_model.load(job.student).signatures
+    signature = signatures[SIGNATURE]
     (name,) = signature.structured_input_signature[1]
     by_way = {
         "session": session,
         "eager": signature(**{name: tf.constant(list(stripped))}),
         "evaluation": signature(**{name: tf.constant(_read(job.full))}),
         **in_other_company(student, stripped),
-        "tensors": _as_tensors(job, stripped, session),
+        "tensors": _as_tensors(job, stripped, session) if TENSORS_SIGNATURE in signatures else session,
     }
     found = {f"{way}/{task}": np.asarray(values) for way, each in by_way.items() for task, values in each.items()}
     _save(folder / PREDICTIONS_FILE, found)

@@ -26,7 +26,7 @@ def test_ratios_are_taken_within_rounds():
 def test_keras_s_way_is_the_same_model_with_keras_s_layers():
     ours = vocabularies._ranker(SURFACE, 50).training
     theirs = keras.models.clone_model(ours, clone_function=vocabularies._plain(0.01))
-    assert [each.name for each in theirs.layers] == [each.name for each in ours.layers]
+    assert theirs.count_params() == ours.count_params()
     assert not [each for each in theirs._flatten_layers() if isinstance(each, Table)]
     assert {each.name for each in theirs.layers if each.losses} == {"embedding_user", "embedding_genre"}
 
