@@ -201,7 +201,9 @@ class Streamed:
             drawn = np.empty(0, np.int64) if pool is None else pool.take(self._per_row * len(places))
             # Of every k rows the first is held out.
             rows = places + places // (self._every - 1) + 1
-            columns = taken([(self._labelled, rows)] + ([(self._unlabelled, drawn)] if len(drawn) else []))
+            columns = taken(
+                [(self._labelled, rows), *([(self._unlabelled, drawn)] if self._unlabelled and len(drawn) else [])]
+            )
             if len(drawn):
                 order = interleaved(order, np.arange(len(rows), len(rows) + len(drawn)), size, self._per_row)
             yield _part(columns, order, size * (1 + self._per_row))

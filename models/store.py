@@ -73,7 +73,7 @@ class Store:
         """Reads all rows into a matrix for each type of column."""
         for number, room in enumerate(into):
             with self._file(number).open("rb") as file:
-                file.readinto(memoryview(room).cast("B"))
+                file.readinto(room.reshape(-1).view(np.uint8).data)
 
     def _mapped(self) -> list[NDArray[Any]]:
         if not self.rows:

@@ -74,14 +74,16 @@ class Table(keras.layers.Embedding):
         penalty = None if self.large or not l2 else L2(l2)
         super().__init__(rows, width, embeddings_initializer=initializer, embeddings_regularizer=penalty, name=name)
         self.l2 = l2
+        self._initializer = initializer
 
     def build(self, input_shape: Any = None) -> None:
         """Makes the embeddings; those of a large table a slice at a time, since random numbers leave copies behind."""
         if not self.large:
             super().build(input_shape)
             return
-        first, self.embeddings_initializer = self.embeddings_initializer, keras.initializers.Zeros()
+        self.embeddings_initializer = keras.initializers.Zeros()
         super().build(input_shape)
+        first = self._initializer
         config = first.get_config()
         for start in range(0, self.input_dim, SLICE):
             rows = rows_from(tf.constant(start), self.embeddings)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import IO, Any
+import io
+from typing import IO, Any, cast
 
 import apache_beam as beam
 import tensorflow as tf
@@ -49,11 +50,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         Raises:
           InputError: A file is no gzipped TFRecord of tf.Examples, or a split has no files.
         """
-        config = example_gen_pb2.Input()
+        config = example_gen_pb2.Input()  # type: ignore[attr-defined] # protobuf makes it at import
         proto_utils.json_to_proto(exec_properties[standard_component_specs.INPUT_CONFIG_KEY], config)
         base = exec_properties[standard_component_specs.INPUT_BASE_KEY].rstrip("/")
         artifact = artifact_utils.get_single_instance(output_dict[standard_component_specs.EXAMPLES_KEY])
-        names = utils.generate_output_split_names(config, example_gen_pb2.Output())
+        no_splits = example_gen_pb2.Output()  # type: ignore[attr-defined] # as above
+        names = utils.generate_output_split_names(config, no_splits)
         artifact.split_names = artifact_utils.encode_split_names(names)
         shards = {
             split.name: _shards(f"{base}/{split.pattern}", artifact_utils.get_split_uri([artifact], split.name))
@@ -96,20 +98,20 @@ def copy_examples(path: str, out: str) -> int:
     """
     position = 0
     with naming_file(path, f"copying to {out}"), fileio.open(path, "rb") as file, fileio.open(out, "wb") as copy:
-        for batch in read_records(_Copied(file, copy), compressed=True, batch_size=_BATCH):
+        for batch in read_records(cast(IO[bytes], _Copied(file, copy)), compressed=True, batch_size=_BATCH):
             _expect_examples(batch, path, position)
             position += len(batch)
     logging.info("Took in %d records of %s.", position, path)
     return position
 
 
-class _Copied:
+class _Copied(io.RawIOBase):
     """A file that is copied as it is read."""
 
     def __init__(self, file: IO[bytes], copy: IO[bytes]):
         self._file, self._copy = file, copy
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int = -1) -> bytes:
         content = self._file.read(size)
         self._copy.write(content)
         return content

@@ -34,7 +34,7 @@ class Executor(executor.Executor):
         judged = [feature.name for feature in judged_after_labelling(schema).feature]
         columns = sorted({*json_utils.loads(exec_properties[SOFT_LABELS_KEY]), *judged})
         # TFDV cannot be imported before TFX; this is TFX's own import of it.
-        options = executor.options.StatsOptions(feature_allowlist=columns)
+        options = executor.options.StatsOptions(feature_allowlist=columns)  # type: ignore[attr-defined] # imported there
         examples = {standard_component_specs.EXAMPLES_KEY: input_dict[standard_component_specs.EXAMPLES_KEY]}
         chosen = {**exec_properties, standard_component_specs.STATS_OPTIONS_JSON_KEY: options.to_json()}
         super().Do(examples, output_dict, chosen)
