@@ -10,6 +10,11 @@ interval of that median.  The control is measured twice: its ratio to itself say
 of the other ratios is noise.
 
     python -m benchmarks.training --root runs/demo/homepage --json OUT
+    python -m benchmarks.training --vocabulary 10000 --vocabulary 1000000 --json OUT
+    python -m benchmarks.training --memory-rows 1000000 --json OUT
+
+The second says what a step costs by the size of a vocabulary, and the third what it takes to
+have the data at hand; see `benchmarks.steps`.
 """
 
 from __future__ import annotations
@@ -27,14 +32,16 @@ import tensorflow_transform as tft
 import typer
 
 from benchmarks.serving import median
+from benchmarks.steps import reading, vocabularies
 from crosskd.experiment import run_paths
 from crosskd.terminal import TERMINAL
 from evidence.levels import resized
 from models import inputs, training, vocabulary
 from models.columns import hard_label_columns, soft_label_columns, split_labels, training_columns
-from models.epochs import Batch, Batches, TrainingData, batch_of
+from models.epochs import Batch, Batches, TrainingData, at_once
 from models.ranker import build
 from models.scales import label_statistics, soft_statistics
+from models.store import Store
 from models.terms import head_losses
 from schema.loader import load_surface
 from schema.surface import Surface
@@ -55,19 +62,27 @@ def main(
     surface: Annotated[Path, typer.Option(help="Its surface folder.")] = Path("schema/homepage"),
     rounds: Annotated[int, typer.Option(min=5, help=f"Turns of each way, of {_EPOCHS} epochs.")] = 15,
     widths: Annotated[float, typer.Option(min=0.1, help="Factor on the widths of the surface's model.")] = 1.0,
+    vocabulary: Annotated[list[int] | None, typer.Option(min=1, help="Measure a step with so many users.")] = None,
+    memory_rows: Annotated[int, typer.Option(help="Measure what holding or streaming so many rows takes.")] = 0,
     out: Annotated[Path, typer.Option("--json", help="Where the figures go.")] = Path(
         "benchmarks/results/training.json"
     ),
 ) -> None:
     """Measure the student's step beside the control's, and the Trainer's input beside memory."""
-    ways, steps = prepare(resized(load_surface(surface).surface, widths), root)
-    figures = {"widths": widths, **measure(ways, rounds, steps)}
+    loaded = resized(load_surface(surface).surface, widths)
+    if vocabulary:
+        figures = vocabularies.measure(loaded, sorted(vocabulary), rounds)
+    elif memory_rows:
+        figures = reading.measure(loaded, memory_rows)
+    else:
+        figures = measure(*prepare(loaded, root), rounds)
+    figures = {"widths": widths, **figures}
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(figures, indent=2) + "\n")
     TERMINAL.json(figures)
 
 
-def measure(ways: Mapping[str, Fit], rounds: int, steps: int) -> dict[str, Any]:
+def measure(ways: Mapping[str, Fit], steps: int, rounds: int) -> dict[str, Any]:
     """Milliseconds a step of every way, and the ratios that the claims are about.
 
     By the clock, which is what is claimed, and in processor time, which other work on the
@@ -103,6 +118,7 @@ def _figures(seconds: Mapping[str, np.ndarray]) -> dict[str, Any]:
         "step_student_to_control": median(seconds["student"] / seconds["control"]),
         "step_control_to_itself": median(seconds["control_again"] / seconds["control"]),
         "input_speed_to_memory": median(seconds["from_memory"] / seconds["student"]),
+        "streamed_speed_to_held_in_memory": median(seconds["student"] / seconds["streamed"]),
         "streamed_input_speed_to_memory": median(seconds["from_memory"] / seconds["streamed"]),
     }
 
@@ -113,13 +129,16 @@ def prepare(surface: Surface, root: Path) -> tuple[dict[str, Fit], int]:
     transform = tft.TFTransformOutput(paths.transform_graph)
     patterns, spec = [f"{folder}/*" for folder in paths.train], transform.transformed_feature_spec()
     hard = list(hard_label_columns(surface).values())
-    labels = inputs.transformed_columns(patterns, spec, hard)
+    stores = {
+        distil: Store(
+            patterns, {name: spec[name] for name in [*surface.features, *training_columns(surface, distil=distil)]}
+        )
+        for distil in (False, True)
+    }
+    labels = stores[False].columns(hard)
 
     def data(distil: bool, memory_limit: int = inputs.MEMORY_LIMIT) -> TrainingData:
-        names = [*surface.features, *training_columns(surface, distil=distil)]
-        wanted = {name: spec[name] for name in names}
-        rows = len(labels[hard[0]])
-        return inputs.transformed(patterns, wanted, surface.training, rows=rows, memory_limit=memory_limit)
+        return inputs.transformed(stores[distil], surface.training, memory_limit=memory_limit)
 
     def way(batches: TrainingData, distil: bool) -> Fit:
         soft = set(soft_label_columns(surface).values()) if distil else set()
@@ -176,13 +195,14 @@ class _Again:
 
 def _ready(batches: Batches, size: int) -> TrainingData:
     """As many steps as `batches` have, of its first whole batches, each put together before."""
+    part = next(batches.parts())
     whole = []
-    for step in range(min(batches.steps, _READY)):
-        features, labels = batch_of(batches.feed, tf.constant(step, tf.int64))
+    for step in range(min(part.steps, _READY)):
+        features, labels = part.feed.batch(tf.constant(step, tf.int64))
         whole.append({**features, **labels})
     full = [each for each in whole if len(next(iter(each.values()))) == size]
     columns = {name: tf.stack([each[name] for each in full]) for name in full[0]}
-    return _Again(Batches(Ready(columns, tf.constant(len(full), tf.int64)), batches.steps))
+    return _Again(at_once(Ready(columns, tf.constant(len(full), tf.int64)), batches.steps))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,9 @@ a group need them together: then groups are shuffled and not rows.
 
 from __future__ import annotations
 
+import itertools
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +18,11 @@ from numpy.typing import NDArray
 
 # Tells the draws of unlabelled rows from the shuffle of the labelled ones.
 _DRAWS = 1
+
+# Neighbouring rows that are read together from a file.
+_BLOCK = 256
+# Rows without labels that are shuffled together.
+_REPEATED = 1 << 17
 
 
 def held_out_every(validation_fraction: float) -> int:
@@ -93,6 +101,65 @@ def with_draws(
       Batches of `batch_size * (1 + per_row)` rows, int64 [rows * (1 + per_row)].
     """
     drawn = np.random.default_rng([seed, epoch, _DRAWS]).choice(unlabelled, per_row * len(order))
+    return interleaved(order, drawn, batch_size, per_row)
+
+
+def interleaved(order: NDArray[np.int64], drawn: NDArray[np.int64], batch_size: int, per_row: int) -> NDArray[np.int64]:
+    """Rows with others after each batch: `batch_size` of `order`, then `per_row` of `drawn` for each of them."""
     whole = len(order) // batch_size * batch_size
     batches = (order[:whole].reshape(-1, batch_size), drawn[: per_row * whole].reshape(-1, per_row * batch_size))
     return np.concatenate([np.concatenate(batches, axis=1).ravel(), order[whole:], drawn[per_row * whole :]])
+
+
+def in_windows(rows: int, room: int, seed: Sequence[int]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """All of so many rows in windows, each of neighbouring rows in blocks that were chosen at random.
+
+    Args:
+      rows: How many rows there are.
+      room: Rows of a window; the last may have fewer.
+      seed: What the order depends on.
+
+    Yields:
+      The rows of a window, block by block, int64 [room]; and a random order of them.
+    """
+    rng = np.random.default_rng(seed)
+    blocks = rng.permutation(math.ceil(rows / _BLOCK))
+    rest = np.empty(0, np.int64)
+    together = math.ceil(room / _BLOCK)
+    for start in range(0, len(blocks), together):
+        chosen = blocks[start : start + together, None] * _BLOCK + np.arange(_BLOCK)
+        found = np.concatenate([rest, chosen[chosen < rows]])
+        while len(found) >= room:
+            yield found[:room], rng.permutation(room)
+            found = found[room:]
+        rest = found
+    if len(rest):
+        yield rest, rng.permutation(len(rest))
+
+
+class Repeated:
+    """Rows in windows, from another order whenever all were taken."""
+
+    def __init__(self, rows: int, seed: int, epoch: int):
+        """Takes none yet.
+
+        Args:
+          rows: How many rows there are, 1 at least.
+          seed: The seed of the training.
+          epoch: The epoch, from 0.
+        """
+        self._shuffled = (
+            window[order]
+            for times in itertools.count()
+            for window, order in in_windows(rows, _REPEATED, [seed, epoch, _DRAWS, times])
+        )
+        self._rest = np.empty(0, np.int64)
+
+    def take(self, count: int) -> NDArray[np.int64]:
+        """The next rows."""
+        parts = [self._rest]
+        while sum(map(len, parts)) < count:
+            parts.append(next(self._shuffled))
+        found = np.concatenate(parts)
+        self._rest = found[count:]
+        return found[:count]

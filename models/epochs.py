@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from models.batching import group_rows, shuffled, with_draws
+from models.batching import Repeated, group_rows, held_out_every, in_windows, interleaved, shuffled, with_draws
 from models.columns import GROUP_COLUMN, split_labels
 from models.packing import Packed, pack
+from models.store import Store, taken
 from schema.errors import InputError
 from schema.training import Training
 
 # Held-out rows that are measured at once.
 HELD_OUT_BATCH = 4096
 
+# Rows of a window, those without labels included.
+_WINDOW = 1 << 18
+
 Batch = tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]
+
+
+class Feed(Protocol):
+    """Batches in memory; an `ExtensionType`, so that it can be an argument of a traced function."""
+
+    def batch(self, step: tf.Tensor) -> Batch:
+        """Features and labels of a step, by column."""
 
 
 class Gathered(tf.experimental.ExtensionType):
@@ -44,22 +56,12 @@ class Gathered(tf.experimental.ExtensionType):
         return split_labels(self.columns.gather(self.rows[step * self.size : (step + 1) * self.size]))
 
 
-class Held(Protocol):
-    """Batches in memory; an `ExtensionType`, so that it can be an argument of a traced function."""
-
-    def batch(self, step: tf.Tensor) -> Batch:
-        """Features and labels of a step, by column."""
-
-
-Feed: TypeAlias = "Held | tf.data.Iterator"
-
-
 @dataclass(frozen=True)
-class Batches:
-    """Some batches of (features, labels by column), once.
+class Part:
+    """Some batches of (features, labels by column) in memory, once.
 
     Attributes:
-      feed: What gives them to a traced function; see `batch_of`.
+      feed: What gives them to a traced function.
       steps: How many there are.
     """
 
@@ -67,19 +69,32 @@ class Batches:
     steps: int
 
 
-def batch_of(feed: Feed, step: tf.Tensor) -> Batch:
-    """The batch of a step; an iterator is asked for all of them in their order."""
-    return next(feed) if isinstance(feed, tf.data.Iterator) else feed.batch(step)
+@dataclass(frozen=True)
+class Batches:
+    """All batches of an epoch, or of the held-out part.
+
+    Attributes:
+      steps: How many there are.
+      parts: Gives them in their order, a part at a time.
+    """
+
+    steps: int
+    parts: Callable[[], Iterator[Part]]
 
 
 class TrainingData(Protocol):
     """What a training reads."""
 
     def epoch(self, number: int) -> Batches:
-        """The batches of an epoch, from 0; epochs are asked for in order."""
+        """The batches of an epoch, from 0."""
 
     def held_out(self) -> Batches:
         """The held-out rows, the same ones for every epoch."""
+
+
+def at_once(feed: Feed, steps: int) -> Batches:
+    """Batches that are all in memory."""
+    return Batches(steps, lambda: iter([Part(feed, steps)]))
 
 
 class InMemory:
@@ -94,6 +109,7 @@ class InMemory:
         *,
         unlabelled: Mapping[str, NDArray[Any]] | None = None,
         per_row: int = 0,
+        packed: Packed | None = None,
     ):
         """Packs the columns.
 
@@ -105,19 +121,21 @@ class InMemory:
           unlabelled: The same columns of further examples, which are drawn from at random
             and put after a batch's own.
           per_row: How many are drawn for each of a batch's own; 0 draws none.
+          packed: All rows, unlabelled ones last, of whoever has packed them already; then no more of
+            `columns` is needed than that of the group.
 
         Raises:
           InputError: Unlabelled examples are to be drawn, and there are none.
         """
-        more = [] if unlabelled is None else [unlabelled]
+        self._columns = packed or pack(columns, *([] if unlabelled is None else [unlabelled]))
+        labelled = len(next(iter(columns.values()))) if columns else len(fitted) + len(held_out)
+        self._pool = np.arange(labelled, self._columns.rows)
         if per_row:
-            expect_unlabelled(sum(len(next(iter(part.values()), ())) for part in more), per_row)
-        self._columns = pack(columns, *more)
+            expect_unlabelled(len(self._pool), per_row)
         self._fitted = fitted
         self._groups = group_rows(columns[GROUP_COLUMN], fitted) if training.batch_by == "group" else None
         self._training = training
         self._per_row = per_row
-        self._pool = np.arange(len(next(iter(columns.values()))), self._columns.rows)
         self._held_out = self._batches(held_out, HELD_OUT_BATCH)
 
     def epoch(self, number: int) -> Batches:
@@ -134,28 +152,67 @@ class InMemory:
 
     def _batches(self, rows: NDArray[np.int64], size: int) -> Batches:
         feed = Gathered(self._columns, tf.constant(rows, tf.int64), tf.constant(size, tf.int64))
-        return Batches(feed, math.ceil(len(rows) / size))
+        return at_once(feed, math.ceil(len(rows) / size))
 
 
-@dataclass(frozen=True)
 class Streamed:
-    """Batches that are read from files anew in every epoch, since they do not fit in memory.
+    """Rows that are read from a store anew in every epoch, since they do not fit in memory.
 
-    Attributes:
-      training: Batches of (features, labels), in another order in every epoch.
-      validation: The same of the held-out rows.
+    An epoch takes blocks of neighbouring rows at random, as many at a time as a window has
+    room for, and the rows of a window at random.  Blocks and rows depend on the seed and the
+    epoch alone, and the labelled ones not on whether there are others.  The next window is
+    read while steps are taken.
     """
 
-    training: tf.data.Dataset
-    validation: tf.data.Dataset
+    def __init__(self, labelled: Store, training: Training, unlabelled: Store | None = None, per_row: int = 0):
+        """Reads nothing yet.
+
+        Args:
+          labelled: The labelled rows; every k-th is held out.
+          training: Gives seed, batches and the part that is held out.
+          unlabelled: Rows that are put after a batch's own.
+          per_row: How many for each of a batch's own; each is taken once before any is taken again.
+
+        Raises:
+          InputError: Unlabelled examples are asked for, and there are none.
+        """
+        if per_row:
+            expect_unlabelled(unlabelled.rows if unlabelled else 0, per_row)
+        self._labelled, self._unlabelled = labelled, unlabelled
+        self._training = training
+        self._per_row = per_row
+        self._every = held_out_every(training.validation_fraction)
 
     def epoch(self, number: int) -> Batches:
-        """The next epoch's batches."""
-        return _iterated(self.training)
+        """The batches of an epoch, from 0."""
+        fitted = self._labelled.rows - math.ceil(self._labelled.rows / self._every)
+        return Batches(math.ceil(fitted / self._training.batch_size), lambda: _ahead(self._windows(fitted, number)))
 
     def held_out(self) -> Batches:
         """The held-out rows in their order."""
-        return _iterated(self.validation)
+        rows = math.ceil(self._labelled.rows / self._every)
+        return Batches(math.ceil(rows / HELD_OUT_BATCH), lambda: _ahead(self._held_out(rows)))
+
+    def _windows(self, fitted: int, epoch: int) -> Iterator[Part]:
+        seed, size = self._training.seed, self._training.batch_size
+        room = max(1, _WINDOW // (size * (1 + self._per_row))) * size
+        pool = Repeated(self._unlabelled.rows, seed, epoch) if self._unlabelled and self._per_row else None
+        for places, order in in_windows(fitted, room, [seed, epoch]):
+            drawn = np.empty(0, np.int64) if pool is None else pool.take(self._per_row * len(places))
+            # Of every k rows the first is held out.
+            rows = places + places // (self._every - 1) + 1
+            columns = taken(
+                [(self._labelled, rows), *([(self._unlabelled, drawn)] if self._unlabelled and len(drawn) else [])]
+            )
+            if len(drawn):
+                order = interleaved(order, np.arange(len(rows), len(rows) + len(drawn)), size, self._per_row)
+            yield _part(columns, order, size * (1 + self._per_row))
+
+    def _held_out(self, rows: int) -> Iterator[Part]:
+        room = max(1, _WINDOW // HELD_OUT_BATCH) * HELD_OUT_BATCH
+        for start in range(0, rows, room):
+            places = np.arange(start, min(start + room, rows))
+            yield _part(taken([(self._labelled, places * self._every)]), places - start, HELD_OUT_BATCH)
 
 
 def expect_unlabelled(rows: int, per_row: int) -> None:
@@ -164,5 +221,16 @@ def expect_unlabelled(rows: int, per_row: int) -> None:
         raise InputError(f"expected unlabelled examples, {per_row} for each labelled one of a batch; found none")
 
 
-def _iterated(batches: tf.data.Dataset) -> Batches:
-    return Batches(iter(batches), int(batches.cardinality()))
+def _part(columns: Packed, rows: NDArray[np.int64], size: int) -> Part:
+    return Part(
+        Gathered(columns, tf.constant(rows, tf.int64), tf.constant(size, tf.int64)), math.ceil(len(rows) / size)
+    )
+
+
+def _ahead(parts: Iterator[Part]) -> Iterator[Part]:
+    """The same, each made while the one before it is used."""
+    with ThreadPoolExecutor(1) as maker:
+        coming = maker.submit(next, parts, None)
+        while (part := coming.result()) is not None:
+            coming = maker.submit(next, parts, None)
+            yield part

@@ -16,6 +16,7 @@ import tensorflow_transform as tft
 from tensorflow_transform.saved import saved_transform_io_v2
 
 from models.ranker import Ranker
+from records.sessions import TENSORS_SIGNATURE
 from schema.surface import Surface
 
 SIGNATURE = "serving_default"
@@ -34,6 +35,11 @@ def export_student(ranker: Ranker, surface: Surface, transform_dir: str, out: st
     tf.Examples with the surface's features as a server has them, without labels.  It
     returns per task float32 [batch]: a probability, or a value in the label's unit.
 
+    The signature `tensors` returns the same of the features by name, [batch], or [batch,
+    size] of a vector, in the columns' own types: of large batches parsing takes more time
+    than the network.  Every feature must be given, in place of an absent one its default.
+    A surface with a feature whose name is no identifier has no such signature.
+
     Args:
       ranker: The trained student (or control).
       surface: Its surface.
@@ -44,12 +50,34 @@ def export_student(ranker: Ranker, surface: Surface, transform_dir: str, out: st
     raw_spec = tft.TFTransformOutput(transform_dir).raw_feature_spec()
     spec = {name: raw_spec[name] for name in surface.features}
 
-    def serve(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        transformed = transform.apply_transform_model(tf.io.parse_example(examples, spec))
+    def answer(columns: dict[str, Any]) -> dict[str, tf.Tensor]:
+        transformed = transform.apply_transform_model(columns)
         return ranker.serving({name: transformed[name] for name in surface.features})
 
-    signature = [tf.TensorSpec([None], tf.string, name=EXAMPLES_INPUT)]
-    _write(ranker.serving, _tables_of(transform), {SIGNATURE: (serve, signature)}, out)
+    def serve(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        return answer(tf.io.parse_example(examples, spec))
+
+    def serve_tensors(features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        return answer({name: _as_parsed(tensor, spec[name]) for name, tensor in features.items()})
+
+    tensors = {
+        name: tf.TensorSpec([None] if feature.size == 1 else [None, feature.size], spec[name].dtype, name=name)
+        for name, feature in surface.features.items()
+    }
+    endpoints: Endpoints = {SIGNATURE: (serve, [tf.TensorSpec([None], tf.string, name=EXAMPLES_INPUT)])}
+    # TensorFlow would give an input another name, and two perhaps the same one.
+    if all(name.isidentifier() and name.isascii() for name in tensors):
+        endpoints[TENSORS_SIGNATURE] = (serve_tensors, [tensors])
+    _write(ranker.serving, _tables_of(transform), endpoints, out)
+
+
+def _as_parsed(tensor: tf.Tensor, column: Any) -> Any:
+    """A ready tensor as parsing would have given it, of a column whose values are all there."""
+    if isinstance(column, tf.io.FixedLenFeature):
+        return tf.reshape(tensor, [-1, *column.shape])
+    values = tensor if tensor.shape.rank == 2 else tensor[:, None]
+    everywhere = tf.where(tf.ones(tf.shape(values), tf.bool))
+    return tf.SparseTensor(everywhere, tf.reshape(values, [-1]), tf.shape(values, tf.int64))
 
 
 def export_teacher(

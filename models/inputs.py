@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +12,15 @@ import tensorflow as tf
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.tf_metadata import schema_utils
 
-from models.batching import held_out_every, split
-from models.columns import GROUP_COLUMN, split_labels
-from models.epochs import HELD_OUT_BATCH, InMemory, Streamed, expect_unlabelled
+from models.batching import split
+from models.columns import GROUP_COLUMN
+from models.epochs import InMemory, Streamed, expect_unlabelled
+from models.store import Store, load
 from records.examples import files_of
 from records.record_files import records_of
 from schema.errors import InputError
 from schema.training import Training
 
-_SHUFFLE_BUFFER = 100_000
 _READ_BATCH = 4096
 MEMORY_LIMIT = 4 * 2**30
 
@@ -31,105 +30,62 @@ class UnlabelledPairs:
     """Unlabelled examples to train on beside the labelled ones.
 
     Attributes:
-      patterns: File patterns of gzipped TFRecords.
-      rows: Number of records.
+      store: The examples.
       per_row: How many are drawn for each labelled example of a batch.
     """
 
-    patterns: Sequence[str]
-    rows: int
+    store: Store
     per_row: int
 
 
 def transformed(
-    patterns: Sequence[str],
-    spec: Mapping[str, Any],
+    labelled: Store,
     training: Training,
     *,
-    rows: int,
     unlabelled: UnlabelledPairs | None = None,
     memory_limit: int = MEMORY_LIMIT,
 ) -> InMemory | Streamed:
     """What a training reads of Transform's output.
 
     Every k-th record is held out (k = 1 / validation_fraction), the same ones in every
-    arm.  The order of the rest depends on the seed and the epoch alone.  Records are read
-    once and kept in memory if they fit, and else read and parsed again in every epoch.
+    arm.  The order of the rest depends on the seed and the epoch alone.  Rows are kept in
+    memory if they fit, and else read from their store anew in every epoch.
 
-    UnlabelledPairs examples come after a batch's labelled ones, which are the same as without.
+    Unlabelled examples come after a batch's labelled ones, which are the same as without.
 
     Args:
-      patterns: File patterns of gzipped TFRecords.
-      spec: Transform's feature spec, all fixed-length.
+      labelled: The examples.
       training: Gives seed, batches and the part that is held out.
-      rows: Number of records; reading any other number of them is an error.
       unlabelled: More examples for the training batches.
       memory_limit: Bytes that may be kept in memory.
 
     Returns:
       Batches of (features, labels) dicts; labels are the columns `label/*` and
-      `teacher/*`, float32 [batch], and those of group and weight where `spec` has them.
+      `teacher/*`, float32 [batch], and those of group and weight where the store has them.
 
     Raises:
       InputError: Batches are by group, and the records do not fit in memory; or there are no
         unlabelled examples where some are asked for.
     """
+    stores = [labelled, *([unlabelled.store] if unlabelled else [])]
+    per_row = unlabelled.per_row if unlabelled else 0
     if unlabelled:
-        expect_unlabelled(unlabelled.rows, unlabelled.per_row)
-    total = rows + (unlabelled.rows if unlabelled else 0)
-    if total * _row_bytes(spec) > memory_limit:
-        if GROUP_COLUMN in spec:
+        expect_unlabelled(unlabelled.store.rows, per_row)
+    rows = sum(store.rows for store in stores)
+    if rows * labelled.row_bytes > memory_limit:
+        if training.batch_by == "group":
             raise InputError(
-                f"batches by group need all rows in memory: {total:,} rows of {_row_bytes(spec)} bytes are more than "
+                f"batches by group need all rows in memory: {rows:,} rows of {labelled.row_bytes} bytes are more than "
                 f"the {memory_limit:,} bytes that may be used; expected `batch_by: rows` under training"
             )
-        return _streamed(patterns, spec, training, rows, unlabelled)
-    columns = transformed_columns(patterns, spec, list(spec))
-    more = transformed_columns(unlabelled.patterns, spec, list(spec)) if unlabelled else None
+        return Streamed(labelled, training, unlabelled.store if unlabelled else None, per_row)
     return InMemory(
-        columns,
-        *split(rows, training.validation_fraction),
+        labelled.columns([GROUP_COLUMN]) if training.batch_by == "group" else {},
+        *split(labelled.rows, training.validation_fraction),
         training,
-        unlabelled=more,
-        per_row=unlabelled.per_row if unlabelled else 0,
+        per_row=per_row,
+        packed=load(stores),
     )
-
-
-def _streamed(
-    patterns: Sequence[str], spec: Mapping[str, Any], training: Training, rows: int, unlabelled: UnlabelledPairs | None
-) -> Streamed:
-    every, size = held_out_every(training.validation_fraction), training.batch_size
-    held_out = math.ceil(rows / every)
-    records = _records(patterns)
-    # In blocks: a call into a function for every single record takes longer than the training step.
-    blocks = records.batch(every * _READ_BATCH)
-    kept = blocks.map(lambda block: tf.boolean_mask(block, tf.range(tf.size(block)) % every != 0))
-    batches = _shuffled(kept.unbatch(), training.seed).batch(size)
-    if unlabelled:
-        more = _shuffled(_records(unlabelled.patterns), training.seed).repeat().batch(size * unlabelled.per_row)
-        per_row = unlabelled.per_row
-        batches = tf.data.Dataset.zip((batches, more)).map(
-            lambda batch, extra: tf.concat([batch, extra[: per_row * tf.size(batch)]], axis=0)
-        )
-    validation = records.shard(every, 0).batch(HELD_OUT_BATCH)
-    return Streamed(
-        _parsed(batches, spec, math.ceil((rows - held_out) / size)),
-        _parsed(validation, spec, math.ceil(held_out / HELD_OUT_BATCH)),
-    )
-
-
-def _shuffled(records: tf.data.Dataset, seed: int) -> tf.data.Dataset:
-    return records.shuffle(_SHUFFLE_BUFFER, seed=seed, reshuffle_each_iteration=True)
-
-
-def count(patterns: Sequence[str]) -> int:
-    """Number of records in gzipped TFRecords."""
-    sizes = _records(patterns).batch(_READ_BATCH).map(lambda batch: tf.size(batch, tf.int64))
-    return int(sizes.reduce(tf.constant(0, tf.int64), lambda total, size: total + size))
-
-
-def _row_bytes(spec: Mapping[str, Any]) -> int:
-    return sum(math.prod(column.shape) * column.dtype.size for column in spec.values())
 
 
 def transformed_columns(
@@ -175,15 +131,6 @@ def raw_columns(folder: Path, schema: schema_pb2.Schema, names: Sequence[str]) -
 def _records(patterns: Sequence[str]) -> tf.data.Dataset:
     files = sorted(name for pattern in patterns for name in tf.io.gfile.glob(pattern))
     return records_of(files)
-
-
-def _parsed(batches: tf.data.Dataset, spec: Mapping[str, Any], count: int) -> tf.data.Dataset:
-    parsed = batches.map(
-        lambda batch: split_labels(tf.io.parse_example(batch, dict(spec))),
-        num_parallel_calls=tf.data.AUTOTUNE,
-        deterministic=True,
-    )
-    return parsed.apply(tf.data.experimental.assert_cardinality(count)).prefetch(tf.data.AUTOTUNE)
 
 
 def dense(column: Any) -> tf.Tensor:

@@ -11,10 +11,10 @@ import zlib
 from collections.abc import Sequence
 
 import keras
-import tensorflow as tf
 
 from contracts.heads import LAYER_PREFIX
 from models.names import identifier
+from models.tables import L2, Table
 from schema.training import Model
 
 
@@ -28,20 +28,13 @@ def input_layer(column: str) -> str:
     return f"input_{identifier(column)}"
 
 
-class _L2(keras.regularizers.L2):
-    """Keras's, in one operation: small models are bound by their number."""
-
-    def __call__(self, weights: keras.Variable) -> tf.Tensor:
-        return 2 * self.l2 * tf.nn.l2_loss(weights.value)
-
-
 class LayerMaker:
     """Makes the layers of one ranker."""
 
     def __init__(self, model: Model, seed: int):
         self._model = model
         self._seed = seed
-        self._l2 = _L2(model.l2) if model.l2 else None
+        self._l2 = L2(model.l2) if model.l2 else None
 
     def _seed_of(self, name: str) -> int:
         return zlib.crc32(f"{self._seed}/{name.replace('.', '_')}".encode()) & 0x7FFFFFFF
@@ -50,13 +43,7 @@ class LayerMaker:
         """Embeds indices of the column `name`, int64 [batch], to [batch, width]."""
         scale = 1.0 / math.sqrt(width)
         initializer = keras.initializers.RandomUniform(-0.5 * scale, 0.5 * scale, seed=self._seed_of(name))
-        return keras.layers.Embedding(
-            rows,
-            width,
-            embeddings_initializer=initializer,
-            embeddings_regularizer=self._l2,
-            name=embedding_layer(name),
-        )
+        return Table(rows, width, initializer=initializer, l2=self._model.l2, name=embedding_layer(name))
 
     def dense(
         self, name: str, units: int, activation: str | None, bias: float = 0.0, prefix: str = ""

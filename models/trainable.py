@@ -12,6 +12,7 @@ from contracts.history import HARD_LOSS, SOFT_LOSS
 from models import losses
 from models.optimizer import Adam
 from models.ranker import Ranker
+from models.tables import large_tables, read_for
 from models.terms import HeadLoss, mean_losses
 from schema.surface import Surface
 
@@ -72,7 +73,8 @@ class Trainable(keras.Model):
         self.means = Means([*(each.name for each in self.terms), *self._sums()])
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> Mapping[str, tf.Tensor]:
-        return self.model(inputs, training=training)
+        with read_for(self.optimizer):
+            return self.model(inputs, training=training)
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
@@ -123,6 +125,7 @@ def trainable(ranker: Ranker, surface: Surface, terms: Sequence[HeadLoss]) -> Tr
       A compiled model of (features, labels by column) whose optimizer has its variables.
     """
     model = Trainable(ranker.training, terms, uncertainty=surface.training.loss_weights == "uncertainty")
-    model.compile(optimizer=Adam(surface.training.learning_rate), jit_compile=False)
+    optimizer = Adam(surface.training.learning_rate, large_tables(ranker.training))
+    model.compile(optimizer=optimizer, jit_compile=False)
     model.optimizer.build(model.trainable_variables)
     return model

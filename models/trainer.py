@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import PurePosixPath
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -19,6 +21,7 @@ from models.export import export_student
 from models.progress import LogEpochs
 from models.ranker import Ranker, build
 from models.scales import label_statistics, soft_statistics
+from models.store import Store
 from models.terms import head_losses, scaled_columns
 from models.vocabulary import known_values, sizes
 from schema.candidates import UNLABELLED_SPLIT
@@ -79,26 +82,21 @@ def train(
     keras.utils.set_random_seed(surface.training.seed)
     transform = tft.TFTransformOutput(transform_dir)
     spec = transform.transformed_feature_spec()
-    hard = list(hard_label_columns(surface).values())
     labelled, unlabelled = _by_split(train_files)
-    labels = inputs.transformed_columns(labelled, spec, hard)
-    if not labels:
-        raise InputError(f"{', '.join(labelled)}: expected the transformed training split, found no examples")
     distil = arm == ModelRole.STUDENT  # Not `is`: TFX reloads this module before it calls `run_fn`.
-    statistics = label_statistics(surface, labels)
+    wanted = {name: spec[name] for name in [*surface.features, *training_columns(surface, distil=distil)]}
+    store = Store(labelled, wanted)
+    if not store.rows:
+        raise InputError(f"{', '.join(labelled)}: expected the transformed training split, found no examples")
+    statistics = label_statistics(surface, store.columns(list(hard_label_columns(surface).values())))
     if distil:
         statistics |= soft_statistics(scaled_columns(surface), transform)
     ranker = build(surface, sizes(surface, transform), statistics, distil=distil)
     if distil and surface.warm_start:
         embeddings = warm_start.read(surface, _expect_teacher(teacher))
         warm_start.apply(ranker, surface, embeddings, known_values(surface, transform))
-    data = inputs.transformed(
-        labelled,
-        {name: spec[name] for name in [*surface.features, *training_columns(surface, distil=distil)]},
-        surface.training,
-        rows=len(labels[hard[0]]),
-        unlabelled=_mixed_in(surface, unlabelled) if distil else None,
-    )
+    mixed_in = _mixed_in(surface, unlabelled, wanted) if distil else None
+    data = inputs.transformed(store, surface.training, unlabelled=mixed_in)
     fitted = training.fit(
         ranker,
         surface,
@@ -116,7 +114,7 @@ def _by_split(patterns: list[str]) -> tuple[list[str], list[str]]:
     return [each for each in patterns if each not in unlabelled], unlabelled
 
 
-def _mixed_in(surface: Surface, patterns: list[str]) -> inputs.UnlabelledPairs | None:
+def _mixed_in(surface: Surface, patterns: list[str], spec: Mapping[str, Any]) -> inputs.UnlabelledPairs | None:
     if surface.unlabelled is None:
         return None
     if not patterns:
@@ -124,7 +122,7 @@ def _mixed_in(surface: Surface, patterns: list[str]) -> inputs.UnlabelledPairs |
             f"surface {surface.name!r} has an `unlabelled:` section; expected files of the split {UNLABELLED_SPLIT!r}, "
             "which CandidateSampler makes, among the Trainer's training files, found none"
         )
-    return inputs.UnlabelledPairs(patterns, inputs.count(patterns), surface.unlabelled.per_row)
+    return inputs.UnlabelledPairs(Store(patterns, spec), surface.unlabelled.per_row)
 
 
 def _expect_teacher(teacher: str | None) -> str:

@@ -20,8 +20,10 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from contracts.history import SELECTION_LOSS, VALIDATION_PREFIX
-from models.epochs import Batches, Feed, TrainingData, batch_of
+from models.epochs import Batches, Feed, TrainingData
+from models.kept import Kept
 from models.ranker import Ranker
+from models.tables import finite, large_tables
 from models.terms import HeadLoss, weighed_losses
 from models.trainable import trainable
 from schema.errors import InputError
@@ -39,17 +41,22 @@ class Fit:
     """What a training came to.
 
     Attributes:
-      weights: The values of the ranker's variables after the epoch that was kept, in their order.
+      kept: The values of the ranker's variables after the epoch that was kept, in their order.
       epoch: That epoch, from 1.
       losses: Its losses, as the history has them.
       history: Per epoch `loss`, `hard_loss`, `soft_loss` and each head's loss, all of them
         with `val_` too, and `val_selection_loss`.
     """
 
-    weights: list[NDArray[Any]]
+    kept: Kept
     epoch: int
     losses: dict[str, float]
     history: dict[str, list[float]]
+
+    @property
+    def weights(self) -> list[NDArray[Any]]:
+        """The values in memory."""
+        return self.kept.arrays()
 
 
 class _Pace:
@@ -85,6 +92,8 @@ class Loop:
         self._model = trainable(ranker, surface, terms)
         self._steps = tf.function(self._take, reduce_retracing=True)
         self._measured = tf.function(self._measure, reduce_retracing=True)
+        self._settled = tf.function(self._model.optimizer.settle)
+        self._finite = tf.function(self._all_finite)
         self._step_pace, self._held_out_pace = _Pace(), _Pace()
 
     def fit(self, training: Training, data: TrainingData, callbacks: Sequence[keras.callbacks.Callback] = ()) -> Fit:
@@ -102,10 +111,11 @@ class Loop:
           InputError: There is nothing to train on, or a loss is not finite.
         """
         self._restart(training.learning_rate)
+        kept = Kept(self._ranker.training.variables)
         told = keras.callbacks.CallbackList(list(callbacks), model=self._model, epochs=training.epochs)
         told.on_train_begin()
         history: dict[str, list[float]] = {}
-        best = Fit(weights=[], epoch=0, losses={SELECTION_LOSS: math.inf}, history=history)
+        best = Fit(kept, epoch=0, losses={SELECTION_LOSS: math.inf}, history=history)
         for number in range(training.epochs):
             told.on_epoch_begin(number)
             losses = self._losses(training, data, number, told)
@@ -113,10 +123,11 @@ class Loop:
                 history.setdefault(name, []).append(value)
             told.on_epoch_end(number, losses)
             if losses[SELECTION_LOSS] < best.losses[SELECTION_LOSS]:
-                best = Fit([variable.numpy() for variable in self._variables()], number + 1, losses, history)
+                kept.take()
+                best = Fit(kept, number + 1, losses, history)
             if number + 1 - best.epoch >= (training.early_stopping.patience or training.epochs):
                 break
-        assign(self._variables(), best.weights)
+        kept.restore()
         told.on_train_end()
         return best
 
@@ -136,7 +147,7 @@ class Loop:
         }
 
     def epoch(self, batches: Batches, number: int) -> dict[str, float]:
-        """Takes the steps of one epoch.
+        """Takes the steps of one epoch, after which all weights may be read.
 
         Args:
           batches: Its batches.
@@ -148,13 +159,25 @@ class Loop:
         Raises:
           InputError: There are no batches, or the loss of a head is not finite.
         """
+        losses = self.take(batches, number)
+        self.settle()
+        return losses
+
+    def settle(self) -> None:
+        """Brings up to date what steps have left behind; see `models.optimizer`."""
+        self._settled()
+
+    def take(self, batches: Batches, number: int) -> dict[str, float]:
+        """Takes steps as `epoch` does, and leaves rows of tables behind."""
         if not batches.steps:
             raise InputError("there is no row to train on; expected at least two examples, one of which is held out")
-        for start, count in self._step_pace.calls(batches.steps):
-            finite, found = self._steps(batches.feed, start, count)
-            if not finite:
-                step, heads = self._model.means.first_not_finite()
-                raise InputError(self._diverged(heads, f"step {step} of epoch {number + 1}"))
+        self._model.reset_metrics()
+        for part in batches.parts():
+            for start, count in self._step_pace.calls(part.steps):
+                finite, found = self._steps(part.feed, start, count)
+                if not finite:
+                    step, heads = self._model.means.first_not_finite()
+                    raise InputError(self._diverged(heads, f"step {step} of epoch {number + 1}"))
         return dict(zip(self._model.reported, found.numpy().tolist(), strict=True))
 
     def held_out(self, batches: Batches, number: int) -> dict[str, float]:
@@ -171,41 +194,46 @@ class Loop:
           InputError: The loss of a head is not finite, or a weight of the model.
         """
         means = weights = tf.zeros([len(self._terms)])
-        for start, count in self._held_out_pace.calls(batches.steps):
-            means, weights, found, finite = self._measured(batches.feed, start, count, means, weights)
+        for part in batches.parts():
+            for start, count in self._held_out_pace.calls(part.steps):
+                means, weights, found = self._measured(part.feed, start, count, means, weights)
         losses = dict(zip(self._model.reported, found.numpy().tolist(), strict=True))
         heads = [each.name for each in self._terms if not np.isfinite(losses[each.name])]
         if heads:
             raise InputError(self._diverged(heads, f"the held-out rows after epoch {number + 1}"))
-        if not finite:
+        if not self._finite():
             raise InputError(self._spoiled(number))
         return losses
 
     def _take(self, feed: Feed, start: tf.Tensor, count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Some steps: whether all losses were finite since the epoch's first, and their means since then."""
-        if start == 0:
-            self._model.reset_metrics()
         for step in tf.range(start, start + count):
-            self._model.train_step(batch_of(feed, step))
+            self._model.train_step(feed.batch(step))
         means = self._model.get_metrics_result()
         return self._model.means.finite(), tf.stack([means[name] for name in self._model.reported])
 
     def _measure(
         self, feed: Feed, start: tf.Tensor, count: tf.Tensor, means: tf.Tensor, weights: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Some held-out batches: means and weights so far, all losses, and whether the weights are finite.
-
-        A feature that is not finite need not show in any loss: a ReLU makes 0 of what is not
-        a number, and the layer that reads it is spoiled unseen.
-        """
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Some held-out batches: means and weights so far, and all losses."""
         for step in tf.range(start, start + count):
-            features, labels = batch_of(feed, step)
+            features, labels = feed.batch(step)
             values, of = weighed_losses(self._terms, labels, self._model(features, training=False))
             weights += of
             # Of a single batch, it is that batch's mean to the last bit.
             means += (values - means) * tf.math.divide_no_nan(of, weights)
-        finite = [tf.reduce_all(tf.math.is_finite(each.value)) for each in self._model.trainable_variables]
-        return means, weights, tf.stack(self._model.all_losses(tf.unstack(means))), tf.reduce_all(tf.stack(finite))
+        return means, weights, tf.stack(self._model.all_losses(tf.unstack(means)))
+
+    def _all_finite(self) -> tf.Tensor:
+        """Whether the weights are finite.
+
+        A feature that is not finite need not show in any loss: a ReLU makes 0 of what is not
+        a number, and the layer that reads it is spoiled unseen.
+        """
+        tables = [each.embeddings for each in large_tables(self._ranker.training)]
+        large = {id(each) for each in tables}
+        others = [each.value for each in self._model.trainable_variables if id(each) not in large]
+        return finite(tables) & tf.reduce_all(tf.stack([tf.reduce_all(tf.math.is_finite(each)) for each in others]))
 
     def _diverged(self, names: Sequence[str], where: str) -> str:
         heads = [each for each in self._terms if each.name in names]
@@ -225,12 +253,9 @@ class Loop:
         )
 
     def _restart(self, learning_rate: float) -> None:
-        for variable in (*self._model.optimizer.variables, *self._model.log_variances.values()):
-            variable.assign(tf.zeros_like(variable.value))
-        self._model.optimizer.learning_rate.assign(learning_rate)
-
-    def _variables(self) -> list[keras.Variable]:
-        return self._ranker.training.variables
+        for variable in self._model.log_variances.values():
+            variable.assign(0.0)
+        self._model.optimizer.reset(learning_rate)
 
 
 def fit(

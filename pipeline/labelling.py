@@ -13,6 +13,7 @@ from tfx.types.channel import BaseChannel, UnionChannel
 from components.candidate_sampler.component import CandidateSampler
 from components.example_gen.component import ExampleGen
 from components.example_guard.component import ExampleGuard
+from components.label_statistics.component import LabelStatistics
 from components.teacher_labeler.component import TeacherLabeler
 from contracts import keys, nodes
 from pipeline.kfp.parameters import placeholders_in
@@ -21,7 +22,7 @@ from pipeline.spans import PREVIOUS, STATISTICS, previous_span
 from pipeline.teachers import BroughtTeacher, MakeTeacher, where_it_lies
 from schema.candidates import UNLABELLED_SPLIT
 from schema.loader import RAW, TRAINING
-from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
+from schema.surface import EVAL_SPLIT, TRAIN_SPLIT, soft_label
 
 # Pairs never shown have no label and need not have every column: the schema is of what was shown.
 _UNSHOWN = (UNLABELLED_SPLIT,)
@@ -36,7 +37,7 @@ class Labelling:
       examples: Labelled examples; of the newest span, where there are spans.
       teacher: The teacher's model.
       report: The label report.
-      statistics: The statistics of the labelled examples.
+      statistics: The statistics of the examples before labelling.
       schema: The curated schema.
       guards: Must be done before anything learns from `examples`, or from those of the window.
       window: Where the spans before the run's own are labelled in the same pipeline: the labelled
@@ -72,7 +73,7 @@ def labelling(settings: Settings, make_teacher: MakeTeacher = where_it_lies) -> 
         examples=newest.examples,
         teacher=shared.teacher.model,
         report=newest.labeler.outputs[keys.LABEL_REPORT],
-        statistics=newest.statistics,
+        statistics=newest.raw,
         schema=shared.schema,
         guards=[span.guard for span in spans],
         window=UnionChannel([span.examples for span in spans]) if older else None,
@@ -86,8 +87,8 @@ def keyed_labelling(settings: Settings, key_column: str) -> list[BaseNode]:
     to examples, in the runs that learn from them.
     """
     shared = _shared(settings, where_it_lies)
-    nodes_of_span, _ = _labelled(settings, shared, key_column=key_column)
-    return [shared.schema_gen, shared.teacher.node, *nodes_of_span]
+    labelled = _labelled(settings, shared, key_column=key_column)
+    return [shared.schema_gen, shared.teacher.node, *labelled.nodes]
 
 
 @dataclass(frozen=True)
@@ -103,11 +104,29 @@ class _Shared:
 
 
 @dataclass(frozen=True)
-class _Checked:
-    """The nodes of one span, and what the next ones read."""
+class _Labelled:
+    """The nodes of one span up to its labels, and the statistics of its raw examples."""
 
     nodes: list[BaseNode]
     labeler: TeacherLabeler
+    raw: tfx.dsl.Channel
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """The nodes of one span, and what the next ones read.
+
+    Attributes:
+      nodes: All of them.
+      labeler: The one that labels.
+      raw: Statistics of the examples before labelling.
+      statistics: Statistics of the labels, which drift is judged by.
+      guard: Must be done before anything learns from `examples`.
+    """
+
+    nodes: list[BaseNode]
+    labeler: TeacherLabeler
+    raw: tfx.dsl.Channel
     statistics: tfx.dsl.Channel
     guard: BaseNode
 
@@ -122,14 +141,18 @@ def _shared(settings: Settings, make_teacher: MakeTeacher) -> _Shared:
 
 def _checked(settings: Settings, shared: _Shared, before: int, previous: tfx.dsl.Channel | None) -> _Checked:
     """One span, labelled and checked; `before` is how many spans it is older than the run's own."""
-    unchecked, labeler = _labelled(settings, shared, before)
-    statistics, *resolved, guard = _guarded_labels(settings, labeler, shared.schema, before, previous)
-    return _Checked([*unchecked, statistics, *resolved, guard], labeler, statistics.outputs["statistics"], guard)
+    unchecked = _labelled(settings, shared, before)
+    statistics, *resolved, guard = _guarded_labels(settings, unchecked.labeler, shared.schema, before, previous)
+    return _Checked(
+        [*unchecked.nodes, statistics, *resolved, guard],
+        unchecked.labeler,
+        unchecked.raw,
+        statistics.outputs["statistics"],
+        guard,
+    )
 
 
-def _labelled(
-    settings: Settings, shared: _Shared, before: int = 0, key_column: str = ""
-) -> tuple[list[BaseNode], TeacherLabeler]:
+def _labelled(settings: Settings, shared: _Shared, before: int = 0, key_column: str = "") -> _Labelled:
     examples = _example_gen(settings).with_id(nodes.of_span(nodes.EXAMPLE_GEN, before))
     statistics, guard = _guarded_raw(settings, examples.outputs["examples"], shared.schema, before)
     pairs = _sampler(settings, examples.outputs["examples"], shared.schema, before)
@@ -142,7 +165,7 @@ def _labelled(
     ).with_id(nodes.of_span(nodes.TEACHER_LABELER, before))
     (pairs or labeler).add_upstream_node(guard)
     made = [pairs] if pairs else []
-    return [examples, statistics, guard, *made, labeler], labeler
+    return _Labelled([examples, statistics, guard, *made, labeler], labeler, statistics.outputs["statistics"])
 
 
 def _example_gen(settings: Settings) -> BaseNode:
@@ -191,7 +214,9 @@ def _guarded_labels(
     previous: tfx.dsl.Channel | None,
 ) -> list[BaseNode]:
     """Presence and range of the soft labels, and over spans their drift."""
-    statistics = tfx.components.StatisticsGen(examples=labeler.outputs[keys.LABELLED_EXAMPLES]).with_id(
+    surface = settings.surface
+    columns = [soft_label(name) for name in (*surface.teacher_tasks, *surface.teacher_representations)]
+    statistics = LabelStatistics(labeler.outputs[keys.LABELLED_EXAMPLES], schema, columns).with_id(
         nodes.of_span(nodes.LABELLED_STATISTICS, before)
     )
     found = statistics.outputs["statistics"]
@@ -205,6 +230,7 @@ def _guarded_labels(
         schema=schema,
         environment=TRAINING,
         soft_labels_only=_UNSHOWN,
+        labelled=True,
         previous_statistics=previous,
     )
     return [statistics, *resolved, guard.with_id(nodes.of_span(nodes.LABELLED_GUARD, before))]

@@ -17,12 +17,16 @@ import tensorflow as tf
 from records.documents import is_local
 
 SIGNATURE = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
+# A second signature of students, of features as tensors and not in serialized tf.Examples.
+TENSORS_SIGNATURE = "tensors"
 
 
 class SessionModel:
     """A model in a session of its own.
 
     Attributes:
+      inputs: Names of its inputs, in the order of `call`'s arguments.
+      specs: Their types and shapes, by name.
       outputs: Names of its outputs, in the order of `call`'s results.
     """
 
@@ -32,6 +36,10 @@ class SessionModel:
             meta_graph = tf.compat.v1.saved_model.load(self._session, [tf.saved_model.SERVING], model_dir)
         found = meta_graph.signature_def[signature]
         self.inputs = sorted(found.inputs)
+        self.specs = {
+            name: tf.TensorSpec(tf.TensorShape(each.tensor_shape), tf.as_dtype(each.dtype))
+            for name, each in found.inputs.items()
+        }
         self.outputs = sorted(found.outputs)
         # The order of feeds and fetches is settled once, as servers do with RunCallable.
         self.call = self._session.make_callable(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,6 +85,11 @@ def ratio(rates: Rates, way: str, other: str, clock: str) -> dict[str, Any]:
         "least": round(float(ratios.min()), 3),
         "greatest": round(float(ratios.max()), 3),
     }
+
+
+def fastest(rates: Rates, ways: Sequence[str]) -> dict[str, list[float]]:
+    """The rates of whichever of some ways was the fastest in each round, by clock."""
+    return {clock: np.max([rates[way][clock] for way in ways], axis=0).tolist() for clock in ("wall", "cpu")}
 
 
 def median_rates(rates: Rates) -> dict[str, dict[str, int]]:

@@ -7,8 +7,9 @@ TFRecords.  All read from and write to the local disk, in memory of one process.
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +41,25 @@ from pipeline.beam_options import beam_args
 from records import documents
 from records.fingerprint import fingerprint
 from records.saved_model import find_saved_model
+from records.shards import read_batches
 from schema.surface import Surface, soft_label
 
 _BATCH = 1024
 _READ_BUFFER = 1 << 20
 _USUAL_BATCH = 1024
+_CORES = len(os.sched_getaffinity(0))
+
+# Batches of records, string [batch], of some files.
+Reader = Callable[[Sequence[str]], tf.data.Dataset]
 
 
-def reach_the_limit(teacher: Path, examples: Artifact) -> int:
-    """Reads, parses and infers with tf.data, as fast as it goes; writes nothing.
+def reach_the_limit(teacher: Path, examples: Artifact, read: Reader) -> int:
+    """Reads, parses and infers with tf.data on all cores, as fast as it goes; writes nothing.
+
+    Args:
+      teacher: Its folder.
+      examples: What to read.
+      read: Makes batches of records of the files, several of which it reads at a time.
 
     Returns:
       Rows seen.
@@ -62,9 +73,28 @@ def reach_the_limit(teacher: Path, examples: Artifact) -> int:
         inputs |= {name: tf.zeros([rows, each.shape[1]], each.dtype) for name, each in absent_features().items()}
         return model.signatures[TENSORS_SIGNATURE](**inputs)
 
-    records = tf.data.TFRecordDataset(_files(examples), "GZIP", _READ_BUFFER, num_parallel_reads=2)
-    answers = records.batch(_BATCH).map(infer, tf.data.AUTOTUNE).prefetch(2)
+    answers = read(_files(examples)).map(infer, _CORES, deterministic=False).prefetch(_CORES)
     return sum(len(answer["click"]) for answer in answers)
+
+
+def tensorflow_reader(files: Sequence[str]) -> tf.data.Dataset:
+    """TensorFlow's own reader of gzipped TFRecords, a file for each core at a time."""
+    return tf.data.TFRecordDataset(files, "GZIP", _READ_BUFFER, num_parallel_reads=_CORES).batch(_BATCH)
+
+
+def fast_reader(files: Sequence[str]) -> tf.data.Dataset:
+    """The labeller's reader in tf.data, a file for each core at a time."""
+    records = tf.TensorSpec([None], tf.string)
+
+    def batches(path: bytes) -> Iterator[list[bytes]]:
+        return read_batches(path.decode(), _BATCH)
+
+    return tf.data.Dataset.from_tensor_slices(list(files)).interleave(
+        lambda path: tf.data.Dataset.from_generator(batches, args=(path,), output_signature=records).prefetch(2),
+        cycle_length=_CORES,
+        num_parallel_calls=_CORES,
+        deterministic=False,
+    )
 
 
 def run_labeler(

@@ -72,8 +72,8 @@ class EvaluationReport(base_component.BaseComponent):
           control_run: The same of the control.
           surface: A `schema.surface.Surface` as JSON.
           origin: A `contracts.provenance.Origin` as JSON.
-          statistics: Channel of `standard_artifacts.ExampleStatistics` of the labelled
-            examples, for the distribution of hard labels.
+          statistics: Channel of `standard_artifacts.ExampleStatistics` of the examples, for the
+            distribution of hard labels.
           pushed_model: Channel of `standard_artifacts.PushedModel`, for what became of the student.
           earlier_decisions: Channel of `GateDecision` of earlier runs.  It must not change when
             an unchanged run is repeated; see `pipeline.resolvers.EarlierRuns`.

@@ -206,7 +206,7 @@ def read_hard_labels(uri: str, surface: Surface) -> dict[str, HardLabels]:
     """How hard labels are distributed, from the evaluation split of an ExampleStatistics artifact."""
     path = f"{uri.rstrip('/')}/Split-{EVAL_SPLIT}/FeatureStats.pb"
     if not fileio.exists(path):
-        raise InputError(f"{path}: expected the statistics of the labelled examples, found no such file")
+        raise InputError(f"{path}: expected the statistics of the examples, found no such file")
     with fileio.open(path, "rb") as file:
         statistics = statistics_pb2.DatasetFeatureStatisticsList.FromString(file.read())
     features = {feature.path.step[0]: feature.num_stats for feature in statistics.datasets[0].features}

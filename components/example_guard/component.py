@@ -47,6 +47,7 @@ class ExampleGuard(base_component.BaseComponent):
         environment: str,
         previous_statistics: BaseChannel[Any] | None = None,
         soft_labels_only: Sequence[str] = (),
+        labelled: bool = False,
         announced: Mapping[str, int] | None = None,
         examples: BaseChannel[Any] | None = None,
         surface: Surface | None = None,
@@ -63,6 +64,8 @@ class ExampleGuard(base_component.BaseComponent):
             empty, drift is not judged.
           soft_labels_only: Splits of which nothing but the soft labels is validated: the schema
             is of what was shown, and pairs never shown need not have every column.
+          labelled: Whether nothing is validated but the soft labels and the drift of the columns
+            that have a `drift_comparator`; the rest was, before labelling.
           announced: Examples that each split must have, as they were counted before they were
             taken in; None asks for no number.
           examples: Channel of `standard_artifacts.Examples`, of which the statistics are.
@@ -77,6 +80,7 @@ class ExampleGuard(base_component.BaseComponent):
             code=code_version("components.example_guard"),
             exclude_splits=json_utils.dumps([]),
             soft_labels_only=json_utils.dumps(list(soft_labels_only)),
+            labelled=int(labelled),
             announced=json_utils.dumps(dict(announced or {})),
             examples=examples,
             surface=_numbers_of(surface).model_dump_json(by_alias=True) if surface else "",

@@ -21,11 +21,13 @@ from components.example_guard.spec import (
     ANNOUNCED_KEY,
     ENVIRONMENT_KEY,
     EXAMPLES_KEY,
+    LABELLED_KEY,
     PREVIOUS_STATISTICS_KEY,
     SOFT_LABELS_ONLY_KEY,
     SURFACE_KEY,
 )
 from schema.errors import InputError
+from schema.judged import judged_after_labelling, soft_labels_alone
 from schema.surface import SOFT_LABEL_PREFIX, Surface
 
 _DRIFTS = (
@@ -57,7 +59,7 @@ class Executor(executor.Executor):
           input_dict: statistics and schema; previous_statistics, and examples, if there are any.
           output_dict: anomalies; written before anything is raised.  (TFX's launcher removes
             the outputs of a node that failed, hence the message holds all there is to know.)
-          exec_properties: environment, exclude_splits, soft_labels_only, announced, surface.
+          exec_properties: environment, exclude_splits, soft_labels_only, labelled, announced, surface.
 
         Returns:
           ExampleValidator's output.
@@ -68,6 +70,7 @@ class Executor(executor.Executor):
         """
         self._environment = exec_properties[ENVIRONMENT_KEY]
         self._soft_labels_only = json_utils.loads(exec_properties.get(SOFT_LABELS_ONLY_KEY) or "[]")
+        self._labelled = bool(exec_properties.get(LABELLED_KEY))
         self._announced: dict[str, int] = json_utils.loads(exec_properties.get(ANNOUNCED_KEY) or "{}")
         surface = exec_properties.get(SURFACE_KEY)
         self._surface = Surface.model_validate_json(surface) if surface else None
@@ -88,7 +91,9 @@ class Executor(executor.Executor):
         folder = Path(outputs[labels.SCHEMA_DIFF_PATH])
         split = folder.name.removeprefix("Split-")
         if split in self._soft_labels_only:
-            statistics, schema = _soft_labels_of(statistics, schema)
+            statistics, schema = _reduced(statistics, soft_labels_alone(schema))
+        elif self._labelled:
+            statistics, schema = _reduced(statistics, judged_after_labelling(schema))
         anomalies = tfdv.validate_statistics(
             statistics, schema, environment=self._environment, previous_statistics=self._previous_of(split)
         )
@@ -116,19 +121,17 @@ class Executor(executor.Executor):
         return None
 
 
-def _soft_labels_of(
+def _reduced(
     statistics: statistics_pb2.DatasetFeatureStatisticsList, schema: schema_pb2.Schema
 ) -> tuple[statistics_pb2.DatasetFeatureStatisticsList, schema_pb2.Schema]:
-    """Both without any other feature."""
+    """The statistics of the columns that the schema has or that only labelling makes; and the schema."""
+    names = {each.name for each in schema.feature}
     reduced = statistics_pb2.DatasetFeatureStatisticsList()
     for dataset in statistics.datasets:
-        kept = [each for each in dataset.features if each.path.step[0].startswith(SOFT_LABEL_PREFIX)]
+        steps = [(each.path.step[0], each) for each in dataset.features]
+        kept = [each for name, each in steps if name in names or name.startswith(SOFT_LABEL_PREFIX)]
         reduced.datasets.add(name=dataset.name, num_examples=dataset.num_examples, features=kept)
-    expected = schema_pb2.Schema()
-    expected.CopyFrom(schema)
-    del expected.feature[:]
-    expected.feature.extend(each for each in schema.feature if each.name.startswith(SOFT_LABEL_PREFIX))
-    return reduced, expected
+    return reduced, schema
 
 
 def problems_of(

@@ -7,6 +7,7 @@ from contracts import keys
 
 ENVIRONMENT_KEY = "environment"
 SOFT_LABELS_ONLY_KEY = "soft_labels_only"
+LABELLED_KEY = "labelled"
 PREVIOUS_STATISTICS_KEY = "previous_statistics"
 ANNOUNCED_KEY = "announced"
 EXAMPLES_KEY = "examples"
@@ -20,6 +21,7 @@ class ExampleGuardSpec(standard_component_specs.ExampleValidatorSpec):
         **standard_component_specs.ExampleValidatorSpec.PARAMETERS,
         ENVIRONMENT_KEY: ExecutionParameter(type=str),
         SOFT_LABELS_ONLY_KEY: ExecutionParameter(type=str, optional=True),
+        LABELLED_KEY: ExecutionParameter(type=int, optional=True),
         ANNOUNCED_KEY: ExecutionParameter(type=str, optional=True),
         SURFACE_KEY: ExecutionParameter(type=str, optional=True),
         keys.CODE: ExecutionParameter(type=str),

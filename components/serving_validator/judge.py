@@ -17,7 +17,7 @@ from contracts.decision import Check, Verdict
 from contracts.heads import DISTILLATION_PREFIX, LAYER_PREFIX
 from contracts.roles import PHRASES, ModelRole
 from contracts.serving_report import Latency
-from records.sessions import SIGNATURE
+from records.sessions import SIGNATURE, TENSORS_SIGNATURE
 from schema.surface import SOFT_LABEL_PREFIX
 
 TOLERANCE = 1e-5
@@ -85,6 +85,10 @@ def _signature_problems(student: ModelGraph, control: ModelGraph, requirements: 
     served = found.get(SIGNATURE, Signature({}, {}))
     if set(served.outputs) != set(requirements.tasks):
         yield f"Expected the outputs {sorted(requirements.tasks)}, found {sorted(served.outputs)}."
+    tensors = set(found.get(TENSORS_SIGNATURE, Signature({}, {})).inputs)
+    if TENSORS_SIGNATURE in found and tensors != set(requirements.features):
+        expected_tensors = sorted(requirements.features)
+        yield f"Expected the signature {TENSORS_SIGNATURE} to take {expected_tensors}, found {sorted(tensors)}."
     if list(served.inputs.values()) != [("string", (None,))]:
         yield f"Expected one input of serialized tf.Examples, string [batch], found {served.inputs}."
 

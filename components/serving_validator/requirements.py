@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from schema.base import TaskKind
+from schema.base import Scalar, TaskKind
 from schema.distillation import Head
 from schema.surface import Serving, Surface, soft_label
 
@@ -19,6 +19,7 @@ class Requirements(BaseModel):
       surface: Its name.
       features: Every feature that a request may carry.
       required: Those without a default, without which a request is malformed.
+      defaults: The defaults of the others.
       tasks: The names of the outputs.
       binary: Those whose outputs are probabilities.
       labels: Columns that do not exist when serving: hard labels and soft labels.
@@ -32,6 +33,7 @@ class Requirements(BaseModel):
     surface: str
     features: tuple[str, ...]
     required: tuple[str, ...]
+    defaults: dict[str, Scalar] = {}
     tasks: tuple[str, ...]
     binary: tuple[str, ...]
     labels: tuple[str, ...]
@@ -47,6 +49,7 @@ def requirements_of(surface: Surface) -> Requirements:
         surface=surface.name,
         features=tuple(surface.features),
         required=tuple(name for name, feature in surface.features.items() if feature.default is None),
+        defaults={name: each.default for name, each in surface.features.items() if each.default is not None},
         tasks=tuple(surface.tasks),
         binary=tuple(name for name, task in surface.tasks.items() if task.kind is TaskKind.BINARY),
         labels=(*(task.label for task in surface.tasks.values()), *soft),

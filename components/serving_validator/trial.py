@@ -94,6 +94,7 @@ def serve(student: str, others: Sequence[Other], requests: Requests, requirement
             files=requests.files,
             binary=list(requirements.binary),
             descriptions=list(requests.malformed),
+            defaults=requirements.defaults,
             batch_sizes=list(requirements.serving.batch_sizes),
             rounds=requirements.serving.rounds,
             calls=requirements.serving.calls,

@@ -21,9 +21,11 @@ import tensorflow as tf
 from pydantic import BaseModel
 
 from components.serving_validator.latency import measure, percentile_ratio
+from components.serving_validator.tensors import answered_as_tensors
 from contracts.roles import ModelRole
 from records.record_files import first_records, records_of
-from records.sessions import SIGNATURE, SessionModel, as_batch
+from records.sessions import SIGNATURE, TENSORS_SIGNATURE, SessionModel, as_batch
+from schema.base import Scalar
 
 Predictions = Mapping[str, np.ndarray]
 
@@ -37,6 +39,7 @@ WAYS = {
     "permuted": "the same requests in another order",
     "halved": "the same requests in two halves",
     "single": "the same requests one by one",
+    "tensors": "the signature that takes tensors",
 }
 _BATCHES = 64
 _WHERE = ("Graph execution error", "Detected at", "node ", "<stack traces", "File ")
@@ -70,6 +73,7 @@ class Job(BaseModel):
       stripped: The same as requests.
       malformed: Malformed requests; their descriptions are in `descriptions`.
       descriptions: The descriptions of each malformed request.
+      defaults: What stands for an absent feature where requests are sent as tensors.
       files: All files of the evaluation split.
       binary: Tasks whose outputs are probabilities.
       batch_sizes: Whose latency is measured.
@@ -83,6 +87,7 @@ class Job(BaseModel):
     stripped: str
     malformed: str
     descriptions: list[str]
+    defaults: dict[str, Scalar]
     files: list[str]
     binary: list[str]
     batch_sizes: list[int]
@@ -221,16 +226,25 @@ def _save_predictions(
 
     And the session's for the same requests in other company: a row's answer is its own.
     """
-    signature = tf.saved_model.load(job.student).signatures[SIGNATURE]
+    signatures = tf.saved_model.load(job.student).signatures
+    signature = signatures[SIGNATURE]
     (name,) = signature.structured_input_signature[1]
     by_way = {
         "session": session,
         "eager": signature(**{name: tf.constant(list(stripped))}),
         "evaluation": signature(**{name: tf.constant(_read(job.full))}),
         **in_other_company(student, stripped),
+        "tensors": _as_tensors(job, stripped, session) if TENSORS_SIGNATURE in signatures else session,
     }
     found = {f"{way}/{task}": np.asarray(values) for way, each in by_way.items() for task, values in each.items()}
     _save(folder / PREDICTIONS_FILE, found)
+
+
+def _as_tensors(job: Job, stripped: Sequence[bytes], session: Predictions) -> Predictions:
+    model = SessionModel(job.student, TENSORS_SIGNATURE)
+    answers = answered_as_tensors(model, stripped, job.defaults, session)
+    model.close()
+    return answers
 
 
 def in_other_company(student: SessionModel, requests: Sequence[bytes]) -> dict[str, Predictions]:

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.training import _figures, _ready, measure
-from models.epochs import Batches, Gathered
+from models.epochs import Gathered, at_once
 from models.packing import pack
 from tests.models.reading import batches_of
 
@@ -23,6 +23,7 @@ def test_ratios_are_taken_within_rounds():
     assert found["step_student_to_control"] == (1.1, 1.1, 1.1)
     assert found["step_control_to_itself"] == (1.0, 1.0, 1.0)
     assert found["input_speed_to_memory"] == (0.5, 0.5, 0.5)
+    assert found["streamed_speed_to_held_in_memory"] == (0.5, 0.5, 0.5)
     assert found["streamed_input_speed_to_memory"] == (0.25, 0.25, 0.25)
 
 
@@ -40,7 +41,7 @@ def test_every_way_is_in_every_place_of_the_turn():
 def test_ready_batches_are_whole_and_repeated():
     columns = {"x": np.arange(10, dtype=np.float32), "label/y": np.arange(10, dtype=np.float32) * 10}
     rows = tf.constant([*range(9, -1, -1)], tf.int64)
-    batches = Batches(Gathered(pack(columns), rows, tf.constant(4, tf.int64)), 3)
+    batches = at_once(Gathered(pack(columns), rows, tf.constant(4, tf.int64)), 3)
     ready = _ready(batches, 4)
     found = list(batches_of(ready.epoch(0)))
     assert [features["x"].tolist() for features, _ in found] == [[9, 8, 7, 6], [5, 4, 3, 2], [9, 8, 7, 6]]

@@ -7,6 +7,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from models import inputs
+from models.store import Store
 from schema.errors import InputError
 from schema.training import Training
 from tests.models.reading import batches_of
@@ -32,7 +33,7 @@ TRAINING = Training(batch_size=4, validation_fraction=0.25, seed=3)
 
 
 def data_of(patterns, memory_limit):
-    return inputs.transformed(patterns, SPEC, TRAINING, rows=ROWS, memory_limit=memory_limit)
+    return inputs.transformed(Store(patterns, SPEC), TRAINING, memory_limit=memory_limit)
 
 
 def rows_of(batches):
@@ -58,18 +59,34 @@ def test_labels_travel_with_their_features(patterns, memory_limit):
         np.testing.assert_array_equal(labels["label/y"], features["x"][:, 0] * 10)
 
 
-def test_the_order_in_memory_depends_on_the_epoch_alone(patterns):
+@pytest.mark.parametrize("memory_limit", [0, 2**30], ids=["streamed", "in_memory"])
+def test_the_order_depends_on_the_epoch_alone(patterns, memory_limit):
     """And not on what was drawn before, or on anybody's global seed."""
-    first, again = data_of(patterns, 2**30), data_of(patterns, 2**30)
+    first, again = data_of(patterns, memory_limit), data_of(patterns, memory_limit)
     orders = [rows_of(first.epoch(number)) for number in (0, 1)]
     tf.random.set_seed(99)
     assert [rows_of(again.epoch(number)) for number in (1, 0)] == orders[::-1]
 
 
-def test_a_wrong_number_of_rows_is_noticed(patterns):
-    data = inputs.transformed(patterns, SPEC, TRAINING, rows=ROWS + 9, memory_limit=0)
-    with pytest.raises(tf.errors.FailedPreconditionError, match="expected to contain 6 elements"):
-        rows_of(data.epoch(0))
+def test_windows_and_blocks_of_any_size_stream_every_row_once(patterns, monkeypatch):
+    monkeypatch.setattr("models.batching._BLOCK", 2)
+    monkeypatch.setattr("models.epochs._WINDOW", 8)
+    monkeypatch.setattr("models.epochs.HELD_OUT_BATCH", 4)
+    data = data_of(patterns, 0)
+    found = [[len(part.feed.rows) for part in data.epoch(number).parts()] for number in range(2)]
+    assert found == [[8, 8, 1]] * 2
+    held_out = list(range(0, ROWS, 4))
+    assert sorted(rows_of(data.epoch(0))) == sorted(set(range(ROWS)) - set(held_out))
+    assert rows_of(data.epoch(0)) != rows_of(data.epoch(1))
+    assert rows_of(data.held_out()) == held_out
+    assert data.held_out().steps == sum(part.steps for part in data.held_out().parts()) == 2
+
+
+def test_groups_must_fit_in_memory(patterns):
+    spec = {**SPEC, "group/id": tf.io.FixedLenFeature([], tf.int64, -1)}
+    by_group = TRAINING.model_copy(update={"batch_by": "group"})
+    with pytest.raises(InputError, match=r"batches by group need all rows in memory: 23 rows of 20 bytes .* 9 bytes"):
+        inputs.transformed(Store(patterns, spec), by_group, memory_limit=9)
 
 
 def schema(text: str) -> schema_pb2.Schema:

@@ -1,7 +1,7 @@
 import numpy as np
 import tensorflow as tf
 
-from models.packing import pack
+from models.packing import Layout, aligned, pack
 
 
 def test_gathered_columns_are_those_that_were_packed():
@@ -50,3 +50,15 @@ def test_other_columns_of_the_same_layout_are_not_traced_again():
     assert len(traces) == 1
     first_row(pack({"x": np.ones(4, np.float32), "y": np.ones(4, np.float32)}))
     assert len(traces) == 2
+
+
+def test_tensorflow_takes_a_matrix_over_without_a_copy():
+    layout = Layout.of({"x": (np.float32, (3,)), "label": (np.float32, ())})
+    matrices = [aligned((1001, 3), np.dtype(np.float32)), aligned((1001, 1), np.dtype(np.float32))]
+    for matrix in matrices:
+        matrix[:] = 1
+    packed = layout.packed(matrices)
+    matrices[0][1000, 2] = 2
+    found = packed.gather(tf.constant([1000]))
+    np.testing.assert_array_equal(found["x"], [[1, 1, 2]])
+    np.testing.assert_array_equal(found["label"], [1])

@@ -20,6 +20,7 @@ from contracts.decision import Verdict
 from contracts.roles import ModelRole
 from models import inputs
 from models.export import EXAMPLES_INPUT, SIGNATURE
+from models.store import Store
 from models.trainer import HISTORY_FILE, run_fn
 from schema.distillation import Head
 from schema.surface import Surface
@@ -154,7 +155,7 @@ def test_batches_by_group_hold_groups_whole(transformed):
     spec = tft.TFTransformOutput(transformed.graph).transformed_feature_spec()
     wanted = {name: spec[name] for name in ("match", "group/id")}
     by_group = Training(batch_size=64, batch_by="group", validation_fraction=0.2, seed=1)
-    data = inputs.transformed(transformed.train_files, wanted, by_group, rows=400)
+    data = inputs.transformed(Store(transformed.train_files, wanted), by_group)
     epochs = [
         np.concatenate([labels["group/id"] for _, labels in batches_of(data.epoch(number))]) for number in range(2)
     ]
@@ -168,7 +169,7 @@ def test_groups_that_do_not_fit_in_memory_are_an_error(transformed):
     spec = tft.TFTransformOutput(transformed.graph).transformed_feature_spec()
     wanted = {name: spec[name] for name in ("match", "group/id")}
     with pytest.raises(inputs.InputError, match=r"400 rows of 12 bytes.*batch_by: rows"):
-        inputs.transformed(transformed.train_files, wanted, Training(batch_by="group"), rows=400, memory_limit=100)
+        inputs.transformed(Store(transformed.train_files, wanted), Training(batch_by="group"), memory_limit=100)
 
 
 def _request(row: dict[str, Any]) -> bytes:

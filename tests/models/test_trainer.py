@@ -7,6 +7,7 @@ import tensorflow as tf
 from contracts.roles import ModelRole
 from models.export import EXAMPLES_INPUT, SIGNATURE, export_student
 from models.trainer import train
+from records.sessions import TENSORS_SIGNATURE
 from schema.candidates import Unlabelled, WarmStart
 from schema.errors import InputError
 from tests.models.conftest import SURFACE
@@ -37,6 +38,24 @@ def requests(transformed):
 
 def served(path, requests):
     return tf.saved_model.load(path).signatures[SIGNATURE](**{EXAMPLES_INPUT: tf.constant(requests)})
+
+
+def test_tensors_are_answered_as_serialized_examples_are(student, requests, transformed):
+    rows = transformed.raw[:20]
+    genres = [row["genre"][0] if index and row["genre"] else "unknown" for index, row in enumerate(rows)]
+    tensors = {
+        "user": tf.constant([row["user"] for row in rows], tf.int64),
+        "genre": tf.constant(genres),
+        "match": tf.constant([row["match"] for row in rows]),
+        "content": tf.constant([row["content"] for row in rows]),
+        "age": tf.fill([len(rows)], 1.5),
+    }
+    expected = served(student[2], requests)
+    found = tf.saved_model.load(student[2]).signatures[TENSORS_SIGNATURE](**tensors)
+    assert set(found) == set(expected)
+    for task, values in expected.items():
+        np.testing.assert_allclose(found[task], values, rtol=1e-6)
+    assert np.std(found["click"]) > 0
 
 
 def test_history_holds_hard_and_soft_losses_of_every_epoch(student):

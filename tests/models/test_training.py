@@ -199,7 +199,7 @@ def test_a_feature_that_is_not_finite_stops_training_though_a_relu_hides_it(feat
 
 def test_a_label_that_spoils_the_weights_is_named_and_not_what_it_spoils():
     """One row of the first epoch: from the step after it on, every head's loss is not finite."""
-    order = InMemory(columns_of(), FITTED, HELD_OUT, TRAINING).epoch(0).feed.rows.numpy()
+    order = next(InMemory(columns_of(), FITTED, HELD_OUT, TRAINING).epoch(0).parts()).feed.rows.numpy()
     with pytest.raises(InputError, match=r"in step 3 of epoch 1 .*, of distillation_click \(labels teacher/click\)\."):
         loop_of()[0].fit(TRAINING, in_memory(changed("teacher/click", order[40:41], 3e38)))
 

@@ -30,7 +30,8 @@ def _soft_labels(files: Iterable[Path]) -> list[list[float]]:
 def test_all_ways_write_the_same_soft_labels(tmp_path: Path, teacher: Path) -> None:
     examples = world.write_examples(tmp_path / "examples", ROWS)
 
-    assert ways.reach_the_limit(teacher, examples) == ROWS
+    for read in (ways.tensorflow_reader, ways.fast_reader):
+        assert ways.reach_the_limit(teacher, examples, read) == ROWS
     assert ways.run_labeler(teacher, examples, tmp_path / "tensors").overall.fill_rate == 12 / 32
     ways.run_labeler(teacher, examples, tmp_path / "serialized", "examples")
     ways.run_usual_graph(teacher, examples, tmp_path / "usual")

@@ -13,7 +13,9 @@ from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts
 
+from components.example_gen import executor
 from components.example_gen.executor import Executor
+from schema.errors import InputError
 from tests.evaluation.evaluating import BEAM_ARGS
 from tests.examples import example
 
@@ -56,6 +58,33 @@ def test_the_gzipped_files_are_taken_in_whatever_the_path(tmp_path: Path) -> Non
     write(base / "train" / "_SUCCESS", [], "")
     (base / "train" / ".part-0.gz.crc").write_bytes(b"crc\0")
     assert take_in(base, tmp_path / "out") == [0, 1, 2, 3, 4]
+
+
+def test_files_are_copied_to_the_byte_under_tfx_s_names(tmp_path: Path) -> None:
+    for number in range(3):
+        write(tmp_path / "train" / f"part-{number}.gz", records_of(10 * number, 10))
+    take_in(tmp_path, tmp_path / "out")
+    copies = {each.name: each.read_bytes() for each in (tmp_path / "out" / "Split-train").iterdir()}
+    assert copies == {
+        f"data_tfrecord-0000{number}-of-00003.gz": (tmp_path / "train" / f"part-{number}.gz").read_bytes()
+        for number in range(3)
+    }
+
+
+def test_records_are_counted_over_batches_and_gzip_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executor, "_BATCH", 4)
+    write(tmp_path / "one.gz", records_of(0, 5))
+    write(tmp_path / "other.gz", records_of(5, 6))
+    both = tmp_path / "both.gz"
+    both.write_bytes((tmp_path / "one.gz").read_bytes() + (tmp_path / "other.gz").read_bytes())
+    assert executor.copy_examples(str(both), str(tmp_path / "copy.gz")) == 11
+    assert (tmp_path / "copy.gz").read_bytes() == both.read_bytes()
+
+
+def test_a_copy_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    write(tmp_path / "part-0.gz", records_of(0, 3))
+    with pytest.raises(InputError, match=r"part-0.gz: failed copying to .*nowhere"):
+        executor.copy_examples(str(tmp_path / "part-0.gz"), str(tmp_path / "nowhere" / "copy.gz"))
 
 
 def test_the_drivers_fingerprint_sees_the_same_path(tmp_path: Path) -> None:

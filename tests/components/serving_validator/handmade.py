@@ -76,7 +76,22 @@ class Served(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
     def serve(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        parsed = tf.io.parse_example(examples, self._spec())
+        return self._answer(tf.io.parse_example(examples, self._spec()))
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None], tf.int64, name="user"),
+            tf.TensorSpec([None], tf.float32, name="match"),
+            tf.TensorSpec([None], tf.float32, name="age"),
+        ]
+    )
+    def serve_tensors(self, user: tf.Tensor, match: tf.Tensor, age: tf.Tensor) -> dict[str, tf.Tensor]:
+        absent = {name: tf.zeros_like(match) for name in ("clicked", "teacher/click")}
+        if self.flaw == "tensors":
+            age += 0.5
+        return self._answer({"user": user, "match": match, "age": age, **absent})
+
+    def _answer(self, parsed: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         logit = parsed["match"] * self.weight
         if self.flaw == "head":
             logit += 0 * self.head
@@ -86,8 +101,8 @@ class Served(tf.Module):
             logit += 0 * parsed["teacher/click"]
         if self.flaw == "slow":
             logit += 0 * _work(30)
-        if self.flaw == "stuck" and tf.shape(examples)[0] > 1:
-            logit += _work(10**9)
+        if self.flaw == "stuck":
+            logit += tf.cond(tf.size(logit) > 1, lambda: _work(10**9), lambda: 0.0)
         if self.flaw in _FLAWS:
             return _FLAWS[self.flaw](logit, parsed)
         if self.flaw == "double":
@@ -104,7 +119,10 @@ def _work(times: int) -> tf.Tensor:
 
 def write_model(folder: Path, weight: float = 2.0, flaw: str = "") -> str:
     module = Served(weight, flaw)
-    tf.saved_model.save(module, str(folder), signatures={"serving_default": module.serve})
+    signatures = {"serving_default": module.serve, "tensors": module.serve_tensors}
+    if flaw == "no tensors":
+        del signatures["tensors"]
+    tf.saved_model.save(module, str(folder), signatures=signatures)
     return str(folder)
 
 

@@ -137,6 +137,13 @@ def test_probabilities_that_are_none(tmp_path: Path, control: str, examples: str
     )
 
 
+def test_a_signature_of_tensors_that_answers_otherwise(tmp_path: Path, control: str, examples: str) -> None:
+    report = run(write_model(tmp_path / "student", flaw="tensors"), control, examples)
+    assert failures(report) == {
+        "predictions": "minutes: a server's predictions differ from those of the signature that takes tensors by 0.25."
+    }  # half a minute of two, the least that is served
+
+
 @pytest.mark.parametrize(
     ("flaw", "ways"),
     [

@@ -24,10 +24,11 @@ def failures(tmp_path: Path, flaw: str) -> dict[str, str]:
 
 def test_what_is_read(tmp_path: Path) -> None:
     graph = read_graph(write_model(tmp_path / "model"))
+    outputs = {"click": ("float32", (None,)), "minutes": ("float32", (None,))}
+    tensors = {"user": ("int64", (None,)), "match": ("float32", (None,)), "age": ("float32", (None,))}
     assert graph.signatures == {
-        "serving_default": Signature(
-            {"examples": ("string", (None,))}, {"click": ("float32", (None,)), "minutes": ("float32", (None,))}
-        )
+        "serving_default": Signature({"examples": ("string", (None,))}, outputs),
+        "tensors": Signature(tensors, outputs),
     }
     assert graph.columns == {
         "user": ParsedColumn("int64", True, ()),
@@ -58,10 +59,15 @@ def test_labels_that_are_read(tmp_path: Path, flaw: str, column: str) -> None:
 
 
 def test_another_signature_than_the_control_s(tmp_path: Path) -> None:
+    differing = "outputs, click: the student has float64 [None] and the control has float32 [None]."
     assert failures(tmp_path, "double") == {
-        "signature": "Signature serving_default, outputs, click: the student has float64 [None] and "
-        "the control has float32 [None]."
+        "signature": f"Signature serving_default, {differing} Signature tensors, {differing}"
     }
+
+
+def test_a_model_without_the_signature_of_tensors(tmp_path: Path) -> None:
+    expected = "The student has the signatures ['serving_default'], the control ['serving_default', 'tensors']."
+    assert failures(tmp_path, "no tensors")["signature"] == expected
 
 
 def test_a_folder_that_is_no_model(tmp_path: Path) -> None:
