@@ -20,6 +20,7 @@ from records.examples import files_of
 from records.record_files import records_of
 from schema.base import Scalar, TaskKind
 from schema.errors import InputError
+from schema.slice import OTHERS, SliceColumn
 from schema.surface import DistilledSurface, Surface, distilled, soft_label
 
 _READ_BATCH = 4096
@@ -94,7 +95,7 @@ def load(
     if not columns:
         raise InputError(f"{', '.join(paths.train)}: expected the transformed training split, found no examples")
     teacher_columns = _teacher_columns(distilled(surface))
-    sliced = {feature for part in surface.slices.values() for feature in part.features}
+    sliced = {column for part in surface.slices.values() for column in part.columns}
     wanted = sorted(sliced | set(teacher_columns.values()) | set(raw_columns))
     names = [*features, *hard_label_columns(surface).values(), *soft]
     evaluation, raw = _evaluation(paths, transform, names, wanted)
@@ -178,12 +179,27 @@ def _slices(surface: Surface, raw: Mapping[str, NDArray[Any]]) -> tuple[dict[str
     found: dict[str, NDArray[np.bool_]] = {}
     small = 0
     for name, part in surface.slices.items():
-        for key, rows in _parts(name, part.features, raw):
+        derived = {each.name: _derived(each, raw[each.column]) for each in part.derived}
+        features = {**part.features, **dict.fromkeys(derived)}
+        for key, rows in _parts(name, features, {**raw, **derived}):
             if rows.sum() < _LEAST_IN_SLICE:
                 small += 1
             else:
                 found[key] = rows
     return found, small
+
+
+def _derived(by: SliceColumn, column: NDArray[Any]) -> NDArray[Any]:
+    """The column as slices are cut by it; empty where a value is absent."""
+    absent = column == b"" if column.dtype == object else np.isnan(column.astype(np.float64))
+    if by.edges:
+        names = np.array([by.bucket(value) for value in column], object)
+    else:
+        values, counts = np.unique(column[~absent], return_counts=True)
+        texts = np.array([_text(value) for value in values], object)
+        kept = values[np.lexsort((texts, -counts))[: by.most_frequent]]
+        names = np.where(np.isin(column, kept), np.array([_text(value) for value in column], object), OTHERS)
+    return np.array([b"" if gone else str(name).encode() for name, gone in zip(names, absent, strict=True)], object)
 
 
 def _parts(
@@ -201,6 +217,7 @@ def _parts(
             (f"{key} {feature}={_text(each)}".strip(), rows & (column == each))
             for key, rows in parts
             for each in np.unique(column[rows])
+            if each == each and each != b""
         ]
     return parts
 

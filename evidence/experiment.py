@@ -115,6 +115,11 @@ def run(plan: Plan, runs: Sequence[RunPaths], progress: Progress) -> ExperimentR
     )
 
 
+def _labels(surface: Surface) -> dict[str, object]:
+    """What arms must have in common to be compared."""
+    return {name: (task.kind, task.label, task.rule) for name, task in surface.tasks.items()}
+
+
 def check(plan: Plan, runs: int) -> None:
     """Finds what makes a plan useless before anything is read or trained.
 
@@ -133,9 +138,7 @@ def check(plan: Plan, runs: int) -> None:
     if twice:
         raise InputError(f"two arms are called {', '.join(twice)}; give each technique a name of its own")
     for each in plan.techniques:
-        if {name: (task.kind, task.label) for name, task in each.surface.tasks.items()} != {
-            name: (task.kind, task.label) for name, task in plan.surface.tasks.items()
-        }:
+        if _labels(each.surface) != _labels(plan.surface):
             raise InputError(
                 f"technique {each.name!r}: its surface has other tasks; arms are compared on the same ones"
             )

@@ -18,6 +18,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from schema.adaptation import check_adaptation, resolve_vocabularies
 from schema.checks import Problems, expect_known
 from schema.errors import InputError
+from schema.gates import Gate
 from schema.overrides import override
 from schema.pairs import check_pairs
 from schema.refusals import refusals
@@ -135,12 +136,17 @@ def _check_references(surface: Surface, path: Path, problems: Problems) -> None:
             expect_known(path, where, "a task of teacher.tasks", distillation.teacher_task, teacher_tasks)
     for name in sorted(set(surface.tasks) & set(surface.non_serving_heads)):
         problems.found.append(f"{path}: non_serving_heads.{name}: a task has the same name; heads need different names")
-    for name, task in surface.tasks.items():
-        for index, gate in enumerate(task.gates):
-            if gate.slice is not None:
-                where = f"tasks.{name}.gates.{index}.slice"
-                with problems.noted():
-                    expect_known(path, where, "a name of slices", gate.slice, surface.slices)
+    gated = {f"tasks.{name}": task.gates for name, task in surface.tasks.items()}
+    gated["score"] = surface.score.gates if surface.score else ()
+    for where, gates in gated.items():
+        _check_gated_slices(surface, where, gates, path, problems)
+
+
+def _check_gated_slices(surface: Surface, where: str, gates: Sequence[Gate], path: Path, problems: Problems) -> None:
+    for index, gate in enumerate(gates):
+        if gate.slice is not None:
+            with problems.noted():
+                expect_known(path, f"{where}.gates.{index}.slice", "a name of slices", gate.slice, surface.slices)
 
 
 def _check_against_schema(surface: Surface, schema: schema_pb2.Schema, folder: Path, problems: Problems) -> None:
@@ -172,9 +178,10 @@ def _check_against_schema(surface: Surface, schema: schema_pb2.Schema, folder: P
     with problems.noted():
         _check_representations(surface, columns, folder)
     for name, part in surface.slices.items():
-        for column in part.features:
-            with problems.noted():
-                expect_known(path, f"slices.{name}.features", known, column, columns)
+        for key in ("features", "buckets", "most_frequent"):
+            for column in getattr(part, key):
+                with problems.noted():
+                    expect_known(path, f"slices.{name}.{key}", known, column, columns)
     with problems.noted():
         _check_columns_of_training(surface, columns, path, known)
     check_adaptation(surface, columns, path, problems)

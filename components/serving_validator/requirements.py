@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from schema.base import TaskKind
 from schema.distillation import Head
+from schema.score import Score
 from schema.surface import Serving, Surface, soft_label
 
 
@@ -19,7 +20,8 @@ class Requirements(BaseModel):
       surface: Its name.
       features: Every feature that a request may carry.
       required: Those without a default, without which a request is malformed.
-      tasks: The names of the outputs.
+      tasks: The names of the outputs, the score's among them.
+      score: How the score follows from the others; None without one.
       binary: Those whose outputs are probabilities.
       labels: Columns that do not exist when serving: hard labels and soft labels.
       distilled: Tasks and non-serving heads that have a distillation head in training.
@@ -37,6 +39,7 @@ class Requirements(BaseModel):
     labels: tuple[str, ...]
     distilled: tuple[str, ...]
     stacked: tuple[str, ...] = ()
+    score: Score | None = None
     serving: Serving
 
 
@@ -47,7 +50,8 @@ def requirements_of(surface: Surface) -> Requirements:
         surface=surface.name,
         features=tuple(surface.features),
         required=tuple(name for name, feature in surface.features.items() if feature.default is None),
-        tasks=tuple(surface.tasks),
+        tasks=surface.outputs,
+        score=surface.score.model_copy(update={"gates": (), "gain": None}) if surface.score else None,
         binary=tuple(name for name, task in surface.tasks.items() if task.kind is TaskKind.BINARY),
         labels=(*(task.label for task in surface.tasks.values()), *soft),
         distilled=tuple(surface.distillations()),

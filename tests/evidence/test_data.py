@@ -11,7 +11,7 @@ import tensorflow as tf
 from evidence.data import RunData, load
 from evidence.paths import RunPaths
 from schema.errors import InputError
-from schema.surface import Slice
+from schema.slice import Slice
 from tests.models.conftest import ROWS, SURFACE, Transformed
 from tests.models.conftest import transformed as transformed  # a fixture: what Transform left
 

@@ -87,7 +87,7 @@ def test_intervals_of_equally_good_rankers_hold_zero_as_often_as_they_say(live_w
 def test_scores_do_not_depend_on_how_candidates_are_sent(live_world: World, slates: Slates, monkeypatch):
     def parse(records):
         spec = {"item_id": tf.io.FixedLenFeature([], tf.int64)}
-        return {"engagement": tf.io.parse_example(tf.constant(records), spec)["item_id"].numpy()}
+        return tf.io.parse_example(tf.constant(records), spec)["item_id"].numpy()
 
     monkeypatch.setattr("evidence.live._BLOCK", 1000)
     found = score(PAGES["radio"], live_world, slates, [parse])

@@ -1,0 +1,44 @@
+"""How a task's label follows from its column."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from schema.base import Strict
+from schema.teacher_feature import Clip
+
+
+class Positive(Strict):
+    """Which values of a column of numbers make an example positive; all that are named must hold.
+
+    Attributes:
+      at_least: It is no less.
+      at_most: It is no more.
+      any_of: It is one of these.
+    """
+
+    at_least: float | None = None
+    at_most: float | None = None
+    any_of: Annotated[tuple[float, ...], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Positive:
+        if self.at_least is None and self.at_most is None and self.any_of is None:
+            raise ValueError("positive needs at_least, at_most or any_of")
+        if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
+            raise ValueError(f"positive needs at_least <= at_most, found {self.at_least:g} > {self.at_most:g}")
+        return self
+
+
+class LabelRule(Strict):
+    """What makes the label out of its column; `records.labels` applies it.
+
+    Attributes:
+      positive: Makes a binary label of a number.
+      clip: Bounds that the label is brought within.
+    """
+
+    positive: Positive | None = None
+    clip: Clip | None = None
