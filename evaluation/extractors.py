@@ -86,7 +86,7 @@ class ScoreInSlices(beam.PTransform):
             | "AddUpCounts" >> beam.CombinePerKey(sum)
             | "ByColumn" >> beam.MapTuple(lambda key, count: (key[0], (count, key[1])))
             | "OfColumn" >> beam.GroupByKey()
-            | "MostFrequent" >> beam.MapTuple(most_frequent, {each.name: each for each in self._counted})
+            | "MostFrequent" >> beam.Map(most_frequent, {each.name: each for each in self._counted})
         )
         return batches | beam.ParDo(self._scoring, beam.pvalue.AsDict(kept))
 

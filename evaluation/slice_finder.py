@@ -16,7 +16,7 @@ from tensorflow_model_analysis.proto import config_pb2
 from tensorflow_model_analysis.slicer import slicer_lib
 
 from schema.errors import InputError
-from schema.slice import OTHERS, SliceColumn
+from schema.slice import OTHERS, SliceColumn, value_text
 
 _MAX_REMEMBERED_SLICES = 100_000
 # Each slice has accumulators of every metric in every fold: 10,000 of them take 2 GB and a quarter of an hour.
@@ -71,7 +71,7 @@ class SliceFinder:
         if derived.edges:
             return [tuple(derived.bucket(value) for value in row if value == value) for row in found]
         frequent = kept.get(column, frozenset())
-        return [tuple(str(value) if value in frequent else OTHERS for value in row) for row in found]
+        return [tuple(value_text(value) if value in frequent else OTHERS for value in row) for row in found]
 
     def _slices_of(self, combination: tuple[Any, ...]) -> list[slicer_lib.SliceKeyType]:
         if combination not in self._remembered:
@@ -114,9 +114,18 @@ def value_counts(
 
 
 def most_frequent(
-    name: str, counts: Iterable[tuple[int, Any]], columns: Mapping[str, SliceColumn]
+    counted: tuple[str, Iterable[tuple[int, Any]]], columns: Mapping[str, SliceColumn]
 ) -> tuple[str, frozenset[Any]]:
-    """The most frequent values of a column; of equally frequent ones, those that come first in order."""
+    """The most frequent values of a column; of equally frequent ones, those that come first in order.
+
+    Args:
+      counted: The column's name, and how often which value stands in it.
+      columns: All such columns.
+
+    Returns:
+      The name, and the values that are kept.
+    """
+    name, counts = counted
     ordered = sorted(counts, key=lambda each: (-each[0], str(each[1])))
     return name, frozenset(value for _, value in ordered[: columns[name].most_frequent])
 

@@ -120,6 +120,11 @@ def _labels(surface: Surface) -> dict[str, object]:
     return {name: (task.kind, task.label, task.rule) for name, task in surface.tasks.items()}
 
 
+def _columns(surface: Surface) -> tuple[object, ...]:
+    """What Transform wrote of a surface beside features and labels, and what metrics read of it."""
+    return surface.group, surface.weight_column, surface.weighted_evaluation
+
+
 def check(plan: Plan, runs: int) -> None:
     """Finds what makes a plan useless before anything is read or trained.
 
@@ -142,7 +147,7 @@ def check(plan: Plan, runs: int) -> None:
             raise InputError(
                 f"technique {each.name!r}: its surface has other tasks; arms are compared on the same ones"
             )
-        if (each.surface.group, each.surface.weight_column) != (plan.surface.group, plan.surface.weight_column):
+        if _columns(each.surface) != _columns(plan.surface):
             raise InputError(
                 f"technique {each.name!r}: its surface has another `group` or `weight_column`, which Transform wrote "
                 "as the run's surface says; expected the same"

@@ -41,6 +41,15 @@ class SliceColumn(Strict):
         return f"{self.edges[passed - 1]:g} to under {self.edges[passed]:g}"
 
 
+def value_text(value: float | str | bytes) -> str:
+    """A value as slices are named by it: 3, 2.5 or text."""
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    if isinstance(value, str):
+        return value
+    return str(int(value)) if float(value).is_integer() else f"{value:g}"
+
+
 class Slice(Strict):
     """A part of the evaluation data, or several: those of all combinations of what is named.
 

@@ -94,6 +94,23 @@ def test_scores_do_not_depend_on_how_candidates_are_sent(live_world: World, slat
     np.testing.assert_array_equal(found[0], slates.candidates.items)
 
 
+def test_a_served_score_is_what_pages_are_ranked_by(live_world: World, exports: Pair, tmp_path: Path):
+    """The same score by another name: `engagement` itself would rank the other way round."""
+    serve = tf.saved_model.load(exports.student).signatures["serving_default"]
+
+    def with_score(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        engagement = serve(examples=examples)["engagement"]
+        return {"engagement": -engagement, "score": engagement}
+
+    archive = keras.export.ExportArchive()
+    signature = [tf.TensorSpec([None], tf.string, name="examples")]
+    archive.add_endpoint("serving_default", with_score, input_signature=signature)
+    archive.write_out(str(tmp_path / "scored"), verbose=False)
+    pair = Pair(str(tmp_path / "scored"), exports.student)
+    found = run("radio", live_world, [pair], Traffic(slates=100, draws=0), _silent)
+    assert {each.mean for each in found.lifts} == {0.0}
+
+
 def test_what_cannot_be_run_is_refused(live_world: World, exports: Pair, tmp_path: Path):
     with pytest.raises(InputError, match=r"expected serving_default to serve click, .*; it serves engagement"):
         run("homepage", live_world, [exports], Traffic(), _silent)
