@@ -63,7 +63,7 @@ def _batch(examples: standard_artifacts.Examples) -> pa.RecordBatch:
         (NumberKind.BINARY, [1, 0, 2], "found others in 1 of 3 examples (2 in 1)"),
         (NumberKind.BINARY, [1.0, 0.0, 0.5], "found others in 1 of 3 examples (0.5 in 1)"),
         (NumberKind.REGRESSION, [1.0, INF, 3.0], "a finite label, found others in 1 of 3 examples (inf in 1)"),
-        (NumberKind.COUNT, [1.0, 0.0, -2.0, NAN], "a finite label of 0 or more, since the model learns log(1 + label), found"),
+        (NumberKind.COUNT, [1.0, 0.0, -2.0, NAN], "a finite label of 0 or more, since the model learns log(1 + label)"),
         (NumberKind.WEIGHT, [1.0, -1.0, NAN], "a finite weight of 0 or more, found others in 2 of 3 examples"),
     ],
 )  # fmt: skip
