@@ -171,7 +171,7 @@ def test_r2_of_labels_that_do_not_vary_is_undefined(tmp_path: Path, labeler: Lab
 def test_labels_that_follow_from_a_column_are_what_the_teacher_is_compared_with(
     tmp_path: Path, labeler: Labeler, teacher: Path
 ) -> None:
-    """Ratings 1 to 5, of which 4 and 5 are positive: no value is a dead letter, and the teacher ranks one pair wrong."""
+    """Ratings 1 to 5, of which 4 and 5 are positive: none is a dead letter, and the teacher ranks one pair wrong."""
     records = [make_example(x=float(x), clicked=rating) for x, rating in ((1, 1), (2, 4), (3, 2), (4, 5))]
     content = _surface().model_dump(mode="json", by_alias=True)
     content["tasks"]["click"]["positive"] = {"at_least": 4}
