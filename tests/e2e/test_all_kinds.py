@@ -86,10 +86,9 @@ slices:
 model: {trunk: [16], tower: [8]}
 training: {epochs: 3, batch_size: 64, learning_rate: 0.005}
 """
-OPTIONAL = 'type: %s presence { min_count: 1 } value_count { min: 1 max: 1 } not_in_environment: "SERVING"'
-SCHEMA = library.SCHEMA + "".join(
-    f'feature {{ name: "{name}" {OPTIONAL % kind} }}\n'
-    for name, kind in (("rating", "INT"), ("minutes", "FLOAT"), ("importance", "FLOAT"))
+OPTIONAL = 'type: FLOAT presence { min_count: 1 } value_count { min: 1 max: 1 } not_in_environment: "SERVING"'
+SCHEMA = library.SCHEMA.replace('"was_liked"', '"rating"') + "".join(
+    f'feature {{ name: "{name}" {OPTIONAL} }}\n' for name in ("minutes", "importance")
 )
 
 
