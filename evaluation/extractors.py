@@ -113,6 +113,7 @@ class ScoreSlices(model_util.DoFnWithModels):
         self._label_keys = dict(spec.label_keys)
         self._rules = label_rules(eval_config)
         self._weight_key = str(spec.example_weight_key)
+        self._negatives = kept_negatives(eval_config)
         self._signature = spec.signature_name
         self._slices = SliceFinder(eval_config.slicing_specs, slice_columns(eval_config))
         self._group = group_column(eval_config)
@@ -129,7 +130,7 @@ class ScoreSlices(model_util.DoFnWithModels):
         if self._score is not None:
             labels[SCORE] = gains_of(self._score.gain_expression(), labels, self._score.constants)
         predictions = {name: self._predict(name, model, examples) for name, model in self._loaded_models.items()}
-        weights = weight_column(batch, self._weight_key) if self._weight_key else None
+        weights = self._weights(batch, labels)
         groups = groups_of(batch, self._group, examples)
         folds = groups % FOLDS
         for slice_key, rows in self._slices.rows_by_slice(batch, kept).items():
@@ -138,7 +139,7 @@ class ScoreSlices(model_util.DoFnWithModels):
                 model: {task: outputs[task][kept] for task, kept in labelled.items()}
                 for model, outputs in predictions.items()
             }
-            weighted = {} if weights is None else {task: weights[kept] for task, kept in labelled.items()}
+            weighted = {task: weights[task][kept] for task, kept in labelled.items()} if weights else {}
             yield {
                 **({constants.EXAMPLE_WEIGHTS_KEY: weighted} if weighted else {}),
                 constants.SLICE_KEY_TYPES_KEY: slicer_lib.slice_keys_to_numpy_array([slice_key]),
@@ -147,6 +148,18 @@ class ScoreSlices(model_util.DoFnWithModels):
                 FOLDS_KEY: {task: folds[kept] for task, kept in labelled.items()},
                 GROUPS_KEY: {task: groups[kept] for task, kept in labelled.items()},
             }
+
+    def _weights(self, batch: pa.RecordBatch, labels: Mapping[str, Floats]) -> dict[str, Floats]:
+        """Per task what each row counts for; nothing where all count alike.
+
+        A negative stands for those that were sampled away with it.
+        """
+        if not self._weight_key and not self._negatives:
+            return {}
+        plain = weight_column(batch, self._weight_key) if self._weight_key else np.ones(batch.num_rows)
+        return {
+            task: plain / np.where(values == 0, self._negatives.get(task, 1.0), 1.0) for task, values in labels.items()
+        }
 
     def _predict(self, name: str, model: Any, examples: Sequence[bytes]) -> dict[str, Floats]:
         signature = model_util.get_callable(model, self._signature)
@@ -255,6 +268,16 @@ def label_rules(eval_config: config_pb2.EvalConfig) -> dict[str, LabelRule]:
         for spec in eval_config.metrics_specs
         for metric in spec.metrics
         if metric.config and "label" in (settings := json.loads(metric.config))
+    }
+
+
+def kept_negatives(eval_config: config_pb2.EvalConfig) -> dict[str, float]:
+    """The share of negatives that was kept, by task, where they were sampled."""
+    return {
+        spec.output_names[0]: float(settings["negatives"])
+        for spec in eval_config.metrics_specs
+        for metric in spec.metrics
+        if metric.config and "negatives" in (settings := json.loads(metric.config))
     }
 
 

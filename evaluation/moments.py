@@ -41,6 +41,7 @@ class LabelledExamples(SumsMetric):
         label: Any = None,
         slice_columns: Any = None,
         score: Any = None,
+        negatives: float | None = None,
     ):
         """Initializes the metric.
 
@@ -53,8 +54,9 @@ class LabelledExamples(SumsMetric):
             configuration.
           slice_columns: Columns to slice by that follow from those of the examples, likewise.
           score: What the page is ranked by, likewise.
+          negatives: The share of negatives that was kept, likewise.
         """
-        del code, label, slice_columns, score
+        del code, label, slice_columns, score, negatives
         super().__init__(name, sums.labelled_examples)
 
 

@@ -133,7 +133,8 @@ def _bias(kind: TaskKind, statistics: LabelStatistics) -> float:
 def _in_label_unit(name: str, task: Task, statistics: LabelStatistics, head: keras.KerasTensor) -> keras.KerasTensor:
     flat = keras.layers.Reshape((), name=f"flat_{name}")(head)
     if task.kind is TaskKind.BINARY:
-        return flat
+        shift = task.sampled.shift if task.sampled else 0.0
+        return keras.layers.Rescaling(1.0, offset=shift, name=f"unsampled_{name}")(flat) if shift else flat
     learned = keras.layers.Rescaling(statistics.std, offset=statistics.mean, name=f"unit_{name}")(flat)
     if task.transform == "log1p":
         return keras.layers.Activation(keras.ops.expm1, name=f"counted_{name}")(learned)

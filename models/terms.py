@@ -209,10 +209,12 @@ def _soft(
     """
     column = soft_label_columns(surface)[name]
     shared = distillation.head is Head.SHARED
-    scale = _teacher_scale(surface, distillation, statistics.get(column))
+    scale: Scale | None = _teacher_scale(surface, distillation, statistics.get(column))
     labels: Scale | None = scale
     if shared and scale is not None and surface.tasks[name].kind is TaskKind.REGRESSION:
         labels = Steps((scale, _learned(surface.tasks[name], statistics[name])))
+    elif scale is not None and (sampled := _sampling(surface, name)) is not None:
+        labels, scale = Steps((scale, sampled)), Steps((scale, sampled))
     return HeadLoss(
         name=DISTILLATION_PREFIX + name,
         head=(SERVING_PREFIX if shared else DISTILLATION_PREFIX) + name,
@@ -226,6 +228,16 @@ def _soft(
         regression=distillation.loss.on_z_scores,
         schedule=distillation.schedule,
     )
+
+
+def _sampling(surface: Surface, name: str) -> Affine | None:
+    """Brings a logit to what it is among the sampled examples, on which heads learn; None where all are there.
+
+    Rec-Distill (arXiv:2605.29755), equations 12 to 14: the teacher's raw logit goes through the
+    student's own correction before the two are compared.
+    """
+    task = surface.tasks.get(name)
+    return Affine(1.0, -task.sampled.shift) if task is not None and task.sampled is not None else None
 
 
 def _loss(distillation: Distillation) -> Callable[..., Any]:

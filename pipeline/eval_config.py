@@ -49,8 +49,12 @@ def eval_config(surface: Surface, baseline: ModelRole) -> config_pb2.EvalConfig:
     """
     labels = {name: task.label for name, task in surface.tasks.items()}
     weights = surface.weight_column if surface.weighted_evaluation else None
+    model = config_pb2.ModelSpec(signature_name=SIGNATURE, label_keys=labels, example_weight_key=weights)
+    # TFMA takes a task for weighted if it has a key of its own; the extractors make the weights.
+    for name in (name for name, task in surface.tasks.items() if task.sampled and not weights):
+        model.example_weight_keys[name] = labels[name]
     return config_pb2.EvalConfig(
-        model_specs=[config_pb2.ModelSpec(signature_name=SIGNATURE, label_keys=labels, example_weight_key=weights)],
+        model_specs=[model],
         slicing_specs=[config_pb2.SlicingSpec(), *slicing_specs(surface).values()],
         metrics_specs=[
             *(_task_spec(surface, name, task, baseline) for name, task in surface.tasks.items()),
@@ -89,6 +93,8 @@ def _label_settings(surface: Surface, task: Task) -> dict[str, Any]:
     told: dict[str, Any] = {}
     if derived := [each for part in surface.slices.values() for each in part.derived]:
         told["slice_columns"] = [each.model_dump(mode="json", exclude_defaults=True) for each in derived]
+    if task.sampled is not None:
+        told["negatives"] = task.sampled.negatives
     if task.rule is not None:
         told["label"] = task.rule.model_dump(mode="json", by_alias=True, exclude_none=True)
     return told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -30,6 +31,25 @@ class Positive(Strict):
         if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
             raise ValueError(f"positive needs at_least <= at_most, found {self.at_least:g} > {self.at_most:g}")
         return self
+
+
+class Sampled(Strict):
+    """How a binary task's examples were drawn, where not all of them are there.
+
+    Attributes:
+      negatives: The share of negative examples that was kept; all positives were.
+    """
+
+    negatives: Annotated[float, Field(gt=0, lt=1)]
+
+    @property
+    def shift(self) -> float:
+        """What the logit of an example is, beyond that of a model which learned from what was kept.
+
+        Where a share r of the negatives is kept, the odds are 1 / r of what they were (Rec-Distill,
+        arXiv:2605.29755; He et al., ADKDD 2014, section 6.3).
+        """
+        return math.log(self.negatives)
 
 
 class LabelRule(Strict):

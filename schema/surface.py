@@ -19,7 +19,7 @@ from schema.candidates import Unlabelled, WarmStart
 from schema.distillation import Distillation, NonServingHead, Representation
 from schema.errors import InputError
 from schema.gates import Gate, JointGate
-from schema.labels import LabelRule, Positive
+from schema.labels import LabelRule, Positive, Sampled
 from schema.metrics import METRICS, gateable
 from schema.score import SCORE, Score
 from schema.slice import Slice
@@ -109,6 +109,9 @@ class Task(Strict):
       clip: Bounds that a regression task's label is brought within: it is learned and judged so.
       transform: `log1p` has the model learn log(1 + label), for counts and durations; it serves
         and is judged in the label's unit.
+      sampled: How a binary task's negatives were sampled, in training and evaluation alike: what is
+        served is corrected for it, metrics weigh the negatives that are there for those that are
+        not, and the teacher's logits are brought to the sampled examples before they are compared.
       weight: Weight of the hard loss.
       distil: What this task's distillation head learns; None for no head.
       gates: The conditions for a push.
@@ -120,6 +123,7 @@ class Task(Strict):
     positive: Positive | None = None
     clip: Clip | None = None
     transform: Literal["log1p"] | None = None
+    sampled: Sampled | None = None
     weight: Weight = 1.0
     distil: Distillation | None = None
     gates: tuple[Gate, ...] = ()
@@ -139,6 +143,8 @@ class Task(Strict):
         for key in ("clip", "transform"):
             if getattr(self, key) is not None and self.kind is not TaskKind.REGRESSION:
                 raise ValueError(f"`{key}` is for the labels of regression tasks, found kind: {self.kind}")
+        if self.sampled is not None and self.kind is not TaskKind.BINARY:
+            raise ValueError(f"`sampled` is for binary tasks, found kind: {self.kind}")
         low = self.clip.low if self.clip else None
         if self.transform == "log1p" and low is not None and low < 0:
             raise ValueError(f"`transform: log1p` is for labels of 0 or more, found clip.min: {low:g}")

@@ -225,6 +225,30 @@ def test_labels_are_derived_where_the_surface_says_so(tmp_path: Path) -> None:
     assert found[("", "rating", "mean_label")] == pytest.approx(np.mean([max(row["rating"], 2) for row in known]))
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_calibration_is_judged_as_if_no_negative_had_been_left_out(tmp_path: Path, weighted: bool) -> None:
+    """A model that knows the true probabilities is calibrated, although nine of ten negatives are gone."""
+    rng = np.random.default_rng(16)
+    rows: list[Row] = []
+    while len(rows) < 4000:
+        p = float(np.float32(rng.uniform(0.01, 0.2)))
+        clicked = int(rng.random() < p)
+        if clicked or rng.random() < 0.1:
+            rows.append({"clicked": clicked, "shown": clicked, "p": p, "w": 2.0})
+    tasks = {
+        "click": {"kind": "binary", "label": "clicked", "sampled": {"negatives": 0.1}, "ungated": "for the test"},
+        "raw": {"kind": "binary", "label": "shown", "ungated": "for the test"},
+    }
+    told = {"weight_column": "w", "weighted_evaluation": True} if weighted else {}
+    config = eval_config(surface_of(tasks).model_copy(update=told), ModelRole.CONTROL)
+    student = write_model(tmp_path / "student", {"click": "p", "raw": "p"})
+    found = metrics_of(evaluate(tmp_path, config, write_examples(tmp_path / "examples", rows), student))[()]
+    assert found[("", "click", "calibration")] == pytest.approx(1, abs=0.08)
+    assert found[("", "raw", "calibration")] < 0.3
+    assert found[("", "click", "auc")] == pytest.approx(found[("", "raw", "auc")], abs=1e-6)
+    assert found[("", "click", "positives")] == sum(row["clicked"] for row in rows)
+
+
 def test_a_weight_is_a_number_from_0_up() -> None:
     np.testing.assert_array_equal(weight_column(batch(w=[[2.0], None, [0.0]]), "w"), [2, 1, 0])
     np.testing.assert_array_equal(weight_column(batch(v=[[1]]), "w"), [1])

@@ -81,3 +81,21 @@ def test_the_loss_compares_logarithms_and_the_served_value_has_the_labels_unit()
     np.testing.assert_allclose(loss.per_example(labels, outputs), np.zeros(3), atol=1e-9)
     doubled = loss.per_example(2 * labels + 1, outputs).numpy()  # log(1 + 2 y + 1) = log(1 + y) + log(2)
     np.testing.assert_allclose(doubled, np.full(3, (np.log(2) / 0.5) ** 2), rtol=1e-4)
+
+
+def test_what_is_served_is_corrected_for_the_negatives_that_were_left_out() -> None:
+    content = SURFACE.undistilled().model_dump(mode="json", by_alias=True)
+    content["tasks"]["click"]["sampled"] = {"negatives": 0.1}
+    statistics = {"click": LabelStatistics(0.5, 0.5), "minutes": LabelStatistics(0.0, 1.0)}
+    ranker = build(Surface.model_validate(content), {"user": 8, "genre": 3}, statistics, distil=False)
+    features = {
+        "user": tf.constant([1, 2]),
+        "genre": tf.constant([0, 1]),
+        "match": tf.constant([[0.5], [-1.0]]),
+        "content": tf.zeros([2, 2]),
+        "age": tf.ones([2, 1]),
+    }
+    logit = ranker.training(features)["serving_click"].numpy().ravel()
+    # The odds among all examples are a tenth of those among the sampled ones.
+    odds = np.exp(logit) / 10
+    np.testing.assert_allclose(ranker.serving(features)["click"], odds / (1 + odds), rtol=1e-5)

@@ -31,6 +31,8 @@ def test_rules_are_those_of_the_task() -> None:
         ("regression", {"positive": {"at_least": 4}}, "`positive` makes the label of a binary task, found kind: regre"),
         ("binary", {"clip": {"max": 4}}, "`clip` is for the labels of regression tasks, found kind: binary"),
         ("binary", {"transform": "log1p"}, "`transform` is for the labels of regression tasks"),
+        ("regression", {"sampled": {"negatives": 0.1}}, "`sampled` is for binary tasks, found kind: regression"),
+        ("binary", {"sampled": {"negatives": 10}}, "less than 1"),
         ("binary", {"positive": {}}, "positive needs at_least, at_most or any_of"),
         ("binary", {"positive": {"any_of": []}}, "at least 1 item"),
         ("binary", {"positive": {"at_least": 4, "at_most": 3}}, "at_least <= at_most, found 4 > 3"),
