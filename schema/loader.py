@@ -7,7 +7,7 @@ that matches nothing, the nearest one that exists.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from schema.gates import Gate
 from schema.overrides import override
 from schema.pairs import check_pairs
 from schema.refusals import refusals
+from schema.score import SCORE
 from schema.slices import check_slices
 from schema.surface import TRAINING_PREFIXES, Feature, FeatureKind, Surface, soft_label
 from schema.techniques import check_techniques
@@ -136,10 +137,8 @@ def _check_references(surface: Surface, path: Path, problems: Problems) -> None:
             expect_known(path, where, "a task of teacher.tasks", distillation.teacher_task, teacher_tasks)
     for name in sorted(set(surface.tasks) & set(surface.non_serving_heads)):
         problems.found.append(f"{path}: non_serving_heads.{name}: a task has the same name; heads need different names")
-    gated = {f"tasks.{name}": task.gates for name, task in surface.tasks.items()}
-    gated["score"] = surface.score.gates if surface.score else ()
-    for where, gates in gated.items():
-        _check_gated_slices(surface, where, gates, path, problems)
+    for output, gates in surface.gates.items():
+        _check_gated_slices(surface, SCORE if output == SCORE else f"tasks.{output}", gates, path, problems)
 
 
 def _check_gated_slices(surface: Surface, where: str, gates: Sequence[Gate], path: Path, problems: Problems) -> None:
@@ -177,17 +176,22 @@ def _check_against_schema(surface: Surface, schema: schema_pb2.Schema, folder: P
             _expect_outside(folder, columns[column], RAW, "a soft label does not exist before labelling")
     with problems.noted():
         _check_representations(surface, columns, folder)
-    for name, part in surface.slices.items():
-        for key in ("features", "buckets", "most_frequent"):
-            for column in getattr(part, key):
-                with problems.noted():
-                    expect_known(path, f"slices.{name}.{key}", known, column, columns)
+    for where, column in _columns_of_slices(surface):
+        with problems.noted():
+            expect_known(path, where, known, column, columns)
     with problems.noted():
         _check_columns_of_training(surface, columns, path, known)
     check_adaptation(surface, columns, path, problems)
     if not problems.found:  # they rely on the columns
         with problems.noted():
             check_pairs(surface, columns, path)
+
+
+def _columns_of_slices(surface: Surface) -> Iterator[tuple[str, str]]:
+    """Every column that a slice names, by the keys under which it stands."""
+    for name, part in surface.slices.items():
+        for key in ("features", "buckets", "most_frequent"):
+            yield from ((f"slices.{name}.{key}", column) for column in getattr(part, key))
 
 
 def _check_representations(surface: Surface, columns: dict[str, schema_pb2.Feature], folder: Path) -> None:

@@ -297,6 +297,12 @@ class Surface(Strict):
         """What the serving signature returns: the tasks and, if there is one, the score."""
         return (*self.tasks, *((SCORE,) if self.score else ()))
 
+    @property
+    def gates(self) -> dict[str, tuple[Gate, ...]]:
+        """The gates of every output: of the tasks and, if there is one, of the score."""
+        of_tasks = {name: task.gates for name, task in self.tasks.items()}
+        return of_tasks | ({SCORE: self.score.gates} if self.score else {})
+
     def distillations(self) -> dict[str, Distillation]:
         """All distillations, keyed by the name of the task or non-serving head."""
         of_tasks = {name: task.distil for name, task in self.tasks.items() if task.distil}

@@ -15,7 +15,6 @@ from evaluation.slices import slicing_spec
 from schema.base import TaskKind
 from schema.gates import Gate, Limits
 from schema.metrics import MEAN_PREDICTION
-from schema.score import SCORE
 from schema.surface import Surface
 
 FIRST_RUN = "first run: no blessed model yet"
@@ -53,9 +52,8 @@ class Asked:
 
 def asked_bounds(surface: Surface) -> Iterator[Asked]:
     """Every bound of every gate, in the order of the surface."""
-    gated = [(name, task.kind, task.gates) for name, task in surface.tasks.items()]
-    of_score = [(SCORE, None, surface.score.gates)] if surface.score else []
-    for name, kind, gates in (*gated, *of_score):
+    for name, gates in surface.gates.items():
+        kind = surface.tasks[name].kind if name in surface.tasks else None
         for gate in gates:
             if absolute := gate.absolute():
                 yield Asked(name, kind, gate, BoundKind.ABSOLUTE, absolute)
