@@ -39,9 +39,9 @@ def test_bounds_are_the_worst_ends_among_blessed_runs() -> None:
     ]
     assert told(*runs) == [
         ("- {metric: auc, at_least: 0.69}", 2, ("a",)),
-        ("- {metric: auc, vs_control: {at_least: -0.01}}", 2, ("a",)),
+        ("- {metric: auc, vs_control: {at_least: -0.0101}}", 2, ("a",)),
         ("- {metric: calibration, between: [0.94, 1.03]}", 2, ("a",)),
-        ("- {metric: calibration, vs_control: {at_least: -0.05}}", 2, ("a",)),
+        ("- {metric: calibration, vs_control: {at_least: -0.0501}}", 2, ("a",)),
     ]
 
 
