@@ -16,7 +16,7 @@ def test_one_task_below_its_absolute_bound(product):
     outcome = product.refuse(product.candidate("one-task", replace(GOOD, of={"liked": USELESS})))
     assert outcome.decision.sentence.startswith("Not blessed: liked auc, overall: 0.5")
     assert "at least 0.6 was asked" in outcome.decision.sentence
-    assert {sentence.split()[0] for sentence in outcome.failed_gates()} == {"liked"}
+    assert {sentence.split()[0] for sentence in outcome.failed_gates()} == {"liked", "score"}
     assert outcome.verdict("borrowed", BoundKind.ABSOLUTE) is Verdict.PASS
     assert outcome.verdict("days", BoundKind.ABSOLUTE) is Verdict.PASS
 
