@@ -29,7 +29,7 @@ from tensorflow_model_analysis.slicer import slicer_lib
 from tensorflow_model_analysis.utils import model_util
 from tfx_bsl.tfxio import tensor_adapter
 
-from evaluation.gains import gains_of
+from evaluation.gains import FUNCTIONS, gains_of
 from evaluation.inputs import FOLDS_KEY, GROUPS_KEY
 from evaluation.jackknife import FOLDS, Floats
 from evaluation.slice_finder import NOTHING_KEPT, SliceFinder, most_frequent, python_values, value_counts
@@ -172,14 +172,22 @@ class ScoreSlices(model_util.DoFnWithModels):
         # By name: a positional argument makes TensorFlow print the whole batch into an
         # exception that it then swallows, which takes longer than a small model's inference.
         outputs = signature(**dict.fromkeys(inputs, tf.constant(examples, tf.string)))
-        expected = [*self._label_keys, *([SCORE] if self._score else [])]
-        missing = sorted(set(expected) - set(outputs))
+        missing = sorted(set(self._label_keys) - set(outputs))
         if missing:
             raise InputError(
                 f"model {name or 'candidate'!r}, signature {self._signature!r}: expected an output "
                 f"for task {missing[0]!r}, found {', '.join(sorted(outputs))}"
             )
-        return {task: _one_per_example(task, np.asarray(outputs[task], np.float64), len(examples)) for task in expected}
+        told = {
+            task: _one_per_example(task, np.asarray(outputs[task], np.float64), len(examples))
+            for task in [*self._label_keys, *({SCORE} & set(outputs) if self._score else ())]
+        }
+        if self._score is not None and SCORE not in told:
+            # What serves may be older than the surface's score.
+            with np.errstate(all="ignore"):
+                value = self._score.expression().value({**told, **self._score.constants}, FUNCTIONS)
+            told[SCORE] = np.asarray(value, np.float64)
+        return told
 
 
 def serialized_examples(batch: pa.RecordBatch) -> list[bytes]:

@@ -10,7 +10,7 @@ from contracts.roles import ModelRole
 from evaluation.gains import gains_of
 from pipeline.eval_config import eval_config
 from schema.errors import InputError
-from schema.score import parse
+from schema.score import Score, parse
 from tests.evaluation.evaluating import evaluate, metrics_of, surface_of, write_examples, write_model
 
 NAN = float("nan")
@@ -30,6 +30,20 @@ def test_a_constant_beside_a_task_counts_where_the_task_is_known() -> None:
 def test_a_gain_is_a_number_from_0_up(text: str, shown: str) -> None:
     with pytest.raises(InputError, match=f"expected gains of 0 or more, found {shown} by"):
         gains_of(parse(text), {"click": np.array([1.0, 0.0])}, {})
+
+
+def test_a_model_that_serves_no_score_yet_is_judged_by_the_formula(tmp_path: Path) -> None:
+    rng = np.random.default_rng(17)
+    rows = [
+        {"user": int(place % 9), "clicked": int(rng.random() < 0.3), "p": float(np.float32(rng.random()))}
+        for place in range(200)
+    ]
+    told = surface_of({"click": {"kind": "binary", "label": "clicked", "ungated": "for the test"}})
+    surface = told.model_copy(update={"group": "user", "score": Score(formula="1 - click", gain="click")})
+    student = write_model(tmp_path / "student", {"click": "p"})
+    examples = write_examples(tmp_path / "examples", rows)
+    found = metrics_of(evaluate(tmp_path, eval_config(surface, ModelRole.CONTROL), examples, student))[()]
+    assert found[("", "score", "mean_prediction")] == pytest.approx(1 - np.mean([row["p"] for row in rows]))
 
 
 def test_the_score_is_judged_by_how_it_ranks_its_gains(tmp_path: Path) -> None:
