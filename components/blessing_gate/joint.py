@@ -69,5 +69,5 @@ def _task(gate: JointGate, metric: str, found: TaskMetrics) -> tuple[Verdict, st
     gain = -difference.value if METRICS[metric].direction is Direction.LOWER else difference.value
     limit = gain - float(special.stdtrit(error.degrees_of_freedom, gate.confidence)) * error.value
     margin = gate.worse_by * abs(baseline.value) if gate.relative else gate.worse_by
-    told = f"better by {gain:+.4f}, at least {limit:+.4f}, and {-margin:+.4f} was asked"
+    told = f"gain {gain:+.4f}, lower limit {limit:+.4f}, at least {-margin:.4f} was asked"
     return (Verdict.PASS if limit >= -margin else Verdict.FAIL), told
