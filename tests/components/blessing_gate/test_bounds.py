@@ -139,8 +139,8 @@ def test_no_task_may_be_worse_by_the_margin() -> None:
     found = joint(Found(0.7, 0.7), Found(0.301, 0.3), relative=False)
     assert found.verdict is Verdict.PASS
     assert found.sentence == (
-        "No task worse than the control by 0.02, together at 95%: click auc gain +0.0000, lower limit -0.0086, at least "
-        "-0.0200 was asked; trail r2 gain +0.0010, lower limit -0.0076, at least -0.0200 was asked."
+        "No task worse than the control by 0.02, together at 95%: click auc gain +0.0000, lower limit -0.0086, "
+        "at least -0.0200 was asked; trail r2 gain +0.0010, lower limit -0.0076, at least -0.0200 was asked."
     )
     assert joint(Found(0.7, 0.7), Found(0.285, 0.3), relative=False).verdict is Verdict.FAIL
 
