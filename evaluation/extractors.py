@@ -82,6 +82,7 @@ class ScoreInSlices(beam.PTransform):
             return batches | beam.ParDo(self._scoring)
         kept = (
             batches
+            | "Columns" >> beam.Map(lambda extracts: extracts[constants.ARROW_RECORD_BATCH_KEY])
             | "CountValues" >> beam.FlatMap(value_counts, self._counted)
             | "AddUpCounts" >> beam.CombinePerKey(sum)
             | "ByColumn" >> beam.MapTuple(lambda key, count: (key[0], (count, key[1])))

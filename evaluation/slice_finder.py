@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from tensorflow_model_analysis import constants
-from tensorflow_model_analysis.api import types
 from tensorflow_model_analysis.proto import config_pb2
 from tensorflow_model_analysis.slicer import slicer_lib
 
@@ -104,13 +102,22 @@ def _too_many(found: set[slicer_lib.SliceKeyType]) -> str:
 
 
 def value_counts(
-    element: types.Extracts, columns: Sequence[SliceColumn]
+    batch: pa.RecordBatch, columns: Sequence[SliceColumn]
 ) -> Iterator[tuple[tuple[str, int | float | str], int]]:
     """How often each value stands in a batch, for columns that are cut down to the most frequent ones."""
     for each in columns:
-        values = python_values(element[constants.ARROW_RECORD_BATCH_KEY], each.column)
+        values = python_values(batch, each.column)
         for value, count in Counter(value for row in values for value in row).items():
             yield (each.name, value), count
+
+
+def kept_values(batch: pa.RecordBatch, columns: Sequence[SliceColumn]) -> dict[str, frozenset[Any]]:
+    """The values that are kept of columns that are cut down, if the batch is all there is."""
+    cut = {each.name: each for each in columns if each.most_frequent is not None}
+    counted: dict[str, list[tuple[int, Any]]] = {}
+    for (name, value), count in value_counts(batch, [*cut.values()]):
+        counted.setdefault(name, []).append((count, value))
+    return dict(most_frequent(each, cut) for each in counted.items())
 
 
 def most_frequent(
