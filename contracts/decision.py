@@ -49,11 +49,14 @@ class GateResult(Part):
       slice: Name of the gate's slice; None for the overall slice.
       slice_key: The slice's value, such as `shelf=3`; "" for the overall slice and for a
         slice without any example.
-      bound: Least value allowed; for a change, of `student - baseline`.
-      judged_on: `point`, or `lower_limit` of the 95% interval.
+      bound: Least value allowed; for a change, of `difference`.
+      at_most: Most value allowed, likewise; where lower is better, a change has this one.
+      judged_on: `point`, or `lower_limit`, `upper_limit` or `both_limits` of the 95% interval of
+        the metric or of `difference`.
       student: The student's metric; None when it was not computed.
       baseline: The other model's, where there is one.
-      difference: student - baseline, with a paired interval.
+      difference: student - baseline, with a paired interval; of a metric that is best at a
+        target, how much nearer to it the student is.
       examples: Labelled examples in the slice.
       positives: Positive ones, of a binary task.
       verdict: The outcome.
@@ -66,7 +69,8 @@ class GateResult(Part):
     kind: BoundKind
     slice: str | None
     slice_key: str
-    bound: float
+    bound: float | None
+    at_most: float | None = None
     judged_on: str
     student: Measurement | None
     baseline: Measurement | None

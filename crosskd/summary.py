@@ -258,17 +258,22 @@ def _metrics_table(summary: RunSummary) -> Table:
 def _gates_table(decision: Decision) -> Table:
     table = _table("gates", ("task", "metric", "slice", "against", "verdict"), ("asked", "found"))
     for gate in decision.gates:
-        absolute = gate.kind.value == "absolute"
         table.add_row(
             gate.task,
             gate.metric,
             gate.slice_key or gate.slice or "overall",
-            "" if absolute else gate.kind.value.replace("_", " "),
+            "" if gate.kind.value == "absolute" else gate.kind.value.replace("_", " "),
             VERDICT_MARKS[gate.verdict.value],
-            f">= {gate.bound:.4f}" if absolute else f">= {gate.bound:+.4f}",
+            _asked(gate),
             _found(gate),
         )
     return table
+
+
+def _asked(gate: GateResult) -> str:
+    sign = "" if gate.kind.value == "absolute" else "+"
+    ends = {">=": gate.bound, "<=": gate.at_most}
+    return " ".join(f"{end} {bound:{sign}.4f}" for end, bound in ends.items() if bound is not None)
 
 
 def _table(title: str, words: tuple[str, ...], numbers: tuple[str, ...]) -> Table:

@@ -129,16 +129,22 @@ def metrics_page() -> str:
     """Every metric with what is known of it, from the registry's facts."""
     rows = "".join(
         f"| `{each.name}` | {each.title} | {', '.join(sorted(each.kinds))}{', with a `group`' * each.by_group} | "
-        f"{_better(each)} | {each.unit or 'none'} | {each.least:g} to {each.most:g} | "
-        f"{'yes' if each.gateable else 'no'} |\n"
+        f"`{each.formula}` | {each.source} | {_better(each)} | {each.unit or 'none'} | "
+        f"{each.least:g} to {each.most:g} | {_gate_on(each)} |\n"
         for each in METRICS.values()
     )
     return (
         "# Metrics\n\nMade from `schema/metrics.py` when this page was built. Every evaluation computes all of them, "
         "for each task, slice and model, with 95% intervals; `crosskd summary` and the report show the main one of "
         f"each kind of task, {' and '.join(main_metric(kind).title for kind in TaskKind)}, and what is gated.\n\n"
-        "| name | metric | of tasks | better | unit | range | may be gated |\n"
-        f"| --- | --- | --- | --- | --- | --- | --- |\n{rows}"
+        "In the formulas y is the label, p the prediction and w the weight of an example: 1, unless "
+        "`weighted_evaluation: true` has metrics read the `weight_column`. Metrics of groups rank the rows of a group "
+        "by p; rows with equal p count as an order by chance would on average; a group counts for the mean weight of "
+        "its rows, in the grouped AUC for the sum. `vs_control` and `vs_last_blessed` are judged in a metric's own "
+        "direction: of one that is better when lower, `at_least: -0.01` lets it rise by 0.01; of one that is best near "
+        "a number, it lets it be farther from it by 0.01.\n\n"
+        "| name | metric | of tasks | formula | source | better | unit | range | a gate |\n"
+        f"| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n{rows}"
     )
 
 
@@ -146,6 +152,18 @@ def _better(metric: Metric) -> str:
     if metric.direction is Direction.TARGET:
         return f"near {metric.target:g}"
     return "tells of the data" if metric.direction is Direction.NEITHER else metric.direction.value
+
+
+def _gate_on(metric: Metric) -> str:
+    """A gate on the metric as one writes it in surface.yaml."""
+    if not metric.gateable:
+        return "none"
+    asked = {
+        Direction.HIGHER: "vs_control: {at_least: -0.002}",
+        Direction.LOWER: "vs_last_blessed: {at_least: -0.005}",
+        Direction.TARGET: f"between: [{(metric.target or 0) - 0.1:g}, {(metric.target or 0) + 0.1:g}]",
+    }
+    return f"`{{metric: {metric.name}, {asked[metric.direction]}}}`"
 
 
 def commands_page() -> str:

@@ -18,10 +18,9 @@ from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2
 from evaluation.gathering import GatherRows
 from evaluation.inputs import TaskInputs, inputs_preprocessor
 from evaluation.jackknife import Floats
-from evaluation.ranking import ordered_bits
+from evaluation.ranking import BINS, bins_of, ordered_bits, values_of
 from evaluation.rows import Rows
 
-BINS = 10
 _CELLS_NAME = "_calibration_cells"
 _DROPPED_BITS = 18  # of a float32's 23 bits of mantissa; 5 remain: 32 cells between a number and its double.
 
@@ -71,13 +70,11 @@ def calibration_bins(cells: Cells, bins: int = BINS) -> metrics_for_slice_pb2.Ca
       TFMA's buckets; none when there is no row, or when a prediction is NaN or infinite.
     """
     buckets = metrics_for_slice_pb2.CalibrationHistogramBuckets()
-    total = cells.sums[:, 0].sum()
-    if not total or not np.isfinite(cells.sums).all():
-        return buckets
     weight = cells.sums[:, 0]
-    of_cell = ((np.cumsum(weight) - weight / 2) / total * bins).astype(np.int64)
-    starts = np.flatnonzero(np.diff(of_cell, prepend=-1))
-    edges = _values(np.append(cells.codes[starts], cells.codes[-1] + 1) << _DROPPED_BITS)
+    if not weight.sum() or not np.isfinite(cells.sums).all():
+        return buckets
+    starts = np.flatnonzero(np.diff(bins_of(weight, bins), prepend=-1))
+    edges = values_of(np.append(cells.codes[starts], cells.codes[-1] + 1) << _DROPPED_BITS)
     for place, (count, label, prediction) in enumerate(np.add.reduceat(cells.sums, starts)):
         buckets.buckets.add(
             lower_threshold_inclusive=edges[place],
@@ -87,11 +84,6 @@ def calibration_bins(cells: Cells, bins: int = BINS) -> metrics_for_slice_pb2.Ca
             total_weighted_refined_prediction={"value": prediction},
         )
     return buckets
-
-
-def _values(ordered: NDArray[np.int64]) -> Floats:
-    """The numbers whose `ordered_bits` these are."""
-    return np.copysign(np.abs(ordered).astype(np.int32).view(np.float32), ordered).astype(np.float64)
 
 
 class CalibrationCurve(metric_types.Metric):

@@ -13,6 +13,7 @@ from tensorflow_model_analysis.utils import model_util
 
 from evaluation.inputs import TaskInputs, inputs_preprocessor
 from evaluation.jackknife import Floats, Jackknife, jackknife
+from schema.metrics import METRICS
 
 
 class TaskMetric(metric_types.Metric):
@@ -53,6 +54,7 @@ def computations(
     eval_config: config_pb2.EvalConfig | None,
     combiner: Callable[[TaskInputs], beam.CombineFn],
     metric: Callable[[Any, Floats], float],
+    part: Callable[[Any], Any] = lambda gathered: gathered,
 ) -> metric_types.MetricComputations:
     """All that TFMA has to do for one metric of one model and output.
 
@@ -63,6 +65,7 @@ def computations(
       eval_config: The evaluation's configuration.
       combiner: Makes what gathers the sums of a model.
       metric: See `evaluation.jackknife.jackknife`.
+      part: What of the gathered sums the metric takes, where several metrics share them.
 
     Returns:
       The gathering for the model, and for the baseline where the two are compared; then the
@@ -81,7 +84,11 @@ def computations(
         )
         for model in [key.model_name, *([baseline] if baseline else [])]
     ]
-    return [*gathering, _derived(key, sums_key, metric, baseline)]
+
+    def replicates(metrics: Mapping[metric_types.MetricKey, Any], model: str) -> Jackknife:
+        return jackknife(part(metrics[sums_key(model)]), metric)
+
+    return [*gathering, _derived(key, replicates, baseline)]
 
 
 def to_tfma(found: Jackknife) -> float | types.ValueWithTDistribution:
@@ -98,21 +105,26 @@ def to_tfma(found: Jackknife) -> float | types.ValueWithTDistribution:
 
 def _derived(
     key: metric_types.MetricKey,
-    sums_key: Callable[[str], metric_types.MetricKey],
-    metric: Callable[[Any, Floats], float],
+    replicates: Callable[[Mapping[metric_types.MetricKey, Any], str], Jackknife],
     baseline: str | None,
 ) -> metric_types.DerivedMetricComputation:
     """Computes `key` from gathered sums, and its difference to the baseline model where there is one."""
     diff_key = key.make_diff_key() if baseline else None
 
     def result(metrics: Mapping[metric_types.MetricKey, Any]) -> dict[metric_types.MetricKey, Any]:
-        own = jackknife(metrics[sums_key(key.model_name)], metric)
+        own = replicates(metrics, key.model_name)
         values = {key: to_tfma(own)}
         if baseline and diff_key:
-            values[diff_key] = to_tfma(own - jackknife(metrics[sums_key(baseline)], metric))
+            values[diff_key] = to_tfma(_change(key.name, own, replicates(metrics, baseline)))
         return values
 
     return metric_types.DerivedMetricComputation(keys=[key, diff_key] if diff_key else [key], result=result)
+
+
+def _change(name: str, own: Jackknife, other: Jackknife) -> Jackknife:
+    """The difference of two models; of a metric that is best at a target, how much nearer to it the first one is."""
+    target = METRICS[name].target if name in METRICS else None
+    return own - other if target is None else other.distance(target) - own.distance(target)
 
 
 def _baseline_of(eval_config: config_pb2.EvalConfig | None, model_name: str) -> str | None:

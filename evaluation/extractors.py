@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -30,13 +29,15 @@ from tensorflow_model_analysis.slicer import slicer_lib
 from tensorflow_model_analysis.utils import model_util
 from tfx_bsl.tfxio import tensor_adapter
 
+from evaluation.gains import FUNCTIONS, gains_of
 from evaluation.inputs import FOLDS_KEY, GROUPS_KEY
 from evaluation.jackknife import FOLDS, Floats
+from evaluation.slice_finder import NOTHING_KEPT, SliceFinder, most_frequent, python_values, value_counts
+from records.labels import label_of_numbers
 from schema.errors import InputError
-
-_MAX_REMEMBERED_SLICES = 100_000
-# Each slice has accumulators of every metric in every fold: 10,000 of them take 2 GB and a quarter of an hour.
-MOST_SLICES = 1000
+from schema.labels import LabelRule
+from schema.score import SCORE, Score
+from schema.slice import SliceColumn
 
 
 def custom_extractors(
@@ -58,7 +59,37 @@ def custom_extractors(
     models = model_util.verify_and_update_eval_shared_models(eval_shared_model) or []
     scoring = ScoreSlices(eval_config, {model.model_name: model.model_loader for model in models})
     # TFMA's evaluator starts after the stage that bears this name.
-    return [extractor.Extractor(slice_key_extractor.SLICE_KEY_EXTRACTOR_STAGE_NAME, beam.ParDo(scoring))]
+    stage = slice_key_extractor.SLICE_KEY_EXTRACTOR_STAGE_NAME
+    return [extractor.Extractor(stage, ScoreInSlices(scoring, slice_columns(eval_config)))]
+
+
+class ScoreInSlices(beam.PTransform):
+    """Counts the values of columns that are cut down to the most frequent ones, then scores and slices."""
+
+    def __init__(self, scoring: ScoreSlices, columns: Sequence[SliceColumn]):
+        """Initializes the transform.
+
+        Args:
+          scoring: What scores and slices a batch.
+          columns: The columns to slice by that follow from those of the examples.
+        """
+        super().__init__()
+        self._scoring = scoring
+        self._counted = [each for each in columns if each.most_frequent is not None]
+
+    def expand(self, batches: beam.PCollection[types.Extracts]) -> beam.PCollection[types.Extracts]:
+        if not self._counted:
+            return batches | beam.ParDo(self._scoring)
+        kept = (
+            batches
+            | "Columns" >> beam.Map(lambda extracts: extracts[constants.ARROW_RECORD_BATCH_KEY])
+            | "CountValues" >> beam.FlatMap(value_counts, self._counted)
+            | "AddUpCounts" >> beam.CombinePerKey(sum)
+            | "ByColumn" >> beam.MapTuple(lambda key, count: (key[0], (count, key[1])))
+            | "OfColumn" >> beam.GroupByKey()
+            | "MostFrequent" >> beam.Map(most_frequent, {each.name: each for each in self._counted})
+        )
+        return batches | beam.ParDo(self._scoring, beam.pvalue.AsDict(kept))
 
 
 @beam.typehints.with_input_types(types.Extracts)
@@ -79,31 +110,57 @@ class ScoreSlices(model_util.DoFnWithModels):
         """
         super().__init__(dict(model_loaders))
         spec = eval_config.model_specs[0]
+        self._score = score_of(eval_config)
         self._label_keys = dict(spec.label_keys)
+        self._rules = label_rules(eval_config)
+        self._weight_key = str(spec.example_weight_key)
+        self._negatives = kept_negatives(eval_config)
         self._signature = spec.signature_name
-        self._slices = SliceFinder(eval_config.slicing_specs)
+        self._slices = SliceFinder(eval_config.slicing_specs, slice_columns(eval_config))
         self._group = group_column(eval_config)
 
-    def process(self, element: types.Extracts) -> Iterator[types.Extracts]:
+    def process(
+        self, element: types.Extracts, kept: Mapping[str, frozenset[Any]] = NOTHING_KEPT
+    ) -> Iterator[types.Extracts]:
         batch = element[constants.ARROW_RECORD_BATCH_KEY]
         examples = serialized_examples(batch)
-        labels = {task: label_column(batch, column) for task, column in self._label_keys.items()}
+        labels = {
+            task: label_of_numbers(self._rules.get(task), label_column(batch, column))
+            for task, column in self._label_keys.items()
+        }
+        if self._score is not None:
+            labels[SCORE] = gains_of(self._score.gain_expression(), labels, self._score.constants)
         predictions = {name: self._predict(name, model, examples) for name, model in self._loaded_models.items()}
+        weights = self._weights(batch, labels)
         groups = groups_of(batch, self._group, examples)
         folds = groups % FOLDS
-        for slice_key, rows in self._slices.rows_by_slice(batch).items():
+        for slice_key, rows in self._slices.rows_by_slice(batch, kept).items():
             labelled = {task: rows[~np.isnan(values[rows])] for task, values in labels.items()}
             by_model = {
                 model: {task: outputs[task][kept] for task, kept in labelled.items()}
                 for model, outputs in predictions.items()
             }
+            weighted = {task: weights[task][kept] for task, kept in labelled.items()} if weights else {}
             yield {
+                **({constants.EXAMPLE_WEIGHTS_KEY: weighted} if weighted else {}),
                 constants.SLICE_KEY_TYPES_KEY: slicer_lib.slice_keys_to_numpy_array([slice_key]),
                 constants.LABELS_KEY: {task: labels[task][kept] for task, kept in labelled.items()},
                 constants.PREDICTIONS_KEY: by_model if len(by_model) > 1 else next(iter(by_model.values())),
                 FOLDS_KEY: {task: folds[kept] for task, kept in labelled.items()},
                 GROUPS_KEY: {task: groups[kept] for task, kept in labelled.items()},
             }
+
+    def _weights(self, batch: pa.RecordBatch, labels: Mapping[str, Floats]) -> dict[str, Floats]:
+        """Per task what each row counts for; nothing where all count alike.
+
+        A negative stands for those that were sampled away with it.
+        """
+        if not self._weight_key and not self._negatives:
+            return {}
+        plain = weight_column(batch, self._weight_key) if self._weight_key else np.ones(batch.num_rows)
+        return {
+            task: plain / np.where(values == 0, self._negatives.get(task, 1.0), 1.0) for task, values in labels.items()
+        }
 
     def _predict(self, name: str, model: Any, examples: Sequence[bytes]) -> dict[str, Floats]:
         signature = model_util.get_callable(model, self._signature)
@@ -124,10 +181,16 @@ class ScoreSlices(model_util.DoFnWithModels):
                 f"model {name or 'candidate'!r}, signature {self._signature!r}: expected an output "
                 f"for task {missing[0]!r}, found {', '.join(sorted(outputs))}"
             )
-        return {
+        told = {
             task: _one_per_example(task, np.asarray(outputs[task], np.float64), len(examples))
-            for task in self._label_keys
+            for task in [*self._label_keys, *({SCORE} & set(outputs) if self._score else ())]
         }
+        if self._score is not None and SCORE not in told:
+            # What serves may be older than the surface's score.
+            with np.errstate(all="ignore"):
+                value = self._score.expression().value({**told, **self._score.constants}, FUNCTIONS)
+            told[SCORE] = np.asarray(value, np.float64)
+        return told
 
 
 def _answers(signature: Any, inputs: dict[str, tf.Tensor], name: str) -> dict[str, Any]:
@@ -140,65 +203,6 @@ def _answers(signature: Any, inputs: dict[str, tf.Tensor], name: str) -> dict[st
         if name != constants.BASELINE_KEY:
             raise
         return {}
-
-
-class SliceFinder:
-    """Finds the rows of a batch that belong to each slice.
-
-    TFMA's own function decides which slices an example is in; its answer is remembered
-    for each distinct combination of the slicing columns' values.
-    """
-
-    def __init__(self, specs: Sequence[config_pb2.SlicingSpec]):
-        """Initializes the finder.
-
-        Args:
-          specs: The slices; none means the overall slice only.
-        """
-        listed = list(specs) or [config_pb2.SlicingSpec()]
-        self._specs = [slicer_lib.SingleSliceSpec(spec=spec) for spec in listed]
-        columns = {key for spec in listed for key in [*spec.feature_keys, *spec.feature_values]}
-        self._columns = sorted(columns)
-        self._remembered: dict[tuple[Any, ...], list[slicer_lib.SliceKeyType]] = {}
-        self._found: set[slicer_lib.SliceKeyType] = set()
-
-    def rows_by_slice(self, batch: pa.RecordBatch) -> dict[slicer_lib.SliceKeyType, NDArray[np.intp]]:
-        """Row indices, ascending, of each slice that has rows in the batch."""
-        found: dict[slicer_lib.SliceKeyType, list[int]] = {}
-        values = [_python_values(batch, column) for column in self._columns]
-        combinations = zip(*values, strict=True) if values else iter([()] * batch.num_rows)
-        for row, combination in enumerate(combinations):
-            for key in self._slices_of(combination):
-                found.setdefault(key, []).append(row)
-        return {key: np.asarray(rows, np.intp) for key, rows in found.items()}
-
-    def _slices_of(self, combination: tuple[Any, ...]) -> list[slicer_lib.SliceKeyType]:
-        if combination not in self._remembered:
-            if len(self._remembered) >= _MAX_REMEMBERED_SLICES:
-                self._remembered.clear()
-            features = {
-                column: np.asarray(values, dtype=object if isinstance(values[0], str) else None)
-                for column, values in zip(self._columns, combination, strict=True)
-                if values
-            }
-            keys = slicer_lib.get_slices_for_features_dicts([], features, self._specs)
-            self._remembered[combination] = list(dict.fromkeys(keys))
-            self._count(self._remembered[combination])
-        return self._remembered[combination]
-
-    def _count(self, keys: Sequence[slicer_lib.SliceKeyType]) -> None:
-        self._found.update(keys)
-        if len(self._found) > MOST_SLICES:
-            raise InputError(_too_many(self._found))
-
-
-def _too_many(found: set[slicer_lib.SliceKeyType]) -> str:
-    (columns, count), *_ = Counter(tuple(column for column, _ in key) for key in found).most_common(1)
-    return (
-        f"slices: {' and '.join(columns)}: expected at most {MOST_SLICES:,} slices in the evaluation data, found more, "
-        f"{count:,} of them by this; each takes memory and time in the Evaluator. Slice by a feature with fewer "
-        "values, or name the values that matter: {features: {NAME: VALUE}}."
-    )
 
 
 def serialized_examples(batch: pa.RecordBatch) -> list[bytes]:
@@ -220,21 +224,84 @@ def label_column(batch: pa.RecordBatch, name: str) -> Floats:
     Raises:
       InputError: The column holds no numbers, or several per example.
     """
-    labels = np.full(batch.num_rows, np.nan)
+    return _numbers(batch, name, f"label {name!r}")
+
+
+def weight_column(batch: pa.RecordBatch, name: str) -> Floats:
+    """The weight of each row, 1 where it is absent, as in training.
+
+    Args:
+      batch: Parsed examples.
+      name: The column.
+
+    Returns:
+      Weights, shape [rows].
+
+    Raises:
+      InputError: The column holds what is no number from 0 up, or several per example.
+    """
+    found = _numbers(batch, name, f"weight_column {name!r}")
+    weights = np.where(np.isnan(found), 1.0, found)
+    wrong = weights[(weights < 0) | np.isinf(weights)]
+    if wrong.size:
+        raise InputError(f"weight_column {name!r}: expected finite numbers from 0 up, found {wrong[0]:g}")
+    return weights
+
+
+def _numbers(batch: pa.RecordBatch, name: str, told: str) -> Floats:
+    """A column of at most one number per row, NaN where it is absent; `told` is what an error calls it."""
+    numbers = np.full(batch.num_rows, np.nan)
     index = batch.schema.get_field_index(name)
     if index < 0 or pa.types.is_null(batch.schema.field(index).type):
-        return labels
+        return numbers
     column = batch.column(index)
     counts = column.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
     if counts.size and counts.max() > 1:
-        raise InputError(f"label {name!r}: expected at most one value per example, found {counts.max()}")
+        raise InputError(f"{told}: expected at most one value per example, found {counts.max()}")
     if not counts.any():
-        return labels
+        return numbers
     values = column.flatten()
     if not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):
-        raise InputError(f"label {name!r}: expected a number, found type {values.type}")
-    labels[counts == 1] = values.to_numpy(zero_copy_only=False)
-    return labels
+        raise InputError(f"{told}: expected a number, found type {values.type}")
+    numbers[counts == 1] = values.to_numpy(zero_copy_only=False)
+    return numbers
+
+
+def slice_columns(eval_config: config_pb2.EvalConfig) -> list[SliceColumn]:
+    """The columns to slice by that follow from those of the examples, as a metric's configuration says."""
+    configs = (
+        json.loads(metric.config) for spec in eval_config.metrics_specs for metric in spec.metrics if metric.config
+    )
+    found = next((each["slice_columns"] for each in configs if "slice_columns" in each), [])
+    return list(dict.fromkeys(SliceColumn.model_validate(each) for each in found))
+
+
+def score_of(eval_config: config_pb2.EvalConfig) -> Score | None:
+    """The surface's score, as a metric's configuration says; None without one."""
+    specs = (spec for spec in eval_config.metrics_specs if list(spec.output_names) == [SCORE])
+    settings = (json.loads(metric.config) for spec in specs for metric in spec.metrics if metric.config)
+    found = next((each["score"] for each in settings if "score" in each), None)
+    return None if found is None else Score.model_validate(found)
+
+
+def label_rules(eval_config: config_pb2.EvalConfig) -> dict[str, LabelRule]:
+    """How labels follow from their columns, by task, where a metric's configuration says so."""
+    return {
+        spec.output_names[0]: LabelRule.model_validate(settings["label"])
+        for spec in eval_config.metrics_specs
+        for metric in spec.metrics
+        if metric.config and "label" in (settings := json.loads(metric.config))
+    }
+
+
+def kept_negatives(eval_config: config_pb2.EvalConfig) -> dict[str, float]:
+    """The share of negatives that was kept, by task, where they were sampled."""
+    return {
+        spec.output_names[0]: float(settings["negatives"])
+        for spec in eval_config.metrics_specs
+        for metric in spec.metrics
+        if metric.config and "negatives" in (settings := json.loads(metric.config))
+    }
 
 
 def group_column(eval_config: config_pb2.EvalConfig) -> str | None:
@@ -256,30 +323,13 @@ def groups_of(batch: pa.RecordBatch, column: str | None, examples: Sequence[byte
     Returns:
       Non-negative hashes, shape [examples].
     """
-    values = _python_values(batch, column) if column else [()] * len(examples)
+    values = python_values(batch, column) if column else [()] * len(examples)
     pairs = zip(values, examples, strict=True)
     return np.asarray([_hash(repr(value).encode() if value else example) for value, example in pairs], np.int64)
 
 
 def _hash(content: bytes) -> int:
     return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "big") >> 1
-
-
-def _python_values(batch: pa.RecordBatch, name: str) -> list[tuple[Any, ...]]:
-    """Per row the column's values, hashable; bytes become text, nothing becomes ()."""
-    index = batch.schema.get_field_index(name)
-    if index < 0:
-        return [()] * batch.num_rows
-    return [tuple(_text(name, value) for value in row or ()) for row in batch.column(index).to_pylist()]
-
-
-def _text(name: str, value: Any) -> Any:
-    if not isinstance(value, bytes):
-        return value
-    try:
-        return value.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"slicing feature {name!r}: expected UTF-8 text, found {value[:20]!r}") from error
 
 
 def _one_per_example(task: str, outputs: Floats, examples: int) -> Floats:

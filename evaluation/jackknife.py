@@ -45,6 +45,10 @@ class Jackknife:
         """The paired difference; both must come from the same rows."""
         return Jackknife(self.value - other.value, self.without - other.without)
 
+    def distance(self, target: float) -> Jackknife:
+        """How far the metric is from a target."""
+        return Jackknife(abs(self.value - target), np.abs(self.without - target))
+
     @property
     def standard_error(self) -> float:
         """That of the pseudo-values m * value - (m - 1) * without_k, over m folds; NaN with fewer than two."""

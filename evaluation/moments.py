@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from evaluation import sums
 from evaluation.derived import TaskMetric
 from evaluation.gathering import AddUp
 from evaluation.jackknife import Floats
-from evaluation.sums import RowMeans, WeightedSums
+from evaluation.sums import WeightedSums
 from schema import metrics
 
 
@@ -31,24 +31,18 @@ class SumsMetric(TaskMetric):
         super().__init__(name, "_weighted_sums", gather, metric)
 
 
-class RowsMetric(TaskMetric):
-    """A metric that is the weighted mean of a number per row; subclasses only say which."""
-
-    def __init__(self, name: str, number: Callable[[Floats, Floats], Floats]):
-        """Initializes the metric.
-
-        Args:
-          name: Name under which TFMA reports it.
-          number: Takes labels and predictions, float [rows], and gives a number per row.
-        """
-        gather = partial(AddUp, partial(RowMeans.of, number=number), RowMeans.nothing())
-        super().__init__(name, f"_rows_of_{name}", gather, sums.mean_of_rows)
-
-
 class LabelledExamples(SumsMetric):
     """Number of rows whose hard label is there."""
 
-    def __init__(self, name: str = metrics.LABELLED_EXAMPLES.name, code: str = ""):
+    def __init__(
+        self,
+        name: str = metrics.LABELLED_EXAMPLES.name,
+        code: str = "",
+        label: Any = None,
+        slice_columns: Any = None,
+        score: Any = None,
+        negatives: float | None = None,
+    ):
         """Initializes the metric.
 
         Args:
@@ -56,8 +50,13 @@ class LabelledExamples(SumsMetric):
           code: `code_version` of this package.  It has no effect but this: it stands in the
             evaluation's configuration, hence TFX's cache does not take an evaluation by
             older metrics for one by these.
+          label: How the label follows from its column.  The extractors read it from the evaluation's
+            configuration.
+          slice_columns: Columns to slice by that follow from those of the examples, likewise.
+          score: What the page is ranked by, likewise.
+          negatives: The share of negatives that was kept, likewise.
         """
-        del code
+        del code, label, slice_columns, score, negatives
         super().__init__(name, sums.labelled_examples)
 
 
@@ -90,10 +89,38 @@ class CalibrationRatio(SumsMetric):
 
 
 class SquaredError(SumsMetric):
-    """Weighted mean of (label - prediction)^2; the Brier score of a binary task."""
+    """Weighted mean of (label - prediction)^2."""
 
     def __init__(self, name: str = metrics.SQUARED_ERROR.name):
         super().__init__(name, sums.squared_error)
+
+
+class BrierScore(SumsMetric):
+    """Weighted mean of (label - probability)^2: scikit-learn's `brier_score_loss`."""
+
+    def __init__(self, name: str = metrics.BRIER.name):
+        super().__init__(name, sums.squared_error)
+
+
+class RootSquaredError(SumsMetric):
+    """Root of the weighted mean of (label - prediction)^2: scikit-learn's `root_mean_squared_error`."""
+
+    def __init__(self, name: str = metrics.RMSE.name):
+        super().__init__(name, sums.root_squared_error)
+
+
+class AbsoluteError(SumsMetric):
+    """Weighted mean of |label - prediction|: scikit-learn's `mean_absolute_error`."""
+
+    def __init__(self, name: str = metrics.MAE.name):
+        super().__init__(name, sums.absolute_error)
+
+
+class Bias(SumsMetric):
+    """Weighted mean of prediction - label."""
+
+    def __init__(self, name: str = metrics.BIAS.name):
+        super().__init__(name, sums.bias)
 
 
 class R2(SumsMetric):
@@ -108,8 +135,15 @@ class R2(SumsMetric):
         super().__init__(name, sums.coefficient_of_determination)
 
 
-class LogLoss(RowsMetric):
+class LogLoss(SumsMetric):
     """Weighted mean of minus the log likelihood, in nats: scikit-learn's `log_loss`."""
 
     def __init__(self, name: str = metrics.LOG_LOSS.name):
-        super().__init__(name, sums.log_losses)
+        super().__init__(name, sums.log_loss)
+
+
+class NormalizedEntropy(SumsMetric):
+    """Log loss relative to that of the mean label (He et al., ADKDD 2014, section 3)."""
+
+    def __init__(self, name: str = metrics.NORMALIZED_ENTROPY.name):
+        super().__init__(name, sums.normalized_entropy)

@@ -1,4 +1,4 @@
-"""How well scores rank: the area under the ROC curve over all rows, NDCG within groups.
+"""What follows from a histogram of scores: the areas under two curves, and the calibration error.
 
 Nothing here, nor in what this imports, needs Beam or TFMA.
 """
@@ -16,6 +16,7 @@ from evaluation.rows import Rows
 from schema.errors import InputError
 
 _DROPPED_BITS = 9  # of a float32's 23 bits of mantissa; 14 remain: scores 6e-5 apart, relatively, tie.
+BINS = 10
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Scores:
       negative: Weight of the negative rows.
       count: Rows of each fold, shape [FOLDS].
       undefined: Rows of each fold whose score is NaN, shape [FOLDS].
+      dropped_bits: How many of the lowest bits of a score's mantissa do not count.
     """
 
     cells: NDArray[np.int64]
@@ -40,6 +42,7 @@ class Scores:
     negative: Floats
     count: Floats
     undefined: Floats
+    dropped_bits: int = _DROPPED_BITS
 
     @classmethod
     def nothing(cls) -> Scores:
@@ -67,6 +70,7 @@ class Scores:
             *_gather(cells, rows.weights * labels, rows.weights * (1 - labels)),
             count=np.bincount(rows.folds, minlength=FOLDS).astype(np.float64),
             undefined=np.bincount(rows.folds, undefined, minlength=FOLDS).astype(np.float64),
+            dropped_bits=dropped_bits,
         )
 
     @classmethod
@@ -80,6 +84,7 @@ class Scores:
             ),
             count=np.sum([part.count for part in listed], axis=0),
             undefined=np.sum([part.undefined for part in listed], axis=0),
+            dropped_bits=listed[-1].dropped_bits,
         )
 
     def fold_counts(self) -> Floats:
@@ -96,91 +101,81 @@ def area_under_curve(scores: Scores, included: Floats) -> float:
     Returns:
       The area, or NaN when a score is NaN or when positives or negatives are missing.
     """
-    if included @ scores.undefined > 0 or not scores.cells.size:
-        return float("nan")
-    codes, folds = scores.cells // FOLDS, scores.cells % FOLDS
-    starts = np.flatnonzero(np.diff(codes, prepend=codes[0] - 1))
-    positive = np.add.reduceat(scores.positive * included[folds], starts)
-    negative = np.add.reduceat(scores.negative * included[folds], starts)
+    _, positive, negative = _by_score(scores, included)
     pairs = positive.sum() * negative.sum()
-    if pairs <= 0:
+    if included @ scores.undefined > 0 or pairs <= 0:
         return float("nan")
     below = np.cumsum(negative) - negative
     return float(positive @ (below + negative / 2) / pairs)
 
 
-@dataclass(frozen=True)
-class RankedRows:
-    """Rows to be ranked: arrays of equal length [rows]; 28 bytes per row are kept until the end."""
+def average_precision(scores: Scores, included: Floats) -> float:
+    """The area under the curve of precision over recall, by steps: sum of (R_i - R_(i-1)) P_i, weighted.
 
-    groups: NDArray[np.int64]
-    scores: NDArray[np.float32]
-    labels: Floats
-    folds: NDArray[np.intp]
-
-    @classmethod
-    def merged(cls, parts: Iterable[RankedRows]) -> RankedRows:
-        nothing = cls(np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0), np.zeros(0, np.intp))
-        listed = [nothing, *parts]
-        return cls(
-            np.concatenate([part.groups for part in listed]),
-            np.concatenate([part.scores for part in listed]),
-            np.concatenate([part.labels for part in listed]),
-            np.concatenate([part.folds for part in listed]),
-        )
-
-
-@dataclass(frozen=True)
-class GroupSums:
-    """NDCG summed over groups, and the number of groups, per fold: shapes [FOLDS]."""
-
-    total: Floats
-    count: Floats
-
-    def fold_counts(self) -> Floats:
-        return self.count
-
-
-def group_sums(rows: RankedRows, k: int) -> GroupSums:
-    """NDCG@k of each group that has a positive label, added up per fold.
-
-    Järvelin and Kekäläinen 2002, with the label as gain and 1 / log2(1 + rank) as
-    discount; rows with equal scores share the mean of their gains, as in scikit-learn's
-    `ndcg_score`.  A score that is NaN makes its group's NDCG NaN.
+    Rows with equal scores make one step, as in scikit-learn's `average_precision_score`.
 
     Args:
-      rows: The rows, in any order.
-      k: Ranks that count.
+      scores: The histogram.
+      included: Per fold 1.0 to include it or 0.0, shape [FOLDS].
+
+    Returns:
+      The area, or NaN when a score is NaN or when there are no positives.
     """
-    if not rows.groups.size:
-        return GroupSums(np.zeros(FOLDS), np.zeros(FOLDS))
-    by_score = np.lexsort((-rows.scores, rows.groups))
-    by_label = np.lexsort((-rows.labels, rows.groups))
-    groups, scores = rows.groups[by_score], rows.scores[by_score]
-    firsts = _starts(groups[1:] != groups[:-1])
-    sizes = np.diff(np.append(firsts, groups.size))
-    rank = np.arange(groups.size) - np.repeat(firsts, sizes)
-    discount = np.where(rank < k, 1 / np.log2(rank + 2), 0.0)
-    ties = _starts((groups[1:] != groups[:-1]) | (scores[1:] != scores[:-1]))
-    tie_sizes = np.diff(np.append(ties, groups.size))
-    gains = np.repeat(np.add.reduceat(rows.labels[by_score], ties) / tie_sizes, tie_sizes)
-    gains = np.where(np.isnan(scores), np.nan, gains)
-    found = np.add.reduceat(gains * discount, firsts)
-    ideal = np.add.reduceat(rows.labels[by_label] * discount, firsts)
-    ranked = ideal > 0
-    folds = rows.folds[by_score][firsts][ranked]
-    values = found[ranked] / ideal[ranked]
-    return GroupSums(
-        np.bincount(folds, values, minlength=FOLDS).astype(np.float64),
-        np.bincount(folds, minlength=FOLDS).astype(np.float64),
-    )
+    _, positive, negative = _by_score(scores, included)
+    if included @ scores.undefined > 0 or positive.sum() <= 0:
+        return float("nan")
+    found = np.cumsum(positive[::-1])[::-1]
+    chosen = found + np.cumsum(negative[::-1])[::-1]
+    precision = np.divide(found, chosen, out=np.zeros(len(found)), where=chosen > 0)
+    return float(positive @ precision / positive.sum())
 
 
-def mean_over_groups(sums: GroupSums, included: Floats) -> float:
-    """The mean NDCG of the groups in the folds that are included; NaN without any."""
-    kept = included > 0
-    count = sums.count[kept].sum()
-    return float(sums.total[kept].sum() / count) if count else float("nan")
+def calibration_error(scores: Scores, included: Floats, bins: int = BINS) -> float:
+    """The expected calibration error: the mean over bins of |mean prediction - mean label|, by their weight.
+
+    Bins hold about equal weight (Nguyen and O'Connor 2015); rows with equal predictions stay
+    together, so that there are fewer bins where many predictions are equal.
+
+    Args:
+      scores: The histogram.
+      included: Per fold 1.0 to include it or 0.0, shape [FOLDS].
+      bins: Most bins made.
+
+    Returns:
+      The error; NaN without rows, and when a prediction is no number.
+    """
+    codes, positive, negative = _by_score(scores, included)
+    weight = positive + negative
+    if included @ scores.undefined > 0 or weight.sum() <= 0:
+        return float("nan")
+    of_code = bins_of(weight, bins)
+    misses = np.bincount(of_code, weight * _middles(codes, scores.dropped_bits) - positive, minlength=bins)
+    return float(np.abs(misses).sum() / weight.sum())
+
+
+def bins_of(weight: Floats, bins: int = BINS) -> NDArray[np.int64]:
+    """The bin of each of several weights in a row, so that bins hold about equal weight and none is split."""
+    return ((np.cumsum(weight) - weight / 2) / weight.sum() * bins).astype(np.int64)
+
+
+def _by_score(scores: Scores, included: Floats) -> tuple[NDArray[np.int64], Floats, Floats]:
+    """Ascending codes of scores, and the weights of positive and negative rows in the folds that are included."""
+    codes, folds = scores.cells // FOLDS, scores.cells % FOLDS
+    if not codes.size:
+        return codes, np.zeros(0), np.zeros(0)
+    starts = np.flatnonzero(np.diff(codes, prepend=codes[0] - 1))
+    positive = np.add.reduceat(scores.positive * included[folds], starts)
+    return codes[starts], positive, np.add.reduceat(scores.negative * included[folds], starts)
+
+
+def _middles(codes: NDArray[np.int64], dropped_bits: int) -> Floats:
+    """The numbers in the middle of those that have these codes."""
+    return values_of((codes << dropped_bits) + ((1 << dropped_bits) >> 1))
+
+
+def values_of(ordered: NDArray[np.int64]) -> Floats:
+    """The numbers whose `ordered_bits` these are."""
+    return np.copysign(np.abs(ordered).astype(np.int32).view(np.float32), ordered).astype(np.float64)
 
 
 def ordered_bits(scores: Floats) -> NDArray[np.int64]:
@@ -197,8 +192,3 @@ def _gather(cells: NDArray[np.int64], positive: Floats, negative: Floats) -> tup
         return np.bincount(place, weights, minlength=len(unique)).astype(np.float64)
 
     return unique, per_cell(positive), per_cell(negative)
-
-
-def _starts(changes: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Where runs start, given where each element but the first differs from the one before."""
-    return np.concatenate([[0], np.flatnonzero(changes) + 1])

@@ -38,14 +38,16 @@ class Bound:
       metric: The metric's name.
       spec: The slices it holds for.
       change: True for a bound on the difference to the baseline.
-      at_least: The bound.
+      at_least: The bound from below; None where there is none.
+      at_most: The bound from above, likewise.
     """
 
     task: str
     metric: str
     spec: slicer_lib.SingleSliceSpec
     change: bool
-    at_least: float
+    at_least: float | None = None
+    at_most: float | None = None
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,34 @@ class ViolatedBound:
 
 
 @dataclass(frozen=True)
+class StandardError:
+    """How uncertain a measurement is.
+
+    Attributes:
+      value: Its standard error.
+      degrees_of_freedom: Those of Student's t.
+    """
+
+    value: float
+    degrees_of_freedom: int
+
+
+@dataclass(frozen=True)
 class TaskMetrics:
-    """One task in one slice: measurements by metric name."""
+    """One task in one slice: measurements by metric name.
+
+    Attributes:
+      student: Those of the student.
+      baseline: Those of the model that it is compared with.
+      difference: student - baseline or, of a metric that is best at a target, how much nearer to
+        it the student is.
+      errors: The standard errors of the differences.
+    """
 
     student: Mapping[str, Measurement] = field(default_factory=dict)
     baseline: Mapping[str, Measurement] = field(default_factory=dict)
     difference: Mapping[str, Measurement] = field(default_factory=dict)
+    errors: Mapping[str, StandardError] = field(default_factory=dict)
 
     @property
     def examples(self) -> int:
@@ -175,6 +199,7 @@ def _check_slices(folder: str, slices: Iterable[SliceKey], validation: validatio
 
 def _tasks(record: metrics_for_slice_pb2.MetricsForSlice) -> dict[str, TaskMetrics]:
     found: dict[str, dict[str, dict[str, Measurement]]] = {}
+    errors: dict[str, dict[str, StandardError]] = {}
     for entry in record.metric_keys_and_values:
         if entry.key.is_diff:
             role = "difference"
@@ -182,7 +207,12 @@ def _tasks(record: metrics_for_slice_pb2.MetricsForSlice) -> dict[str, TaskMetri
             role = "baseline" if entry.key.model_name == tfma.BASELINE_KEY else "student"
         task = found.setdefault(entry.key.output_name, {"student": {}, "baseline": {}, "difference": {}})
         task[role][entry.key.name] = _measurement(entry)
-    return {task: TaskMetrics(**roles) for task, roles in found.items()}
+        if entry.key.is_diff and entry.HasField("confidence_interval"):
+            errors.setdefault(entry.key.output_name, {})[entry.key.name] = StandardError(
+                entry.confidence_interval.standard_error.double_value.value,
+                entry.confidence_interval.degrees_of_freedom.value,
+            )
+    return {task: TaskMetrics(**roles, errors=errors.get(task, {})) for task, roles in found.items()}
 
 
 def _measurement(entry: metrics_for_slice_pb2.MetricKeyAndValue) -> Measurement:
@@ -212,9 +242,21 @@ def _bound(
 ) -> Iterator[Bound]:
     part = slicer_lib.SingleSliceSpec(spec=spec)
     if threshold.HasField("value_threshold"):
-        yield Bound(task, metric, part, False, threshold.value_threshold.lower_bound.value)
+        yield Bound(task, metric, part, False, *_value_ends(threshold.value_threshold))
     if threshold.HasField("change_threshold"):
-        yield Bound(task, metric, part, True, threshold.change_threshold.absolute.value)
+        yield Bound(task, metric, part, True, *_change_ends(threshold.change_threshold))
+
+
+def _value_ends(threshold: config_pb2.GenericValueThreshold) -> tuple[float | None, float | None]:
+    return (
+        threshold.lower_bound.value if threshold.HasField("lower_bound") else None,
+        threshold.upper_bound.value if threshold.HasField("upper_bound") else None,
+    )
+
+
+def _change_ends(threshold: config_pb2.GenericChangeThreshold) -> tuple[float | None, float | None]:
+    lower = threshold.direction == config_pb2.MetricDirection.LOWER_IS_BETTER
+    return (None, threshold.absolute.value) if lower else (threshold.absolute.value, None)
 
 
 def _failures(result: validation_result_pb2.ValidationResult, config: config_pb2.EvalConfig) -> Iterator[ViolatedBound]:
@@ -231,13 +273,13 @@ def _failures(result: validation_result_pb2.ValidationResult, config: config_pb2
 def _failed_bound(failure: validation_result_pb2.ValidationFailure, bounds: list[Bound], key: SliceKey) -> Bound:
     threshold = failure.metric_threshold
     change = threshold.HasField("change_threshold")
-    at_least = threshold.change_threshold.absolute.value if change else threshold.value_threshold.lower_bound.value
+    ends = _change_ends(threshold.change_threshold) if change else _value_ends(threshold.value_threshold)
     task, metric = failure.metric_key.output_name, failure.metric_key.name
     for bound in bounds:
-        same = (bound.task, bound.metric, bound.change, bound.at_least) == (task, metric, change, at_least)
+        same = (bound.task, bound.metric, bound.change, bound.at_least, bound.at_most) == (task, metric, change, *ends)
         if same and bound.spec.is_slice_applicable(key):
             return bound
-    return Bound(task, metric, slicer_lib.SingleSliceSpec(features=key), change, at_least)
+    return Bound(task, metric, slicer_lib.SingleSliceSpec(features=key), change, *ends)
 
 
 def _validation_result(folder: str) -> validation_result_pb2.ValidationResult:

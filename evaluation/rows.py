@@ -29,14 +29,21 @@ class Rows:
     groups: NDArray[np.int64]
 
     @classmethod
-    def of(cls, labels: ArrayLike, predictions: ArrayLike, folds: NDArray[np.intp] | None = None) -> Rows:
-        """Rows of weight 1 and without groups, all in the first fold unless `folds` says otherwise."""
+    def of(
+        cls,
+        labels: ArrayLike,
+        predictions: ArrayLike,
+        folds: NDArray[np.intp] | None = None,
+        weights: ArrayLike | None = None,
+        groups: NDArray[np.int64] | None = None,
+    ) -> Rows:
+        """Rows of weight 1 and without groups, all in the first fold, unless told otherwise."""
         known = np.asarray(labels, np.float64)
         nothing = np.zeros(known.shape, np.int64)
         return cls(
             labels=known,
             predictions=np.asarray(predictions, np.float64),
-            weights=np.ones(known.shape),
+            weights=np.ones(known.shape) if weights is None else np.asarray(weights, np.float64),
             folds=nothing.astype(np.intp) if folds is None else folds,
-            groups=nothing,
+            groups=nothing if groups is None else groups,
         )

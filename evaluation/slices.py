@@ -7,7 +7,7 @@ from tensorflow_model_analysis.proto import config_pb2
 
 from schema.base import Scalar
 from schema.errors import InputError
-from schema.surface import Slice
+from schema.slice import Slice
 
 
 def slicing_spec(name: str, part: Slice) -> config_pb2.SlicingSpec:
@@ -19,13 +19,15 @@ def slicing_spec(name: str, part: Slice) -> config_pb2.SlicingSpec:
 
     Returns:
       Values as feature_values, features without a value (one slice per value) as
-      feature_keys.
+      feature_keys, and so are columns that follow from one of the examples' by the names that
+      `SliceColumn` gives them.
 
     Raises:
       InputError: TFMA cannot tell the value from another one.
     """
+    valued = [feature for feature, value in part.features.items() if value is None]
     return config_pb2.SlicingSpec(
-        feature_keys=sorted(feature for feature, value in part.features.items() if value is None),
+        feature_keys=sorted([*valued, *(each.name for each in part.derived)]),
         feature_values={
             feature: _as_text(name, feature, value) for feature, value in part.features.items() if value is not None
         },

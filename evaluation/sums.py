@@ -11,11 +11,13 @@ use it as well as the Evaluator.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from evaluation.jackknife import EVERYTHING, FOLDS, Floats
 from evaluation.rows import Rows
@@ -91,6 +93,8 @@ class WeightedSums:
         of a binary task.
       labels: The moments of y.
       error: Sum of w (y - p)^2.
+      absolute: Sum of w |y - p|.
+      surprise: Sum of w times the log loss of y; NaN where p is no probability.
       prediction: Sum of w p.
     """
 
@@ -98,12 +102,22 @@ class WeightedSums:
     positives: Floats
     labels: Spread
     error: Floats
+    absolute: Floats
+    surprise: Floats
     prediction: Floats
 
     @classmethod
     def nothing(cls) -> WeightedSums:
         """The sums of no rows."""
-        return cls(np.zeros(FOLDS), np.zeros(FOLDS), Spread.nothing(FOLDS), np.zeros(FOLDS), np.zeros(FOLDS))
+        return cls(
+            count=np.zeros(FOLDS),
+            positives=np.zeros(FOLDS),
+            labels=Spread.nothing(FOLDS),
+            error=np.zeros(FOLDS),
+            absolute=np.zeros(FOLDS),
+            surprise=np.zeros(FOLDS),
+            prediction=np.zeros(FOLDS),
+        )
 
     @classmethod
     def of(cls, rows: Rows) -> WeightedSums:
@@ -112,11 +126,14 @@ class WeightedSums:
         def per_fold(values: Floats) -> Floats:
             return _per_cell(rows.folds, values, FOLDS)
 
+        misses = rows.labels - rows.predictions
         return cls(
             count=per_fold(np.ones_like(rows.labels)),
             positives=per_fold(rows.labels),
             labels=Spread.of(rows.labels, rows.weights, rows.folds, FOLDS),
-            error=per_fold(rows.weights * (rows.labels - rows.predictions) ** 2),
+            error=per_fold(rows.weights * misses**2),
+            absolute=per_fold(rows.weights * np.abs(misses)),
+            surprise=per_fold(rows.weights * log_losses(rows.labels, rows.predictions)),
             prediction=per_fold(rows.weights * rows.predictions),
         )
 
@@ -126,6 +143,8 @@ class WeightedSums:
             positives=self.positives + other.positives,
             labels=self.labels + other.labels,
             error=self.error + other.error,
+            absolute=self.absolute + other.absolute,
+            surprise=self.surprise + other.surprise,
             prediction=self.prediction + other.prediction,
         )
 
@@ -142,6 +161,8 @@ class WeightedSums:
             mean=mean,
             deviation=deviation,
             error=_dot(included, self.error),
+            absolute=_dot(included, self.absolute),
+            surprise=_dot(included, self.surprise),
             prediction=_dot(included, self.prediction),
         )
 
@@ -157,6 +178,8 @@ class Totals:
       mean: Weighted mean of y.
       deviation: Sum of w (y - mean)^2.
       error: Sum of w (y - p)^2.
+      absolute: Sum of w |y - p|.
+      surprise: Sum of w times the log loss of y; NaN where some p is no probability.
       prediction: Sum of w p.
     """
 
@@ -166,6 +189,8 @@ class Totals:
     mean: float
     deviation: float
     error: float
+    absolute: float
+    surprise: float
     prediction: float
 
 
@@ -202,6 +227,41 @@ def squared_error(totals: Totals) -> float:
     return _quotient(totals.error, totals.weight)
 
 
+def root_squared_error(totals: Totals) -> float:
+    """The root of the weighted mean of (y - p)^2, in the label's unit; NaN without rows."""
+    return math.sqrt(squared_error(totals))
+
+
+def absolute_error(totals: Totals) -> float:
+    """The weighted mean of |y - p|; NaN without rows."""
+    return _quotient(totals.absolute, totals.weight)
+
+
+def bias(totals: Totals) -> float:
+    """The weighted mean of p - y: 0 when right on average; NaN without rows."""
+    return mean_prediction(totals) - mean_label(totals)
+
+
+def log_loss(totals: Totals) -> float:
+    """The weighted mean of minus the log likelihood, in nats; NaN without rows and for what is no probability."""
+    return _quotient(totals.surprise, totals.weight)
+
+
+def normalized_entropy(totals: Totals) -> float:
+    """The log loss, relative to that of whoever says the mean label of everyone (He et al. 2014).
+
+    Returns:
+      log loss / (-(q log q + (1 - q) log(1 - q))), with q the weighted mean of the labels; NaN
+      where the labels are of one class.
+    """
+    return _quotient(log_loss(totals), entropy(totals.mean) if totals.weight else 0.0)
+
+
+def entropy(share: float) -> float:
+    """That of an event of this probability, in nats; 0 where it is certain."""
+    return float(special.entr(share) + special.entr(1 - share))
+
+
 def coefficient_of_determination(totals: Totals) -> float:
     """R2 = 1 - SSE / SST, with SST about the mean of these labels.
 
@@ -214,52 +274,6 @@ def coefficient_of_determination(totals: Totals) -> float:
     if totals.deviation <= negligible:
         return float("nan")
     return 1.0 - totals.error / totals.deviation
-
-
-@dataclass(frozen=True)
-class RowMeans:
-    """What the weighted mean of a number per row follows from; per fold, each of shape [FOLDS].
-
-    Attributes:
-      count: Labelled rows, whatever their weight.
-      weight: Sum of the weights w.
-      total: Sum of w times the number.
-    """
-
-    count: Floats
-    weight: Floats
-    total: Floats
-
-    @classmethod
-    def nothing(cls) -> RowMeans:
-        """The sums of no rows."""
-        return cls(np.zeros(FOLDS), np.zeros(FOLDS), np.zeros(FOLDS))
-
-    @classmethod
-    def of(cls, rows: Rows, number: Callable[[Floats, Floats], Floats]) -> RowMeans:
-        """The sums of some rows.
-
-        Args:
-          rows: The rows.
-          number: Takes labels and predictions, float [rows], and gives a number per row.
-        """
-        values = number(rows.labels, rows.predictions)
-        return cls(
-            count=_per_cell(rows.folds, np.ones_like(rows.labels), FOLDS),
-            weight=_per_cell(rows.folds, rows.weights, FOLDS),
-            total=_per_cell(rows.folds, rows.weights * values, FOLDS),
-        )
-
-    def __add__(self, other: RowMeans) -> RowMeans:
-        return RowMeans(self.count + other.count, self.weight + other.weight, self.total + other.total)
-
-    def fold_counts(self) -> Floats:
-        return self.count
-
-
-def mean_of_rows(sums: RowMeans, included: Floats) -> float:
-    """The weighted mean over the folds that are included; NaN without rows."""
-    return _quotient(_dot(included, sums.total), float(included @ sums.weight))
 
 
 def log_losses(labels: NDArray[np.floating], predictions: NDArray[np.floating]) -> Floats:

@@ -17,7 +17,7 @@ from evidence.result import Comparison, Difference, Finding, Mean, Transfer
 from evidence.statistics import Estimate, difference
 from evidence.transfer import transfer
 from evidence.verdicts import Compared, corrected_confidence, judge
-from models.columns import hard_label_column
+from models.columns import WEIGHT_COLUMN, hard_label_column
 from schema.base import TaskKind
 from schema.metrics import NEGLIGIBLE, main_metric
 from schema.surface import Surface
@@ -92,7 +92,7 @@ def analyse(
     parts = [None, *(name for name in runs[0].slices if all(name in run.slices for run in runs))]
     cells = [_cell(surface, task, part, runs, predictions) for part in parts for task in surface.tasks]
     return Analysis(
-        means=[mean for cell in cells for mean in _means(cell, runs, surface.tasks[cell.task].kind, [*predictions])],
+        means=[mean for cell in cells for mean in _means(surface, cell, runs, [*predictions])],
         findings=[judge_cell.finding(cell, each) for cell in cells for each in family.groups],
         comparisons=[found for cell in cells if cell.slice is None for found in judge_cell.comparisons(cell)],
         verdicts=verdicts,
@@ -105,7 +105,10 @@ def _cell(surface: Surface, task: str, part: str | None, runs: Sequence[RunData]
     scores: dict[str, _Scores] = {}
     for arm, of_runs in predictions.items():
         found = [
-            [score(metric, _labels(run, task)[chosen], seed[task][chosen]) for seed in of_seeds]
+            [
+                score(metric, _labels(run, task)[chosen], seed[task][chosen], _weights(surface, run, chosen))
+                for seed in of_seeds
+            ]
             for run, chosen, of_seeds in zip(runs, rows, of_runs, strict=True)
         ]
         known = [[each for each in of_seeds if each is not None] for of_seeds in found]
@@ -118,12 +121,17 @@ def _labels(run: RunData, task: str) -> NDArray[Any]:
     return run.evaluation[hard_label_column(task)]
 
 
+def _weights(surface: Surface, run: RunData, rows: NDArray[np.int64]) -> NDArray[Any] | None:
+    """What the rows count for, if the surface's metrics weigh them."""
+    return run.evaluation[WEIGHT_COLUMN][rows] if surface.weighted_evaluation else None
+
+
 def _labelled(run: RunData, task: str, part: str | None) -> NDArray[np.int64]:
     present = np.isfinite(_labels(run, task))
     return np.flatnonzero(present if part is None else present & run.slices[part])
 
 
-def _means(cell: _Cell, runs: Sequence[RunData], kind: TaskKind, arms: Sequence[str]) -> list[Mean]:
+def _means(surface: Surface, cell: _Cell, runs: Sequence[RunData], arms: Sequence[str]) -> list[Mean]:
     found = []
     for arm in arms:
         values = np.array([[each.value for each in of_seeds] for of_seeds in cell.scores.get(arm, [])])
@@ -137,16 +145,17 @@ def _means(cell: _Cell, runs: Sequence[RunData], kind: TaskKind, arms: Sequence[
             )
         )
     if all(cell.task in run.teacher for run in runs):
-        found.append(Mean(arm=TEACHER, task=cell.task, slice=cell.slice, mean=_teacher(cell, runs, kind), std=None))
+        found.append(Mean(arm=TEACHER, task=cell.task, slice=cell.slice, mean=_teacher(surface, cell, runs), std=None))
     return found
 
 
-def _teacher(cell: _Cell, runs: Sequence[RunData], kind: TaskKind) -> float | None:
+def _teacher(surface: Surface, cell: _Cell, runs: Sequence[RunData]) -> float | None:
     """The teacher's own metric, on the rows that it labelled."""
     values = []
     for run, rows in zip(runs, cell.rows, strict=True):
         known = rows[np.isfinite(run.teacher[cell.task][rows])]
-        found = score(main_metric(kind), _labels(run, cell.task)[known], run.teacher[cell.task][known])
+        labels, predicted = _labels(run, cell.task)[known], run.teacher[cell.task][known]
+        found = score(main_metric(surface.tasks[cell.task].kind), labels, predicted, _weights(surface, run, known))
         if found is None:
             return None
         values.append(found.value)

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from evidence.paths import RunPaths
 from models import inputs, vocabulary
 from models.batching import split
-from models.columns import hard_label_columns, soft_label_columns, training_columns
+from models.columns import WEIGHT_COLUMN, hard_label_columns, soft_label_columns, training_columns
 from models.scales import LabelStatistics, label_statistics, soft_statistics
 from records.examples import files_of
 from records.record_files import records_of
 from schema.base import Scalar, TaskKind
 from schema.errors import InputError
+from schema.slice import OTHERS, SliceColumn, value_text
 from schema.surface import DistilledSurface, Surface, distilled, soft_label
 
 _READ_BATCH = 4096
@@ -94,9 +95,10 @@ def load(
     if not columns:
         raise InputError(f"{', '.join(paths.train)}: expected the transformed training split, found no examples")
     teacher_columns = _teacher_columns(distilled(surface))
-    sliced = {feature for part in surface.slices.values() for feature in part.features}
+    sliced = {column for part in surface.slices.values() for column in part.columns}
     wanted = sorted(sliced | set(teacher_columns.values()) | set(raw_columns))
     names = [*features, *hard_label_columns(surface).values(), *soft]
+    names += [WEIGHT_COLUMN] if surface.weighted_evaluation else []
     evaluation, raw = _evaluation(paths, transform, names, wanted)
     fitted, held_out = split(len(next(iter(columns.values()))), surface.training.validation_fraction)
     slices, small = _slices(surface, raw)
@@ -178,12 +180,28 @@ def _slices(surface: Surface, raw: Mapping[str, NDArray[Any]]) -> tuple[dict[str
     found: dict[str, NDArray[np.bool_]] = {}
     small = 0
     for name, part in surface.slices.items():
-        for key, rows in _parts(name, part.features, raw):
+        derived = {each.name: _derived(each, raw[each.column]) for each in part.derived}
+        features = {**part.features, **dict.fromkeys(derived)}
+        for key, rows in _parts(name, features, {**raw, **derived}):
             if rows.sum() < _LEAST_IN_SLICE:
                 small += 1
             else:
                 found[key] = rows
     return found, small
+
+
+def _derived(by: SliceColumn, column: NDArray[Any]) -> NDArray[Any]:
+    """The column as slices are cut by it; empty where a value is absent."""
+    absent = column == b"" if column.dtype == object else np.isnan(column.astype(np.float64))
+    if by.edges:
+        names = [by.bucket(value) for value in column]
+    else:
+        values, counts = np.unique(column[~absent], return_counts=True)
+        # Of equally frequent values those that come first in order, as in the Evaluator.
+        texts = np.array([value_text(value) for value in values], np.str_)
+        kept = set(values[np.lexsort((texts, -counts))[: by.most_frequent]].tolist())
+        names = [value_text(value) if value in kept else OTHERS for value in column.tolist()]
+    return np.array([b"" if gone else name.encode() for name, gone in zip(names, absent, strict=True)], object)
 
 
 def _parts(
@@ -201,6 +219,7 @@ def _parts(
             (f"{key} {feature}={_text(each)}".strip(), rows & (column == each))
             for key, rows in parts
             for each in np.unique(column[rows])
+            if each == each and each != b""
         ]
     return parts
 

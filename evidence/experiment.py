@@ -115,6 +115,16 @@ def run(plan: Plan, runs: Sequence[RunPaths], progress: Progress) -> ExperimentR
     )
 
 
+def _labels(surface: Surface) -> dict[str, object]:
+    """What arms must have in common to be compared."""
+    return {name: (task.kind, task.label, task.rule) for name, task in surface.tasks.items()}
+
+
+def _columns(surface: Surface) -> tuple[object, ...]:
+    """What Transform wrote of a surface beside features and labels, and what metrics read of it."""
+    return surface.group, surface.weight_column, surface.weighted_evaluation
+
+
 def check(plan: Plan, runs: int) -> None:
     """Finds what makes a plan useless before anything is read or trained.
 
@@ -133,13 +143,11 @@ def check(plan: Plan, runs: int) -> None:
     if twice:
         raise InputError(f"two arms are called {', '.join(twice)}; give each technique a name of its own")
     for each in plan.techniques:
-        if {name: (task.kind, task.label) for name, task in each.surface.tasks.items()} != {
-            name: (task.kind, task.label) for name, task in plan.surface.tasks.items()
-        }:
+        if _labels(each.surface) != _labels(plan.surface):
             raise InputError(
                 f"technique {each.name!r}: its surface has other tasks; arms are compared on the same ones"
             )
-        if (each.surface.group, each.surface.weight_column) != (plan.surface.group, plan.surface.weight_column):
+        if _columns(each.surface) != _columns(plan.surface):
             raise InputError(
                 f"technique {each.name!r}: its surface has another `group` or `weight_column`, which Transform wrote "
                 "as the run's surface says; expected the same"

@@ -21,12 +21,13 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from evidence.slates import PAGES, Happened, Predictions, RankedPage, Slates, draw_slates, outcome
+from evidence.slates import PAGES, Happened, RankedPage, Slates, draw_slates, outcome
 from evidence.statistics import Estimate, lift, mean_of
 from evidence.verdicts import corrected_confidence
 from models.export import EXAMPLES_INPUT, SIGNATURE
 from records.saved_model import find_saved_model
 from schema.errors import InputError
+from schema.score import SCORE
 from worlds.records import encode
 from worlds.simulated import World
 
@@ -166,7 +167,7 @@ def page_of(surface: str) -> RankedPage:
 
 
 def score(
-    page: RankedPage, world: World, slates: Slates, models: Iterable[Callable[[NDArray[Any]], Predictions]]
+    page: RankedPage, world: World, slates: Slates, models: Iterable[Callable[[NDArray[Any]], NDArray[Any]]]
 ) -> list[NDArray[Any]]:
     """What each model orders the candidates by, float [slates * candidates] a model.
 
@@ -179,7 +180,7 @@ def score(
         last = min(first + _BLOCK, slates.candidates.size)
         records = np.array(list(encode(columns, first, last)), dtype=object)
         for parts, model in zip(found, models, strict=True):
-            parts.append(page.value(model(records)))
+            parts.append(model(records))
     return [np.concatenate(parts) for parts in found]
 
 
@@ -219,20 +220,23 @@ def _estimate(metric: str, pairs: Sequence[tuple[Happened, Happened]], level: fl
     return mean_of(known, confidence=level)
 
 
-def _load(path: str, page: RankedPage) -> Callable[[NDArray[Any]], Predictions]:
+def _load(path: str, page: RankedPage) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """What a model ranks by: the score that it serves, or the page's own formula where it serves none."""
     # The loaded object must outlive its signatures: it owns their variables.
     model = tf.saved_model.load(find_saved_model(path, "the SavedModel that a run exports"))
     serve = model.signatures.get(SIGNATURE)
     outputs = sorted(serve.structured_outputs) if serve is not None else []
-    missing = sorted(set(page.tasks) - set(outputs))
+    missing = [] if SCORE in outputs else sorted(set(page.tasks) - set(outputs))
     if serve is None or missing:
         raise InputError(
             f"{path}: expected {SIGNATURE} to serve {', '.join(page.tasks)}; "
             f"it serves {', '.join(outputs) or 'nothing'}. Give exports of this surface."
         )
 
-    def predict(records: NDArray[Any], _keep: object = model) -> Predictions:
+    def ranked(records: NDArray[Any], _keep: object = model) -> NDArray[Any]:
         found = serve(**{EXAMPLES_INPUT: tf.constant(records)})
-        return {task: found[task].numpy() for task in page.tasks}
+        if SCORE in found:
+            return np.asarray(found[SCORE].numpy())
+        return page.value({task: found[task].numpy() for task in page.tasks})
 
-    return predict
+    return ranked

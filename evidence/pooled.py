@@ -26,6 +26,7 @@ from evidence.data import RunData
 from models import inputs
 from models.columns import LABEL_PREFIX, hard_label_column, hard_label_columns
 from models.scales import label_statistics
+from records.labels import label_of_numbers
 from schema.errors import InputError
 from schema.loader import SurfaceFolder, load_surface
 from schema.surface import TRAIN_SPLIT, Feature, FeatureKind, Surface, Task
@@ -94,7 +95,7 @@ def pool(surface: Surface, loaded: RunData, transform_graph: str, source: Path) 
             given[name] = _extended(given[name], raw[theirs], sizes[name], new)
             evaluation[name] = _extended(evaluation[name], loaded.raw[name], sizes[name], new)
             sizes[name] += len(new)
-    given |= {hard_label_column(name): raw[folder.surface.tasks[theirs].label] for name, theirs in tasks.items()}
+    given |= {hard_label_column(name): _labels(raw, folder.surface.tasks[theirs]) for name, theirs in tasks.items()}
     wider = _wider(surface, folder.surface, tasks, (rows + new_rows) / rows)
     names = [*wider.features, *hard_label_columns(wider).values()]
     ours = loaded.training | {FROM_SOURCE: np.zeros((rows, 1), np.float32)}
@@ -119,6 +120,10 @@ def raw_columns(surface: Surface, source: Surface) -> list[str]:
 
 def _length(columns: Mapping[str, NDArray[Any]]) -> int:
     return len(next(iter(columns.values())))
+
+
+def _labels(raw: Mapping[str, NDArray[Any]], task: Task) -> NDArray[Any]:
+    return label_of_numbers(task.rule, raw[task.label].astype(np.float32))
 
 
 def _read(folder: SurfaceFolder, source: Path, features: Mapping[str, str], tasks: Mapping[str, str]) -> _Columns:
@@ -163,7 +168,7 @@ def _wider(surface: Surface, source: Surface, tasks: Mapping[str, str], growth: 
     With so many more rows there are fewer epochs, so that it takes about as many steps.
     """
     added = {
-        name: Task(kind=source.tasks[theirs].kind, label=source.tasks[theirs].label, ungated="a reference")
+        name: source.tasks[theirs].model_copy(update={"gates": (), "ungated": "a reference", "distil": None})
         for name, theirs in tasks.items()
         if name not in surface.tasks
     }

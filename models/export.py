@@ -17,6 +17,7 @@ from tensorflow_transform.saved import saved_transform_io_v2
 
 from models.ranker import Ranker
 from records.sessions import TENSORS_SIGNATURE
+from schema.score import SCORE
 from schema.surface import Surface
 
 SIGNATURE = "serving_default"
@@ -25,6 +26,17 @@ EXAMPLES_INPUT = "examples"
 # By the signature's name: the function, and the specifications of its arguments.
 Endpoints = dict[str, tuple[Callable[..., dict[str, tf.Tensor]], list[Any]]]
 
+# What stands behind `schema.score.FUNCTIONS` in a graph.
+_FUNCTIONS = {
+    "exp": tf.math.exp,
+    "log": tf.math.log,
+    "log1p": tf.math.log1p,
+    "sqrt": tf.math.sqrt,
+    "abs": tf.math.abs,
+    "sigmoid": tf.math.sigmoid,
+    "min": tf.math.minimum,
+    "max": tf.math.maximum,
+}
 _TABLES = ("created_variables", "resources", "trackable_objects", "initializers", "assets")
 
 
@@ -33,7 +45,8 @@ def export_student(ranker: Ranker, surface: Surface, transform_dir: str, out: st
 
     The signature `serving_default` takes `examples`, string [batch]: serialized
     tf.Examples with the surface's features as a server has them, without labels.  It
-    returns per task float32 [batch]: a probability, or a value in the label's unit.
+    returns per task float32 [batch]: a probability, or a value in the label's unit; and the
+    surface's score, if it has one.
 
     The signature `tensors` returns the same of the features by name, [batch], or [batch,
     size] of a vector, in the columns' own types: of large batches parsing takes more time
@@ -52,7 +65,7 @@ def export_student(ranker: Ranker, surface: Surface, transform_dir: str, out: st
 
     def answer(columns: dict[str, Any]) -> dict[str, tf.Tensor]:
         transformed = transform.apply_transform_model(columns)
-        return ranker.serving({name: transformed[name] for name in surface.features})
+        return with_score(surface, ranker.serving({name: transformed[name] for name in surface.features}))
 
     def serve(examples: tf.Tensor) -> dict[str, tf.Tensor]:
         return answer(tf.io.parse_example(examples, spec))
@@ -78,6 +91,14 @@ def _as_parsed(tensor: tf.Tensor, column: Any) -> Any:
     values = tensor if tensor.shape.rank == 2 else tensor[:, None]
     everywhere = tf.where(tf.ones(tf.shape(values), tf.bool))
     return tf.SparseTensor(everywhere, tf.reshape(values, [-1]), tf.shape(values, tf.int64))
+
+
+def with_score(surface: Surface, served: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """What is served by task, and the surface's score of it."""
+    if surface.score is None:
+        return served
+    value = surface.score.expression().value({**served, **surface.score.constants}, _FUNCTIONS)
+    return {**served, SCORE: tf.identity(value, name=SCORE)}
 
 
 def export_teacher(

@@ -15,6 +15,7 @@ from models.columns import (
     soft_label_columns,
 )
 from models.names import identifier
+from records.labels import label_of
 from schema.base import Scalar
 from schema.errors import InputError
 from schema.surface import Feature, FeatureKind, Surface, soft_label
@@ -48,7 +49,7 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
     surface = Surface.model_validate_json(custom_config["surface"])
     outputs = {name: _transform_feature(name, feature, inputs[name]) for name, feature in surface.features.items()}
     for task, column in hard_label_columns(surface).items():
-        outputs[column] = _dense_label(inputs[surface.tasks[task].label])
+        outputs[column] = label_of(surface.tasks[task].rule, _dense_label(inputs[surface.tasks[task].label]))
     for column in set(soft_label_columns(surface).values()):
         outputs[column] = _dense_label(tft.scale_to_z_score(_as_float(inputs[column])))
     for name, representation in surface.teacher_representations.items():

@@ -18,7 +18,7 @@ from models.scales import LabelStatistics
 from models.trunks import build_trunk
 from schema.base import TaskKind
 from schema.distillation import TRUNK, Head
-from schema.surface import Feature, FeatureKind, Surface
+from schema.surface import Feature, FeatureKind, Surface, Task
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def build(
             if task.distil.head is Head.STACKED:
                 serving = _stacked(name, serving, soft)
         heads[SERVING_PREFIX + name] = serving
-        logits[name] = _in_label_unit(name, task.kind, statistics, serving)
+        logits[name] = _in_label_unit(name, task, statistics, serving)
     for name in extra:
         heads[DISTILLATION_PREFIX + name] = maker.soft_head(DISTILLATION_PREFIX + name)(towers[name])
     for name, size in _representations(surface).items() if distil else ():
@@ -130,13 +130,15 @@ def _bias(kind: TaskKind, statistics: LabelStatistics) -> float:
     return math.log(rate / (1 - rate))
 
 
-def _in_label_unit(
-    name: str, kind: TaskKind, statistics: LabelStatistics, head: keras.KerasTensor
-) -> keras.KerasTensor:
+def _in_label_unit(name: str, task: Task, statistics: LabelStatistics, head: keras.KerasTensor) -> keras.KerasTensor:
     flat = keras.layers.Reshape((), name=f"flat_{name}")(head)
-    if kind is TaskKind.BINARY:
-        return flat
-    return keras.layers.Rescaling(statistics.std, offset=statistics.mean, name=f"unit_{name}")(flat)
+    if task.kind is TaskKind.BINARY:
+        shift = task.sampled.shift if task.sampled else 0.0
+        return keras.layers.Rescaling(1.0, offset=shift, name=f"unsampled_{name}")(flat) if shift else flat
+    learned = keras.layers.Rescaling(statistics.std, offset=statistics.mean, name=f"unit_{name}")(flat)
+    if task.transform == "log1p":
+        return keras.layers.Activation(keras.ops.expm1, name=f"counted_{name}")(learned)
+    return learned
 
 
 def _served(name: str, kind: TaskKind, logit: keras.KerasTensor) -> keras.KerasTensor:

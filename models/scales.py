@@ -27,7 +27,7 @@ class LabelStatistics:
 
 
 def label_statistics(surface: Surface, columns: Mapping[str, np.ndarray]) -> dict[str, LabelStatistics]:
-    """Mean and standard deviation of each task's present hard labels.
+    """Mean and standard deviation of each task's present hard labels, as they are learned.
 
     Args:
       surface: The surface.
@@ -45,17 +45,24 @@ def label_statistics(surface: Surface, columns: Mapping[str, np.ndarray]) -> dic
                 "a task needs labelled examples. Check the label's column, or remove the task."
             )
         _expect_in_domain(surface, task, columns[column])
+        if surface.tasks[task].transform == "log1p":
+            values = np.log1p(values)
         found[task] = LabelStatistics(float(values.mean()), float(values.std()) or 1.0)
     return found
 
 
 def _expect_in_domain(surface: Surface, task: str, labels: np.ndarray) -> None:
     """A label of -1 trains a binary head to a loss without end."""
-    binary = surface.tasks[task].kind is TaskKind.BINARY
-    outside = ~np.isnan(labels) & (labels != 0) & (labels != 1) if binary else np.isinf(labels)
+    of = surface.tasks[task]
+    if of.kind is TaskKind.BINARY:
+        expected, outside = "labels of 0 or 1", ~np.isnan(labels) & (labels != 0) & (labels != 1)
+    elif of.transform == "log1p":
+        expected, outside = "finite labels of 0 or more", np.isinf(labels) | (labels < 0)
+    else:
+        expected, outside = "finite labels", np.isinf(labels)
     if outside.any():
         raise InputError(
-            f"task {task!r}: expected {'labels of 0 or 1' if binary else 'finite labels'} in column "
+            f"task {task!r}: expected {expected} in column "
             f"{surface.tasks[task].label!r}, found {labels[outside][0]:g} and such in {int(outside.sum()):,} of "
             f"{len(labels):,} training examples. Leave the label out of examples where it is not known."
         )

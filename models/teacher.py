@@ -29,6 +29,7 @@ from models.ranker import Ranker, build
 from models.scales import LabelStatistics, label_statistics
 from models.terms import head_losses
 from records.examples import files_of
+from records.labels import label_of_numbers
 from records.record_files import records_of
 from schema.candidates import EMBEDDINGS_SIGNATURE, ids_output, vectors_output
 from schema.distillation import TRUNK
@@ -193,10 +194,13 @@ def _encoder(name: str, feature: Feature, values: np.ndarray) -> _NumberEncoder 
 def _read(loaded: SurfaceFolder, folder: Path) -> dict[str, np.ndarray]:
     """Feature columns by name, and hard labels by `label/<task>`, NaN where absent."""
     surface = loaded.surface
-    labels = {task: surface.tasks[task].label for task in surface.tasks}
-    raw = inputs.raw_columns(folder, loaded.schema, [*surface.features, *set(labels.values())])
+    labels = {task.label for task in surface.tasks.values()}
+    raw = inputs.raw_columns(folder, loaded.schema, [*surface.features, *labels])
     features = {name: raw[name] for name in surface.features}
-    return features | {hard_label_column(task): raw[label].astype(np.float32) for task, label in labels.items()}
+    return features | {
+        hard_label_column(name): label_of_numbers(task.rule, raw[task.label].astype(np.float32))
+        for name, task in surface.tasks.items()
+    }
 
 
 def _fit(

@@ -22,7 +22,7 @@ from models.columns import (
 from models.scales import LabelStatistics
 from schema.base import TaskKind
 from schema.distillation import Distillation, Head, Loss, Schedule
-from schema.surface import Surface
+from schema.surface import Surface, Task
 
 # By how soft labels are compared; those not on z-scores take a temperature.
 _LOSSES: dict[Loss, Callable[..., Any]] = {
@@ -44,6 +44,21 @@ class Affine:
 
     def __call__(self, values: tf.Tensor) -> tf.Tensor:
         return self.scale * values + self.offset
+
+
+Scale = Callable[[tf.Tensor], tf.Tensor]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """One scale after the other."""
+
+    steps: tuple[Scale, ...]
+
+    def __call__(self, values: tf.Tensor) -> tf.Tensor:
+        for step in self.steps:
+            values = step(values)
+        return values
 
 
 @dataclass(frozen=True)
@@ -72,8 +87,8 @@ class HeadLoss:
     column: str
     weight: float
     loss: Callable[..., Any]
-    labels: Affine | None = None
-    outputs: Affine | None = None
+    labels: Scale | None = None
+    outputs: Scale | None = None
     soft: bool = False
     ranks: bool = False
     vector: bool = False
@@ -178,7 +193,7 @@ def _hard(surface: Surface, name: str, statistics: LabelStatistics) -> HeadLoss:
         column=hard_label_columns(surface)[name],
         weight=task.weight,
         loss=losses.binary_cross_entropy if binary else losses.squared_error,
-        labels=None if binary else _z_score(statistics),
+        labels=None if binary else _learned(task, statistics),
         regression=not binary,
         constant=_entropy(statistics.mean) if binary else 1.0,
     )
@@ -194,10 +209,12 @@ def _soft(
     """
     column = soft_label_columns(surface)[name]
     shared = distillation.head is Head.SHARED
-    scale = _teacher_scale(surface, distillation, statistics.get(column))
-    labels = scale
+    scale: Scale | None = _teacher_scale(surface, distillation, statistics.get(column))
+    labels: Scale | None = scale
     if shared and scale is not None and surface.tasks[name].kind is TaskKind.REGRESSION:
-        labels = _after(_z_score(statistics[name]), scale)
+        labels = Steps((scale, _learned(surface.tasks[name], statistics[name])))
+    elif scale is not None and (sampled := _sampling(surface, name)) is not None:
+        labels, scale = Steps((scale, sampled)), Steps((scale, sampled))
     return HeadLoss(
         name=DISTILLATION_PREFIX + name,
         head=(SERVING_PREFIX if shared else DISTILLATION_PREFIX) + name,
@@ -211,6 +228,16 @@ def _soft(
         regression=distillation.loss.on_z_scores,
         schedule=distillation.schedule,
     )
+
+
+def _sampling(surface: Surface, name: str) -> Affine | None:
+    """Brings a logit to what it is among the sampled examples, on which heads learn; None where all are there.
+
+    Rec-Distill (arXiv:2605.29755), equations 12 to 14: the teacher's raw logit goes through the
+    student's own correction before the two are compared.
+    """
+    task = surface.tasks.get(name)
+    return Affine(1.0, -task.sampled.shift) if task is not None and task.sampled is not None else None
 
 
 def _loss(distillation: Distillation) -> Callable[..., Any]:
@@ -261,12 +288,18 @@ def _teacher_scale(surface: Surface, distillation: Distillation, statistics: Lab
     return Affine(statistics.std, statistics.mean)
 
 
+def _learned(task: Task, statistics: LabelStatistics) -> Scale:
+    """Brings a regression task's labels to what its head says."""
+    return Steps((_log1p, _z_score(statistics))) if task.transform == "log1p" else _z_score(statistics)
+
+
+def _log1p(labels: tf.Tensor) -> tf.Tensor:
+    # A teacher may say less than nothing of a count.
+    return tf.math.log1p(tf.maximum(labels, 0.0))
+
+
 def _z_score(statistics: LabelStatistics) -> Affine:
     return Affine(1 / statistics.std, -statistics.mean / statistics.std)
-
-
-def _after(outer: Affine, inner: Affine) -> Affine:
-    return Affine(outer.scale * inner.scale, outer.scale * inner.offset + outer.offset)
 
 
 def _entropy(rate: float) -> float:

@@ -13,6 +13,8 @@ applies a metric's plain `threshold` to each slice.  Minimum counts have no form
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from tensorflow_model_analysis.proto import config_pb2
 
@@ -20,8 +22,10 @@ from contracts.roles import ModelRole
 from evaluation.registry import COMPUTATIONS, PLOTS
 from evaluation.slices import slicing_spec
 from records.code import code_version
-from schema.metrics import LABELLED_EXAMPLES, Metric, metrics_of
-from schema.surface import Change, Gate, Surface, Task
+from schema.gates import Gate, Limits
+from schema.metrics import LABELLED_EXAMPLES, Metric, metrics_of, metrics_of_score
+from schema.score import SCORE, Score
+from schema.surface import Surface, Task
 
 SIGNATURE = "serving_default"
 EXTRACTORS_MODULE = "evaluation.extractors"
@@ -44,10 +48,18 @@ def eval_config(surface: Surface, baseline: ModelRole) -> config_pb2.EvalConfig:
       InputError: A slice's value cannot be expressed in TFMA.
     """
     labels = {name: task.label for name, task in surface.tasks.items()}
+    weights = surface.weight_column if surface.weighted_evaluation else None
+    model = config_pb2.ModelSpec(signature_name=SIGNATURE, label_keys=labels, example_weight_key=weights)
+    # TFMA takes a task for weighted if it has a key of its own; the extractors make the weights.
+    for name in (name for name, task in surface.tasks.items() if task.sampled and not weights):
+        model.example_weight_keys[name] = labels[name]
     return config_pb2.EvalConfig(
-        model_specs=[config_pb2.ModelSpec(signature_name=SIGNATURE, label_keys=labels)],
+        model_specs=[model],
         slicing_specs=[config_pb2.SlicingSpec(), *slicing_specs(surface).values()],
-        metrics_specs=[_metrics_spec(surface, name, task, baseline) for name, task in surface.tasks.items()],
+        metrics_specs=[
+            *(_task_spec(surface, name, task, baseline) for name, task in surface.tasks.items()),
+            *([_score_spec(surface, surface.score, baseline)] if surface.score else []),
+        ],
         options=config_pb2.Options(include_default_metrics={"value": False}),
     )
 
@@ -57,34 +69,71 @@ def slicing_specs(surface: Surface) -> dict[str, config_pb2.SlicingSpec]:
     return {name: slicing_spec(name, part) for name, part in surface.slices.items()}
 
 
-def _metrics_spec(surface: Surface, name: str, task: Task, baseline: ModelRole) -> config_pb2.MetricsSpec:
+def _task_spec(surface: Surface, name: str, task: Task, baseline: ModelRole) -> config_pb2.MetricsSpec:
     metrics = metrics_of(task.kind, grouped=surface.group is not None)
     return config_pb2.MetricsSpec(
         output_names=[name],
         metrics=[
-            *(_metric(surface, task, metric, baseline) for metric in metrics),
+            *(_metric(surface, metric, task.gates, baseline, _label_settings(surface, task)) for metric in metrics),
             *(config_pb2.MetricConfig(class_name=plot.class_name, module=plot.module) for plot in PLOTS),
         ],
     )
 
 
-def _metric(surface: Surface, task: Task, metric: Metric, baseline: ModelRole) -> config_pb2.MetricConfig:
+def _score_spec(surface: Surface, score: Score, baseline: ModelRole) -> config_pb2.MetricsSpec:
+    """The score is judged by how it ranks the rows of a group, by their gains."""
+    metrics = metrics_of_score(grouped=surface.group is not None)
+    told = {"score": score.model_dump(mode="json", exclude={"gates"}, exclude_defaults=True)}
+    made = [_metric(surface, metric, score.gates, baseline, told, ranked="gains") for metric in metrics]
+    return config_pb2.MetricsSpec(output_names=[SCORE], metrics=made)
+
+
+def _label_settings(surface: Surface, task: Task) -> dict[str, Any]:
+    """What the extractors read of a surface beside names of columns."""
+    told: dict[str, Any] = {}
+    if derived := [each for part in surface.slices.values() for each in part.derived]:
+        told["slice_columns"] = [each.model_dump(mode="json", exclude_defaults=True) for each in derived]
+    if task.sampled is not None:
+        told["negatives"] = task.sampled.negatives
+    if task.rule is not None:
+        told["label"] = task.rule.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return told
+
+
+def _metric(
+    surface: Surface,
+    metric: Metric,
+    gates: Sequence[Gate],
+    baseline: ModelRole,
+    told: Mapping[str, Any],
+    ranked: str | None = None,
+) -> config_pb2.MetricConfig:
+    """A metric of one output.
+
+    Args:
+      surface: The surface.
+      metric: The metric.
+      gates: Those of the output.
+      baseline: Which comparison this is for.
+      told: What the extractors are told along with the output's first metric.
+      ranked: What the rows of a group are ranked by, where it is not what a task of such a kind has.
+    """
     found = COMPUTATIONS[metric.name]
     settings = dict(found.settings)
     if metric.by_group:
-        settings["group"] = surface.group
-    if metric is LABELLED_EXAMPLES:  # every task has it
-        settings["code"] = code_version("evaluation")
+        settings |= {"group": surface.group} | ({"of": ranked} if ranked else {})
+    if metric is LABELLED_EXAMPLES:  # every output has it
+        settings |= {"code": code_version("evaluation"), **told}
     return config_pb2.MetricConfig(
         class_name=found.class_name,
         module=found.module,
         config=json.dumps(settings) if settings else "",
-        per_slice_thresholds=_thresholds(surface, task, metric, baseline),
+        per_slice_thresholds=_thresholds(surface, gates, metric, baseline),
     )
 
 
 def _thresholds(
-    surface: Surface, task: Task, metric: Metric, baseline: ModelRole
+    surface: Surface, gates: Sequence[Gate], metric: Metric, baseline: ModelRole
 ) -> list[config_pb2.PerSliceMetricThreshold]:
     specs = slicing_specs(surface)
 
@@ -93,27 +142,31 @@ def _thresholds(
 
     return [
         config_pb2.PerSliceMetricThreshold(slicing_specs=[gated_slice(gate)], threshold=threshold)
-        for gate in task.gates
+        for gate in gates
         if gate.metric == metric.name
         for threshold in _bounds(gate, baseline)
     ]
 
 
-def _bounds(gate: Gate, baseline: ModelRole) -> list[config_pb2.MetricThreshold]:
-    if baseline is ModelRole.CONTROL:
-        return [_change(gate.vs_control)] if gate.vs_control else []
-    bounds = []
-    if gate.at_least is not None:
-        lower = config_pb2.GenericValueThreshold(lower_bound={"value": gate.at_least})
-        bounds.append(config_pb2.MetricThreshold(value_threshold=lower))
-    if gate.vs_last_blessed:
-        bounds.append(_change(gate.vs_last_blessed))
-    return bounds
+def _bounds(gate: Gate, baseline: ModelRole) -> Iterator[config_pb2.MetricThreshold]:
+    """What TFMA is to check as well; it knows no limits of intervals, so only what holds of the point, too."""
+    absolute = gate.absolute()
+    if baseline is ModelRole.LAST_BLESSED and absolute and absolute.also_of_the_point:
+        yield config_pb2.MetricThreshold(value_threshold=_value(absolute))
+    change = gate.vs_control if baseline is ModelRole.CONTROL else gate.vs_last_blessed
+    if change and (limits := gate.of_change(change)).also_of_the_point:
+        yield config_pb2.MetricThreshold(change_threshold=_change(limits))
 
 
-def _change(change: Change) -> config_pb2.MetricThreshold:
-    return config_pb2.MetricThreshold(
-        change_threshold=config_pb2.GenericChangeThreshold(
-            absolute={"value": change.at_least}, direction=config_pb2.MetricDirection.HIGHER_IS_BETTER
-        )
+def _value(limits: Limits) -> config_pb2.GenericValueThreshold:
+    ends = {"lower_bound": limits.least, "upper_bound": limits.most}
+    return config_pb2.GenericValueThreshold(
+        **{name: {"value": bound} for name, bound in ends.items() if bound is not None}
     )
+
+
+def _change(limits: Limits) -> config_pb2.GenericChangeThreshold:
+    higher, lower = config_pb2.MetricDirection.HIGHER_IS_BETTER, config_pb2.MetricDirection.LOWER_IS_BETTER
+    if limits.least is not None:
+        return config_pb2.GenericChangeThreshold(absolute={"value": limits.least}, direction=higher)
+    return config_pb2.GenericChangeThreshold(absolute={"value": limits.most}, direction=lower)

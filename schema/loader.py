@@ -7,7 +7,7 @@ that matches nothing, the nearest one that exists.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +18,11 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from schema.adaptation import check_adaptation, resolve_vocabularies
 from schema.checks import Problems, expect_known
 from schema.errors import InputError
+from schema.gates import Gate
 from schema.overrides import override
 from schema.pairs import check_pairs
 from schema.refusals import refusals
+from schema.score import SCORE
 from schema.slices import check_slices
 from schema.split import SplitBy
 from schema.surface import TRAINING_PREFIXES, Feature, FeatureKind, Surface, soft_label
@@ -136,12 +138,15 @@ def _check_references(surface: Surface, path: Path, problems: Problems) -> None:
             expect_known(path, where, "a task of teacher.tasks", distillation.teacher_task, teacher_tasks)
     for name in sorted(set(surface.tasks) & set(surface.non_serving_heads)):
         problems.found.append(f"{path}: non_serving_heads.{name}: a task has the same name; heads need different names")
-    for name, task in surface.tasks.items():
-        for index, gate in enumerate(task.gates):
-            if gate.slice is not None:
-                where = f"tasks.{name}.gates.{index}.slice"
-                with problems.noted():
-                    expect_known(path, where, "a name of slices", gate.slice, surface.slices)
+    for output, gates in surface.gates.items():
+        _check_gated_slices(surface, SCORE if output == SCORE else f"tasks.{output}", gates, path, problems)
+
+
+def _check_gated_slices(surface: Surface, where: str, gates: Sequence[Gate], path: Path, problems: Problems) -> None:
+    for index, gate in enumerate(gates):
+        if gate.slice is not None:
+            with problems.noted():
+                expect_known(path, f"{where}.gates.{index}.slice", "a name of slices", gate.slice, surface.slices)
 
 
 def _check_against_schema(surface: Surface, schema: schema_pb2.Schema, folder: Path, problems: Problems) -> None:
@@ -172,16 +177,22 @@ def _check_against_schema(surface: Surface, schema: schema_pb2.Schema, folder: P
             _expect_outside(folder, columns[column], RAW, "a soft label does not exist before labelling")
     with problems.noted():
         _check_representations(surface, columns, folder)
-    for name, part in surface.slices.items():
-        for column in part.features:
-            with problems.noted():
-                expect_known(path, f"slices.{name}.features", known, column, columns)
+    for where, column in _columns_of_slices(surface):
+        with problems.noted():
+            expect_known(path, where, known, column, columns)
     with problems.noted():
         _check_columns_of_training(surface, columns, path, known)
     check_adaptation(surface, columns, path, problems)
     if not problems.found:  # they rely on the columns
         with problems.noted():
             check_pairs(surface, columns, path)
+
+
+def _columns_of_slices(surface: Surface) -> Iterator[tuple[str, str]]:
+    """Every column that a slice names, by the keys under which it stands."""
+    for name, part in surface.slices.items():
+        for key in ("features", "buckets", "most_frequent"):
+            yield from ((f"slices.{name}.{key}", column) for column in getattr(part, key))
 
 
 def _check_representations(surface: Surface, columns: dict[str, schema_pb2.Feature], folder: Path) -> None:

@@ -40,14 +40,15 @@ class Metric:
       unit: The unit of its values; empty for a number without one.
       least: No value is lower.
       most: No value is higher.
-      gateable: Whether a gate may ask for it.  `Gate` knows lower bounds alone, so that
-        higher must be better.
+      formula: How it is computed, for people; y is the label, p the prediction, w the weight.
+      source: Where it comes from, or what it is equal to.
       target: The best value, where the direction is `target`.
       no_skill: The value of a model that predicts the same for everyone; None where that
         depends on the data.
       order_only: Whether it judges the order of predictions alone, so that it is the same
         for logits as for probabilities.
       by_group: Whether it needs a surface with a `group`.
+      of_score: Whether it is computed for the surface's score as well: it needs no label of 0 or 1.
     """
 
     name: str
@@ -57,18 +58,25 @@ class Metric:
     unit: str = ""
     least: float = -math.inf
     most: float = math.inf
-    gateable: bool = False
+    formula: str = ""
+    source: str = ""
     target: float | None = None
     no_skill: float | None = None
     order_only: bool = False
     by_group: bool = False
+    of_score: bool = False
+
+    @property
+    def gateable(self) -> bool:
+        """Whether a gate may ask for it: whatever tells better from worse."""
+        return self.direction is not Direction.NEITHER
 
 
 _BINARY = (TaskKind.BINARY,)
 _REGRESSION = (TaskKind.REGRESSION,)
 _ALL = tuple(TaskKind)
 _LABEL = "the label's unit"
-NDCG_RANKS = 10
+RANKS = 10
 # A difference this small is none, in units of a main metric, unless an experiment declares another margin.
 NEGLIGIBLE = 0.005
 
@@ -79,29 +87,214 @@ AUC = Metric(
     Direction.HIGHER,
     least=0.0,
     most=1.0,
-    gateable=True,
     no_skill=0.5,
     order_only=True,
+    formula="P(p of a positive > p of a negative) + P(equal) / 2",
+    source="`sklearn.metrics.roc_auc_score`",
 )
-R2 = Metric("r2", "R2", _REGRESSION, Direction.HIGHER, most=1.0, gateable=True, no_skill=0.0)
-LABELLED_EXAMPLES = Metric("labelled_examples", "labelled examples", _ALL, Direction.NEITHER, "examples", least=0.0)
-POSITIVES = Metric("positives", "positives", _BINARY, Direction.NEITHER, "examples", least=0.0)
-MEAN_LABEL = Metric("mean_label", "mean label", _ALL, Direction.NEITHER, _LABEL)
-MEAN_PREDICTION = Metric("mean_prediction", "mean prediction", _ALL, Direction.NEITHER, _LABEL)
-CALIBRATION = Metric("calibration", "calibration ratio", _ALL, Direction.TARGET, target=1.0)
+R2 = Metric(
+    "r2",
+    "R2",
+    _REGRESSION,
+    Direction.HIGHER,
+    most=1.0,
+    no_skill=0.0,
+    formula="1 - sum w (y - p)^2 / sum w (y - mean y)^2",
+    source="`sklearn.metrics.r2_score`",
+)
+LABELLED_EXAMPLES = Metric(
+    "labelled_examples",
+    "labelled examples",
+    _ALL,
+    Direction.NEITHER,
+    "examples",
+    least=0.0,
+    of_score=True,
+    formula="rows whose label is there, whatever their weight",
+)
+POSITIVES = Metric(
+    "positives",
+    "positives",
+    _BINARY,
+    Direction.NEITHER,
+    "examples",
+    least=0.0,
+    formula="sum y, whatever the weight",
+)
+MEAN_LABEL = Metric("mean_label", "mean label", _ALL, Direction.NEITHER, _LABEL, formula="sum w y / sum w")
+MEAN_PREDICTION = Metric(
+    "mean_prediction",
+    "mean prediction",
+    _ALL,
+    Direction.NEITHER,
+    _LABEL,
+    of_score=True,
+    formula="sum w p / sum w",
+)
+CALIBRATION = Metric(
+    "calibration",
+    "calibration ratio",
+    _ALL,
+    Direction.TARGET,
+    target=1.0,
+    formula="sum w p / sum w y",
+    source="He et al., ADKDD 2014, section 3",
+)
+CALIBRATION_ERROR = Metric(
+    "calibration_error",
+    "expected calibration error",
+    _BINARY,
+    Direction.LOWER,
+    least=0.0,
+    most=1.0,
+    formula="sum over 10 bins of equal weight of abs(sum w p - sum w y), divided by sum w",
+    source="Nguyen and O'Connor, EMNLP 2015",
+)
+BRIER = Metric(
+    "brier",
+    "Brier score",
+    _BINARY,
+    Direction.LOWER,
+    least=0.0,
+    most=1.0,
+    formula="sum w (y - p)^2 / sum w",
+    source="`sklearn.metrics.brier_score_loss`",
+)
+LOG_LOSS = Metric(
+    "log_loss",
+    "log loss",
+    _BINARY,
+    Direction.LOWER,
+    "nats",
+    least=0.0,
+    formula="-sum w (y log p + (1 - y) log(1 - p)) / sum w",
+    source="`sklearn.metrics.log_loss`",
+)
+NORMALIZED_ENTROPY = Metric(
+    "normalized_entropy",
+    "normalized entropy",
+    _BINARY,
+    Direction.LOWER,
+    least=0.0,
+    no_skill=1.0,
+    formula="log loss / log loss of who says the mean label of everyone",
+    source="He et al., ADKDD 2014, section 3",
+)
+PR_AUC = Metric(
+    "pr_auc",
+    "PR AUC",
+    _BINARY,
+    Direction.HIGHER,
+    least=0.0,
+    most=1.0,
+    order_only=True,
+    formula="sum over scores of (recall - recall before) * precision",
+    source="`sklearn.metrics.average_precision_score`",
+)
 SQUARED_ERROR = Metric(
-    "mean_squared_error", "mean squared error", _ALL, Direction.LOWER, f"{_LABEL}, squared", least=0.0
+    "mean_squared_error",
+    "mean squared error",
+    _REGRESSION,
+    Direction.LOWER,
+    f"{_LABEL}, squared",
+    least=0.0,
+    formula="sum w (y - p)^2 / sum w",
+    source="`sklearn.metrics.mean_squared_error`",
 )
-LOG_LOSS = Metric("log_loss", "log loss", _BINARY, Direction.LOWER, "nats", least=0.0)
+RMSE = Metric(
+    "rmse",
+    "root mean squared error",
+    _REGRESSION,
+    Direction.LOWER,
+    _LABEL,
+    least=0.0,
+    formula="sqrt(sum w (y - p)^2 / sum w)",
+    source="`sklearn.metrics.root_mean_squared_error`",
+)
+MAE = Metric(
+    "mae",
+    "mean absolute error",
+    _REGRESSION,
+    Direction.LOWER,
+    _LABEL,
+    least=0.0,
+    formula="sum w abs(y - p) / sum w",
+    source="`sklearn.metrics.mean_absolute_error`",
+)
+BIAS = Metric(
+    "bias",
+    "bias",
+    _REGRESSION,
+    Direction.TARGET,
+    _LABEL,
+    target=0.0,
+    formula="sum w (p - y) / sum w",
+    source="the mean of the residuals",
+)
+GROUPED_AUC = Metric(
+    "grouped_auc",
+    "grouped AUC",
+    _BINARY,
+    Direction.HIGHER,
+    least=0.0,
+    most=1.0,
+    no_skill=0.5,
+    order_only=True,
+    by_group=True,
+    formula="mean of the AUC of groups with both classes, by the weight of their examples",
+    source="Zhu et al., KDD 2017 (arXiv:1706.06978, section 6.2)",
+)
 NDCG = Metric(
-    f"ndcg_at_{NDCG_RANKS}",
-    f"NDCG@{NDCG_RANKS}",
+    f"ndcg_at_{RANKS}",
+    f"NDCG@{RANKS}",
     _BINARY,
     Direction.HIGHER,
     least=0.0,
     most=1.0,
     order_only=True,
     by_group=True,
+    of_score=True,
+    formula="mean over groups of DCG / best DCG, DCG = sum over the first 10 ranks of y / log2(1 + rank)",
+    source="Järvelin and Kekäläinen 2002; `sklearn.metrics.ndcg_score`",
+)
+MRR = Metric(
+    "mrr",
+    "MRR",
+    _BINARY,
+    Direction.HIGHER,
+    least=0.0,
+    most=1.0,
+    order_only=True,
+    by_group=True,
+    of_score=True,
+    formula="mean over groups of 1 / the rank of the first positive",
+    source="Voorhees, TREC-8, 1999",
+)
+RECALL = Metric(
+    f"recall_at_{RANKS}",
+    f"recall@{RANKS}",
+    _BINARY,
+    Direction.HIGHER,
+    least=0.0,
+    most=1.0,
+    order_only=True,
+    by_group=True,
+    of_score=True,
+    formula="mean over groups of the share of positives that are among the first 10 ranks",
+    source="the definition",
+)
+SPEARMAN = Metric(
+    "grouped_spearman",
+    "Spearman's correlation within groups",
+    _REGRESSION,
+    Direction.HIGHER,
+    least=-1.0,
+    most=1.0,
+    no_skill=0.0,
+    order_only=True,
+    by_group=True,
+    formula="mean over groups of the correlation of the ranks of y and p",
+    source="`scipy.stats.spearmanr`",
 )
 
 METRICS: Mapping[str, Metric] = {
@@ -114,9 +307,20 @@ METRICS: Mapping[str, Metric] = {
         MEAN_LABEL,
         MEAN_PREDICTION,
         CALIBRATION,
-        SQUARED_ERROR,
+        CALIBRATION_ERROR,
+        BRIER,
         LOG_LOSS,
+        NORMALIZED_ENTROPY,
+        PR_AUC,
+        SQUARED_ERROR,
+        RMSE,
+        MAE,
+        BIAS,
+        GROUPED_AUC,
         NDCG,
+        MRR,
+        RECALL,
+        SPEARMAN,
     )
 }
 # They tell on how many rows the others rest.
@@ -143,6 +347,16 @@ def metrics_of(kind: TaskKind, *, grouped: bool) -> list[Metric]:
       grouped: Whether the surface has a `group`.
     """
     return [each for each in METRICS.values() if kind in each.kinds and (grouped or not each.by_group)]
+
+
+def metrics_of_score(*, grouped: bool) -> list[Metric]:
+    """All metrics of a surface's score; `grouped` as for `metrics_of`."""
+    return [each for each in METRICS.values() if each.of_score and (grouped or not each.by_group)]
+
+
+def gateable_of_score() -> list[str]:
+    """Names of the metrics that a gate of the score may ask for."""
+    return [each.name for each in METRICS.values() if each.of_score and each.gateable]
 
 
 def gateable(kind: TaskKind) -> list[str]:

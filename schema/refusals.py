@@ -77,6 +77,8 @@ def _sentence(keys: Keys, problems: Sequence[dict[str, Any]], model: type[BaseMo
         return f"{key}: expected keys with values{f' ({names})' if names else ''}, found {_shown(found)}"
     message = first["msg"].removeprefix("Value error, ")
     shown = "" if isinstance(found, dict | list | tuple) else f", found {found!r}"
+    if not keys:  # of several keys together; the sentence names them
+        return message
     return f"{key}: {message[0].lower()}{message[1:]}{shown}"
 
 
@@ -98,8 +100,8 @@ def _no_range(keys: Keys, found: Any) -> str:
     if keys[:1] != ("slices",) or not isinstance(found, dict | list):
         return ""
     return (
-        ". A slice is made of equal values: write one value, or leave it empty for a slice of each; for a range, add a "
-        "column to the examples that says in which range a value lies"
+        ". A slice is made of equal values: write one value, or leave it empty for a slice of each; for ranges of "
+        "numbers, name the column under `buckets`"
     )
 
 

@@ -35,6 +35,7 @@ def check_slices(
       problems: Takes what is wrong: a value is of another type than its column.
     """
     types = {column.name: column.type for column in schema.feature}
+    _check_buckets(surface, types, path, problems)
     values: dict[Keys, tuple[str, Scalar | None]] = {
         ("slices", name, "features", column): (column, value)
         for name, part in surface.slices.items()
@@ -51,6 +52,18 @@ def check_slices(
                 f"{path}: {'.'.join(map(str, keys))}: expected {expected}, since the schema has "
                 f"{schema_pb2.FeatureType.Name(types[column])} for {column!r}; {_found(value, place)}"
             )
+
+
+def _check_buckets(surface: Surface, types: Mapping[str, int], path: Path, problems: Problems) -> None:
+    """Buckets are of numbers, and of one column the same in all slices: their names are."""
+    edges: dict[str, tuple[float, ...]] = {}
+    for name, part in surface.slices.items():
+        for column, found in part.buckets.items():
+            where = f"{path}: slices.{name}.buckets.{column}"
+            if types.get(column) == schema_pb2.BYTES:
+                problems.found.append(f"{where}: expected numbers, the schema has BYTES; use `most_frequent`")
+            if edges.setdefault(column, found) != found:
+                problems.found.append(f"{where}: another slice cuts this column elsewhere; expected the same buckets")
 
 
 def _found(value: Scalar, place: Place | None) -> str:

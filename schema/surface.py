@@ -18,7 +18,11 @@ from schema.base import Name, Scalar, Strict, TaskKind, Weight
 from schema.candidates import Unlabelled, WarmStart
 from schema.distillation import Distillation, NonServingHead, Representation
 from schema.errors import InputError
-from schema.metrics import METRICS, GatedMetric, gateable
+from schema.gates import Gate, JointGate
+from schema.labels import LabelRule, Positive, Sampled
+from schema.metrics import METRICS, gateable
+from schema.score import SCORE, Score
+from schema.slice import Slice
 from schema.split import Split
 from schema.teacher import Teacher, TeacherRepresentation, TeacherTask
 from schema.teacher_feature import Clip, TeacherFeature
@@ -95,82 +99,20 @@ class Feature(Strict):
         return self
 
 
-class Change(Strict):
-    """A bound on `candidate - baseline`, in the metric's unit, with better as positive.
-
-    Attributes:
-      at_least: The bound; a negative one admits as much loss.
-    """
-
-    at_least: float
-
-
-# What is worse than twice the labels' variance, or than any other loss of 1, is no bound.
-_LEAST, _MOST = -1.0, 1.0
-
-
-def _out_of_range(key: str, metric: str, found: float, expected: str) -> str:
-    percent = f"; {found:g}% is {found / 100:g}" if 1 < abs(found) <= 100 else ""
-    return f"{key}: {metric} is a fraction, expected a bound of {expected}, found {found:g}{percent}"
-
-
-class Gate(Strict):
-    """One condition on one metric of one task; every gate must hold for a push.
-
-    Attributes:
-      metric: `auc` for binary tasks, `r2` (1 - SSE/SST) for regression tasks.
-      at_least: Absolute bound.
-      vs_last_blessed: Bound on the change against the last blessed model.
-      vs_control: Bound on the change against the control without distillation.
-      slice: Name of a slice of the surface; None is the overall slice.
-      min_examples: With fewer labelled examples the gate cannot be judged.
-      min_positives: The same for positive examples of a binary task.
-      may_be_unjudged: A gate on all examples that cannot be judged blocks the push, and so does
-        one on a slice of which the evaluation data have no labelled example; true lets them
-        pass unjudged.  A slice with some examples, and too few, never blocks.
-      judged_on: What the bounds apply to: the `point` estimate, or the `lower_limit` of
-        its 95% confidence interval (for a change, of the paired difference).
-    """
-
-    metric: GatedMetric
-    at_least: float | None = None
-    vs_last_blessed: Change | None = None
-    vs_control: Change | None = None
-    slice: Name | None = None
-    min_examples: PositiveInt = 1
-    min_positives: PositiveInt = 1
-    may_be_unjudged: bool = False
-    judged_on: Literal["point", "lower_limit"] = "point"
-
-    @model_validator(mode="after")
-    def _asks_something(self) -> Gate:
-        if self.at_least is None and self.vs_last_blessed is None and self.vs_control is None:
-            raise ValueError("a gate needs at_least, vs_last_blessed or vs_control")
-        return self
-
-    @model_validator(mode="after")
-    def _can_hold_and_can_fail(self) -> Gate:
-        found = METRICS[self.metric]
-        low = _LEAST if found.least is None else found.least
-        high = _MOST if found.most is None else found.most
-        if self.at_least is not None and not low <= self.at_least <= high:
-            raise ValueError(_out_of_range("at_least", self.metric, self.at_least, f"{low:g} to {high:g}"))
-        widest = high - low
-        for key in ("vs_last_blessed", "vs_control"):
-            change: Change | None = getattr(self, key)
-            if change is not None and not -widest < change.at_least < widest:
-                wrong = _out_of_range(f"{key}.at_least", self.metric, change.at_least, f"-{widest:g} to {widest:g}")
-                raise ValueError(f"{wrong}, the ends excluded")
-        return self
-
-
 class Task(Strict):
     """One thing the model predicts and serves.
 
     Attributes:
       kind: Binary or regression.
       label: The examples' column with the hard label; it may be absent from an example,
-        whose loss is then masked.
+        whose loss is then masked.  Several tasks may have one column.
+      positive: Which values of a column that is not 0 or 1 make a binary task's example positive.
+      clip: Bounds that a regression task's label is brought within: it is learned and judged so.
+      transform: `log1p` has the model learn log(1 + label), for counts and durations; it serves
+        and is judged in the label's unit.
+      sampled: How a binary task's negatives were sampled, in training and evaluation alike: what is
+        served is corrected for it, metrics weigh the negatives that are there for those that are
+        not, and the teacher's logits are brought to the sampled examples before they are compared.
       weight: Weight of the hard loss.
       distil: What this task's distillation head learns; None for no head.
       gates: The conditions for a push.
@@ -179,10 +121,35 @@ class Task(Strict):
 
     kind: TaskKind
     label: str
+    positive: Positive | None = None
+    clip: Clip | None = None
+    transform: Literal["log1p"] | None = None
+    sampled: Sampled | None = None
     weight: Weight = 1.0
     distil: Distillation | None = None
     gates: tuple[Gate, ...] = ()
     ungated: str | None = None
+
+    @property
+    def rule(self) -> LabelRule | None:
+        """How the label follows from its column; None where it is the column itself."""
+        if self.positive is None and self.clip is None:
+            return None
+        return LabelRule(positive=self.positive, clip=self.clip)
+
+    @model_validator(mode="after")
+    def _label_fits_kind(self) -> Task:
+        if self.positive is not None and self.kind is not TaskKind.BINARY:
+            raise ValueError(f"`positive` makes the label of a binary task, found kind: {self.kind}")
+        for key in ("clip", "transform"):
+            if getattr(self, key) is not None and self.kind is not TaskKind.REGRESSION:
+                raise ValueError(f"`{key}` is for the labels of regression tasks, found kind: {self.kind}")
+        if self.sampled is not None and self.kind is not TaskKind.BINARY:
+            raise ValueError(f"`sampled` is for binary tasks, found kind: {self.kind}")
+        low = self.clip.low if self.clip else None
+        if self.transform == "log1p" and low is not None and low < 0:
+            raise ValueError(f"`transform: log1p` is for labels of 0 or more, found clip.min: {low:g}")
+        return self
 
     @model_validator(mode="after")
     def _gates_fit(self) -> Task:
@@ -193,19 +160,8 @@ class Task(Strict):
         expected = gateable(self.kind)
         for gate in self.gates:
             if gate.metric not in expected:
-                raise ValueError(f"a {self.kind} task is gated on {' or '.join(expected)}, found {gate.metric}")
+                raise ValueError(f"a {self.kind} task is gated on one of {', '.join(expected)}; found {gate.metric}")
         return self
-
-
-class Slice(Strict):
-    """A part of the evaluation data: equal values of all of these features.
-
-    Attributes:
-      features: Feature name to the value that defines the slice; None makes one slice of
-        each value.
-    """
-
-    features: dict[str, Scalar | None] = Field(min_length=1)
 
 
 class BreakingChange(Strict):
@@ -266,6 +222,9 @@ class Surface(Strict):
       representations: Layers of the teacher that the student learns, by the layer of the
         student that learns it: `trunk`, or a task for the output of its tower.
       slices: Parts of the evaluation data that are reported and may be gated.
+      joint_gates: Conditions for a push on all tasks at once.
+      score: What the page is ranked by, an expression over tasks; it is served as one more
+        output, `score`.
       model: The shape of student and control.
       training: How student and control are trained.
       unlabelled: Pairs never shown that the teacher labels too; None makes none.
@@ -277,7 +236,8 @@ class Surface(Strict):
         the rows of a group.
       split: How examples that come without `train/` and `eval/` are divided; None where they never do.
       weight_column: Column with the weight of an example in every loss of training, 1 where
-        it is absent; None weighs all alike.  Evaluation does not read it.
+        it is absent; None weighs all alike.
+      weighted_evaluation: Whether metrics weigh the examples by `weight_column`, too.
     """
 
     name: Name
@@ -287,14 +247,62 @@ class Surface(Strict):
     non_serving_heads: dict[Name, NonServingHead] = Field(default_factory=dict)
     representations: dict[Name, Representation] = Field(default_factory=dict)
     slices: dict[Name, Slice] = Field(default_factory=dict)
+    joint_gates: tuple[JointGate, ...] = ()
+    score: Score | None = None
     group: str | None = None
     weight_column: str | None = None
     split: Split | None = None
+    weighted_evaluation: bool = False
     model: Model = Model()
     training: Training = Training()
     unlabelled: Unlabelled | None = None
     warm_start: dict[str, WarmStart] = Field(default_factory=dict)
     serving: Serving = Serving()
+
+    @model_validator(mode="after")
+    def _weights_are_there(self) -> Surface:
+        if self.weighted_evaluation and self.weight_column is None:
+            raise ValueError("`weighted_evaluation` needs a `weight_column`, found none")
+        return self
+
+    @model_validator(mode="after")
+    def _score_reads_tasks(self) -> Surface:
+        if self.score is not None:
+            self.score.check(self.tasks)
+            if self.score.gates and self.group is None:
+                raise ValueError(
+                    "score.gates: a score is judged within groups, and the surface has no `group`; "
+                    "name the column that tells which examples were ranked together"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _metrics_of_groups_have_groups(self) -> Surface:
+        for name, task in self.tasks.items():
+            asked = [gate.metric for gate in task.gates]
+            asked += [each.metrics[name] for each in self.joint_gates if name in each.metrics]
+            for metric in asked:
+                if METRICS[metric].by_group and self.group is None:
+                    raise ValueError(
+                        f"tasks.{name}.gates: {metric} is computed within groups, and the surface has no `group`; "
+                        "name the column that tells which examples were ranked together"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _joint_gates_fit(self) -> Surface:
+        for place, gate in enumerate(self.joint_gates):
+            for name, metric in gate.metrics.items():
+                if name not in self.tasks:
+                    raise ValueError(f"joint_gates.{place}.metrics: expected tasks, found {name!r}")
+                expected = gateable(self.tasks[name].kind)
+                if metric not in expected:
+                    kind = self.tasks[name].kind
+                    raise ValueError(
+                        f"joint_gates.{place}.metrics.{name}: a {kind} task is gated on one of {', '.join(expected)}; "
+                        f"found {metric}"
+                    )
+        return self
 
     @property
     def teacher_tasks(self) -> Mapping[str, TeacherTask]:
@@ -310,6 +318,17 @@ class Surface(Strict):
     def teacher_representations(self) -> Mapping[str, TeacherRepresentation]:
         """The teacher's layers that are offered; none without a teacher."""
         return self.teacher.representations if self.teacher else {}
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What the serving signature returns: the tasks and, if there is one, the score."""
+        return (*self.tasks, *((SCORE,) if self.score else ()))
+
+    @property
+    def gates(self) -> dict[str, tuple[Gate, ...]]:
+        """The gates of every output: of the tasks and, if there is one, of the score."""
+        of_tasks = {name: task.gates for name, task in self.tasks.items()}
+        return of_tasks | ({SCORE: self.score.gates} if self.score else {})
 
     def distillations(self) -> dict[str, Distillation]:
         """All distillations, keyed by the name of the task or non-serving head."""

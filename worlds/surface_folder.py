@@ -43,14 +43,15 @@ def schema_text(content: Mapping[str, Any], splits: Mapping[str, Columns]) -> st
     """
     surface = Surface.model_validate(content)
     message = schema_pb2.Schema(default_environment=[RAW, TRAINING, SERVING])
-    labels = {task.label: task.kind for task in surface.tasks.values()}
+    labels = {task.label for task in surface.tasks.values()}
+    flags = {task.label for task in surface.tasks.values() if task.kind is TaskKind.BINARY and not task.positive}
     for name, column in next(iter(splits.values())).items():
         required = all(columns[name].present is None for columns in splits.values())
         # A pair never shown has no label: what every example has may be absent from such a pair.
         feature = _add_column(message, name, column, required, shaped=not (surface.unlabelled and name in labels))
         if name not in surface.features:
             feature.not_in_environment.append(SERVING)
-        if labels.get(name) is TaskKind.BINARY:
+        if name in flags:
             feature.int_domain.min, feature.int_domain.max = 0, 1
     for task in surface.teacher_tasks:
         _add_soft_label(message, soft_label(task))

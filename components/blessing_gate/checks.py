@@ -9,13 +9,15 @@ from tensorflow_model_analysis.slicer import slicer_lib
 
 from components.blessing_gate import sentences
 from components.blessing_gate.comparison import comparison_checks, lacks_baseline, waits
+from components.blessing_gate.joint import MODELS, joint_checks
 from contracts.decision import BoundKind, Check, GateResult, Verdict
 from evaluation.results import OVERALL, Bound, Evaluation, TaskMetrics, slice_text
 from evaluation.slices import slicing_spec
 from records.served import ServedModel
 from schema.base import TaskKind
+from schema.gates import Gate, Limits
 from schema.metrics import MEAN_PREDICTION
-from schema.surface import Gate, Surface
+from schema.surface import Surface
 
 
 @dataclass(frozen=True)
@@ -44,22 +46,23 @@ class Asked:
     """One bound of one gate."""
 
     task: str
-    task_kind: TaskKind
+    task_kind: TaskKind | None  # None of the score
     gate: Gate
     kind: BoundKind
-    bound: float
+    limits: Limits
 
 
 def asked_bounds(surface: Surface) -> Iterator[Asked]:
     """Every bound of every gate, in the order of the surface."""
-    for name, task in surface.tasks.items():
-        for gate in task.gates:
-            if gate.at_least is not None:
-                yield Asked(name, task.kind, gate, BoundKind.ABSOLUTE, gate.at_least)
+    for name, gates in surface.gates.items():
+        kind = surface.tasks[name].kind if name in surface.tasks else None
+        for gate in gates:
+            if absolute := gate.absolute():
+                yield Asked(name, kind, gate, BoundKind.ABSOLUTE, absolute)
             if gate.vs_last_blessed:
-                yield Asked(name, task.kind, gate, BoundKind.LAST_BLESSED, gate.vs_last_blessed.at_least)
+                yield Asked(name, kind, gate, BoundKind.LAST_BLESSED, gate.of_change(gate.vs_last_blessed))
             if gate.vs_control:
-                yield Asked(name, task.kind, gate, BoundKind.CONTROL, gate.vs_control.at_least)
+                yield Asked(name, kind, gate, BoundKind.CONTROL, gate.of_change(gate.vs_control))
 
 
 def gated_slices(surface: Surface, gate: Gate) -> slicer_lib.SingleSliceSpec:
@@ -72,7 +75,8 @@ def gated_slices(surface: Surface, gate: Gate) -> slicer_lib.SingleSliceSpec:
 def tfma_bound(surface: Surface, asked: Asked) -> Bound:
     """The threshold that `pipeline.eval_config` makes of a bound."""
     changes = asked.kind is not BoundKind.ABSOLUTE
-    return Bound(asked.task, asked.gate.metric, gated_slices(surface, asked.gate), changes, asked.bound)
+    where = gated_slices(surface, asked.gate)
+    return Bound(asked.task, asked.gate.metric, where, changes, asked.limits.least, asked.limits.most)
 
 
 # One bound, and what became of it in each slice.
@@ -99,12 +103,13 @@ def run_checks(surface: Surface, evidence: Evidence, judged: Sequence[Judged]) -
     yield from _evaluation_checks(surface, evidence)
     yield from _second_opinions(surface, evidence, gates)
     yield from _defined_checks(surface, evidence)
+    yield from joint_checks(surface, {kind: evidence.of(kind) for kind in MODELS})
     yield from _judged_checks(judged)
 
 
 def _evaluation_checks(surface: Surface, evidence: Evidence) -> Iterator[Check]:
     """Both evaluations must be there, of the surface's own gates, and of the same examples."""
-    for kind in (BoundKind.LAST_BLESSED, BoundKind.CONTROL):
+    for kind in MODELS:
         evaluation = evidence.of(kind)
         name = f"evaluation against {sentences.MODEL_OF[kind]}"
         if isinstance(evaluation, str):
@@ -129,35 +134,40 @@ def _compiled_bounds(surface: Surface, kind: BoundKind, has_baseline: bool) -> f
     return frozenset(
         tfma_bound(surface, asked)
         for asked in asked_bounds(surface)
-        if asked.kind in _KINDS_IN[kind] and (has_baseline or asked.kind is BoundKind.ABSOLUTE)
+        if asked.kind in _KINDS_IN[kind]
+        and (has_baseline or asked.kind is BoundKind.ABSOLUTE)
+        and asked.limits.also_of_the_point
     )
 
 
 def _second_opinions(surface: Surface, evidence: Evidence, gates: tuple[GateResult, ...]) -> Iterator[Check]:
     """TFMA rejects what passed here: one of the two is wrong, so nothing is pushed."""
     passed = {
-        (result.task, result.metric, result.slice, result.kind, result.bound, result.slice_key)
+        (result.task, result.metric, result.slice, result.kind, result.bound, result.at_most, result.slice_key)
         for result in gates
         if result.verdict is Verdict.PASS
     }
-    for comparison in (BoundKind.LAST_BLESSED, BoundKind.CONTROL):
+    for comparison in MODELS:
         evaluation = evidence.of(comparison)
         asked = [one for one in asked_bounds(surface) if one.kind in _KINDS_IN[comparison]]
         for failure in () if isinstance(evaluation, str) else evaluation.failures:
             text = slice_text(failure.slice_key or OVERALL)
             matching = [one for one in asked if tfma_bound(surface, one) == failure.bound]
-            keys = {(one.task, one.gate.metric, one.gate.slice, one.kind, one.bound, text) for one in matching}
+            keys = {
+                (one.task, one.gate.metric, one.gate.slice, one.kind, one.limits.least, one.limits.most, text)
+                for one in matching
+            }
             if not matching or keys & passed:
                 yield _contradiction(failure.bound, text)
 
 
 def _contradiction(bound: Bound, text: str) -> Check:
     where = f"slice {text}" if text else "overall"
-    change = "change of at least" if bound.change else "at least"
+    asked = ("change of " if bound.change else "") + sentences.range_of(bound.at_least, bound.at_most)
     return Check(
         name="second opinion",
         verdict=Verdict.FAIL,
-        sentence=f"TFMA's own validation rejects {bound.task} {bound.metric}, {where} ({change} {bound.at_least:g}), "
+        sentence=f"TFMA's own validation rejects {bound.task} {bound.metric}, {where} ({asked}), "
         "which passed here: one of the two is wrong, so nothing is pushed.",
     )
 
@@ -167,7 +177,7 @@ def _defined_checks(surface: Surface, evidence: Evidence) -> Iterator[Check]:
     if isinstance(evidence.last_blessed, str):
         return
     overall = evidence.last_blessed.slices.get(OVERALL, {})
-    for name in surface.tasks:
+    for name in surface.outputs:
         metrics = overall.get(name, TaskMetrics())
         predicted = metrics.student.get(MEAN_PREDICTION.name)
         if metrics.examples and (predicted is None or predicted.value is None):

@@ -17,7 +17,8 @@ from contracts.decision import BoundKind, Decision, GateResult, Measurement, Met
 from evaluation.results import OVERALL, Evaluation, SliceKey, TaskMetrics, slice_text
 from records.served import ServedModel
 from schema.base import TaskKind
-from schema.metrics import COUNTS
+from schema.gates import JudgedOn
+from schema.metrics import COUNTS, METRICS
 from schema.surface import Surface
 
 
@@ -96,13 +97,27 @@ def _compare(asked: Asked, measured: Measurement | None) -> tuple[Verdict, str]:
         return Verdict.FAIL, "the metric is missing from the evaluation"
     if measured.value is None:
         return Verdict.FAIL, "the metric is not defined (NaN)"
-    value = measured.value
-    if asked.gate.judged_on == "lower_limit":
-        if measured.lower is None:
-            return Verdict.FAIL, "its confidence interval is not defined"
-        value = measured.lower
-    held = value >= asked.bound
-    return Verdict.PASS if held else Verdict.FAIL, sentences.bound(held, value, asked.bound)
+    limits = asked.limits
+    least, most = _ends(measured, limits.judged_on)
+    if least is None or most is None:
+        return Verdict.FAIL, "its confidence interval is not defined"
+    missed = []
+    if limits.least is not None and least < limits.least:
+        missed.append((least, limits.least))
+    if limits.most is not None and most > limits.most:
+        missed.append((most, limits.most))
+    verdict = Verdict.FAIL if missed else Verdict.PASS
+    return verdict, sentences.bound(limits.least, limits.most, missed)
+
+
+def _ends(measured: Measurement, judged_on: JudgedOn) -> tuple[float | None, float | None]:
+    """What a bound from below and one from above apply to."""
+    if judged_on is JudgedOn.POINT:
+        return measured.value, measured.value
+    if judged_on is JudgedOn.BOTH_LIMITS:
+        return measured.lower, measured.upper
+    one = measured.lower if judged_on is JudgedOn.LOWER_LIMIT else measured.upper
+    return one, one
 
 
 def _judged_measurement(asked: Asked, metrics: TaskMetrics) -> Measurement | None:
@@ -114,7 +129,8 @@ def _result(asked: Asked, key: SliceKey, metrics: TaskMetrics, verdict: Verdict,
     gate, is_change = asked.gate, asked.kind is not BoundKind.ABSOLUTE
     judged = _judged_measurement(asked, metrics)
     student, baseline = metrics.student.get(gate.metric), metrics.baseline.get(gate.metric)
-    measured = sentences.measured(student, baseline, judged, asked.kind, gate.judged_on == "lower_limit")
+    target = METRICS[gate.metric].target
+    measured = sentences.measured(student, baseline, judged, asked.kind, asked.limits.judged_on, target)
     subject = sentences.subject(asked.task, gate.metric, gate.slice, slice_text(key), asked.kind)
     return GateResult(
         task=asked.task,
@@ -122,8 +138,9 @@ def _result(asked: Asked, key: SliceKey, metrics: TaskMetrics, verdict: Verdict,
         kind=asked.kind,
         slice=gate.slice,
         slice_key=slice_text(key),
-        bound=asked.bound,
-        judged_on=gate.judged_on,
+        bound=asked.limits.least,
+        at_most=asked.limits.most,
+        judged_on=asked.limits.judged_on.value,
         student=student,
         baseline=baseline if is_change else None,
         difference=judged if is_change else None,
@@ -145,12 +162,15 @@ def _metric_rows(surface: Surface, evidence: Evidence) -> Iterator[MetricRow]:
     keys = sorted(
         {key for evaluation in known.values() for key in evaluation.slices}, key=lambda key: (len(key), str(key))
     )
-    for task in surface.tasks:
+    for output in surface.outputs:
+        kind = surface.tasks[output].kind if output in surface.tasks else None
         for key in keys:
-            yield from _rows_of(task, key, known, surface.tasks[task].kind)
+            yield from _rows_of(output, key, known, kind)
 
 
-def _rows_of(task: str, key: SliceKey, known: dict[BoundKind, Evaluation], kind: TaskKind) -> Iterator[MetricRow]:
+def _rows_of(
+    task: str, key: SliceKey, known: dict[BoundKind, Evaluation], kind: TaskKind | None
+) -> Iterator[MetricRow]:
     found = {which: evaluation.slices.get(key, {}).get(task, TaskMetrics()) for which, evaluation in known.items()}
     student = next(iter(found.values()), TaskMetrics())
     last_blessed, control = (found.get(which, TaskMetrics()) for which in (BoundKind.LAST_BLESSED, BoundKind.CONTROL))

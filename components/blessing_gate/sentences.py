@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from contracts.decision import BoundKind, Check, GateResult, Measurement, Verdict
 from contracts.roles import PHRASES, ModelRole
+from schema.gates import JudgedOn
 
 MODEL_OF = {kind: PHRASES[ModelRole(kind.value)] for kind in BoundKind if kind is not BoundKind.ABSOLUTE}
 
@@ -42,17 +43,34 @@ def gate(subject: str, measured: Sequence[str], verdict: Verdict, reason: str) -
 
 
 def measured(
-    student: Measurement | None, baseline: Measurement | None, judged: Measurement | None, kind: BoundKind, limit: bool
+    student: Measurement | None,
+    baseline: Measurement | None,
+    judged: Measurement | None,
+    kind: BoundKind,
+    judged_on: JudgedOn,
+    target: float | None,
 ) -> list[str]:
-    """What was measured: the student, for a change also the other model, and the limit judged."""
+    """What was measured: the student, for a change also the other model, and the limits that are judged.
+
+    Args:
+      student: The student's metric.
+      baseline: The other model's.
+      judged: What the bound applies to.
+      kind: What that is.
+      judged_on: What of it.
+      target: The metric's best value, where that lies in the middle.
+    """
     if student is None:
         return []
     if kind is BoundKind.ABSOLUTE:
         parts = [number(student)]
     else:
-        parts = [f"{number(student)} against {number(baseline)}", f"change {number(judged, signed=True)}"]
-    if limit and judged is not None and judged.lower is not None:
+        change = "change" if target is None else f"nearer to {target:g} by"
+        parts = [f"{number(student)} against {number(baseline)}", f"{change} {number(judged, signed=True)}"]
+    if judged is not None and judged.lower is not None and judged_on in (JudgedOn.LOWER_LIMIT, JudgedOn.BOTH_LIMITS):
         parts.append(f"lower limit {judged.lower:.4f}")
+    if judged is not None and judged.upper is not None and judged_on in (JudgedOn.UPPER_LIMIT, JudgedOn.BOTH_LIMITS):
+        parts.append(f"upper limit {judged.upper:.4f}")
     return parts
 
 
@@ -65,13 +83,26 @@ def number(measurement: Measurement | None, signed: bool = False) -> str:
     return f"{measurement.value:+.4f}" if signed else f"{measurement.value:.4f}"
 
 
-def bound(held: bool, value: float, at_least: float) -> str:
-    """What was asked; a value that misses the bound by less than is shown, in full."""
-    asked = f"at least {at_least:g} was asked"
-    if held:
+def range_of(least: float | None, most: float | None) -> str:
+    """What is asked: `at least 0.6`, `at most 1.1`, or `between 0.9 and 1.1`."""
+    if least is not None and most is not None:
+        return f"between {least:g} and {most:g}"
+    return f"at most {most:g}" if least is None else f"at least {least:g}"
+
+
+def bound(least: float | None, most: float | None, missed: Sequence[tuple[float, float]]) -> str:
+    """What was asked; a value that misses a bound by less than is shown, in full.
+
+    Args:
+      least: The bound from below.
+      most: The bound from above.
+      missed: A value and the bound that it misses, for each that is missed.
+    """
+    asked = f"{range_of(least, most)} was asked"
+    if not missed:
         return asked
-    exact = f"exactly {value:.17g}, " if f"{value:.4f}" == f"{at_least:.4f}" else ""
-    return f"{exact}but {asked}"
+    close = (f"exactly {value:.17g}, " for value, limit in missed if f"{value:.4f}" == f"{limit:.4f}")
+    return f"{''.join(close)}but {asked}"
 
 
 def too_few(found: int, least: int, what: str) -> str:

@@ -13,6 +13,7 @@ from components.evaluation_report.sources import Sources
 _SHOWN = {
     *("group", "model", "non_serving_heads", "representations", "serving", "training", "unlabelled", "warm_start"),
     "weight_column",
+    "weighted_evaluation",
 }
 _OF_TASKS = {"distil", "weight"}
 

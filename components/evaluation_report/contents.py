@@ -91,7 +91,7 @@ def _gates_fact(sources: Sources) -> Fact:
 
 def _control_fact(sources: Sources) -> Fact:
     """In how many tasks the student is better or worse than the control by more than chance."""
-    changes = [sources.change(task, CONTROL) for task in sources.surface.tasks]
+    changes = [sources.change(task, CONTROL) for task in sources.judged]
     better = sum(each is not None and each.lower is not None and each.lower > 0 for each in changes)
     worse = sum(each is not None and each.upper is not None and each.upper < 0 for each in changes)
     detail = f"beyond the 95% interval; {worse} worse"

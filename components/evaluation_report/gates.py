@@ -12,6 +12,11 @@ _AGAINST = {
     BoundKind.LAST_BLESSED: charts.LAST_BLESSED,
     BoundKind.CONTROL: charts.CONTROL,
 }
+_OF_ENDS = {
+    "lower_limit": " (of the interval's lower end)",
+    "upper_limit": " (of the interval's upper end)",
+    "both_limits": " (of both ends of the interval)",
+}
 # What failed comes first: it is what one looks for.
 MOST_LISTED = 500
 _ORDER = (Verdict.FAIL, Verdict.NOT_JUDGED, Verdict.PASS)
@@ -47,7 +52,7 @@ def _gates_table(gates: list[GateResult]) -> Table:
     numbers = ("asked", "found", "95% interval", "examples")
     words = ("gate", "verdict", "against")
     return Table(
-        caption="Gates: at least the bound is asked, of the metric itself or of its change against another model",
+        caption="Gates: what is asked of the metric itself, or of its change against another model",
         columns=(*map(Heading, words), *(Heading(name, numeric=True) for name in numbers), Heading("why")),
         rows=tuple(_row(gate) for gate in gates),
         sortable=True,
@@ -63,9 +68,18 @@ def _row(gate: GateResult) -> tuple[Cell, ...]:
         Cell(f"{gate.task} {gate.metric}" + (f", {where}" if where else "")),
         page.verdict(gate.verdict),
         Cell(_AGAINST[gate.kind]),
-        page.number(gate.bound, signed=changes),
+        _asked(gate),
         page.measured(judged, signed=changes),
         page.interval(judged, signed=changes),
         page.count(gate.examples),
-        Cell(gate.reason + (" (of the interval's lower end)" if gate.judged_on == "lower_limit" else "")),
+        Cell(gate.reason + _OF_ENDS.get(gate.judged_on, "")),
     )
+
+
+def _asked(gate: GateResult) -> Cell:
+    """The bounds; sorted by the first of them."""
+    changes = gate.kind is not BoundKind.ABSOLUTE
+    ends = {"\N{GREATER-THAN OR EQUAL TO}": gate.bound, "\N{LESS-THAN OR EQUAL TO}": gate.at_most}
+    known = {sign: bound for sign, bound in ends.items() if bound is not None}
+    texts = [f"{sign} {page.number(bound, signed=changes).text}" for sign, bound in known.items()]
+    return Cell(" and ".join(texts), next(iter(known.values()), None))

@@ -28,7 +28,7 @@ def section(sources: Sources) -> Section:
         notes = ("This is the first run under this root.",)
     else:
         lead = f"{len(decisions)} runs, {blessed} of them blessed; the last one is this run. Hollow: not blessed."
-        figures = tuple(_figure(sources, task, decisions) for task in sources.surface.tasks)
+        figures = tuple(_figure(sources, task, decisions) for task in sources.judged)
         notes = ("Each run is judged on its own evaluation examples, so that what moves may be the data.",)
     return Section(
         name="history",
@@ -108,7 +108,7 @@ def _plot(rows: list[charts.Row]) -> str:
 
 
 def _table(sources: Sources, decisions: list[Dated]) -> Table:
-    metrics = [(task, sources.metric(task).name) for task in sources.surface.tasks]
+    metrics = [(task, sources.metric(task).name) for task in sources.judged]
     rows = []
     for place, when, decision in reversed(decisions):
         found = [_row_of(decision, task, metric) for task, metric in metrics]

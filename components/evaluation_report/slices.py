@@ -32,14 +32,14 @@ def section(sources: Sources) -> Section:
     """The section on slices: a forest plot per task, and one table of everything."""
     keys = sources.slice_keys()
     drawn = [OVERALL, *_largest(sources, keys, MOST_DRAWN - 1)]
-    listed = [OVERALL, *_largest(sources, keys, MOST_LISTED // len(sources.surface.tasks) - 1)]
+    listed = [OVERALL, *_largest(sources, keys, MOST_LISTED // len(sources.judged) - 1)]
     notes = []
     if not keys:
         notes.append("The surface names no slice; `slices:` in surface.yaml adds some.")
     for what, some in (("plots show", drawn), ("table holds", listed)):
         if len(some) <= len(keys):
             notes.append(f"The {what} the {len(some) - 1:,} largest of {len(keys):,} slices.")
-    figures = [_figure(sources, task, drawn) for task in sources.surface.tasks]
+    figures = [_figure(sources, task, drawn) for task in sources.judged]
     return Section(
         name="slices",
         title="Slices",
@@ -58,7 +58,7 @@ def _largest(sources: Sources, keys: list[SliceKey], most: int) -> list[SliceKey
 
 
 def _examples(sources: Sources, key: SliceKey) -> int:
-    return max(sources.counts(task, key)[0] for task in sources.surface.tasks)
+    return max(sources.counts(task, key)[0] for task in sources.judged)
 
 
 def _figure(sources: Sources, task: str, keys: list[SliceKey]) -> Figure | None:
@@ -125,7 +125,7 @@ def _table(sources: Sources, keys: list[SliceKey]) -> Table:
     return Table(
         caption="All tasks in all slices; a click on a column's name sorts",
         columns=(Heading("slice"), Heading("task"), *(Heading(name, numeric=True) for name in _NUMBERS)),
-        rows=tuple(_row(sources, key, task) for key in keys for task in sources.surface.tasks),
+        rows=tuple(_row(sources, key, task) for key in keys for task in sources.judged),
         sortable=True,
         name="slices",
     )

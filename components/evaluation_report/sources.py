@@ -21,7 +21,8 @@ from contracts.serving_report import ServingReport
 from evaluation.results import OVERALL, Evaluation, SliceKey, TaskMetrics
 from schema.base import TaskKind
 from schema.errors import InputError
-from schema.metrics import Metric, main_metric
+from schema.metrics import NDCG, Metric, main_metric
+from schema.score import SCORE
 from schema.surface import EVAL_SPLIT, Surface
 
 History = Mapping[str, Sequence[float]]
@@ -95,8 +96,14 @@ class Sources:
     push: str = ""
 
     def metric(self, task: str) -> Metric:
-        """The metric that a task is first of all judged on."""
-        return main_metric(self.surface.tasks[task].kind)
+        """The metric that a task, or the score, is first of all judged on."""
+        return NDCG if task == SCORE else main_metric(self.surface.tasks[task].kind)
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """The tasks and, where it is judged within groups, the score."""
+        scored = self.surface.score is not None and self.surface.group is not None
+        return (*self.surface.tasks, *((SCORE,) if scored else ()))
 
     def measured(self, task: str, key: SliceKey = OVERALL) -> dict[str, Measurement]:
         """The task's own metric in a slice, by model; models without it are left out."""
@@ -124,14 +131,16 @@ class Sources:
         found = _in_slice(self.against_control, key, task)
         if not found.student:
             found = _in_slice(self.against_last, key, task)
-        binary = self.surface.tasks[task].kind is TaskKind.BINARY
+        binary = task != SCORE and self.surface.tasks[task].kind is TaskKind.BINARY
         return found.examples, found.positives if binary else None
 
     def slice_keys(self) -> list[SliceKey]:
         """All slices but the overall one, in the order of the surface, new releases first."""
         known = [each for each in (self.against_control, self.against_last) if not isinstance(each, str)]
         keys = {key for evaluation in known for key in evaluation.slices if key != OVERALL}
-        features = [frozenset(part.features) for part in self.surface.slices.values()]
+        features = [
+            frozenset([*part.features, *(each.name for each in part.derived)]) for part in self.surface.slices.values()
+        ]
 
         def order(key: SliceKey) -> tuple[bool, int, str]:
             names = frozenset(name for name, _ in key)
@@ -213,7 +222,9 @@ def read_hard_labels(uri: str, surface: Surface) -> dict[str, HardLabels]:
     return {
         name: _hard_labels(features[task.label])
         for name, task in surface.tasks.items()
-        if task.label in features and features[task.label].common_stats.num_non_missing
+        if task.rule is None  # of the label, not of the column that it follows from
+        and task.label in features
+        and features[task.label].common_stats.num_non_missing
     }
 
 

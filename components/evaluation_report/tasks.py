@@ -18,7 +18,7 @@ _AXIS = 32
 
 def section(sources: Sources) -> Section:
     """The section on tasks: one dot plot each."""
-    found = {task: _measured(sources, task) for task in sources.surface.tasks}
+    found = {task: _measured(sources, task) for task in sources.judged}
     return Section(
         name="tasks",
         title="Tasks",
@@ -75,7 +75,10 @@ def _bound(sources: Sources, task: str) -> float | None:
     bounds = [
         gate.bound
         for gate in sources.decision.gates
-        if gate.task == task and gate.kind is BoundKind.ABSOLUTE and gate.slice is None
+        if (gate.task, gate.metric) == (task, sources.metric(task).name)
+        and gate.kind is BoundKind.ABSOLUTE
+        and gate.slice is None
+        and gate.bound is not None
     ]
     return max(bounds, default=None)
 

@@ -21,7 +21,7 @@ from tfx.types import Artifact
 from records.example_artifacts import split_files
 from records.shards import read_batches
 from schema.base import TaskKind
-from schema.surface import FeatureKind, Surface
+from schema.surface import FeatureKind, Surface, Task
 
 _BATCH = 4096
 _SHOWN = 3
@@ -34,6 +34,7 @@ class NumberKind(StrEnum):
     FEATURE = "feature"
     BINARY = "binary"
     REGRESSION = "regression"
+    COUNT = "count"
     WEIGHT = "weight"
 
 
@@ -59,6 +60,11 @@ _RULES = {
         "Leave the label out of examples where it is not known.",
     ),
     NumberKind.REGRESSION: _Rule(np.isinf, "a finite label", "Leave the label out of examples where it is not known."),
+    NumberKind.COUNT: _Rule(
+        lambda values: np.isinf(values) | (values < 0),
+        "a finite label of 0 or more, since the model learns log(1 + label)",
+        "Leave the label out of examples where it is not known, or give the task `clip: {min: 0}`.",
+    ),
     NumberKind.WEIGHT: _Rule(
         lambda values: ~np.isfinite(values) | (values < 0),
         "a finite weight of 0 or more",
@@ -67,16 +73,25 @@ _RULES = {
 }
 
 
+_LABELS = (NumberKind.REGRESSION, NumberKind.COUNT, NumberKind.BINARY)
+
+
 def domains_of(surface: Surface) -> dict[str, NumberKind]:
     """The domain of every column with numbers that training reads, distilled or not."""
     found = {name: NumberKind.FEATURE for name, each in surface.features.items() if each.kind is FeatureKind.NUMERIC}
     if surface.weight_column is not None:
         found[surface.weight_column] = NumberKind.WEIGHT
-    regressions = {
-        task.label: NumberKind.REGRESSION for task in surface.tasks.values() if task.kind is TaskKind.REGRESSION
-    }
-    binaries = {task.label: NumberKind.BINARY for task in surface.tasks.values() if task.kind is TaskKind.BINARY}
-    return found | regressions | binaries
+    # A column of several tasks must be fit for the strictest.
+    strictest = sorted((_of_label(task), task.label) for task in surface.tasks.values())
+    return found | {label: _LABELS[place] for place, label in strictest}
+
+
+def _of_label(task: Task) -> int:
+    """The place in `_LABELS` of what a task's column may hold."""
+    if task.kind is TaskKind.BINARY and task.positive is None:
+        return _LABELS.index(NumberKind.BINARY)
+    counted = task.transform == "log1p" and (task.clip is None or task.clip.low is None)
+    return _LABELS.index(NumberKind.COUNT if counted else NumberKind.REGRESSION)
 
 
 def problems_in(
@@ -151,7 +166,7 @@ def _is_suspect(column: statistics_pb2.FeatureNameStatistics, domain: NumberKind
     if domain is NumberKind.BINARY:
         # Between the ends of a column of floats there may be others.
         return column.type != statistics_pb2.FeatureNameStatistics.INT or numbers.min < 0 or numbers.max > 1
-    return not_finite or (domain is NumberKind.WEIGHT and numbers.min < 0)
+    return not_finite or (domain in (NumberKind.WEIGHT, NumberKind.COUNT) and numbers.min < 0)
 
 
 def _count(

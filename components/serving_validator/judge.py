@@ -17,10 +17,14 @@ from contracts.decision import Check, Verdict
 from contracts.heads import DISTILLATION_PREFIX, LAYER_PREFIX
 from contracts.roles import PHRASES, ModelRole
 from contracts.serving_report import Latency
+from evaluation.gains import FUNCTIONS
 from records.sessions import SIGNATURE, TENSORS_SIGNATURE
+from schema.score import SCORE, Score
 from schema.surface import SOFT_LABEL_PREFIX
 
 TOLERANCE = 1e-5
+# A formula of float32 against the same of float64, relative.
+_SCORE_TOLERANCE = 1e-4
 _DISTILLATION_HEAD = re.compile(DISTILLATION_PREFIX + r"(\w+)")
 _SOFT_LABEL = re.compile(re.escape(SOFT_LABEL_PREFIX))
 # What TensorFlow puts other characters in place of, in the names of nodes.
@@ -157,6 +161,8 @@ def trial_checks(trial: Trial, requirements: Requirements) -> Iterator[Check]:
         yield _check("loading", passed="The student loads into a session, in a fresh process.")
     if trial.predictions:
         yield from _prediction_checks(trial.predictions, requirements)
+        if requirements.score is not None and f"session/{SCORE}" in trial.predictions:
+            yield _score_check(trial.predictions, requirements.score)
     if trial.rows is not None:
         yield _rows_check(trial.rows)
     if trial.answers is not None:
@@ -189,6 +195,21 @@ def _prediction_checks(predictions: dict[str, np.ndarray], requirements: Require
         passed=f"A server's predictions are the evaluation's, in any order and company, to {worst:.1g} "
         f"({TOLERANCE:g} is allowed).",
     )
+
+
+def _score_check(predictions: dict[str, np.ndarray], score: Score) -> Check:
+    """The score must follow from what is served beside it, as surface.yaml says."""
+    tasks = [name for name in score.expression().names if name not in score.constants]
+    served = {name: predictions[f"session/{name}"].astype(np.float64) for name in tasks}
+    with np.errstate(all="ignore"):
+        expected = np.asarray(score.expression().value({**served, **score.constants}, FUNCTIONS))
+    difference = _difference(predictions[f"session/{SCORE}"].astype(np.float64), expected)
+    problems = []
+    if not difference <= _SCORE_TOLERANCE:
+        problems.append(
+            f"The score that is served differs from {score.formula!r} of the predictions by {difference:.2g}."
+        )
+    return _check("score", *problems, passed=f"The score is {score.formula!r} of the predictions served beside it.")
 
 
 def _rows_check(rows: dict[str, Counted]) -> Check:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from schema.base import Scalar, TaskKind
 from schema.distillation import Head
+from schema.score import Score
 from schema.surface import Serving, Surface, soft_label
 
 
@@ -20,7 +21,8 @@ class Requirements(BaseModel):
       features: Every feature that a request may carry.
       required: Those without a default, without which a request is malformed.
       defaults: The defaults of the others.
-      tasks: The names of the outputs.
+      tasks: The names of the outputs, the score's among them.
+      score: How the score follows from the others; None without one.
       binary: Those whose outputs are probabilities.
       labels: Columns that do not exist when serving: hard labels and soft labels.
       distilled: Tasks and non-serving heads that have a distillation head in training.
@@ -39,6 +41,7 @@ class Requirements(BaseModel):
     labels: tuple[str, ...]
     distilled: tuple[str, ...]
     stacked: tuple[str, ...] = ()
+    score: Score | None = None
     serving: Serving
 
 
@@ -50,7 +53,8 @@ def requirements_of(surface: Surface) -> Requirements:
         features=tuple(surface.features),
         required=tuple(name for name, feature in surface.features.items() if feature.default is None),
         defaults={name: each.default for name, each in surface.features.items() if each.default is not None},
-        tasks=tuple(surface.tasks),
+        tasks=surface.outputs,
+        score=surface.score.model_copy(update={"gates": (), "gain": None}) if surface.score else None,
         binary=tuple(name for name, task in surface.tasks.items() if task.kind is TaskKind.BINARY),
         labels=(*(task.label for task in surface.tasks.values()), *soft),
         distilled=tuple(surface.distillations()),

@@ -15,8 +15,9 @@ import tensorflow as tf
 from components.teacher_labeler.columns import column_of, hard_labels, readers
 from components.teacher_labeler.parsing import ANY_SIZE, ColumnShape, ParsedColumn
 from components.teacher_labeler.vocabulary import Lookup
+from records.labels import label_of
 from records.tf_example import FLOAT, INT, STRING
-from schema.base import Scalar, TaskKind
+from schema.base import Scalar
 from schema.errors import InputError
 from schema.surface import DistilledSurface
 from schema.teacher_feature import Clip, TeacherFeature
@@ -240,8 +241,8 @@ def _labels(
         column = columns[label.column]
         values = tf.cast(column.values[:, 0], tf.float32)
         unfit.append(tf.logical_not(tf.logical_or(column.present, column.absent)))
-        if label.kind is TaskKind.BINARY:
+        if label.flag:
             numbers = tf.logical_not(tf.math.is_nan(values))
             unfit.append(numbers & tf.not_equal(values, 0.0) & tf.not_equal(values, 1.0))
-        dense.append(tf.where(column.present, values, float("nan")))
+        dense.append(label_of(label.rule, tf.where(column.present, values, float("nan"))))
     return tf.stack(dense, axis=1), tf.reduce_any(tf.stack(unfit), axis=0)

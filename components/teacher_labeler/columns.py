@@ -13,6 +13,7 @@ from records.tf_example import FLOAT, INT, STRING
 from schema.base import TaskKind
 from schema.checks import Problems
 from schema.errors import InputError
+from schema.labels import LabelRule
 from schema.surface import DistilledSurface
 from schema.teacher_feature import TeacherFeature
 
@@ -32,12 +33,19 @@ class HardLabel:
       column: Its label's column.
       kind: Its kind.
       teacher_task: The teacher's task it distils.
+      rule: How it follows from the column; None for the column itself.
     """
 
     task: str
     column: str
     kind: TaskKind
     teacher_task: str
+    rule: LabelRule | None = None
+
+    @property
+    def flag(self) -> bool:
+        """Whether the column itself must hold 0 or 1."""
+        return self.kind is TaskKind.BINARY and (self.rule is None or self.rule.positive is None)
 
 
 def column_of(name: str, feature: TeacherFeature) -> str:
@@ -53,7 +61,7 @@ def readers(surface: DistilledSurface) -> dict[str, TeacherFeature]:
 def hard_labels(surface: DistilledSurface) -> tuple[HardLabel, ...]:
     """The tasks with a counterpart at the teacher, in the surface's order."""
     return tuple(
-        HardLabel(name, task.label, task.kind, task.distil.teacher_task)
+        HardLabel(name, task.label, task.kind, task.distil.teacher_task, task.rule)
         for name, task in surface.tasks.items()
         if task.distil
     )

@@ -116,7 +116,14 @@ def _without_the_rest(surface: DistilledSurface) -> Surface:
     It is part of the cache key: a changed gate or learning rate must not label everything again.
     """
     tasks = {
-        name: Task(kind=task.kind, label=task.label, distil=_only_from(task.distil), ungated=_NOT_JUDGED)
+        name: Task(
+            kind=task.kind,
+            label=task.label,
+            positive=task.positive,
+            clip=task.clip,
+            distil=_only_from(task.distil),
+            ungated=_NOT_JUDGED,
+        )
         for name, task in surface.tasks.items()
     }
     return Surface(name=surface.name, features=_NO_FEATURES, tasks=tasks, teacher=surface.teacher)

@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from components.teacher_labeler.columns import column_of, hard_labels, readers
 from records.tf_example import FLOAT, STRING, declared_kind, parse, values_of
-from schema.base import TaskKind
 from schema.checks import nearest
 from schema.surface import DistilledSurface
 from schema.teacher_feature import TeacherFeature
@@ -90,7 +89,7 @@ def _find_value_fault(example: tf.train.Example, surface: DistilledSurface) -> F
         values = values_of(example, label.column)
         if len(values) > 1:
             return Fault(Reason.WRONG_SIZE, label.column, f"label {label.column!r}: {len(values)} values, expected 1")
-        if label.kind is TaskKind.BINARY and any(value not in (0, 1) and value == value for value in values):
+        if label.flag and any(value not in (0, 1) and value == value for value in values):
             detail = f"label {label.column!r} of binary task {label.task!r}: expected 0 or 1, found {values[0]!r}"
             return Fault(Reason.BAD_LABEL, label.column, detail)
     return None

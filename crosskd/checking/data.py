@@ -19,14 +19,16 @@ from components.example_guard.numbers import problems_among
 from components.example_guard.precision import lost_columns
 from crosskd.checking.findings import CheckReport, LabelRates, SliceRows
 from crosskd.checking.sample import Sample
-from evaluation.extractors import SliceFinder
+from evaluation.slice_finder import SliceFinder, kept_values
 from evaluation.slices import slicing_spec
+from records.labels import label_of_numbers
 from records.tf_example import parse
 from schema.base import TaskKind
 from schema.checks import Problems
+from schema.gates import Gate
 from schema.loader import RAW, SurfaceFolder
 from schema.metrics import METRICS
-from schema.surface import EVAL_SPLIT, TRAIN_SPLIT, Gate, Surface
+from schema.surface import EVAL_SPLIT, TRAIN_SPLIT, Surface
 
 # Of these, a sample does not tell: another part of the data may be otherwise.
 _ONLY_OF_ALL = frozenset(
@@ -104,7 +106,7 @@ def check_labels(surface: Surface, sample: Sample, batch: pa.RecordBatch, report
       report: Takes rates and findings.
     """
     for name, task in surface.tasks.items():
-        labels = label_values(batch, task.label)
+        labels = label_of_numbers(task.rule, label_values(batch, task.label))
         known = labels[~np.isnan(labels)]
         mean = float(known.mean()) if len(known) else None
         report.labels.append(
@@ -187,7 +189,7 @@ def check_gates(surface: Surface, sample: Sample, batch: pa.RecordBatch, report:
     """
     members = _members(surface, batch, report)
     for name, task in surface.tasks.items():
-        labels = label_values(batch, task.label)
+        labels = label_of_numbers(task.rule, label_values(batch, task.label))
         for index, gate in enumerate(task.gates):
             if gate.slice is None or gate.slice in members:
                 inside = np.ones(len(labels), bool) if gate.slice is None else members[gate.slice]
@@ -198,13 +200,15 @@ def check_gates(surface: Surface, sample: Sample, batch: pa.RecordBatch, report:
 def _members(surface: Surface, batch: pa.RecordBatch, report: CheckReport) -> dict[str, NDArray[np.bool_]]:
     """Which rows the Evaluator would find in each slice; without those that it would refuse."""
     members, problems = dict[str, NDArray[np.bool_]](), Problems()
+    derived = [each for part in surface.slices.values() for each in part.derived]
+    kept = kept_values(batch, derived)
     with problems.noted():
         specs = {name: slicing_spec(name, part) for name, part in surface.slices.items()}
         for name, spec in specs.items():
-            found = SliceFinder([spec]).rows_by_slice(batch)
+            found = SliceFinder([spec], derived).rows_by_slice(batch, kept)
             members[name] = np.isin(np.arange(batch.num_rows), [row for rows in found.values() for row in rows])
             report.slices.append(SliceRows(name=name, rows=int(members[name].sum()), values=len(found)))
-        SliceFinder([*specs.values()]).rows_by_slice(batch)  # all of them together may be too many
+        SliceFinder([*specs.values()], derived).rows_by_slice(batch, kept)  # all of them together may be too many
     report.problem(*problems.found)
     return members
 

@@ -18,6 +18,7 @@ from contracts.roles import ModelRole
 from pipeline.eval_config import eval_config
 from schema.errors import InputError
 from schema.refusals import refusals
+from schema.score import SCORE
 from schema.surface import Surface
 from schema.yaml_text import read
 
@@ -69,15 +70,18 @@ def with_gates(surface: Surface, gates: Mapping[str, Any], where: str = "run par
     """
     content = surface.model_dump(mode="json", by_alias=True)
     for task, of_task in gates.items():
-        if task not in content["tasks"]:
-            raise InputError(f"{where}: expected one of the tasks {', '.join(content['tasks'])}, found {task!r}")
-        content["tasks"][task].update(gates=of_task, ungated=None)
+        if task not in surface.gates:
+            raise InputError(f"{where}: expected one of the tasks {', '.join(surface.gates)}, found {task!r}")
+        if task == SCORE:
+            content[SCORE].update(gates=of_task)
+        else:
+            content["tasks"][task].update(gates=of_task, ungated=None)
     try:
         changed = Surface.model_validate(content)
     except ValidationError as error:
         raise InputError(*(f"{where}: {each}" for each in refusals(error, Surface, content))) from error
-    for name, changed_task in changed.tasks.items():
-        for gate in changed_task.gates:
+    for name, changed_gates in changed.gates.items():
+        for gate in changed_gates:
             if gate.slice is not None and gate.slice not in changed.slices:
                 known = ", ".join(changed.slices) or "none"
                 raise InputError(f"{where}: {name}: expected a slice of the surface ({known}), found {gate.slice!r}")

@@ -149,7 +149,7 @@ def test_gates_are_checked_and_travel_as_json(server, submit, tmp_path):
     assert parameters["gates"] == '{"click": [{"metric": "auc", "at_least": 0.6}]}'
     gates.write_text("clicks: []")
     said = submit("--parameter", "span=1", "--gates", str(gates), "--surface", "homepage", code=2)
-    assert "expected one of the tasks click, trail_engagement, discovery, found 'clicks'" in said
+    assert "expected one of the tasks click, trail_engagement, discovery, score, found 'clicks'" in said
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ tasks:
       - {metric: auc, at_least: 0.6, vs_last_blessed: {at_least: -0.02}, vs_control: {at_least: -0.02}}
       - {metric: auc, slice: crime, at_least: 0.8, min_examples: 50, min_positives: 10}
       - {metric: auc, slice: rare, at_least: 0.65, min_positives: 50}
+      - {metric: calibration, between: [0.85, 1.15]}
   liked:
     kind: binary
     label: was_liked
@@ -52,6 +53,13 @@ tasks:
     kind: binary
     label: was_returned
     ungated: almost every book comes back
+group: visit
+score:
+  formula: borrowed + likes * liked
+  constants: {likes: 0.5}
+  gain: borrowed
+  gates:
+    - {metric: ndcg_at_10, vs_last_blessed: {at_least: -0.02}}
 teacher:
   takes: tensors
   tasks:
@@ -80,6 +88,7 @@ feature { name: "taste" type: FLOAT presence { min_fraction: 1 } shape {} }
 feature { name: "mood" type: FLOAT presence { min_fraction: 1 } shape {} }
 feature { name: "time" type: FLOAT presence { min_fraction: 1 } shape {} }
 feature { name: "genre" type: BYTES presence { min_fraction: 1 } shape {} }
+feature { name: "visit" type: INT presence { min_fraction: 1 } shape {} not_in_environment: "SERVING" }
 feature { name: "noise/borrowed" type: FLOAT presence { min_fraction: 1 } shape {} }
 feature { name: "noise/liked" type: FLOAT presence { min_fraction: 1 } shape {} }
 feature { name: "noise/days" type: FLOAT presence { min_fraction: 1 } shape {} }
@@ -141,6 +150,7 @@ def _rows(rng: np.random.Generator) -> Iterator[Columns]:
             "taste": taste,
             "mood": mood,
             "time": time,
+            "visit": row // 10,
             "genre": b"rare" if row < RARE_ROWS else GENRES[row % len(GENRES)],
             "was_borrowed": int(rng.random() < _sigmoid(2 * taste)),
             "was_liked": int(rng.random() < _sigmoid(2 * mood)),
@@ -164,6 +174,9 @@ class Quality:
       noise: Added to every task's score, in the score's unit: 0 is best.
       of: The same, for single tasks.
       in_genre: Noise added to `borrowed` in single genres.
+      shift: Added to the logits of binary tasks: neither order nor AUC change, the mean does.
+      flat: Binary tasks whose logits are a hundredth of what they should be: neither order, AUC nor mean
+        change, and yet they hardly count in a sum with others.
       nan: Tasks whose predictions are NaN.
       mark: A coefficient of the task without a gate; tells models of equal quality apart.
     """
@@ -171,6 +184,8 @@ class Quality:
     noise: float = 0.5
     of: Mapping[str, float] = field(default_factory=dict)
     in_genre: Mapping[str, float] = field(default_factory=dict)
+    shift: Mapping[str, float] = field(default_factory=dict)
+    flat: tuple[str, ...] = ()
     nan: tuple[str, ...] = ()
     mark: float = 0.1
 
@@ -182,6 +197,8 @@ USELESS = 50.0  # noise that leaves nothing of the signal
 
 class Ranker(tf.Module):
     """Scores rows as well as it is told to."""
+
+    likes = 0.5  # as surface.yaml says
 
     def __init__(self, quality: Quality):
         super().__init__()
@@ -198,12 +215,17 @@ class Ranker(tf.Module):
         for genre, more in self.quality.in_genre.items():
             noise["borrowed"] += more * rows["noise/borrowed"] * tf.cast(rows["genre"] == genre, tf.float32)
         outputs = {
-            "borrowed": tf.sigmoid(2 * rows["taste"] + noise["borrowed"]),
-            "liked": tf.sigmoid(2 * rows["mood"] + noise["liked"]),
+            "borrowed": self.probability("borrowed", 2 * rows["taste"] + noise["borrowed"]),
+            "liked": self.probability("liked", 2 * rows["mood"] + noise["liked"]),
             "days": 1 + rows["time"] + noise["days"],
             "returned": tf.sigmoid(3 + self.quality.mark * rows["mood"]),
         }
-        return {task: score * (float("nan") if task in self.quality.nan else 1.0) for task, score in outputs.items()}
+        outputs = {task: each * (float("nan") if task in self.quality.nan else 1.0) for task, each in outputs.items()}
+        return {**outputs, "score": outputs["borrowed"] + self.likes * outputs["liked"]}
+
+    def probability(self, task: str, logit: tf.Tensor) -> tf.Tensor:
+        scale = 0.01 if task in self.quality.flat else 1.0
+        return tf.sigmoid(scale * logit + self.quality.shift.get(task, 0.0))
 
 
 class RankerWithHead(Ranker):
@@ -221,6 +243,12 @@ class RankerWithLabel(Ranker):
     def serve(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         spec = {"teacher/loan": tf.io.FixedLenFeature([], tf.float32, default_value=0.0)}
         return {**super().serve(examples), "loan": tf.io.parse_example(examples, spec)["teacher/loan"]}
+
+
+class RankerWithItsOwnScore(Ranker):
+    """One that serves another score than surface.yaml says."""
+
+    likes = 0.6
 
 
 class SlowRanker(Ranker):

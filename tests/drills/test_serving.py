@@ -33,3 +33,8 @@ def test_a_student_that_is_too_slow(product):
     sentence = refused_for(product, "slow", shelf.SlowRanker)
     assert "Latency, batches of 1: the student's p99 is " in sentence
     assert "times the control's, 5 is allowed." in sentence
+
+
+def test_a_student_that_serves_another_score_than_was_asked(product):
+    sentence = refused_for(product, "own-score", shelf.RankerWithItsOwnScore)
+    assert "The score that is served differs from 'borrowed + likes * liked' of the predictions by 0." in sentence

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ from tensorflow_model_analysis.proto import config_pb2
 from tensorflow_model_analysis.slicer import slicer_lib
 
 from contracts.roles import ModelRole
-from evaluation.extractors import MOST_SLICES, SliceFinder, groups_of, label_column
+from evaluation.extractors import groups_of, label_column, weight_column
+from evaluation.slice_finder import MOST_SLICES, SliceFinder
 from evaluation.slices import slicing_spec
 from pipeline.eval_config import eval_config
 from schema.errors import InputError
-from schema.surface import Slice
+from schema.slice import Slice
 from tests.evaluation.evaluating import evaluate, metrics_of, surface_of, write_examples, write_model
 
 Row = dict[str, Any]
@@ -117,6 +119,141 @@ def test_ndcg_over_groups_that_are_spread_over_batches(tmp_path: Path) -> None:
         if any(row["clicked"] for row in of_user)
     ]
     assert found == pytest.approx(np.mean(expected), abs=1e-6)
+
+
+def test_metrics_weigh_examples_where_the_surface_says_so(tmp_path: Path) -> None:
+    rng = np.random.default_rng(12)
+    rows: list[Row] = [
+        {
+            "user": int(user),
+            "clicked": int(rng.random() < 0.4),
+            "p": float(np.float32(rng.random())),
+            "q": float(np.float32(rng.random())),
+            "w": None if user == 3 else float(np.float32(rng.uniform(0, 3))),
+        }
+        for user in rng.permutation(np.repeat(np.arange(40), 10))
+    ]
+    surface = surface_of({"click": {"kind": "binary", "label": "clicked", "ungated": "for the test"}})
+    told = {"group": "user", "weight_column": "w", "weighted_evaluation": True}
+    config = eval_config(surface.model_copy(update=told), ModelRole.CONTROL)
+    config.model_specs.append(config_pb2.ModelSpec(name="baseline", is_baseline=True))
+    config.model_specs[1].MergeFrom(config.model_specs[0])
+    config.model_specs[0].name, config.model_specs[1].name = "candidate", "baseline"
+    examples = write_examples(tmp_path / "examples", rows)
+    models = [write_model(tmp_path / column, {"click": column}, ident) for ident, column in enumerate("pq", 1)]
+    found = metrics_of(evaluate(tmp_path, config, examples, models[0], models[1]))[()]
+
+    labels, weights = [row["clicked"] for row in rows], [1.0 if row["w"] is None else row["w"] for row in rows]
+    aucs = [roc_auc_score(labels, [row[column] for row in rows], sample_weight=weights) for column in "pq"]
+    assert found[("candidate", "click", "auc")] == pytest.approx(aucs[0], abs=1e-4)
+    assert found[("candidate", "click", "auc", "diff")] == pytest.approx(aucs[0] - aucs[1], abs=1e-4)
+    assert found[("candidate", "click", "mean_label")] == pytest.approx(np.average(labels, weights=weights))
+    assert found[("candidate", "click", "labelled_examples")] == len(rows)
+    of_users, counts = [], []
+    for user in range(40):
+        mine = [place for place, row in enumerate(rows) if row["user"] == user]
+        if 0 < sum(labels[place] for place in mine) < len(mine):
+            told_of = ([each[place] for place in mine] for each in (labels, [row["p"] for row in rows], weights))
+            truth, said, weighed = told_of
+            of_users.append(roc_auc_score(truth, said, sample_weight=weighed))
+            counts.append(sum(weighed))
+    assert found[("candidate", "click", "grouped_auc")] == pytest.approx(np.average(of_users, weights=counts), abs=1e-6)
+
+
+def test_slices_by_buckets_and_most_frequent_values_and_their_crosses(tmp_path: Path) -> None:
+    rng = np.random.default_rng(14)
+    cities = ["oslo", "rome", "bonn", "bern"]
+    rows: list[Row] = [
+        {
+            "clicked": int(rng.random() < 0.5),
+            "p": float(np.float32(rng.random())),
+            "city": str(rng.choice(cities, p=[0.5, 0.3, 0.15, 0.05])) if place % 9 else None,
+            "age": float(rng.integers(10, 60)) if place % 7 else None,
+        }
+        for place in range(2000)
+    ]
+    slices = {
+        "age": {"buckets": {"age": [18, 40]}},
+        "city": {"most_frequent": {"city": 2}},
+        "both": {"buckets": {"age": [18, 40]}, "most_frequent": {"city": 2}},
+        "rome": {"features": {"city": "rome"}, "buckets": {"age": [18, 40]}},
+    }
+    surface = surface_of({"click": {"kind": "binary", "label": "clicked", "ungated": "for the test"}}, slices)
+    student = write_model(tmp_path / "student", {"click": "p"})
+    config = eval_config(surface, ModelRole.CONTROL)
+    found = metrics_of(evaluate(tmp_path, config, write_examples(tmp_path / "examples", rows), student))
+
+    def bucket(age: float) -> str:
+        return "under 18" if age < 18 else "18 to under 40" if age < 40 else "40 or more"
+
+    expected: Counter[Any] = Counter({(): len(rows)})
+    for row in rows:
+        age = () if row["age"] is None else (("age (bucket)", bucket(row["age"])),)
+        kept = row["city"] if row["city"] in ("oslo", "rome") else "others"
+        city = () if row["city"] is None else (("city (top 2)", kept),)
+        for key in {age, city, age + city} - {()}:
+            expected[key] += 1
+        if row["city"] == "rome" and age:
+            expected[(*age, ("city", "rome"))] += 1
+    counts = {tuple(sorted(key)): each[("", "click", "labelled_examples")] for key, each in found.items()}
+    assert counts == {tuple(sorted(key)): count for key, count in expected.items()}
+    assert len(counts) == 1 + 3 + 3 + 9 + 3
+
+
+def test_labels_are_derived_where_the_surface_says_so(tmp_path: Path) -> None:
+    rng = np.random.default_rng(13)
+    rows: list[Row] = [
+        {"rating": int(rng.integers(1, 6)) if place % 5 else None, "p": float(np.float32(rng.random()))}
+        for place in range(300)
+    ]
+    tasks = {
+        "like": {"kind": "binary", "label": "rating", "positive": {"at_least": 4}, "ungated": "for the test"},
+        "hate": {"kind": "binary", "label": "rating", "positive": {"any_of": [1]}, "ungated": "for the test"},
+        "rating": {"kind": "regression", "label": "rating", "clip": {"min": 2}, "ungated": "for the test"},
+    }
+    config = eval_config(surface_of(tasks), ModelRole.CONTROL)
+    student = write_model(tmp_path / "student", dict.fromkeys(tasks, "p"))
+    found = metrics_of(evaluate(tmp_path, config, write_examples(tmp_path / "examples", rows), student))[()]
+
+    known = [row for row in rows if row["rating"] is not None]
+    said = [row["p"] for row in known]
+    like, hate = [row["rating"] >= 4 for row in known], [row["rating"] == 1 for row in known]
+    assert found[("", "like", "labelled_examples")] == len(known) == 240
+    assert found[("", "like", "auc")] == pytest.approx(roc_auc_score(like, said), abs=1e-4)
+    assert found[("", "hate", "auc")] == pytest.approx(roc_auc_score(hate, said), abs=1e-4)
+    assert found[("", "hate", "positives")] == sum(hate)
+    assert found[("", "rating", "mean_label")] == pytest.approx(np.mean([max(row["rating"], 2) for row in known]))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_calibration_is_judged_as_if_no_negative_had_been_left_out(tmp_path: Path, weighted: bool) -> None:
+    """A model that knows the true probabilities is calibrated, although nine of ten negatives are gone."""
+    rng = np.random.default_rng(16)
+    rows: list[Row] = []
+    while len(rows) < 4000:
+        p = float(np.float32(rng.uniform(0.01, 0.2)))
+        clicked = int(rng.random() < p)
+        if clicked or rng.random() < 0.1:
+            rows.append({"clicked": clicked, "shown": clicked, "p": p, "w": 2.0})
+    tasks = {
+        "click": {"kind": "binary", "label": "clicked", "sampled": {"negatives": 0.1}, "ungated": "for the test"},
+        "raw": {"kind": "binary", "label": "shown", "ungated": "for the test"},
+    }
+    told = {"weight_column": "w", "weighted_evaluation": True} if weighted else {}
+    config = eval_config(surface_of(tasks).model_copy(update=told), ModelRole.CONTROL)
+    student = write_model(tmp_path / "student", {"click": "p", "raw": "p"})
+    found = metrics_of(evaluate(tmp_path, config, write_examples(tmp_path / "examples", rows), student))[()]
+    assert found[("", "click", "calibration")] == pytest.approx(1, abs=0.08)
+    assert found[("", "raw", "calibration")] < 0.3
+    assert found[("", "click", "auc")] == pytest.approx(found[("", "raw", "auc")], abs=1e-6)
+    assert found[("", "click", "positives")] == sum(row["clicked"] for row in rows)
+
+
+def test_a_weight_is_a_number_from_0_up() -> None:
+    np.testing.assert_array_equal(weight_column(batch(w=[[2.0], None, [0.0]]), "w"), [2, 1, 0])
+    np.testing.assert_array_equal(weight_column(batch(v=[[1]]), "w"), [1])
+    with pytest.raises(InputError, match="weight_column 'w': expected finite numbers from 0 up, found -1"):
+        weight_column(batch(w=[[2.0], [-1.0]]), "w")
 
 
 SURFACE = surface_of(

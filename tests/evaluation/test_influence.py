@@ -6,11 +6,12 @@ from scipy import stats
 from sklearn.metrics import r2_score, roc_auc_score
 
 from evaluation.influence import auc, mean, r2, ratio
+from evaluation.rows import Rows
 
 
 def test_auc_by_hand():
     # Pairs (positive, negative): .8 > .3, .8 > .5, .5 > .3, and .5 = .5 counts half.
-    found = auc(np.array([1, 0, 1, 0]), np.array([0.8, 0.3, 0.5, 0.5]))
+    found = auc(Rows.of([1, 0, 1, 0], [0.8, 0.3, 0.5, 0.5]))
     assert found is not None
     assert found.value == pytest.approx(3.5 / 4)
     # The placements are 1, 1, .75 and .75; each half of the examples is one class.
@@ -19,7 +20,7 @@ def test_auc_by_hand():
 
 def test_r2_by_hand():
     # SSE = 0 + 1 + 1 = 2, SST = 4 + 0 + 4 = 8.
-    found = r2(np.array([1.0, 3.0, 5.0]), np.array([1.0, 4.0, 4.0]))
+    found = r2(Rows.of([1.0, 3.0, 5.0], [1.0, 4.0, 4.0]))
     assert found is not None
     assert found.value == pytest.approx(0.75)
     np.testing.assert_allclose(found.influence, np.array([0.25 * 4 - 0, 0 - 1, 0.25 * 4 - 1]) / (8 / 3))
@@ -30,8 +31,8 @@ def test_metrics_agree_with_sklearn():
     truth = rng.normal(size=500)
     predictions = np.round(truth + rng.normal(size=500), 1)
     binary = (truth + rng.normal(size=500) > 0.5).astype(np.float32)
-    assert auc(binary, predictions).value == pytest.approx(roc_auc_score(binary, predictions))
-    assert r2(truth, predictions).value == pytest.approx(r2_score(truth, predictions))
+    assert auc(Rows.of(binary, predictions)).value == pytest.approx(roc_auc_score(binary, predictions))
+    assert r2(Rows.of(truth, predictions)).value == pytest.approx(r2_score(truth, predictions))
 
 
 @pytest.mark.parametrize(
@@ -44,17 +45,17 @@ def test_metrics_agree_with_sklearn():
         (r2, np.full(10, 0.1)),
         (r2, np.full(10, 0.1, np.float32)),
         (r2, np.zeros(0)),
-        (lambda labels, predictions: ratio(predictions, labels), np.zeros(4)),
-        (lambda labels, _: mean(labels), np.zeros(0)),
+        (lambda rows: ratio(rows.predictions, rows.labels), np.zeros(4)),
+        (lambda rows: mean(rows.labels), np.zeros(0)),
     ],
 )
 def test_an_undefined_metric_is_none(scorer, labels):
-    assert scorer(labels, np.arange(len(labels), dtype=float)) is None
+    assert scorer(Rows.of(labels, np.arange(len(labels)))) is None
 
 
-@pytest.mark.parametrize("scorer", [auc, r2, lambda _, predictions: mean(predictions)])
+@pytest.mark.parametrize("scorer", [auc, r2, lambda rows: mean(rows.predictions)])
 def test_a_prediction_that_is_no_number_makes_it_undefined(scorer):
-    assert scorer(np.array([0.0, 1.0, 1.0]), np.array([0.1, np.nan, 0.3])) is None
+    assert scorer(Rows.of([0.0, 1.0, 1.0], [0.1, np.nan, 0.3])) is None
 
 
 def test_means_and_ratios_by_hand():
@@ -71,11 +72,11 @@ def test_the_error_over_examples_agrees_with_the_bootstrap(scorer):
     truth = rng.normal(size=600)
     labels = (truth > 0.8).astype(float) if scorer is auc else truth
     ours, theirs = truth + rng.normal(size=600), truth + 1.3 * rng.normal(size=600)
-    a, b = scorer(labels, ours), scorer(labels, theirs)
+    a, b = scorer(Rows.of(labels, ours)), scorer(Rows.of(labels, theirs))
     linear = np.sqrt(np.square(a.influence - b.influence).sum()) / 600
 
     def statistic(y, p, q):
-        return scorer(y, p).value - scorer(y, q).value
+        return scorer(Rows.of(y, p)).value - scorer(Rows.of(y, q)).value
 
     drawn = stats.bootstrap(
         (labels, ours, theirs),

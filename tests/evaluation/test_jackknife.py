@@ -9,10 +9,10 @@ from sklearn.metrics import roc_auc_score
 from tensorflow_model_analysis.api import types
 from tensorflow_model_analysis.utils import math_util
 
-from evaluation.auc import RocAuc
 from evaluation.derived import to_tfma
 from evaluation.jackknife import FOLDS, Jackknife
 from evaluation.moments import R2, LabelMean
+from evaluation.scores import RocAuc
 from tests.evaluation.combining import compute, dealt_folds
 
 

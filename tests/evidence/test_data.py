@@ -11,7 +11,7 @@ import tensorflow as tf
 from evidence.data import RunData, load
 from evidence.paths import RunPaths
 from schema.errors import InputError
-from schema.surface import Slice
+from schema.slice import Slice
 from tests.models.conftest import ROWS, SURFACE, Transformed
 from tests.models.conftest import transformed as transformed  # a fixture: what Transform left
 
@@ -72,6 +72,29 @@ def test_the_evaluation_split_is_transformed_row_by_row(loaded: RunData, transfo
     match = np.array([row["match"] for row in rows], np.float32)
     scaled = (match - match.mean()) / match.std()
     np.testing.assert_allclose(loaded.evaluation["match"][:, 0], scaled, rtol=1e-3, atol=1e-4)
+
+
+def test_slices_by_buckets_and_most_frequent_values(paths: RunPaths, transformed: Transformed):
+    slices = {
+        "age": Slice(buckets={"age": (1.0, 3.0)}),
+        "user": Slice(most_frequent={"user": 2}, features={"genre": "rock"}),
+    }
+    found = load(SURFACE.model_copy(update={"slices": slices}), paths).slices
+    rows = transformed.raw[::-1]
+    ages = [row["age"][0] if row["age"] else None for row in rows]
+    expected = {
+        "age (bucket)=1 to under 3": [age is not None and 1 <= age < 3 for age in ages],
+        "age (bucket)=3 or more": [age is not None and age >= 3 for age in ages],
+        # 400 rows of 7 users in turn: the first of them have one row more.
+        "user user (top 2)=0": [row["genre"] == ["rock"] and row["user"] == 0 for row in rows],
+        "user user (top 2)=1": [row["genre"] == ["rock"] and row["user"] == 1 for row in rows],
+        "user user (top 2)=others": [row["genre"] == ["rock"] and row["user"] > 1 for row in rows],
+    }
+    kept = {name: where for name, where in expected.items() if name in found}
+    assert set(found) == set(kept)
+    assert "user user (top 2)=others" in kept
+    for name, where in kept.items():
+        np.testing.assert_array_equal(found[name], where)
 
 
 def test_the_teacher_is_not_scaled(loaded: RunData, transformed: Transformed):

@@ -87,11 +87,28 @@ def test_intervals_of_equally_good_rankers_hold_zero_as_often_as_they_say(live_w
 def test_scores_do_not_depend_on_how_candidates_are_sent(live_world: World, slates: Slates, monkeypatch):
     def parse(records):
         spec = {"item_id": tf.io.FixedLenFeature([], tf.int64)}
-        return {"engagement": tf.io.parse_example(tf.constant(records), spec)["item_id"].numpy()}
+        return tf.io.parse_example(tf.constant(records), spec)["item_id"].numpy()
 
     monkeypatch.setattr("evidence.live._BLOCK", 1000)
     found = score(PAGES["radio"], live_world, slates, [parse])
     np.testing.assert_array_equal(found[0], slates.candidates.items)
+
+
+def test_a_served_score_is_what_pages_are_ranked_by(live_world: World, exports: Pair, tmp_path: Path):
+    """The same score by another name: `engagement` itself would rank the other way round."""
+    serve = tf.saved_model.load(exports.student).signatures["serving_default"]
+
+    def with_score(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        engagement = serve(examples=examples)["engagement"]
+        return {"engagement": -engagement, "score": engagement}
+
+    archive = keras.export.ExportArchive()
+    signature = [tf.TensorSpec([None], tf.string, name="examples")]
+    archive.add_endpoint("serving_default", with_score, input_signature=signature)
+    archive.write_out(str(tmp_path / "scored"), verbose=False)
+    pair = Pair(str(tmp_path / "scored"), exports.student)
+    found = run("radio", live_world, [pair], Traffic(slates=100, draws=0), _silent)
+    assert {each.mean for each in found.lifts} == {0.0}
 
 
 def test_what_cannot_be_run_is_refused(live_world: World, exports: Pair, tmp_path: Path):

@@ -128,3 +128,25 @@ def test_an_epoch_is_chosen_by_what_is_left_of_each_tasks_uncertainty():
     base = entropy(0.2, 0.2)
     assert selection_loss(terms, means, "relative") == pytest.approx(0.4 / base + 0.9)
     assert selection_loss(terms, means, "sum") == pytest.approx(1.3)
+
+
+def sampled(**distil: object) -> HeadLoss:
+    """Of the negatives of `click` a tenth was kept."""
+    content = SURFACE.model_dump(mode="json", by_alias=True)
+    content["tasks"]["click"] |= {"distil": {"from": "click", **distil}, "sampled": {"negatives": 0.1}}
+    terms = head_losses(Surface.model_validate(content), STATISTICS, distil=True)
+    return next(each for each in terms if each.name == "distillation_click")
+
+
+def test_a_teachers_logit_is_compared_as_it_is_among_the_sampled_examples():
+    """Labels are 1 and -2, and log 10 more where a tenth of the negatives is there; so is where the head starts."""
+    more = math.log(10)
+    expected = (entropy(sigmoid(1 + more), sigmoid(-1 + more)) + entropy(sigmoid(-2 + more), sigmoid(3 + more))) / 2
+    assert sampled(loss="bce")(LABELS, OUTPUTS).numpy() == pytest.approx(expected, rel=1e-5)
+    shared = sampled(head="shared")(LABELS, OUTPUTS).numpy()  # the serving head's own logits are among the sampled ones
+    assert shared == pytest.approx(((2 - 1 - more) ** 2 + (0 + 2 - more) ** 2) / 2, rel=1e-5)
+
+
+def test_z_scores_and_differences_of_logits_are_the_same_whatever_was_sampled():
+    for distil in ({}, {"loss": "pairwise"}):
+        assert sampled(**distil)(LABELS, OUTPUTS).numpy() == pytest.approx(term(**distil)(LABELS, OUTPUTS).numpy())

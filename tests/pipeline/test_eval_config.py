@@ -133,9 +133,9 @@ def test_on_the_first_run_absolute_bounds_stay() -> None:
 def test_metrics_by_kind_of_task() -> None:
     config = eval_config(SURFACE, ModelRole.CONTROL)
     names = {spec.output_names[0]: {one.class_name for one in spec.metrics} for spec in config.metrics_specs}
-    common = {"LabelledExamples", "LabelMean", "PredictionMean", "CalibrationRatio", "SquaredError", "CalibrationCurve"}
-    assert {"RocAuc", "Positives"} | common <= names["click"]
-    assert {"R2"} | common <= names["trail"]
+    common = {"LabelledExamples", "LabelMean", "PredictionMean", "CalibrationRatio", "CalibrationCurve"}
+    assert {"RocAuc", "Positives", "BrierScore"} | common <= names["click"]
+    assert {"R2", "SquaredError"} | common <= names["trail"]
     assert not {"RocAuc", "Positives"} & names["trail"]
     assert "R2" not in names["click"]
     plots = [each.class_name for each in PLOTS]
@@ -144,11 +144,18 @@ def test_metrics_by_kind_of_task() -> None:
         assert names[task] == {*found, *plots}
 
 
-def test_a_group_adds_ranking_metrics_to_binary_tasks() -> None:
-    assert not [one for one in eval_config(SURFACE, ModelRole.CONTROL).metrics_specs[0].metrics if "Ndcg" in str(one)]
+def named(config: config_pb2.EvalConfig, place: int) -> set[str]:
+    """The metrics of groups among those of the task in this place."""
+    found = [json.loads(one.config) for one in config.metrics_specs[place].metrics if one.class_name == "GroupMetric"]
+    assert all(each["group"] == "request_id" for each in found)
+    return {each["name"] for each in found}
+
+
+def test_a_group_adds_ranking_metrics() -> None:
+    assert named(eval_config(SURFACE, ModelRole.CONTROL), 0) == set()
     config = eval_config(SURFACE.model_copy(update={"group": "request_id"}), ModelRole.CONTROL)
-    assert json.loads(metric(config, "click", "Ndcg").config) == {"group": "request_id", "k": 10, "name": "ndcg_at_10"}
-    assert "Ndcg" not in {one.class_name for one in config.metrics_specs[1].metrics}
+    assert named(config, 0) == {"grouped_auc", "ndcg_at_10", "mrr", "recall_at_10"}
+    assert named(config, 1) == {"grouped_spearman"}
 
 
 def test_the_cache_knows_the_code_of_the_metrics() -> None:

@@ -108,7 +108,7 @@ def test_an_unknown_key(refused: Callable[..., str], path: str, value: Any, key:
 
 def test_an_unknown_key_that_is_near_nothing_lists_what_there_is(refused: Callable[..., str]) -> None:
     message = refused(changed("slices.shelf.zzzz", 1))
-    assert message == "D/surface.yaml: slices.shelf.zzzz: unknown key; expected one of features"
+    assert message == "D/surface.yaml: slices.shelf.zzzz: unknown key; expected one of buckets, features, most_frequent"
 
 
 def test_every_problem_is_reported_at_once(refused: Callable[..., str]) -> None:
@@ -137,11 +137,11 @@ def test_problems_of_several_kinds_are_reported_at_once(refused: Callable[..., s
         ("features.user_id.default", "x", "features.user_id.default: expected INT as in the schema, found 'x'"),
         ("features.item_age.kind", "categorical", "features.item_age.kind: categorical needs type INT or BYTES in the"),
         ("features.item_content.size", 4, "features.item_content.size: found 4, the schema's shape has 8 values"),
-        ("tasks.click.kind", "regression", "tasks.click: a regression task is gated on r2, found auc"),
+        ("tasks.click.kind", "regression", "tasks.click: a regression task is gated on one of r2, calibration, "),
         ("tasks.click.kind", "ranking", "tasks.click.kind: input should be 'binary' or 'regression', found 'ranking'"),
         ("tasks.click.gates", [], "tasks.click: a task needs at least one gate, or `ungated:`"),
         ("tasks.click.ungated", "no", "tasks.click: a task with gates cannot also be ungated"),
-        ("tasks.click.gates.0", {"metric": "auc"}, "tasks.click.gates.0: a gate needs at_least, vs_last_blessed"),
+        ("tasks.click.gates.0", {"metric": "auc"}, "tasks.click.gates.0: a gate needs at_least, at_most, between"),
         ("training.learning_rate", -1, "training.learning_rate: input should be greater than 0, found -1"),
         (
             "tasks.1st",
@@ -388,8 +388,8 @@ training: {learning_rate: 1}
 @pytest.mark.parametrize(
     ("gate", "message"),
     [
-        ("{metric: auc, at_least: 60}", "auc is a fraction, expected a bound of 0 to 1, found 60; 60% is 0.6"),
-        ("{metric: auc, at_least: -0.1}", "expected a bound of 0 to 1, found -0.1"),
+        ("{metric: auc, at_least: 60}", "auc is a fraction, expected a value of 0 to 1, found 60; 60% is 0.6"),
+        ("{metric: auc, at_least: -0.1}", "expected a value of 0 to 1, found -0.1"),
         ("{metric: auc, vs_control: {at_least: -1}}", "vs_control.at_least: auc is a fraction"),
         ("{metric: auc, vs_last_blessed: {at_least: -2}}", "vs_last_blessed.at_least: auc is a fraction"),
         ("{metric: auc, at_least: yes}", "expected a number or text, and YAML reads yes, no, on, off, true and false"),

@@ -7,7 +7,8 @@ from pydantic import BaseModel
 
 import schema
 from schema import reference
-from schema.surface import Distillation, Gate, NonServingHead, Surface
+from schema.gates import Gate
+from schema.surface import Distillation, NonServingHead, Surface
 
 SHIPPED = sorted(Path(schema.__path__[0]).glob("*/surface.yaml"))
 
@@ -21,8 +22,8 @@ def test_descriptions_are_those_of_the_docstring_on_one_line():
     said = reference.descriptions(Gate)
     assert said["at_least"] == "Absolute bound."
     assert said["judged_on"] == (
-        "What the bounds apply to: the `point` estimate, or the `lower_limit` of its 95% confidence interval "
-        "(for a change, of the paired difference)."
+        "What the bounds apply to: the `point` estimate, the `lower_limit` or the `upper_limit` of its 95% confidence "
+        "interval, or `both_limits` (for a change, of the paired change, with better as positive)."
     )
     assert reference.descriptions(NonServingHead)["weight"] == reference.descriptions(Distillation)["weight"]
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from components.blessing_gate.checks import Evidence, asked_bounds, tfma_bound
 from contracts.decision import BoundKind, Measurement
-from evaluation.results import OVERALL, Evaluation, SliceKey, TaskMetrics, ViolatedBound
+from evaluation.results import OVERALL, Evaluation, SliceKey, StandardError, TaskMetrics, ViolatedBound
+from schema.metrics import METRICS, main_metric
 from schema.surface import Surface
 
 NAN = float("nan")
@@ -63,7 +64,12 @@ def metrics(found: Found, metric: str) -> TaskMetrics:
     if found.baseline is None or found.student is None:
         return TaskMetrics(student)
     baseline = {metric: _measured(found.baseline, found.margin)}
-    return TaskMetrics(student, baseline, {metric: _measured(found.student - found.baseline, found.margin)})
+    target = METRICS[metric].target
+    change = found.student - found.baseline
+    if target is not None:
+        change = abs(found.baseline - target) - abs(found.student - target)
+    errors = {metric: StandardError(found.margin / 2, 19)}
+    return TaskMetrics(student, baseline, {metric: _measured(change, found.margin)}, errors)
 
 
 def _measured(value: float, margin: float) -> Measurement:
@@ -79,14 +85,16 @@ def evaluation(
     has_baseline: bool = True,
     failures: tuple[ViolatedBound, ...] = (),
 ) -> Evaluation:
-    names = {name: "auc" if task.kind == "binary" else "r2" for name, task in of.tasks.items()}
+    names = {
+        name: task.gates[0].metric if task.gates else main_metric(task.kind).name for name, task in of.tasks.items()
+    }
     asked = [one for one in asked_bounds(of) if one.kind in kinds and (has_baseline or one.kind is BoundKind.ABSOLUTE)]
     return Evaluation(
         slices={
             key: {task: metrics(found, names[task]) for task, found in tasks.items()} for key, tasks in slices.items()
         },
         has_baseline=has_baseline,
-        bounds=frozenset(tfma_bound(of, one) for one in asked),
+        bounds=frozenset(tfma_bound(of, one) for one in asked if one.limits.also_of_the_point),
         failures=failures,
         model="/student/Format-Serving",
     )

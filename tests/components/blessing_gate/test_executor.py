@@ -138,7 +138,7 @@ def test_a_metric_that_is_only_added_to_the_registry_is_evaluated_and_gated(
     tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beside the AUC of the same task, and TFMA's own verdict is told from that on the AUC."""
-    facts = Metric("share_right", "share right", frozenset({TaskKind.BINARY}), Direction.HIGHER, gateable=True)
+    facts = Metric("share_right", "share right", frozenset({TaskKind.BINARY}), Direction.HIGHER)
     monkeypatch.setitem(METRICS, facts.name, facts)
     monkeypatch.setitem(COMPUTATIONS, facts.name, Computation("ShareRight", "tests.evaluation.share_right"))
     click = SURFACE.tasks["click"]

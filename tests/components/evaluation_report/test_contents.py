@@ -125,9 +125,9 @@ def test_gates_are_listed_with_what_failed_first():
     found = gates.section(failing).tables[0].rows
     kinds = [row[1].kind for row in found]
     assert kinds == ["fail", "not_judged", "pass", "pass", "pass"]
-    assert [text(cell) for cell in found[0][:6]] == ["click auc", "fail", "", "0.6000", "0.5500", "[0.5400, 0.5600]"]
+    assert [text(cell) for cell in found[0][:6]] == ["click auc", "fail", "", "≥ 0.6000", "0.5500", "[0.5400, 0.5600]"]
     change = next(row for row in found if row[2].text == "control")
-    assert (change[3].text, change[4].text, change[4].value) == ("+0.0000", "+0.0123", pytest.approx(0.0123))
+    assert (change[3].text, change[4].text, change[4].value) == ("≥ +0.0000", "+0.0123", pytest.approx(0.0123))
     assert not compose(failing).blessed
 
 

@@ -41,6 +41,8 @@ def surface_with(column: str, domain: NumberKind, **feature: Any) -> Surface:
         content["features"][column] = {"kind": "numeric", "size": 1, **feature}
     elif domain is NumberKind.WEIGHT:
         content["weight_column"] = column
+    elif domain is NumberKind.COUNT:
+        content["tasks"]["t"] |= {"kind": "regression", "transform": "log1p", "label": column}
     else:
         content["tasks"]["t"] |= {"kind": domain.value, "label": column}
     return Surface.model_validate(content)
@@ -61,6 +63,7 @@ def _batch(examples: standard_artifacts.Examples) -> pa.RecordBatch:
         (NumberKind.BINARY, [1, 0, 2], "found others in 1 of 3 examples (2 in 1)"),
         (NumberKind.BINARY, [1.0, 0.0, 0.5], "found others in 1 of 3 examples (0.5 in 1)"),
         (NumberKind.REGRESSION, [1.0, INF, 3.0], "a finite label, found others in 1 of 3 examples (inf in 1)"),
+        (NumberKind.COUNT, [1.0, 0.0, -2.0, NAN], "a finite label of 0 or more, since the model learns log(1 + label)"),
         (NumberKind.WEIGHT, [1.0, -1.0, NAN], "a finite weight of 0 or more, found others in 2 of 3 examples"),
     ],
 )  # fmt: skip
@@ -81,6 +84,7 @@ def test_what_is_outside_is_counted_by_examples(tmp_path: Path, domain: NumberKi
         (NumberKind.REGRESSION, list(range(40))),
         (NumberKind.FEATURE, [10**8 + number for number in range(50)]),
         (NumberKind.WEIGHT, [0.0, 2.5, None]),
+        (NumberKind.COUNT, [0.0, 2.5, None, NAN, 1e9]),
     ],
 )
 def test_what_is_inside_is_no_problem(tmp_path: Path, domain: NumberKind, values: list) -> None:
@@ -91,6 +95,21 @@ def test_without_a_suspicion_no_example_is_read(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(numbers, "_count", lambda *_: pytest.fail("read the examples"))
     rows = [{"x": 1.0, "label": 1}, {"x": 2.0, "label": 0}]
     assert problems(tmp_path, rows, surface_with("label", NumberKind.BINARY)) == []
+
+
+def test_a_column_must_be_fit_for_all_tasks_that_read_it() -> None:
+    def domain(*tasks: dict[str, Any]) -> NumberKind:
+        named = {f"t{place}": {"label": "rating", "ungated": "test", **each} for place, each in enumerate(tasks)}
+        content = {"name": "s", "features": {"x": {"kind": "categorical"}}, "tasks": named}
+        return domains_of(Surface.model_validate(content))["rating"]
+
+    flag, count = {"kind": "binary"}, {"kind": "regression", "transform": "log1p"}
+    like = {"kind": "binary", "positive": {"at_least": 4}}
+    assert domain(like) is NumberKind.REGRESSION
+    assert domain(like, {"kind": "regression"}) is NumberKind.REGRESSION
+    assert domain(count, like) is domain(like, count) is NumberKind.COUNT
+    assert domain(flag, like, count) is NumberKind.BINARY
+    assert domain({**count, "clip": {"min": 0}}) is NumberKind.REGRESSION
 
 
 def test_every_task_counts_distilled_or_not() -> None:

@@ -11,6 +11,7 @@ from components.serving_validator.requests import _malformed, _strip
 from components.serving_validator.trial import Trial
 from components.serving_validator.worker import WAYS, Counted, MalformedAnswer
 from contracts.decision import Check, Verdict
+from schema.score import Score
 from tests.components.serving_validator.handmade import REQUIREMENTS, example
 
 GOOD = np.array([0.1, 0.2], np.float32)
@@ -41,6 +42,17 @@ def test_large_values_may_differ_by_as_many_digits() -> None:
 
 def test_another_number_of_predictions_is_another_prediction() -> None:
     assert only(predictions(eager_click=GOOD[:1])).sentence.endswith("by inf.")
+
+
+def test_the_score_must_be_what_its_formula_says_of_the_predictions() -> None:
+    score = Score(formula="click * exp(minutes) + bonus", constants={"bonus": 1})
+    asked = REQUIREMENTS.model_copy(update={"score": score})
+    right = (GOOD * np.exp(GOOD) + 1).astype(np.float32)
+    for served, verdict in ((right, Verdict.PASS), (right + np.float32(0.01), Verdict.FAIL)):
+        found = {check.name: check for check in trial_checks(predictions(session_score=served), asked)}
+        assert found["score"].verdict is verdict
+        assert found["predictions"].verdict is Verdict.PASS
+    assert found["score"].sentence.startswith("The score that is served differs from 'click * exp(minutes) + bonus' of")
 
 
 def test_every_row_must_be_answered_by_a_number_and_binary_tasks_by_probabilities() -> None:

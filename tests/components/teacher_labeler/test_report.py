@@ -13,6 +13,7 @@ from tfx.types import Artifact
 
 from contracts.label_report import LabelReport
 from evaluation.influence import auc, r2
+from evaluation.rows import Rows
 from records import documents
 from records.fingerprint import fingerprint
 from schema.errors import InputError
@@ -138,7 +139,7 @@ def test_intervals_are_about_as_wide_as_those_of_influence_values(
     found = labeler.run(examples, teacher, _surface()).report.splits["train"].counterparts
 
     for task, scorer, labels, values in zip(("click", "minutes"), (auc, r2), truth, predicted, strict=True):
-        expected = scorer(labels.astype(float), values)
+        expected = scorer(Rows.of(labels, values))
         assert expected is not None
         error = math.sqrt(np.square(expected.influence).sum()) / 400
         counterpart = found[task]
@@ -165,6 +166,21 @@ def test_r2_of_labels_that_do_not_vary_is_undefined(tmp_path: Path, labeler: Lab
     minutes = labeler.run(examples, teacher, _surface()).report.splits["train"].counterparts["minutes"]
 
     assert (minutes.metric, minutes.value, minutes.lower, minutes.rows) == ("r2", None, None, 10)
+
+
+def test_labels_that_follow_from_a_column_are_what_the_teacher_is_compared_with(
+    tmp_path: Path, labeler: Labeler, teacher: Path
+) -> None:
+    """Ratings 1 to 5, of which 4 and 5 are positive: none is a dead letter, and the teacher ranks one pair wrong."""
+    records = [make_example(x=float(x), clicked=rating) for x, rating in ((1, 1), (2, 4), (3, 2), (4, 5))]
+    content = _surface().model_dump(mode="json", by_alias=True)
+    content["tasks"]["click"]["positive"] = {"at_least": 4}
+    examples = write_examples(tmp_path / "rated", {"train": [records]})
+    train = labeler.run(examples, teacher, Surface.model_validate(content)).report.splits["train"]
+
+    assert (train.labelled, train.bad) == (4, {})
+    click = train.counterparts["click"]
+    assert (click.value, click.mean_label) == (0.75, 0.5)
 
 
 def test_a_report_of_an_older_version_has_no_intervals(labelled: Labelled, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pipeline.eval_config import eval_config
 from pipeline.kfp.overrides import Evaluates, override, read_gates, with_gates
 from schema.errors import InputError
 from schema.loader import load_surface
+from schema.surface import Surface
 from tests.e2e import library
 
 GATES = {"liked": [{"metric": "auc", "at_least": 0.9, "slice": "crime"}]}
@@ -17,6 +18,14 @@ GATES = {"liked": [{"metric": "auc", "at_least": 0.9, "slice": "crime"}]}
 @pytest.fixture(scope="module")
 def surface(tmp_path_factory):
     return load_surface(library.write_surface(tmp_path_factory.mktemp("overrides") / "surface")).surface
+
+
+def test_gates_of_the_score_are_replaced_as_those_of_a_task(surface):
+    scored = surface.model_dump(mode="json", by_alias=True) | {"score": "borrowed + liked", "group": "reader"}
+    found = with_gates(Surface.model_validate(scored), {"score": [{"metric": "mrr", "at_least": 0.2}]})
+    assert [gate.metric for gate in found.score.gates] == ["mrr"]
+    with pytest.raises(InputError, match="expected one of the tasks borrowed, liked, found 'score'"):
+        with_gates(surface, {"score": []})
 
 
 def test_gates_of_a_task_are_replaced_and_those_of_others_stay(surface):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from evaluation.auc import RocAuc
 from evaluation.moments import Positives
+from evaluation.scores import RocAuc
 from schema.errors import InputError
 from tests.evaluation.combining import compute
 

@@ -1,0 +1,61 @@
+"""Applies what surface.yaml says of how labels follow from their columns, the same wherever labels are read."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from schema.labels import LabelRule, Positive
+from schema.teacher_feature import Clip
+
+Number = TypeVar("Number", bound=np.floating)
+
+
+def label_of(rule: LabelRule | None, values: tf.Tensor) -> tf.Tensor:
+    """The label of each value of its column.
+
+    Args:
+      rule: How it follows; None for the value itself.
+      values: Floats of any shape, NaN where absent.
+
+    Returns:
+      Likewise; what is absent stays absent.
+    """
+    if rule is None:
+        return values
+    if rule.positive is not None:
+        held = tf.cast(_holds(rule.positive, values), values.dtype)
+        values = tf.where(tf.math.is_nan(values), values, held)
+    return values if rule.clip is None else _clipped(rule.clip, values)
+
+
+def label_of_numbers(rule: LabelRule | None, values: NDArray[Number]) -> NDArray[Number]:
+    """The same of an array at hand."""
+    return values if rule is None else np.asarray(label_of(rule, tf.constant(values)).numpy(), values.dtype)
+
+
+def _holds(positive: Positive, values: tf.Tensor) -> tf.Tensor:
+    held = tf.ones_like(values, tf.bool)
+    if positive.at_least is not None:
+        held &= values >= _stored(positive.at_least, values)
+    if positive.at_most is not None:
+        held &= values <= _stored(positive.at_most, values)
+    if positive.any_of is not None:
+        listed = tf.stack([_stored(each, values) for each in positive.any_of])
+        held &= tf.reduce_any(values[..., tf.newaxis] == listed, axis=-1)
+    return held
+
+
+def _clipped(clip: Clip, values: tf.Tensor) -> tf.Tensor:
+    # NaN stays: a maximum of NaN and a number is NaN.
+    if clip.low is not None:
+        values = tf.maximum(values, _stored(clip.low, values))
+    return values if clip.high is None else tf.minimum(values, _stored(clip.high, values))
+
+
+def _stored(bound: float, values: tf.Tensor) -> tf.Tensor:
+    """A bound as a tf.Example would hold it: .1 in a file is not .1 in surface.yaml."""
+    return tf.constant(float(np.float32(bound)), values.dtype)

@@ -1,0 +1,216 @@
+"""One surface with every kind of label, slice, gate and a score, through the whole pipeline to the report."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.e2e import library
+from tests.examples import example
+
+pytestmark = pytest.mark.slow
+
+CROSSKD = Path(sys.executable).parent / "crosskd"
+SURFACE = """
+name: library
+features:
+  reader: {kind: categorical, side: user, embedding: 4}
+  book: {kind: categorical, side: item, embedding: 4}
+  match: {kind: numeric, side: cross}
+  pages: {kind: numeric, side: item, default: 200}
+group: reader
+weight_column: importance
+weighted_evaluation: true
+tasks:
+  borrowed:
+    kind: binary
+    label: was_borrowed
+    distil: {from: loan}
+    gates:
+      - {metric: calibration, between: [0.5, 2]}
+      - {metric: log_loss, vs_control: {at_least: -0.2}, judged_on: upper_limit}
+      - {metric: grouped_auc, at_least: 0.0, slice: pages}
+  liked:
+    kind: binary
+    label: rating
+    positive: {at_least: 4}
+    gates:
+      - {metric: normalized_entropy, at_most: 2}
+  hated:
+    kind: binary
+    label: rating
+    positive: {any_of: [1, 2]}
+    ungated: judged jointly
+  rating:
+    kind: regression
+    label: rating
+    clip: {min: 2}
+    distil: {from: fun}
+    gates:
+      - {metric: rmse, at_most: 3}
+  minutes:
+    kind: regression
+    label: minutes
+    transform: log1p
+    gates:
+      - {metric: mae, at_most: 60}
+joint_gates:
+  - {against: control, worse_by: 0.9, relative: false}
+score:
+  formula: borrowed * (liked + love * log1p(minutes))
+  constants: {love: 0.1}
+  gain: borrowed + liked
+  gates:
+    - {metric: ndcg_at_10, at_least: 0.1, vs_control: {at_least: -0.3}}
+teacher:
+  signature: rank
+  takes: tensors
+  tasks:
+    loan: {kind: binary, output: loan_logit}
+    fun: {kind: regression}
+  features:
+    name: {dtype: string, from: reader}
+    match: {dtype: float}
+    hour: {dtype: float, default: 0.5}
+slices:
+  pages: {buckets: {pages: [100, 400]}}
+  books: {most_frequent: {book: 3}}
+  both: {buckets: {pages: [100, 400]}, features: {genre: null}}
+model: {trunk: [16], tower: [8]}
+training: {epochs: 3, batch_size: 64, learning_rate: 0.005}
+"""
+OPTIONAL = 'type: FLOAT presence { min_count: 1 } value_count { min: 1 max: 1 } not_in_environment: "SERVING"'
+SCHEMA = library.SCHEMA.replace('"was_liked"', '"rating"') + "".join(
+    f'feature {{ name: "{name}" {OPTIONAL} }}\n' for name in ("minutes", "importance")
+)
+
+
+def write_examples(folder: Path) -> Path:
+    rng = np.random.default_rng(0)
+    for split, rows in (("train", 1000), ("eval", 600)):
+        (folder / split).mkdir(parents=True)
+        with tf.io.TFRecordWriter(str(folder / split / "part-0.gz"), options="GZIP") as writer:
+            for _ in range(rows):
+                writer.write(row(rng).SerializeToString())
+    return folder
+
+
+def row(rng: np.random.Generator) -> tf.train.Example:
+    match = rng.normal()
+    borrowed = int(rng.random() < 1 / (1 + np.exp(0.5 - 2 * match)))
+    columns: dict[str, bytes | int | float] = {
+        "reader": f"reader-{rng.integers(30)}".encode(),
+        "book": int(rng.integers(12)),
+        "match": float(match),
+        "genre": library.GENRES[rng.integers(3)].encode(),
+        "pages": int(rng.integers(50, 900)),
+        "was_borrowed": borrowed,
+    }
+    if borrowed:
+        columns["rating"] = int(np.clip(np.round(3 + match + 0.5 * rng.normal()), 1, 5))
+        columns["minutes"] = float(np.expm1(2 + 0.5 * match + 0.3 * rng.normal()))
+    if rng.random() < 0.5:
+        columns["importance"] = float(rng.uniform(0.5, 2))
+    return example(columns)
+
+
+def crosskd(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([CROSSKD, *map(str, arguments)], capture_output=True, text=True, timeout=900)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("kinds")
+    return {
+        "surface": library.write_surface(folder / "surface", surface=SURFACE, schema=SCHEMA),
+        "examples": write_examples(folder / "examples"),
+        "teacher": library.write_teacher(folder / "teacher"),
+        "root": folder / "root",
+    }
+
+
+def run(folders: dict[str, Path], *more: object) -> dict[str, Any]:
+    options = [word for name, path in folders.items() for word in (f"--{name}", path)]
+    done = crosskd("run", *options, "--json", *more)
+    assert done.returncode == 0, done.stderr + done.stdout
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.fixture(scope="module")
+def first(folders: dict[str, Path]) -> dict[str, Any]:
+    return run(folders)
+
+
+def values(summary: dict[str, Any], task: str) -> dict[str, float]:
+    rows = (each for each in summary["decision"]["metrics"] if (each["task"], each["slice"]) == (task, ""))
+    return {each["metric"]: each["student"]["value"] for each in rows}
+
+
+def test_it_is_blessed_by_gates_of_every_kind(first: dict[str, Any]) -> None:
+    decision = first["decision"]
+    assert decision["blessed"], decision["sentence"]
+    verdicts = {(each["task"], each["metric"], each["slice_key"]): each["verdict"] for each in decision["gates"]}
+    assert verdicts["borrowed", "calibration", ""] == "pass"
+    assert verdicts["score", "ndcg_at_10", ""] == "pass"
+    assert {key[2] for key in verdicts if key[1] == "grouped_auc"} == {
+        *("pages (bucket)=under 100", "pages (bucket)=100 to under 400", "pages (bucket)=400 or more")
+    }
+    joint = [each for each in decision["checks"] if each["name"] == "no task worse than the control"]
+    assert [each["verdict"] for each in joint] == ["pass"]
+
+
+def test_counts_are_learned_and_told_in_their_unit(first: dict[str, Any]) -> None:
+    minutes = values(first, "minutes")
+    assert minutes["mean_label"] == pytest.approx(8.5, abs=2.5)
+    assert minutes["r2"] > 0.2
+    assert 0.6 < minutes["calibration"] < 1.2
+    assert values(first, "rating")["r2"] > 0.1
+
+
+def test_the_score_is_served_and_drawn(first: dict[str, Any], folders: dict[str, Path]) -> None:
+    served = tf.saved_model.load(first["push"]["destination"]).signatures["serving_default"]
+    record = example({"reader": b"reader-1", "book": 3, "match": 0.5, "pages": 300}).SerializeToString()
+    found = {name: float(value.numpy()[0]) for name, value in served(examples=tf.constant([record])).items()}
+    expected = found["borrowed"] * (found["liked"] + 0.1 * np.log1p(found["minutes"]))
+    assert found["score"] == pytest.approx(expected, rel=1e-5)
+    page = Path(first["report"]).read_text(encoding="utf-8")
+    for told in ("score ndcg_at_10", "NDCG@10 of", "book (top 3)=others", "pages (bucket)=400 or more, genre=crime"):
+        assert told in page or ", ".join(reversed(told.split(", "))) in page
+
+
+def test_the_other_runner_comes_to_the_same(first: dict[str, Any], folders: dict[str, Path]) -> None:
+    again = run({**folders, "root": folders["root"].parent / "local"}, "--runner", "local")
+    assert again["decision"]["blessed"]
+    # Transform's Beam deals rows out to files in another order, hence another order of training.
+    assert values(again, "borrowed")["auc"] == pytest.approx(values(first, "borrowed")["auc"], abs=0.05)
+
+
+def test_bounds_are_suggested_and_nothing_is_written(first: dict[str, Any], folders: dict[str, Path]) -> None:
+    before = (folders["surface"] / "surface.yaml").read_bytes()
+    done = crosskd("gate", "--root", folders["root"], "--suggest")
+    assert done.returncode == 0, done.stderr
+    assert "From 1 runs, 1 of them blessed. Nothing was written." in done.stdout
+    assert "tasks.score.gates:" not in done.stdout
+    assert "- {metric: rmse, at_most: " in done.stdout
+    assert "1 of 1 runs would have passed" in done.stdout
+    assert (folders["surface"] / "surface.yaml").read_bytes() == before
+
+
+def test_an_experiment_reads_the_same_surface(first: dict[str, Any], folders: dict[str, Path]) -> None:
+    out = folders["root"].parent / "experiment"
+    options = ("--seeds", 2, "--no-references", "--tuning", 1, "--out", out)
+    done = crosskd("experiment", "--surface", folders["surface"], "--root", folders["root"], *options)
+    assert done.returncode == 0, done.stderr + done.stdout
+    result = json.loads((out / "experiment.json").read_text())
+    assert {each["task"] for each in result["findings"]} == {"borrowed", "liked", "hated", "rating", "minutes"}
+    parts = {each["slice"] for each in result["findings"]}
+    assert "pages (bucket)=400 or more" in parts
+    assert "book (top 3)=others" in parts
