@@ -29,6 +29,7 @@ from crosskd.launch import (
     WindowOption,
     execute,
     expect_free,
+    expect_saved_model,
     make_settings,
     only_run_in,
 )
@@ -110,6 +111,8 @@ def run(
 
     started = time.monotonic()
     expect_free(root)
+    # Before a large log is taken in for nothing.
+    expect_saved_model(teacher)
     examples, window = at_hand(surface, examples, root, span, length)
     if candidates is not None:
         candidates = candidates_at_hand(surface, candidates, root)

@@ -9,7 +9,9 @@ Importing this module is enough: `tfx.dsl.io.fileio` then reads and writes such 
 
 from __future__ import annotations
 
+import fnmatch
 import functools
+import glob
 import io
 import shutil
 import tempfile
@@ -78,6 +80,19 @@ class Buckets(filesystem.Filesystem):
     def listdir(path: PathType) -> list[PathType]:
         """Names of objects and folders in a folder."""
         return sorted(each.base_name for each in _inside(path))
+
+    @staticmethod
+    def glob(pattern: PathType) -> list[PathType]:
+        """What matches a pattern, whose stars and brackets stand within single names."""
+        bucket, *names = _text(pattern).partition("://")[2].rstrip("/").split("/")
+        found = [f"{_text(pattern).partition('://')[0]}://{bucket}"]
+        for name in names:
+            if glob.has_magic(name):
+                inside = ((folder, _text(each)) for folder in found for each in Buckets.listdir(folder))
+                found = [f"{folder}/{each}" for folder, each in inside if fnmatch.fnmatchcase(each, name)]
+            else:
+                found = [f"{folder}/{name}" for folder in found]
+        return [path for path in found if Buckets.exists(path)]
 
     @staticmethod
     def makedirs(path: PathType) -> None:

@@ -47,6 +47,14 @@ def test_files_are_found_and_read(model):
         fileio.open(f"{model}/none.pb")
 
 
+def test_patterns_match_within_single_names(model):
+    root = model.removesuffix("/1")
+    assert fileio.glob(f"{model}/*.pb") == [f"{model}/saved_model.pb"]
+    assert fileio.glob(f"{root}/1*/saved_model.pb") == [f"{model}/saved_model.pb", f"{root}/10/saved_model.pb"]
+    assert fileio.glob(f"{root}/[1]/variables/variables.data") == [f"{model}/variables/variables.data"]
+    assert fileio.glob(f"{root}/*/none.pb") == []
+
+
 def test_a_folder_comes_to_a_disk_and_goes_again(model):
     with locally(model) as folder:
         assert {str(name): fileio.open(f"{folder}/{name}", "rb").read() for name in FILES} == FILES

@@ -119,7 +119,7 @@ def test_a_surface_that_cannot_be_read_and_files_that_do_not_count_are_both_said
     (examples / "eval/notes.txt").touch()
     found = problems(replace(whole, surface=surface(("kind: numeric", "kind: number")), examples=examples))
     assert sum("features." in each and "input should be" in each for each in found) == 2
-    assert sum("Compress the file, or move it elsewhere" in each for each in found) == 2
+    assert sum("Compress the file, move it elsewhere, or write" in each for each in found) == 2
 
 
 def test_a_missing_column_is_named_with_schema_and_teacher(whole: RunInputs, spoilt: Callable[..., Path]) -> None:
