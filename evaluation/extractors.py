@@ -20,6 +20,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import tensorflow as tf
+from apache_beam.pvalue import PCollection
 from numpy.typing import NDArray
 from tensorflow_model_analysis import constants
 from tensorflow_model_analysis.api import types
@@ -63,7 +64,7 @@ def custom_extractors(
     return [extractor.Extractor(stage, ScoreInSlices(scoring, slice_columns(eval_config)))]
 
 
-class ScoreInSlices(beam.PTransform):
+class ScoreInSlices(beam.PTransform[PCollection[types.Extracts], PCollection[types.Extracts]]):
     """Counts the values of columns that are cut down to the most frequent ones, then scores and slices."""
 
     def __init__(self, scoring: ScoreSlices, columns: Sequence[SliceColumn]):
@@ -77,7 +78,7 @@ class ScoreInSlices(beam.PTransform):
         self._scoring = scoring
         self._counted = [each for each in columns if each.most_frequent is not None]
 
-    def expand(self, batches: beam.PCollection[types.Extracts]) -> beam.PCollection[types.Extracts]:
+    def expand(self, batches: PCollection[types.Extracts]) -> PCollection[types.Extracts]:
         if not self._counted:
             return batches | beam.ParDo(self._scoring)
         kept = (
@@ -174,7 +175,7 @@ class ScoreSlices(model_util.DoFnWithModels):
         if name == constants.BASELINE_KEY:
             # Surfaces change: what serves may not know a task, or ask for a column that is gone.
             nothing = np.full(len(examples), np.nan)
-            outputs = {task: outputs.get(task, nothing) for task in self._label_keys}
+            outputs = dict.fromkeys(self._label_keys, nothing) | outputs
         missing = sorted(set(self._label_keys) - set(outputs))
         if missing:
             raise InputError(
@@ -272,7 +273,7 @@ def slice_columns(eval_config: config_pb2.EvalConfig) -> list[SliceColumn]:
     configs = (
         json.loads(metric.config) for spec in eval_config.metrics_specs for metric in spec.metrics if metric.config
     )
-    found = next((each["slice_columns"] for each in configs if "slice_columns" in each), [])
+    found: list[Any] = next((each["slice_columns"] for each in configs if "slice_columns" in each), [])
     return list(dict.fromkeys(SliceColumn.model_validate(each) for each in found))
 
 

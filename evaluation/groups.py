@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -254,7 +255,13 @@ class MeasuredGroups:
         return cls({name: measure(ranking).sums() for name, measure in measures.items()})
 
 
-def at(measure: Callable[[Ranking, int], GroupValues], k: int) -> Measure:
+class MeasureAtRank(Protocol):
+    """A measure of so many first ranks of each group."""
+
+    def __call__(self, ranking: Ranking, k: int) -> GroupValues: ...
+
+
+def at(measure: MeasureAtRank, k: int) -> Measure:
     """A measure of the first k ranks."""
     return partial(measure, k=k)
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from evaluation import sums
 from evaluation.groups import Measure, RankedRows, Ranking
+from evaluation.jackknife import Floats
 from evaluation.ranking import bins_of
 from evaluation.rows import Rows
 from evaluation.sums import WeightedSums
@@ -155,10 +156,11 @@ def ratio(upper: Numbers, lower: Numbers, weights: Numbers | None = None) -> Sco
     return None if math.isnan(value) else Score(value, len(upper) * weighted * (upper - value * lower) / total)
 
 
-def _by_score(scores: Numbers, *weights: Numbers) -> tuple[NDArray[np.intp], list[Numbers]]:
+def _by_score(scores: Numbers, *weights: Numbers) -> tuple[NDArray[np.intp], list[Floats]]:
     """For each row the place of its score among the different ones, ascending, and sums of weights by that place."""
     different, place = np.unique(scores, return_inverse=True)
-    return place, [np.bincount(place, each, minlength=len(different)) for each in weights]
+    sums_of_weights = [np.bincount(place, each, minlength=len(different)).astype(np.float64) for each in weights]
+    return place, sums_of_weights
 
 
 def _shares(parts: Numbers, wholes: Numbers) -> Numbers:

@@ -65,6 +65,8 @@ def _sentence(keys: Keys, problems: Sequence[dict[str, Any]], model: type[BaseMo
     key, first = ".".join(str(part) for part in keys), problems[0]
     if first["type"] == _EXTRA:
         return f"{key}: unknown key{_hint(keys, model)}"
+    if first["type"] == _MISSING and isinstance(keys[-1], int):
+        return f"{key.rpartition('.')[0]}: expected more values, found {keys[-1]}"
     if first["type"] == _MISSING:
         return f"{key}: this key is required and absent"
     found = first["input"]
@@ -76,7 +78,7 @@ def _sentence(keys: Keys, problems: Sequence[dict[str, Any]], model: type[BaseMo
         names = _keys_of(_type_at(keys, model))
         return f"{key}: expected keys with values{f' ({names})' if names else ''}, found {_shown(found)}"
     message = first["msg"].removeprefix("Value error, ")
-    shown = "" if isinstance(found, dict | list | tuple) else f", found {found!r}"
+    shown = "" if isinstance(found, dict | list | tuple) or f"found {found!r}" in message else f", found {found!r}"
     if not keys:  # of several keys together; the sentence names them
         return message
     return f"{key}: {message[0].lower()}{message[1:]}{shown}"

@@ -103,7 +103,7 @@ def run_checks(surface: Surface, evidence: Evidence, judged: Sequence[Judged]) -
     yield from _evaluation_checks(surface, evidence)
     yield from _second_opinions(surface, evidence, gates)
     yield from _defined_checks(surface, evidence)
-    yield from joint_checks(surface, {kind: evidence.of(kind) for kind in MODELS})
+    yield from joint_checks(surface, {kind: evidence.of(kind) for kind in MODELS}, evidence.served)
     yield from _judged_checks(judged)
 
 

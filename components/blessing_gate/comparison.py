@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from contracts.decision import BoundKind, Check, GateResult, Measurement, Verdict
 from records.served import ServedModel
+from schema.score import SCORE
 from schema.surface import Surface
 
 FIRST_RUN = "first run: no blessed model yet"
@@ -24,7 +25,7 @@ def no_baseline(
 
     Args:
       surface: The surface.
-      task: Name of the task.
+      task: Name of the task, or of the score.
       student: The student's metric.
       baseline: That of what serves.
       served: What serves; None where its files were not read, which excuses nothing.
@@ -34,11 +35,9 @@ def no_baseline(
     """
     if served is None:
         return None
-    kind = surface.tasks[task].kind
-    if task not in served.outputs:
-        return f"new task{_NO_BASELINE}"
-    if served.kinds.get(task, kind) != kind:
-        return f"the task was {served.kinds[task]} and is {kind} now{_NO_BASELINE}"
+    changed = _new_or_changed(surface, task, served) if task in surface.tasks else _formula_unknown(surface, served)
+    if changed:
+        return f"{changed}{_NO_BASELINE}"
     undefined = baseline is None or baseline.value is None
     if not undefined or student is None or student.value is None:
         return None
@@ -46,6 +45,25 @@ def no_baseline(
     if gone:
         return f"what serves asks for {', '.join(gone)}, which the surface has no longer{_NO_BASELINE}"
     return f"what serves answers what is no finite number, or nothing at all{_NO_BASELINE}"
+
+
+def _new_or_changed(surface: Surface, task: str, served: ServedModel) -> str | None:
+    kind = surface.tasks[task].kind
+    if task not in served.outputs:
+        return "new task"
+    if served.kinds.get(task, kind) != kind:
+        return f"the task was {served.kinds[task]} and is {kind} now"
+    return None
+
+
+def _formula_unknown(surface: Surface, served: ServedModel) -> str | None:
+    """Why the score of what serves is none: it serves none, and its tasks are not those of the formula either."""
+    if surface.score is None or SCORE in served.outputs:
+        return None
+    read = [name for name in surface.score.expression().names if name in surface.tasks]
+    reasons = {name: _new_or_changed(surface, name, served) for name in read}
+    told = [f"{name}, {reason}" for name, reason in reasons.items() if reason]
+    return f"the score reads {' and '.join(told)}" if told else None
 
 
 def lacks_baseline(result: GateResult) -> bool:
@@ -62,8 +80,8 @@ def comparison_checks(surface: Surface, served: ServedModel | None, gates: Itera
     """Says what changed between what serves and the student; it hinders nothing."""
     if served is None:
         return
-    lost = sorted(served.outputs - set(surface.tasks))
-    changed = [f"{name} is a task no more" for name in lost]
+    lost = sorted(served.outputs - set(surface.outputs))
+    changed = ["the score is served no more" if name == SCORE else f"{name} is a task no more" for name in lost]
     reasons = {
         (result.task, result.reason): None
         for result in gates

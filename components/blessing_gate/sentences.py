@@ -8,7 +8,9 @@ from contracts.decision import BoundKind, Check, GateResult, Measurement, Verdic
 from contracts.roles import PHRASES, ModelRole
 from schema.gates import JudgedOn
 
-MODEL_OF = {kind: PHRASES[ModelRole(kind.value)] for kind in BoundKind if kind is not BoundKind.ABSOLUTE}
+MODEL_OF: dict[BoundKind, str] = {
+    kind: PHRASES[ModelRole(kind.value)] for kind in BoundKind if kind is not BoundKind.ABSOLUTE
+}
 
 
 def decision(blessed: bool, gates: Sequence[GateResult], checks: Sequence[Check]) -> str:

@@ -160,9 +160,7 @@ def trial_checks(trial: Trial, requirements: Requirements) -> Iterator[Check]:
     if trial.loaded:
         yield _check("loading", passed="The student loads into a session, in a fresh process.")
     if trial.predictions:
-        yield from _prediction_checks(trial.predictions, requirements)
-        if requirements.score is not None and f"session/{SCORE}" in trial.predictions:
-            yield _score_check(trial.predictions, requirements.score)
+        yield from _answer_checks(trial.predictions, requirements)
     if trial.rows is not None:
         yield _rows_check(trial.rows)
     if trial.answers is not None:
@@ -176,7 +174,13 @@ def trial_checks(trial: Trial, requirements: Requirements) -> Iterator[Check]:
         )
 
 
-def _prediction_checks(predictions: dict[str, np.ndarray], requirements: Requirements) -> Iterator[Check]:
+def _answer_checks(predictions: dict[str, np.ndarray], requirements: Requirements) -> Iterator[Check]:
+    yield _prediction_check(predictions, requirements)
+    if requirements.score is not None and f"session/{SCORE}" in predictions:
+        yield _score_check(predictions, requirements.score)
+
+
+def _prediction_check(predictions: dict[str, np.ndarray], requirements: Requirements) -> Check:
     tasks = [task for task in requirements.tasks if f"session/{task}" in predictions]
     problems, worst = [], 0.0
     for task in tasks:
@@ -189,7 +193,7 @@ def _prediction_checks(predictions: dict[str, np.ndarray], requirements: Require
             worst = max(worst, difference)
             if not difference <= TOLERANCE:
                 problems.append(f"{task}: a server's predictions differ from those of {text} by {difference:.2g}.")
-    yield _check(
+    return _check(
         "predictions",
         *problems,
         passed=f"A server's predictions are the evaluation's, in any order and company, to {worst:.1g} "

@@ -69,8 +69,14 @@ def test_a_range_in_a_slice_is_one_error_that_says_what_a_slice_is(given: str) -
             "vs_control: 0.1",
             "tasks.borrowed.gates.0.vs_control: expected keys with values (at_least), found 0.1",
         ),
+        ("at_least: 0.6", "between: [0.6]", "tasks.borrowed.gates.0.between: expected more values, found 1"),
+        (
+            "slices:",
+            "score: borrowed +\nslices:",
+            "score: formula: expected an arithmetic expression, found 'borrowed +' (invalid syntax (<unknown>, line 1))",
+        ),
     ],
-    ids=["a union of unions", "a union", "a key", "a name", "a section"],
+    ids=["a union of unions", "a union", "a key", "a name", "a section", "a pair", "a formula"],
 )
 def test_a_value_is_refused_once_and_in_words(old: str, new: str, sentence: str) -> None:
     assert refused(old, new) == [sentence]

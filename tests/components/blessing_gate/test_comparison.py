@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
 from components.blessing_gate.checks import Evidence
+from components.blessing_gate.comparison import no_baseline
 from components.blessing_gate.judge import decide
 from contracts.decision import BoundKind, Decision, Measurement, Verdict
 from evaluation.results import OVERALL, TaskMetrics
@@ -20,6 +22,10 @@ ALL = {"at_least": 0.6, "vs_last_blessed": {"at_least": -0.01}, "vs_control": {"
 
 def served(*outputs: str, requires: str = "x", **kinds: str) -> ServedModel:
     return ServedModel(17, frozenset(outputs), {requires: ParsedColumn("float32", True, ())}, kinds)
+
+
+def with_keys(of: Surface, **keys: Any) -> Surface:
+    return Surface.model_validate({**of.model_dump(mode="json", by_alias=True), **keys})
 
 
 def unanswered(of: Surface, task: str) -> Evidence:
@@ -113,3 +119,54 @@ def test_a_new_task_that_is_bad_is_refused() -> None:
     decision = decide(both, dataclasses.replace(unanswered(both, "save"), served=served("click")))
     assert not decision.blessed
     assert decision.sentence.startswith("Not blessed: save auc, overall: 0.7000, but at least 0.9 was asked.")
+
+
+def test_a_joint_gate_compares_the_tasks_that_have_a_baseline() -> None:
+    both = with_keys(
+        surface(click=binary(ALL), save=binary(ALL, label="saved")),
+        joint_gates=[{"against": "last_blessed", "worse_by": 0.02, "relative": False}],
+    )
+    found = unanswered(both, "save")
+    new = decide(both, dataclasses.replace(found, served=served("click")))
+    (check,) = (each for each in new.checks if each.name.startswith("no task worse"))
+    assert (check.verdict, new.blessed) == (Verdict.PASS, True)
+    assert check.sentence.endswith("; save not compared, new task: no baseline.")
+    # The same of a model whose files nobody read excuses nothing.
+    assert not decide(both, found).blessed
+
+
+def scored() -> Surface:
+    return with_keys(
+        surface(click=binary(ALL), save=binary(ALL, label="saved")),
+        score="click + save",
+        group="page",
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        (served("click", "save", "score"), None),
+        (served("click", "save"), None),
+        (served("click"), "the score reads save, new task: no baseline"),
+        (
+            served("click", "save", save="regression"),
+            "the score reads save, the task was regression and is binary now: no baseline",
+        ),
+        (served("click", "score"), None),
+    ],
+)
+def test_a_score_is_compared_with_one_that_is_served_or_follows_from_what_is(
+    model: ServedModel, reason: str | None
+) -> None:
+    ndcg = Measurement(value=0.5)
+    assert no_baseline(scored(), "score", ndcg, ndcg, model) == reason
+
+
+def test_a_score_that_is_gone_is_named_and_one_that_stays_is_not() -> None:
+    assert (
+        said(decide(scored(), dataclasses.replace(evidence(scored()), served=served("click", "save", "score")))) == ""
+    )
+    click = surface(click=binary(ALL))
+    decision = decide(click, dataclasses.replace(evidence(click), served=served("click", "score")))
+    assert "the score is served no more" in said(decision)
