@@ -31,7 +31,7 @@ from crosskd.experiment import run_paths
 from crosskd.terminal import TERMINAL
 from evidence.levels import resized
 from models import inputs, training, vocabulary
-from models.columns import hard_label_columns, soft_label_columns, split_labels, training_columns
+from models.columns import hard_label_columns, input_columns, soft_label_columns, split_labels, training_columns
 from models.epochs import Batch, Batches, TrainingData, batch_of
 from models.ranker import build
 from models.scales import label_statistics, soft_statistics
@@ -116,7 +116,7 @@ def prepare(surface: Surface, root: Path) -> tuple[dict[str, Fit], int]:
     labels = inputs.transformed_columns(patterns, spec, hard)
 
     def data(distil: bool, memory_limit: int = inputs.MEMORY_LIMIT) -> TrainingData:
-        names = [*surface.features, *training_columns(surface, distil=distil)]
+        names = [*input_columns(surface), *training_columns(surface, distil=distil)]
         wanted = {name: spec[name] for name in names}
         rows = len(labels[hard[0]])
         return inputs.transformed(patterns, wanted, surface.training, rows=rows, memory_limit=memory_limit)

@@ -105,7 +105,7 @@ def draft_folder(
         name=files.task_name(out.name),
         examples=examples,
         sample=sample,
-        features={name: guesses.feature(column) for name, column in features.items()},
+        features={name: guesses.feature(column, features.values()) for name, column in features.items()},
         tasks=tasks,
         left_out={name: why for name, why in left_out.items() if name not in labels},
         group=guesses.group(sample.columns.values()),

@@ -15,6 +15,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_transform.saved import saved_transform_io_v2
 
+from models.columns import serving_columns
 from models.ranker import Ranker
 from schema.surface import Surface
 
@@ -42,11 +43,12 @@ def export_student(ranker: Ranker, surface: Surface, transform_dir: str, out: st
     """
     transform = saved_transform_io_v2.SavedModelLoader(tft.TFTransformOutput(transform_dir).transform_savedmodel_dir)
     raw_spec = tft.TFTransformOutput(transform_dir).raw_feature_spec()
-    spec = {name: raw_spec[name] for name in surface.features}
+    spec = {name: raw_spec[name] for name in surface.raw_columns}
+    read = serving_columns(surface)
 
     def serve(examples: tf.Tensor) -> dict[str, tf.Tensor]:
         transformed = transform.apply_transform_model(tf.io.parse_example(examples, spec))
-        return ranker.serving({name: transformed[name] for name in surface.features})
+        return ranker.serving({name: transformed[name] for name in read})
 
     signature = [tf.TensorSpec([None], tf.string, name=EXAMPLES_INPUT)]
     _write(ranker.serving, _tables_of(transform), {SIGNATURE: (serve, signature)}, out)

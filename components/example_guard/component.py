@@ -88,7 +88,9 @@ class ExampleGuard(base_component.BaseComponent):
 def _numbers_of(surface: Surface) -> Surface:
     """`surface` with only what its numbers are judged by: it is part of the cache key."""
     tasks = {
-        name: Task(kind=task.kind, label=task.label, ungated="the guard judges no task")
+        name: Task(
+            kind=task.kind, label=task.label, weight_column=task.weight_column, ungated="the guard judges no task"
+        )
         for name, task in surface.tasks.items()
     }
     return Surface(name=surface.name, features=surface.features, tasks=tasks, weight_column=surface.weight_column)

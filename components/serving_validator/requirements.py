@@ -45,8 +45,10 @@ def requirements_of(surface: Surface) -> Requirements:
     soft = [soft_label(task) for task in surface.teacher_tasks]
     return Requirements(
         surface=surface.name,
-        features=tuple(surface.features),
-        required=tuple(name for name, feature in surface.features.items() if feature.default is None),
+        features=surface.raw_columns,
+        required=tuple(
+            name for name, feature in surface.features.items() if feature.required and name in surface.raw_columns
+        ),
         tasks=tuple(surface.tasks),
         binary=tuple(name for name, task in surface.tasks.items() if task.kind is TaskKind.BINARY),
         labels=(*(task.label for task in surface.tasks.values()), *soft),

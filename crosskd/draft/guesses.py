@@ -28,6 +28,21 @@ _LABELS = (
     *("dwell", "complete", "play", "help", "trail"),
 )
 _TIMES = ("timestamp", "time", "date", "datetime")
+# What lists of a user's events begin with.
+_PAST = (
+    "recent",
+    "last",
+    "latest",
+    "history",
+    "hist",
+    "past",
+    "previous",
+    "prev",
+    "seq",
+    "clicked",
+    "watched",
+    "played",
+)
 _REQUESTS = ("request", "session", "query", "impression", "ranking")
 # An integer with so few values, each seen so often, is taken for a name rather than an amount.
 _FEW_VALUES = 50
@@ -45,6 +60,9 @@ class FeatureGuess:
       default: What fills it where it is absent; None where every example of the sample has it.
       embedding: Width of the embedding of a categorical feature; None for a numeric one.
       why: What kind and side were guessed from.
+      many: Whether examples have different numbers of values.
+      sequence: The sequence of events that it is a part of.
+      embedding_of: The column whose embedding it shares.
     """
 
     kind: FeatureKind
@@ -53,6 +71,9 @@ class FeatureGuess:
     default: int | float | str | None
     embedding: int | None
     why: str
+    many: bool = False
+    sequence: str | None = None
+    embedding_of: str | None = None
 
 
 def words(name: str) -> list[str]:
@@ -86,10 +107,8 @@ def group(columns: Iterable[SampledColumn]) -> str | None:
 
 def left_out(column: SampledColumn) -> str | None:
     """Why a column cannot be, or should not be, a feature; None if it can."""
-    if column.size is None:
-        return "the number of values differs between examples"
-    if column.type == "BYTES" and column.size > 1:
-        return f"{column.size} strings an example; a categorical feature has one"
+    if column.size is None and column.type == "FLOAT" and _events(column) is None:
+        return "different numbers of real numbers in the examples, and by its name no sequence of events"
     if set(words(column.name)) & set(_TIMES) and column.distinct > _FEW_VALUES:
         return "a point in time, by its name"
     if _is_id(column) and _begins(column.name, _REQUESTS):
@@ -97,8 +116,15 @@ def left_out(column: SampledColumn) -> str | None:
     return None
 
 
-def feature(column: SampledColumn) -> FeatureGuess:
-    """How the model might read a column that `left_out` does not rule out."""
+def feature(column: SampledColumn, beside: Iterable[SampledColumn] = ()) -> FeatureGuess:
+    """How the model might read a column that `left_out` does not rule out.
+
+    Args:
+      column: The column.
+      beside: All columns, among which are those whose ids a list may hold.
+    """
+    if _is_list(column):
+        return _list(column, beside)
     kind, why_kind = _kind(column)
     side, why_side = _side(column.name)
     categorical = kind is FeatureKind.CATEGORICAL
@@ -110,6 +136,45 @@ def feature(column: SampledColumn) -> FeatureGuess:
         embedding=_embedding(column.distinct) if categorical else None,
         why=f"{why_kind}; {why_side}",
     )
+
+
+def _list(column: SampledColumn, beside: Iterable[SampledColumn]) -> FeatureGuess:
+    """A list: events if its name says so, and else values to be pooled."""
+    sequence, numeric = _events(column), column.type == "FLOAT"
+    side, why_side = (Side.USER, "what a user did") if sequence else _side(column.name)
+    shared = None if numeric else _ids_of(column, beside)
+    what = f"events of {sequence!r} by its name" if sequence else "different numbers of values in the examples"
+    return FeatureGuess(
+        kind=FeatureKind.NUMERIC if numeric else FeatureKind.CATEGORICAL,
+        side=side,
+        size=1,
+        default=None,
+        embedding=None if numeric or shared else _embedding(column.distinct),
+        why="; ".join([what, why_side, *([f"ids as those of {shared} by its name"] if shared else [])]),
+        many=sequence is None,
+        sequence=sequence,
+        embedding_of=shared,
+    )
+
+
+def _is_list(column: SampledColumn) -> bool:
+    return column.size is None or (column.type == "BYTES" and column.size > 1)
+
+
+def _events(column: SampledColumn) -> str | None:
+    """The sequence that a list is a part of: the word for the past that its name begins with."""
+    first = words(column.name)[0]
+    return first if first.startswith(_PAST) and first.isidentifier() else None
+
+
+def _ids_of(column: SampledColumn, beside: Iterable[SampledColumn]) -> str | None:
+    """The id that a list holds many of: `item_id` for `recent_items` and `recent_item_ids`."""
+    held = {word.removesuffix("s") for word in words(column.name)}
+    for each in beside:
+        named = [word for word in words(each.name) if word not in ("id", "uid", "key")]
+        if _is_id(each) and each.type == column.type and named and set(named) <= held:
+            return each.name
+    return None
 
 
 def same(name: str, names: Sequence[str]) -> str | None:

@@ -81,8 +81,8 @@ def test_a_value_is_refused_once_and_in_words(old: str, new: str, sentence: str)
     [
         (
             "label: was_borrowed",
-            "label: was_borrowed\n    weight_column: w",
-            "tasks.borrowed.weight_column: unknown key; `weight_column` belongs at the top level of the file",
+            "label: was_borrowed\n    group: w",
+            "tasks.borrowed.group: unknown key; `group` belongs at the top level of the file",
         ),
         (
             "label: was_borrowed",

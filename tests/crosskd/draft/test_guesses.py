@@ -61,8 +61,7 @@ def test_what_may_be_absent_gets_a_default_of_its_type():
 @pytest.mark.parametrize(
     ("found", "why"),
     [
-        (column("history", size=None), "the number of values differs"),
-        (column("tags", "BYTES", size=3), "3 strings an example"),
+        (column("scores", "FLOAT", size=None), "different numbers of real numbers"),
         (column("event_time", distinct=900), "a point in time"),
         (column("request_id"), "the name of a request"),
         (column("daytime", distinct=900), None),
@@ -101,3 +100,23 @@ def test_the_group_is_the_column_that_names_a_request():
 def test_names_are_the_same_whatever_their_spelling():
     assert guesses.same("userId", ["user", "user_id"]) == "user_id"
     assert guesses.same("user", ["user_id"]) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "kind", "many", "sequence", "embedding_of"),
+    [
+        (column("tags", "BYTES", size=None), FeatureKind.CATEGORICAL, True, None, None),
+        (column("genres", "BYTES", size=3), FeatureKind.CATEGORICAL, True, None, None),
+        (column("recent_items", size=None), FeatureKind.CATEGORICAL, False, "recent", "item_id"),
+        (column("recentItemIds", size=None), FeatureKind.CATEGORICAL, False, "recent", "item_id"),
+        (column("recent_items", "BYTES", size=None), FeatureKind.CATEGORICAL, False, "recent", None),
+        (column("recent_ages", "FLOAT", size=None), FeatureKind.NUMERIC, False, "recent", None),
+        (column("similar_items", size=None), FeatureKind.CATEGORICAL, True, None, "item_id"),
+    ],
+)
+def test_a_list_is_pooled_or_a_part_of_a_sequence(found, kind, many, sequence, embedding_of):
+    guess = guesses.feature(found, [found, column("item_id"), column("plays")])
+    assert (guess.kind, guess.many, guess.sequence, guess.embedding_of) == (kind, many, sequence, embedding_of)
+    assert guess.default is None
+    assert (guess.embedding is None) is (kind is FeatureKind.NUMERIC or embedding_of is not None)
+    assert guesses.left_out(found) is None
