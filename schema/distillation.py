@@ -99,6 +99,12 @@ class Distillation(Strict):
         return value
 
     @model_validator(mode="after")
+    def _own_tower_is_not_served(self) -> Distillation:
+        if self.tower == "own" and self.head is not Head.AUXILIARY:
+            raise ValueError(f"`tower: own` is for head {Head.AUXILIARY}, found head {self.head}, which is served")
+        return self
+
+    @model_validator(mode="after")
     def _temperature_fits_loss(self) -> Distillation:
         if self.loss.on_z_scores and self.temperature != 1.0:
             raise ValueError(f"temperature has no meaning with loss {self.loss}; remove it, or choose another loss")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from schema.distillation import Distillation
 from schema.errors import InputError
 from schema.features import Feature
 from schema.loader import load_surface
@@ -200,3 +201,15 @@ def test_files_are_checked_when_it_is_read(files, message, tmp_path):
 def test_keys_that_do_not_go_together(feature, message):
     with pytest.raises(ValueError, match=message):
         Feature.model_validate(feature)
+
+
+@pytest.mark.parametrize("head", ["shared", "stacked"])
+def test_a_tower_of_its_own_is_for_a_head_that_is_not_served(head):
+    with pytest.raises(ValueError, match="`tower: own` is for head auxiliary"):
+        Distillation.model_validate({"from": "click", "head": head, "tower": "own"})
+
+
+def test_a_loss_may_be_an_import_path():
+    found = Distillation.model_validate({"from": "click", "loss": "my_ranker.kd:loss"})
+    assert (found.loss, found.function) == ("mse", "my_ranker.kd:loss")
+    assert Distillation.model_validate(found.model_dump(by_alias=True)) == found
