@@ -37,7 +37,7 @@ from crosskd.experiment import run_paths
 from crosskd.terminal import TERMINAL
 from evidence.levels import resized
 from models import inputs, training, vocabulary
-from models.columns import hard_label_columns, soft_label_columns, split_labels, training_columns
+from models.columns import hard_label_columns, input_columns, soft_label_columns, split_labels, training_columns
 from models.epochs import Batch, Batches, TrainingData, at_once
 from models.ranker import build
 from models.scales import label_statistics, soft_statistics
@@ -131,7 +131,8 @@ def prepare(surface: Surface, root: Path) -> tuple[dict[str, Fit], int]:
     hard = list(hard_label_columns(surface).values())
     stores = {
         distil: Store(
-            patterns, {name: spec[name] for name in [*surface.features, *training_columns(surface, distil=distil)]}
+            patterns,
+            {name: spec[name] for name in [*input_columns(surface), *training_columns(surface, distil=distil)]},
         )
         for distil in (False, True)
     }

@@ -28,6 +28,7 @@ from schema.errors import InputError
 if TYPE_CHECKING:
     from pipeline.settings import Settings
     from records.spans import Window
+    from schema.loader import SurfaceFolder
     from schema.surface import Surface
 
 _SAVED_MODEL = "saved_model.pb"
@@ -230,6 +231,7 @@ def make_settings(
     from schema.loader import load_surface
 
     loaded = load_surface(surface_folder(surface))
+    _check_own_code(loaded)
     return Settings(
         surface=with_bound(loaded.surface, max_bad_fraction),
         schema_path=str(_keep_schema(loaded.schema_path, root.resolve())),
@@ -243,6 +245,14 @@ def make_settings(
         code_revision=revision(),
         window=window,
     )
+
+
+def _check_own_code(loaded: SurfaceFolder) -> None:
+    """Code of the user's own is called once before anything else takes its time."""
+    from models import own_check, own_code
+
+    if any(own_code.modules(loaded.surface).values()):
+        own_check.check(loaded.surface, loaded.schema)
 
 
 def try_teacher_on(settings: Settings, folder: Path) -> None:

@@ -29,7 +29,7 @@ from schema.metrics import METRICS, Direction, Metric, main_metric
 
 HERE = Path(__file__).parent
 ORDER: dict[str, tuple[str, ...]] = {
-    "Start": ("index.md", "tutorial.md", "own-data.md", "walkthrough.md"),
+    "Start": ("index.md", "tutorial.md", "own-data.md", "features.md", "walkthrough.md"),
     "How it works": (
         "concepts.md",
         "labelling.md",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from evidence.paths import RunPaths
 from models import inputs, vocabulary
 from models.batching import split
-from models.columns import WEIGHT_COLUMN, hard_label_columns, soft_label_columns, training_columns
+from models.columns import WEIGHT_COLUMN, hard_label_columns, input_columns, soft_label_columns, training_columns
 from models.scales import LabelStatistics, label_statistics, soft_statistics
 from records.examples import files_of
 from records.record_files import records_of
@@ -88,7 +88,7 @@ def load(
     spec = transform.transformed_feature_spec()
     surfaces = [surface, *techniques]
     soft = sorted({column for each in surfaces for column in soft_label_columns(each).values()})
-    features = list(dict.fromkeys(name for each in surfaces for name in each.features))
+    features = list(dict.fromkeys(name for each in surfaces for name in input_columns(each)))
     labels = dict.fromkeys(name for each in surfaces for name in training_columns(each, distil=True))
     _expect_columns(paths, spec, [*features, *labels])
     columns = inputs.transformed_columns(_patterns(paths.train), spec, [*features, *labels])

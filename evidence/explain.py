@@ -127,7 +127,7 @@ def gather(
     sides = {
         name: feature.side
         for name, feature in surface.features.items()
-        if feature.kind is FeatureKind.CATEGORICAL and feature.side in (Side.USER, Side.ITEM)
+        if feature.kind is FeatureKind.CATEGORICAL and not feature.listed and feature.side in (Side.USER, Side.ITEM)
     }
     label = next(iter(surface.tasks.values())).label
     parts = [inputs.raw_columns(folder, schema, [*sides, label]) for folder in training]

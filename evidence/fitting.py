@@ -19,8 +19,8 @@ from contracts.heads import SERVING_PREFIX
 from contracts.history import HARD_LOSS, SELECTION_LOSS, VALIDATION_PREFIX
 from evidence.arms import Columns
 from evidence.data import RunData
-from models import warm_start
-from models.columns import training_columns
+from models import pretrained, warm_start
+from models.columns import input_columns, serving_columns, training_columns
 from models.epochs import InMemory
 from models.export import export_student
 from models.ranker import Ranker, build
@@ -85,7 +85,7 @@ class Fitter:
           InputError: A loss is not finite, or a warm start has no teacher.
         """
         start = self._warm_start(surface, placebo) if distil else {}
-        names = [*surface.features, *training_columns(surface, distil=distil)]
+        names = [*input_columns(surface), *training_columns(surface, distil=distil)]
         pairs = unlabelled if surface.unlabelled else None
         data = InMemory(
             {name: columns[name] for name in names},
@@ -154,7 +154,7 @@ class _Structure:
 
     def predict(self, surface: Surface, fitted: Fitted, columns: Columns) -> dict[str, NDArray[Any]]:
         self.ranker_of(fitted)
-        features = {name: columns[name] for name in surface.features}
+        features = {name: columns[name] for name in serving_columns(surface)}
         count = len(next(iter(features.values())))
         parts = [
             self._logits({name: tf.constant(column[at : at + _PREDICT_BATCH]) for name, column in features.items()})
@@ -163,7 +163,9 @@ class _Structure:
         return {task: np.concatenate([part[task].numpy() for part in parts]) for task in surface.tasks}
 
     def _build(self, surface: Surface) -> Ranker:
-        return build(surface, self._data.vocabulary_sizes, self._data.statistics, distil=self._distil)
+        ranker = build(surface, self._data.vocabulary_sizes, self._data.statistics, distil=self._distil)
+        pretrained.apply(ranker, surface, self._data.vocabularies)
+        return ranker
 
 
 def _fitted(surface: Surface, fit: Fit) -> Fitted:

@@ -110,10 +110,15 @@ def resized(surface: Surface, factor: float) -> Surface:
         return max(1, round(width * factor))
 
     features = {
-        name: each.model_copy(update={"embedding": wide(each.embedding)}) for name, each in surface.features.items()
+        name: each if each.pretrained else each.model_copy(update={"embedding": wide(each.embedding)})
+        for name, each in surface.features.items()
+    }
+    crosses = {
+        name: each.model_copy(update={"embedding": wide(each.embedding)}) for name, each in surface.crosses.items()
     }
     stacks = {name: tuple(map(wide, getattr(surface.model, name))) for name in ("trunk", "tower")}
-    return surface.model_copy(update={"features": features, "model": surface.model.model_copy(update=stacks)})
+    model = surface.model.model_copy(update=stacks)
+    return surface.model_copy(update={"features": features, "crosses": crosses, "model": model})
 
 
 def part(loaded: RunData, share: float) -> RunData:

@@ -24,7 +24,8 @@ from tensorflow_transform.saved import saved_transform_io_v2
 from evidence.arms import POOLED, Arm, Role
 from evidence.data import RunData
 from models import inputs
-from models.columns import LABEL_PREFIX, hard_label_column, hard_label_columns
+from models.columns import LABEL_PREFIX, hard_label_column, hard_label_columns, input_columns
+from models.feature_columns import PADDING
 from models.scales import label_statistics
 from records.labels import label_of_numbers
 from schema.errors import InputError
@@ -49,11 +50,19 @@ class Pool:
 def shared_features(surface: Surface, source: Surface) -> dict[str, str]:
     """The target's features that the source has too, by the source's name for them.
 
-    Those are the teacher's inputs that the target fills from its own columns.
+    Those are the teacher's inputs that the target fills from its own columns: numbers, and ids
+    with a learned vocabulary of their own, which the source's ids are added to.  Lists are the
+    target's alone.
     """
     adapted = surface.teacher_features
     pairs = {each.source or name: name for name, each in adapted.items()}
-    return {name: pairs[name] for name in surface.features if pairs.get(name) in source.features}
+    shared = {feature.embedding_of for feature in surface.features.values()}
+    return {
+        name: pairs[name]
+        for name, feature in surface.features.items()
+        if pairs.get(name) in source.features and not feature.listed and name not in shared
+        if feature.kind is FeatureKind.NUMERIC or (feature.learned and feature.oov == 1)
+    }
 
 
 def shared_tasks(surface: Surface, source: Surface) -> dict[str, str]:
@@ -97,10 +106,10 @@ def pool(surface: Surface, loaded: RunData, transform_graph: str, source: Path) 
             sizes[name] += len(new)
     given |= {hard_label_column(name): _labels(raw, folder.surface.tasks[theirs]) for name, theirs in tasks.items()}
     wider = _wider(surface, folder.surface, tasks, (rows + new_rows) / rows)
-    names = [*wider.features, *hard_label_columns(wider).values()]
+    names = [*input_columns(wider), *hard_label_columns(wider).values()]
     ours = loaded.training | {FROM_SOURCE: np.zeros((rows, 1), np.float32)}
     given |= {FROM_SOURCE: np.ones((new_rows, 1), np.float32)}
-    training = {name: _stacked(name, ours, given, rows, new_rows, sizes) for name in names}
+    training = {name: _stacked(name, ours, given, rows, new_rows, _unknown(wider, sizes)) for name in names}
     data = replace(
         loaded,
         training=training,
@@ -182,20 +191,26 @@ def _wider(surface: Surface, source: Surface, tasks: Mapping[str, str], growth: 
     )
 
 
+def _unknown(surface: Surface, sizes: Mapping[str, int]) -> dict[str, int]:
+    """The row of each embedded column that stands for an unknown value."""
+    features = {name: surface.owner(name) for name, feature in surface.features.items() if feature.embedded}
+    return {name: sizes[owner] - 1 for name, owner in {**features, **{name: name for name in surface.crosses}}.items()}
+
+
 def _stacked(
     name: str,
     ours: Mapping[str, NDArray[Any]],
     theirs: Mapping[str, NDArray[Any]],
     rows: int,
     new_rows: int,
-    sizes: Mapping[str, int],
+    unknown: Mapping[str, int],
 ) -> NDArray[Any]:
     """A column of the target's rows and then the source's; what one of them lacks is absent there."""
     known = ours[name] if name in ours else theirs[name]
 
     def absent(count: int) -> NDArray[Any]:
-        if name in sizes:
-            return np.full(count, sizes[name] - 1, known.dtype)
+        if name in unknown:
+            return np.full((count, *known.shape[1:]), PADDING if known.ndim > 1 else unknown[name], known.dtype)
         # A z-scored number's mean is 0; a label that is not there is NaN.
         value = np.nan if name.startswith(LABEL_PREFIX) else 0.0
         return np.full((count, *known.shape[1:]), value, np.float32)

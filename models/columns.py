@@ -3,20 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from schema import surface as _names
-from schema.surface import Surface, soft_label
+from schema.features import Feature
+from schema.surface import ABSENT_PREFIX, POOL_PREFIX, Surface, soft_label
 
 LABEL_PREFIX = _names.LABEL_PREFIX
 GROUP_COLUMN = _names.GROUP_COLUMN
 WEIGHT_COLUMN = _names.WEIGHT_COLUMN
+TASK_WEIGHT_PREFIX = _names.TASK_WEIGHT_PREFIX
 TRAINING_PREFIXES = _names.TRAINING_PREFIXES
+
+
+@dataclass(frozen=True)
+class InputColumn:
+    """A column that the model reads, as Transform writes it.
+
+    Attributes:
+      shape: Of one example: () for an index, (size,) for numbers, (length,) for a list.
+      dtype: `int64` for indices, `float32` for numbers.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+
+
+def input_columns(surface: Surface) -> dict[str, InputColumn]:
+    """The columns that the model reads, by name, in the order of features and crosses."""
+    found: dict[str, InputColumn] = {}
+    for name, feature in surface.features.items():
+        length = (list_length(surface, feature),) if feature.listed else ()
+        if feature.embedded:
+            found[name] = InputColumn(length, "int64")
+        else:
+            found[name] = InputColumn(length or (feature.size,), "float32")
+        if feature.weights is not None:
+            found[POOL_PREFIX + name] = InputColumn(length, "float32")
+        if feature.indicator:
+            found[ABSENT_PREFIX + name] = InputColumn((1,), "float32")
+    return found | {name: InputColumn((), "int64") for name in surface.crosses}
+
+
+def serving_columns(surface: Surface) -> list[str]:
+    """Those of `input_columns` that what serves reads: all but the bias features'."""
+    bias = {prefix + name for name in surface.bias_features for prefix in ("", POOL_PREFIX, ABSENT_PREFIX)}
+    return [name for name in input_columns(surface) if name not in bias]
+
+
+def list_length(surface: Surface, feature: Feature) -> int:
+    """The most values of an example that a column with many values keeps."""
+    return surface.sequence(feature.sequence).length if feature.sequence is not None else feature.length
 
 
 def hard_label_column(task: str) -> str:
     """The transformed column with the hard label of `task`; NaN where it is absent."""
     return LABEL_PREFIX + task
+
+
+def task_weight_column(task: str) -> str:
+    """The transformed column with the weights of `task` alone, of a task that has them."""
+    return TASK_WEIGHT_PREFIX + task
+
+
+def task_weight_columns(surface: Surface) -> dict[str, str]:
+    """Task name to the column of its own weights, for tasks that have them."""
+    return {name: task_weight_column(name) for name, task in surface.tasks.items() if task.weight_column is not None}
 
 
 def hard_label_columns(surface: Surface) -> dict[str, str]:
@@ -40,7 +93,7 @@ def training_columns(surface: Surface, *, distil: bool) -> list[str]:
     Group and weight are the same with and without distillation: they decide about batches
     and hard losses, which student and control share.
     """
-    columns = list(hard_label_columns(surface).values())
+    columns = [*hard_label_columns(surface).values(), *task_weight_columns(surface).values()]
     soft = {*soft_label_columns(surface).values(), *representation_columns(surface).values()}
     columns += sorted(soft) if distil else []
     columns += [GROUP_COLUMN] if surface.training.batch_by == "group" else []

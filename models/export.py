@@ -7,7 +7,7 @@ C++ loader of servers and TFX's BulkInferrer read models.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -15,6 +15,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_transform.saved import saved_transform_io_v2
 
+from models.columns import serving_columns
 from models.ranker import Ranker
 from records.sessions import TENSORS_SIGNATURE
 from schema.score import SCORE
@@ -51,7 +52,8 @@ def export_student(ranker: Ranker, surface: Surface, transform_dir: str, out: st
     The signature `tensors` returns the same of the features by name, [batch], or [batch,
     size] of a vector, in the columns' own types: of large batches parsing takes more time
     than the network.  Every feature must be given, in place of an absent one its default.
-    A surface with a feature whose name is no identifier has no such signature.
+    A surface with a feature whose name is no identifier, with lists, or with preprocessing of
+    the user's own has no such signature.
 
     Args:
       ranker: The trained student (or control).
@@ -61,11 +63,12 @@ def export_student(ranker: Ranker, surface: Surface, transform_dir: str, out: st
     """
     transform = saved_transform_io_v2.SavedModelLoader(tft.TFTransformOutput(transform_dir).transform_savedmodel_dir)
     raw_spec = tft.TFTransformOutput(transform_dir).raw_feature_spec()
-    spec = {name: raw_spec[name] for name in surface.features}
+    spec = {name: raw_spec[name] for name in surface.raw_columns}
+    read = serving_columns(surface)
 
     def answer(columns: dict[str, Any]) -> dict[str, tf.Tensor]:
         transformed = transform.apply_transform_model(columns)
-        return with_score(surface, ranker.serving({name: transformed[name] for name in surface.features}))
+        return with_score(surface, ranker.serving({name: transformed[name] for name in read}))
 
     def serve(examples: tf.Tensor) -> dict[str, tf.Tensor]:
         return answer(tf.io.parse_example(examples, spec))
@@ -73,15 +76,26 @@ def export_student(ranker: Ranker, surface: Surface, transform_dir: str, out: st
     def serve_tensors(features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         return answer({name: _as_parsed(tensor, spec[name]) for name, tensor in features.items()})
 
-    tensors = {
-        name: tf.TensorSpec([None] if feature.size == 1 else [None, feature.size], spec[name].dtype, name=name)
-        for name, feature in surface.features.items()
-    }
     endpoints: Endpoints = {SIGNATURE: (serve, [tf.TensorSpec([None], tf.string, name=EXAMPLES_INPUT)])}
-    # TensorFlow would give an input another name, and two perhaps the same one.
-    if all(name.isidentifier() and name.isascii() for name in tensors):
-        endpoints[TENSORS_SIGNATURE] = (serve_tensors, [tensors])
+    if _is_of_tensors(surface):
+        endpoints[TENSORS_SIGNATURE] = (serve_tensors, [_tensor_specs(surface, spec)])
     _write(ranker.serving, _tables_of(transform), endpoints, out)
+
+
+def _is_of_tensors(surface: Surface) -> bool:
+    """Whether what serves can be given as one tensor for each column, and by its name."""
+    if surface.preprocessing is not None or any(each.listed for each in surface.features.values()):
+        return False
+    # TensorFlow would give an input another name, and two perhaps the same one.
+    return all(name.isidentifier() and name.isascii() for name in surface.raw_columns)
+
+
+def _tensor_specs(surface: Surface, spec: Mapping[str, Any]) -> dict[str, tf.TensorSpec]:
+    sizes = {name: surface.features[name].size for name in surface.raw_columns}
+    return {
+        name: tf.TensorSpec([None] if size == 1 else [None, size], spec[name].dtype, name=name)
+        for name, size in sizes.items()
+    }
 
 
 def _as_parsed(tensor: tf.Tensor, column: Any) -> Any:

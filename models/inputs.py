@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,9 @@ from tensorflow_transform.tf_metadata import schema_utils
 
 from models.batching import split
 from models.columns import GROUP_COLUMN
+from models.dense import lists
 from models.epochs import InMemory, Streamed, expect_unlabelled
+from models.feature_columns import PADDING
 from models.store import Store, load
 from records.examples import files_of
 from records.record_files import records_of
@@ -126,6 +129,35 @@ def raw_columns(folder: Path, schema: schema_pb2.Schema, names: Sequence[str]) -
     if not columns:
         raise InputError(f"{folder}: the files hold no examples")
     return columns
+
+
+def raw_lists(folder: Path, schema: schema_pb2.Schema, lengths: Mapping[str, int]) -> dict[str, np.ndarray]:
+    """Raw columns with many values of all examples in a folder, cut and padded.
+
+    Args:
+      folder: Holds gzipped TFRecords of tf.Example.
+      schema: Their TFDV schema.
+      lengths: The columns to read, and how many values of each are kept.
+
+    Returns:
+      Per column an array [examples, length]: ids with -1 and numbers with NaN where there is no value.
+    """
+    if not lengths:
+        return {}
+    spec = schema_utils.schema_as_feature_spec(schema).feature_spec
+    wanted = {name: spec[name] for name in lengths}
+    batches = _records(files_of(folder)).batch(_READ_BATCH)
+    return _concatenate(batches.map(lambda batch: padded(tf.io.parse_example(batch, wanted), lengths)))
+
+
+def padded(columns: Mapping[str, Any], lengths: Mapping[str, int]) -> dict[str, tf.Tensor]:
+    """Columns of which those with many values are cut and padded, as `raw_lists` says."""
+    return {name: _padded(column, lengths[name]) if name in lengths else column for name, column in columns.items()}
+
+
+def _padded(column: Any, length: int) -> tf.Tensor:
+    found = lists(column, length)
+    return found.padded(found.values, math.nan if column.dtype.is_floating else PADDING)
 
 
 def _records(patterns: Sequence[str]) -> tf.data.Dataset:

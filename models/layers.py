@@ -39,11 +39,15 @@ class LayerMaker:
     def _seed_of(self, name: str) -> int:
         return zlib.crc32(f"{self._seed}/{name.replace('.', '_')}".encode()) & 0x7FFFFFFF
 
-    def embedding(self, name: str, rows: int, width: int) -> keras.layers.Layer:
-        """Embeds indices of the column `name`, int64 [batch], to [batch, width]."""
+    def initializer(self, name: str) -> keras.initializers.Initializer:
+        """Small numbers around 0 that depend on the seed and the name."""
+        return keras.initializers.RandomUniform(-0.05, 0.05, seed=self._seed_of(name))
+
+    def embedding(self, name: str, rows: int, width: int, *, frozen: bool = False) -> keras.layers.Layer:
+        """Embeds indices of the column `name`, int64 [batch] or [batch, length], to vectors of `width`."""
         scale = 1.0 / math.sqrt(width)
         initializer = keras.initializers.RandomUniform(-0.5 * scale, 0.5 * scale, seed=self._seed_of(name))
-        return Table(rows, width, initializer=initializer, l2=self._model.l2, name=embedding_layer(name))
+        return Table(rows, width, initializer=initializer, l2=self._model.l2, frozen=frozen, name=embedding_layer(name))
 
     def dense(
         self, name: str, units: int, activation: str | None, bias: float = 0.0, prefix: str = ""
@@ -59,13 +63,35 @@ class LayerMaker:
         )
 
     def stack(self, name: str, widths: Sequence[int]) -> keras.Sequential:
-        """Dense layers with ReLU, each with dropout if the surface has it."""
+        """Dense layers with their activation, each normalised and with dropout if the surface has it."""
         layers: list[keras.layers.Layer] = []
         for index, units in enumerate(widths):
-            layers.append(self.dense(f"{name}_{index}", units, "relu"))
+            own = f"{name}_{index}"
+            if self._model.layer_norm:
+                norm = keras.layers.LayerNormalization(epsilon=1e-6, name=f"{own}.norm")
+                activation = keras.layers.Activation(self._model.activation, name=f"{own}.activation")
+                layers += [self.dense(own, units, None), norm, activation]
+            else:
+                layers.append(self.dense(own, units, self._model.activation))
             if self._model.dropout:
-                layers.append(keras.layers.Dropout(self._model.dropout, seed=self._seed_of(f"{name}_{index}/dropout")))
+                layers.append(keras.layers.Dropout(self._model.dropout, seed=self._seed_of(f"{own}/dropout")))
         return keras.Sequential(layers, name=name)
+
+    def feature_dropout(self, name: str, rate: float) -> keras.layers.Layer:
+        """Leaves out whole vectors, [batch, width], of a share of the examples."""
+        return keras.layers.Dropout(rate, noise_shape=(None, 1), seed=self._seed_of(name), name=name)
+
+    def cross(self, name: str, rank: int | None) -> keras.layers.Layer:
+        """One layer of DCN-v2 on (x0, x), [batch, width] each; see `models.interactions`."""
+        # Imported where it is asked for: few surfaces do, and it takes a while.
+        import keras_rs
+
+        return keras_rs.layers.FeatureCross(
+            projection_dim=rank,
+            kernel_initializer=keras.initializers.GlorotUniform(seed=self._seed_of(name)),
+            kernel_regularizer=self._l2,
+            name=name,
+        )
 
     def head(self, name: str, bias: float = 0.0) -> keras.layers.Layer:
         """What a serving head says of an example, [batch, 1]."""

@@ -63,10 +63,13 @@ class Adam(keras.optimizers.Optimizer):
         self._square = self.add_variable((sum(self._sizes),), name="square")
 
     def bring_up_to_date(self, table: keras.Variable, rows: tf.Tensor) -> None:
-        """Lets rows be as after the last step, and begins theirs; see `models.tables`."""
-        found = self._rows.get(self._get_variable_index(table))
-        if found is not None:
-            found.begin(rows)
+        """Lets rows be as after the last step, and begins theirs; see `models.tables`.
+
+        Nothing is done for a table that it moves as a whole, or that is not trained.
+        """
+        for each in self._rows.values():
+            if each.table is table:
+                each.begin(rows)
 
     def settle(self) -> None:
         """Brings all rows up to date, for whoever reads them without asking for it."""
@@ -118,15 +121,18 @@ class _Rows:
     A step is two writes: `begin` brings the rows of a batch up to date and lets their means
     shrink for the step to come, `finish` adds its gradients and moves them.  Both may be
     given a row several times; what they write for it is then the same, or a sum.
+
+    Attributes:
+      table: The table.
     """
 
     def __init__(self, optimizer: Adam, table: Table, name: str):
         self._optimizer = optimizer
-        self._table = table.embeddings
+        self.table = table.embeddings
         self._l2 = table.l2
-        self._width = int(self._table.shape[1])
+        self._width = int(self.table.shape[1])
         # A step is a float beside them, exact to 16 million.
-        self._state = optimizer.add_variable((self._table.shape[0], 2 * self._width + 1), name=name)
+        self._state = optimizer.add_variable((self.table.shape[0], 2 * self._width + 1), name=name)
 
     def begin(self, rows: tf.Tensor) -> None:
         self._advance(rows, begins=True)
@@ -134,7 +140,7 @@ class _Rows:
     def finish(self, gradient: tf.Tensor, size: tf.Tensor) -> None:
         if not isinstance(gradient, tf.IndexedSlices):
             raise ValueError(
-                f"{self._table.path}: expected a gradient of single rows, found one of the whole table; read a table "
+                f"{self.table.path}: expected a gradient of single rows, found one of the whole table; read a table "
                 "in training by calling its layer, and by nothing else"
             )
         rows, values = gradient.indices, gradient.values
@@ -142,16 +148,16 @@ class _Rows:
         added = [values * (1 - _MEAN_DECAY), tf.square(values) * (1 - _SQUARE_DECAY), tf.zeros_like(values[:, :1])]
         self._state.value.scatter_add(tf.IndexedSlices(tf.concat(added, axis=1), rows))
         mean, square, _ = self._read(rows)
-        moved = tf.gather(self._table.value, rows) - mean * size / (tf.sqrt(square) + _EPSILON)
-        self._table.value.scatter_update(tf.IndexedSlices(moved, rows))
+        moved = tf.gather(self.table.value, rows) - mean * size / (tf.sqrt(square) + _EPSILON)
+        self.table.value.scatter_update(tf.IndexedSlices(moved, rows))
 
     def settle(self) -> None:
-        for start in tf.range(0, self._table.shape[0], SLICE):
-            self._advance(rows_from(start, self._table), begins=False)
+        for start in tf.range(0, self.table.shape[0], SLICE):
+            self._advance(rows_from(start, self.table), begins=False)
 
     def reset(self) -> None:
-        for start in tf.range(0, self._table.shape[0], SLICE):
-            rows = rows_from(start, self._table)
+        for start in tf.range(0, self.table.shape[0], SLICE):
+            rows = rows_from(start, self.table)
             zeros = tf.zeros([tf.size(rows), 2 * self._width + 1])
             self._state.value.scatter_update(tf.IndexedSlices(zeros, rows))
 
@@ -163,7 +169,7 @@ class _Rows:
         since = tf.minimum(last, done)
         missed = done - since
         steps = done + 1 - last if begins else missed
-        weights = tf.gather(self._table.value, rows)
+        weights = tf.gather(self.table.value, rows)
         above, below = tf.split(_ahead(since) - tf.constant(_SHRINKS) ** missed * _ahead(done), 2, axis=-1)
         divisor = tf.sqrt(square) + _EPSILON
         # Between the two the sum has no closed form; this is within some millionths of it.
@@ -180,7 +186,7 @@ class _Rows:
             halfway = tf.sqrt(_towards(pull**2, square, _SQUARE_DECAY ** (missed / 2)))
             # What `mean` holds of the penalty is in `far`.
             weights *= tf.exp(-2 * self._l2 * rate * tf.maximum(missed - above, 0.0) / (halfway + _EPSILON))
-        self._table.value.scatter_update(tf.IndexedSlices(weights - rate * far, rows))
+        self.table.value.scatter_update(tf.IndexedSlices(weights - rate * far, rows))
 
     def _read(self, rows: tf.Tensor) -> list[tf.Tensor]:
         """Means of gradients and of squares, float [rows, width], and the step that they are as of, [rows, 1]."""

@@ -13,12 +13,19 @@ from dataclasses import dataclass
 import keras
 
 from contracts.heads import DISTILLATION_PREFIX, LAYER_PREFIX, REPRESENTATION_PREFIX, SERVING_PREFIX, STACKED_PREFIX
-from models.layers import LayerMaker, input_layer
+from models import own_code
+from models.columns import serving_columns
+from models.encoding import Encoded, encode
+from models.interactions import joined
+from models.layers import LayerMaker
 from models.scales import LabelStatistics
-from models.trunks import build_trunk
+from models.trunks import build_trunk, own_trunk
 from schema.base import TaskKind
 from schema.distillation import TRUNK, Head
-from schema.surface import Feature, FeatureKind, Surface, Task
+from schema.surface import Surface, Task
+
+# Rates of labels are taken for no less, so that their logits are finite.
+_LEAST_RATE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -52,47 +59,124 @@ def build(
 
     Args:
       surface: The surface.
-      vocabulary_sizes: Indices of each categorical feature, out-of-vocabulary included.
+      vocabulary_sizes: Rows of each embedding, out-of-vocabulary included; see `models.vocabulary.sizes`.
       label_statistics: The label statistics of each task, for output bias and scale.
       distil: Whether to add distillation heads and non-serving heads.
     """
     maker = LayerMaker(surface.model, surface.training.seed)
-    inputs = {name: _input(name, feature) for name, feature in surface.features.items()}
-    encoded = [
-        maker.embedding(name, vocabulary_sizes[name], feature.embedding)(inputs[name])
-        if feature.kind is FeatureKind.CATEGORICAL
-        else inputs[name]
-        for name, feature in surface.features.items()
-    ]
-    joined = keras.layers.Concatenate(name="features")(encoded) if len(encoded) > 1 else encoded[0]
-    extra = list(surface.non_serving_heads) if distil else []
-    trunk = build_trunk(surface.model, maker, joined, list(surface.tasks), extra)
-    towers = {name: maker.stack(f"tower_{name}", surface.model.tower)(each) for name, each in trunk.of.items()}
+    encoded = encode(surface, vocabulary_sizes, maker)
+    body = _body(surface, vocabulary_sizes, maker, encoded, list(surface.non_serving_heads) if distil else [])
 
-    heads, logits = {}, {}
+    heads, own, logits = {}, {}, {}
     for name, task in surface.tasks.items():
-        statistics = label_statistics[name]
-        serving = maker.head(SERVING_PREFIX + name, bias=_bias(task.kind, statistics))(towers[name])
+        serving = body.serving.get(name)
+        if serving is None:
+            bias = _bias(surface, name, label_statistics)
+            serving = maker.head(SERVING_PREFIX + name, bias=bias)(body.learners[name])
         if distil and task.distil and task.distil.head is not Head.SHARED:
-            soft = maker.soft_head(DISTILLATION_PREFIX + name)(towers[name])
+            soft = maker.soft_head(DISTILLATION_PREFIX + name)(_below_soft(surface, name, maker, body))
             heads[DISTILLATION_PREFIX + name] = soft
             if task.distil.head is Head.STACKED:
                 serving = _stacked(name, serving, soft)
-        heads[SERVING_PREFIX + name] = serving
-        logits[name] = _in_label_unit(name, task, statistics, serving)
-    for name in extra:
-        heads[DISTILLATION_PREFIX + name] = maker.soft_head(DISTILLATION_PREFIX + name)(towers[name])
+        own[name] = serving
+    for name, serving in _given(surface, own).items():
+        heads[SERVING_PREFIX + name] = _biased(surface, name, maker, encoded, serving)
+        logits[name] = _in_label_unit(name, surface.tasks[name], label_statistics[name], serving)
+    for name in surface.non_serving_heads if distil else ():
+        heads[DISTILLATION_PREFIX + name] = maker.soft_head(DISTILLATION_PREFIX + name)(body.learners[name])
     for name, size in _representations(surface).items() if distil else ():
-        learner = trunk.shared if name == TRUNK else towers[name]
+        learner = body.shared if name == TRUNK else body.learners[name]
         heads[REPRESENTATION_PREFIX + name] = maker.soft_head(REPRESENTATION_PREFIX + name, size)(learner)
 
+    inputs, served_inputs = encoded.inputs, {name: encoded.inputs[name] for name in serving_columns(surface)}
     served = {name: _served(name, surface.tasks[name].kind, logit) for name, logit in logits.items()}
     return Ranker(
         training=keras.Model(inputs, heads, name="training"),
-        serving=keras.Model(inputs, served, name="serving"),
-        logits=keras.Model(inputs, logits, name="logits"),
-        trunk=keras.Model(inputs, trunk.shared, name="shared"),
+        serving=keras.Model(served_inputs, served, name="serving"),
+        logits=keras.Model(served_inputs, logits, name="logits"),
+        trunk=keras.Model(served_inputs, body.shared, name="shared"),
     )
+
+
+@dataclass(frozen=True)
+class _Body:
+    """What heads stand on.
+
+    Attributes:
+      learners: What the heads of each task and non-serving head read, float [batch, width].
+      shared: What all tasks share, float [batch, width].
+      serving: The serving heads' output where it is the user's own, float [batch, 1].
+      trunk: What towers read, float [batch, width]; empty where the model is the user's own.
+    """
+
+    learners: Mapping[str, keras.KerasTensor]
+    shared: keras.KerasTensor
+    serving: Mapping[str, keras.KerasTensor]
+    trunk: Mapping[str, keras.KerasTensor]
+
+
+def _body(surface: Surface, rows: Mapping[str, int], maker: LayerMaker, encoded: Encoded, extra: list[str]) -> _Body:
+    """Trunk and towers, or the user's own model."""
+    if surface.student is not None:
+        serving, learners = own_code.student(surface, rows, encoded.inputs)
+        shared = learners.get(TRUNK)
+        if shared is None:
+            shared = keras.layers.Concatenate(name="own_outputs")(list(serving.values()))
+        return _Body(learners, shared, serving, {})
+    trunk = (
+        own_trunk(surface, encoded.vectors, extra)
+        if surface.trunk is not None
+        else build_trunk(surface.model, maker, joined(surface.model, maker, encoded), list(surface.tasks), extra)
+    )
+    towers = {name: maker.stack(f"tower_{name}", surface.model.tower)(each) for name, each in trunk.of.items()}
+    return _Body(towers, trunk.shared, {}, trunk.of)
+
+
+class _Both(keras.layers.Layer):
+    """The logit of the product of two probabilities, of their logits."""
+
+    def call(self, first: keras.KerasTensor, second: keras.KerasTensor) -> keras.KerasTensor:
+        log_product = keras.ops.log_sigmoid(first) + keras.ops.log_sigmoid(second)
+        # log(p / (1 - p)); of a p that float32 cannot tell from 1 the logit is that of the largest it can.
+        log_product = keras.ops.minimum(log_product, -1e-6)
+        return log_product - keras.ops.log(-keras.ops.expm1(log_product))
+
+
+def _given(surface: Surface, own: Mapping[str, keras.KerasTensor]) -> dict[str, keras.KerasTensor]:
+    """The logit of each task, of it and of all that must be for it to be."""
+    found: dict[str, keras.KerasTensor] = {}
+
+    def of(name: str) -> keras.KerasTensor:
+        parent = surface.tasks[name].given
+        if name not in found:
+            found[name] = own[name] if parent is None else _Both(name=f"given_{name}.sum")(own[name], of(parent))
+        return found[name]
+
+    return {name: of(name) for name in own}
+
+
+def _below_soft(surface: Surface, name: str, maker: LayerMaker, body: _Body) -> keras.KerasTensor:
+    """What a task's distillation head reads: the task's tower, or one of its own."""
+    distillation = surface.tasks[name].distil
+    if distillation is None or distillation.tower == "shared":
+        return body.learners[name]
+    return maker.stack(f"distillation_tower_{name}", surface.model.tower)(body.trunk[name])
+
+
+def _biased(
+    surface: Surface, name: str, maker: LayerMaker, encoded: Encoded, serving: keras.KerasTensor
+) -> keras.KerasTensor:
+    """The serving head's output as training sees it: with what the bias features add."""
+    model, features = surface.model, surface.tasks[name].bias
+    if not features:
+        return serving
+    read = [
+        maker.feature_dropout(f"bias_{name}.dropout_{index}", model.bias_dropout)(encoded.bias[each])
+        for index, each in enumerate(features)
+    ]
+    beside = keras.layers.Concatenate(name=f"bias_{name}.features")(read) if len(read) > 1 else read[0]
+    tower = maker.stack(f"bias_{name}", model.bias_tower)(beside)
+    return keras.layers.Add(name=f"bias_{name}.sum")([serving, maker.dense(f"bias_{name}.logit", 1, None)(tower)])
 
 
 def _representations(surface: Surface) -> dict[str, int]:
@@ -113,20 +197,13 @@ def _stacked(name: str, serving: keras.KerasTensor, soft: keras.KerasTensor) -> 
     return keras.layers.Add(name=f"{LAYER_PREFIX}{STACKED_PREFIX}{name}.sum")([serving, read])
 
 
-def _input(name: str, feature: Feature) -> keras.KerasTensor:
-    """A column: the tensor bears its name, by which models are called; the layer, which must not, another."""
-    categorical = feature.kind is FeatureKind.CATEGORICAL
-    shape, dtype = ((), "int64") if categorical else ((feature.size,), "float32")
-    tensor = keras.Input(shape, dtype=dtype, name=input_layer(name))
-    tensor.name = name
-    return tensor
-
-
-def _bias(kind: TaskKind, statistics: LabelStatistics) -> float:
-    """Initial bias of a head: the base rate's logit; a z-score starts at 0."""
-    if kind is TaskKind.REGRESSION:
+def _bias(surface: Surface, name: str, statistics: Mapping[str, LabelStatistics]) -> float:
+    """Initial bias of a head: the logit of the base rate, or of that given the other task; a z-score starts at 0."""
+    task = surface.tasks[name]
+    if task.kind is TaskKind.REGRESSION:
         return 0.0
-    rate = min(max(statistics.mean, 1e-6), 1 - 1e-6)
+    whole = 1.0 if task.given is None else max(statistics[task.given].mean, _LEAST_RATE)
+    rate = min(max(statistics[name].mean / whole, _LEAST_RATE), 1 - _LEAST_RATE)
     return math.log(rate / (1 - rate))
 
 

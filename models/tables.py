@@ -60,7 +60,16 @@ class Table(keras.layers.Embedding):
         since it would give every row a gradient in every step: the optimizer takes it into account.
     """
 
-    def __init__(self, rows: int, width: int, *, initializer: keras.initializers.Initializer, l2: float, name: str):
+    def __init__(
+        self,
+        rows: int,
+        width: int,
+        *,
+        initializer: keras.initializers.Initializer,
+        l2: float,
+        name: str,
+        frozen: bool = False,
+    ):
         """Makes the layer.
 
         Args:
@@ -69,11 +78,19 @@ class Table(keras.layers.Embedding):
           initializer: Gives the first embeddings; of a large table one with a seed.
           l2: The penalty.
           name: The layer's name.
+          frozen: Whether training leaves the embeddings as they are; then there is no penalty.
         """
         self.large = rows * width > _SMALL
-        penalty = None if self.large or not l2 else L2(l2)
-        super().__init__(rows, width, embeddings_initializer=initializer, embeddings_regularizer=penalty, name=name)
-        self.l2 = l2
+        self.l2 = 0.0 if frozen else l2
+        penalty = None if self.large or not self.l2 else L2(self.l2)
+        super().__init__(
+            rows,
+            width,
+            embeddings_initializer=initializer,
+            embeddings_regularizer=penalty,
+            trainable=not frozen,
+            name=name,
+        )
         self._initializer = initializer
 
     def build(self, input_shape: Any = None) -> None:
@@ -103,8 +120,9 @@ class Table(keras.layers.Embedding):
 
 
 def large_tables(model: keras.Model) -> list[Table]:
-    """The large tables of a model, wherever in it they are."""
-    return [each for each in model._flatten_layers() if isinstance(each, Table) and each.large]
+    """The large tables of a model that are trained, wherever in it they are."""
+    found = (each for each in model._flatten_layers() if isinstance(each, Table))
+    return [each for each in found if each.large and each.trainable]
 
 
 def rows_from(start: tf.Tensor, table: keras.Variable) -> tf.Tensor:

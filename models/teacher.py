@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -19,12 +20,13 @@ from tensorflow_transform.tf_metadata import schema_utils
 
 from models import inputs, training
 from models.batching import split
-from models.columns import hard_label_column, hard_label_columns
+from models.columns import hard_label_column, hard_label_columns, list_length
+from models.dense import clipped
 from models.epochs import InMemory
 from models.export import SIGNATURE, Endpoints, export_teacher
+from models.feature_columns import PADDING
 from models.layers import embedding_layer, input_layer
 from models.names import identifier
-from models.preprocessing import clipped
 from models.ranker import Ranker, build
 from models.scales import LabelStatistics, label_statistics
 from models.terms import head_losses
@@ -35,7 +37,7 @@ from schema.candidates import EMBEDDINGS_SIGNATURE, ids_output, vectors_output
 from schema.distillation import TRUNK
 from schema.errors import InputError
 from schema.loader import SurfaceFolder, load_surface
-from schema.surface import TRAIN_SPLIT, Feature, FeatureKind, Surface
+from schema.surface import POOL_PREFIX, TRAIN_SPLIT, Feature, FeatureKind, Surface
 
 EXAMPLES_SIGNATURE = "examples"
 REPRESENTATIONS_SIGNATURE = "representations"
@@ -81,6 +83,8 @@ def train_teacher(
     for each its known ids, int64 [ids], and their embeddings, float32 [ids, width], so that
     students can start from them.
 
+    Lists are padded: ids with -1, numbers with NaN; `tensors` are given so, in the order of the examples.
+
     Args:
       folder: The source's surface folder.
       examples: Folder with `train/`, gzipped TFRecords.
@@ -91,14 +95,15 @@ def train_teacher(
       InputError: The folder, the examples or the output path are not usable.
     """
     loaded = load_surface(folder)
+    expect_readable(loaded.surface)
     if Path(out).exists():
         raise InputError(f"{out}: already exists; choose another path, or remove it to train again")
     surface = loaded.surface
     keras.utils.set_random_seed(surface.training.seed)
     columns = _read(loaded, Path(examples) / TRAIN_SPLIT)
-    encoders = {name: _encoder(name, feature, columns[name]) for name, feature in surface.features.items()}
+    encoders = _encoders(surface, columns)
     statistics = label_statistics(surface, columns)
-    sizes = {name: encoder.size for name, encoder in encoders.items() if isinstance(encoder, _IdEncoder)}
+    sizes = {name: encoder.size for name, encoder in _own_ids(surface, encoders).items()}
     ranker = build(surface, sizes, statistics, distil=False)
     history = _fit(ranker, surface, encoders, columns, statistics, callbacks or [])
     _export(ranker, surface, encoders, loaded, str(out))
@@ -163,14 +168,14 @@ class _NumberEncoder(keras.layers.Layer):
 class _IdEncoder(keras.layers.Layer):
     """Maps integer ids to indices by binary search in the sorted vocabulary, a weight."""
 
-    def __init__(self, name: str, values: np.ndarray, feature: Feature):
+    def __init__(self, name: str, values: np.ndarray, feature: Feature, *, listed: bool = False):
         super().__init__(name=f"encode_{identifier(name)}", trainable=False)
         if values.dtype.kind not in "iu":
             raise InputError(
                 f"feature {name!r}: the reference teacher reads categorical features of type INT, found {values.dtype}"
             )
         ids, counts = np.unique(values, return_counts=True)
-        ids = ids[counts >= feature.min_count]
+        ids = ids[(counts >= feature.min_count) & ((ids != PADDING) | (not listed))]
         self._ids = self.add_weight(shape=ids.shape, dtype="int64", name="ids", trainable=False, initializer="zeros")
         self._ids.assign(ids)
         self.size = len(ids) + _OOV
@@ -181,37 +186,140 @@ class _IdEncoder(keras.layers.Layer):
         return tf.convert_to_tensor(self._ids)
 
     def call(self, values: tf.Tensor) -> tf.Tensor:
+        """Rows of ids, int64 [batch] or [batch, length]; padding stays what it is."""
         ids = self.ids
-        values = tf.cast(values, tf.int64)
-        place = tf.minimum(tf.searchsorted(ids, values, out_type=tf.int64), self.size - _OOV - 1)
-        return tf.where(tf.gather(ids, place) == values, place + _OOV, tf.zeros_like(place))
+        flat = tf.reshape(tf.cast(values, tf.int64), [-1])
+        place = tf.minimum(tf.searchsorted(ids, flat, out_type=tf.int64), self.size - _OOV - 1)
+        rows = tf.where(tf.gather(ids, place) == flat, place + _OOV, tf.zeros_like(place))
+        if len(values.shape) > 1:
+            rows = tf.where(flat == PADDING, flat, rows)
+        return tf.reshape(rows, tf.shape(values))
+
+    def compute_output_spec(self, values: keras.KerasTensor) -> keras.KerasTensor:
+        return keras.KerasTensor(values.shape, "int64")
 
 
-def _encoder(name: str, feature: Feature, values: np.ndarray) -> _NumberEncoder | _IdEncoder:
-    return (_IdEncoder if feature.kind is FeatureKind.CATEGORICAL else _NumberEncoder)(name, values, feature)
+class _EventNumbers(keras.layers.Layer):
+    """The z-scores of a sequence's numbers, to float32 [batch, length]; 0, their mean, where there is none."""
+
+    def __init__(self, name: str, values: np.ndarray, feature: Feature):
+        super().__init__(name=f"encode_{identifier(name)}", trainable=False, autocast=False)
+        self._of_one = _NumberEncoder(f"{name}/one", values[np.isfinite(values)], feature)
+
+    def call(self, values: tf.Tensor) -> tf.Tensor:
+        scores = tf.reshape(self._of_one(tf.reshape(values, [-1])), tf.shape(values))
+        return tf.where(tf.math.is_nan(values), tf.zeros_like(scores), scores)
+
+    def compute_output_spec(self, values: keras.KerasTensor) -> keras.KerasTensor:
+        return keras.KerasTensor(values.shape, "float32")
+
+
+class _PoolWeights(keras.layers.Layer):
+    """Weights as they are, and 1 where there is none."""
+
+    def call(self, values: tf.Tensor) -> tf.Tensor:
+        return tf.where(tf.math.is_nan(values), tf.ones_like(values), values)
+
+
+_Encoder = _NumberEncoder | _IdEncoder | _EventNumbers | _PoolWeights
+
+# What a feature of the source may say: the rest is Transform's, which the reference teacher has none of.
+_READS = {
+    "kind", "side", "size", "default", "embedding", "min_count", "clip", "several", "many", "length", "pool", "weights",
+    "sequence", "embedding_of",
+}  # fmt: skip
+
+
+def expect_readable(surface: Surface) -> None:
+    """Checks that the reference teacher can read a source's features.
+
+    Raises:
+      InputError: One is of a kind that needs Transform.
+    """
+    for name, feature in surface.features.items():
+        foreign = sorted(set(feature.model_dump(exclude_defaults=True)) - _READS)
+        if foreign:
+            raise InputError(
+                f"features.{name}: `{foreign[0]}` is for students; the reference teacher reads numbers, ids, lists and "
+                "sequences. Leave the key out of the source's surface, or bring a SavedModel of your own."
+            )
+    for name, sequence in surface.sequences.items():
+        if sequence.newest == "last":
+            raise InputError(
+                f"sequences.{name}.newest: the reference teacher is given lists from their beginning on; expected the "
+                "newest event `first` in the examples"
+            )
+    for key in ("crosses", "preprocessing", "trunk", "student"):
+        if getattr(surface, key):
+            raise InputError(f"{key}: it is for students; leave it out of the source's surface")
+
+
+def _encoders(surface: Surface, columns: Mapping[str, np.ndarray]) -> dict[str, _Encoder]:
+    """What encodes each raw column; columns that share an embedding share one."""
+    found: dict[str, _Encoder] = {}
+    for name, feature in surface.features.items():
+        if feature.kind is FeatureKind.CATEGORICAL and surface.owner(name) == name:
+            sharing = [columns[each].ravel() for each in surface.features if surface.owner(each) == name]
+            found[name] = _IdEncoder(name, np.concatenate(sharing), feature, listed=len(sharing) > 1 or feature.listed)
+    for name, feature in surface.features.items():
+        if feature.kind is FeatureKind.NUMERIC:
+            found[name] = (_EventNumbers if feature.listed else _NumberEncoder)(name, columns[name], feature)
+        found.setdefault(name, found[surface.owner(name)])
+        if feature.weights is not None:
+            found[feature.weights] = _PoolWeights(name=f"encode_{identifier(feature.weights)}")
+    return found
+
+
+def _own_ids(surface: Surface, encoders: Mapping[str, _Encoder]) -> dict[str, _IdEncoder]:
+    """The encoders of ids by the feature that has the embedding."""
+    return {
+        name: encoder
+        for name, encoder in encoders.items()
+        if isinstance(encoder, _IdEncoder) and surface.owner(name) == name
+    }
+
+
+def _encoded(surface: Surface, encoders: Mapping[str, _Encoder], raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns that the model reads, by their names."""
+    named = {each.weights: POOL_PREFIX + name for name, each in surface.features.items() if each.weights is not None}
+    return {named.get(name, name): encoders[name](column) for name, column in raw.items()}
 
 
 def _read(loaded: SurfaceFolder, folder: Path) -> dict[str, np.ndarray]:
     """Feature columns by name, and hard labels by `label/<task>`, NaN where absent."""
     surface = loaded.surface
     labels = {task.label for task in surface.tasks.values()}
-    raw = inputs.raw_columns(folder, loaded.schema, [*surface.features, *labels])
-    features = {name: raw[name] for name in surface.features}
+    lengths = _lengths(surface)
+    plain = [name for name in surface.features if name not in lengths]
+    raw = inputs.raw_columns(folder, loaded.schema, [*plain, *labels])
+    features = {name: raw[name] for name in plain} | inputs.raw_lists(folder, loaded.schema, lengths)
     return features | {
         hard_label_column(name): label_of_numbers(task.rule, raw[task.label].astype(np.float32))
         for name, task in surface.tasks.items()
     }
 
 
+def _lengths(surface: Surface) -> dict[str, int]:
+    """The length of each raw column with many values."""
+    found = {}
+    for name, feature in surface.features.items():
+        if feature.listed:
+            found[name] = list_length(surface, feature)
+        if feature.weights is not None:
+            found[feature.weights] = feature.length
+    return found
+
+
 def _fit(
     ranker: Ranker,
     surface: Surface,
-    encoders: Mapping[str, keras.layers.Layer],
+    encoders: Mapping[str, _Encoder],
     columns: Mapping[str, np.ndarray],
     statistics: Mapping[str, LabelStatistics],
     callbacks: list[keras.callbacks.Callback],
 ) -> dict[str, list[float]]:
-    encoded = {name: encoder(columns[name]).numpy() for name, encoder in encoders.items()}
+    raw = {name: columns[name] for name in encoders}
+    encoded = {name: column.numpy() for name, column in _encoded(surface, encoders, raw).items()}
     encoded |= {column: columns[column] for column in hard_label_columns(surface).values()}
     fitted, held_out = split(len(next(iter(encoded.values()))), surface.training.validation_fraction)
     # Hard losses compare no rows, and the source's rows are read without their group.
@@ -225,18 +333,18 @@ def _fit(
 def _export(
     ranker: Ranker,
     surface: Surface,
-    encoders: Mapping[str, keras.layers.Layer],
+    encoders: Mapping[str, _Encoder],
     loaded: SurfaceFolder,
     out: str,
 ) -> None:
     dtypes = {column.name: _DTYPES[column.type] for column in loaded.schema.feature if column.type in _DTYPES}
-    raw = {name: _raw_input(name, surface.features[name], dtypes[name]) for name in encoders}
-    encoded = {name: encoder(raw[name]) for name, encoder in encoders.items()}
+    raw = {name: _raw_input(surface, name, dtypes[name]) for name in surface.raw_columns}
+    encoded = _encoded(surface, encoders, raw)
     logits = ranker.logits(encoded)
     model = keras.Model(raw, logits, name="teacher")
     wider = keras.Model(raw, {**logits, TRUNK: ranker.trunk(encoded)}, name="teacher_with_trunk")
     tensors = {name: tf.TensorSpec([None, *each.shape[1:]], each.dtype, name=name) for name, each in raw.items()}
-    spec = {name: _parse_spec(surface.features[name], each) for name, each in raw.items()}
+    spec = {name: _parse_spec(surface, name, each) for name, each in raw.items()}
 
     def on_tensors(features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         return model(features)
@@ -245,7 +353,7 @@ def _export(
         return wider(features)
 
     def on_examples(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        return model(tf.io.parse_example(examples, spec))
+        return model(inputs.padded(tf.io.parse_example(examples, spec), _lengths(surface)))
 
     strings = [tf.TensorSpec([None], tf.string, name=EXAMPLES_SIGNATURE)]
     endpoints: Endpoints = {
@@ -253,7 +361,7 @@ def _export(
         EXAMPLES_SIGNATURE: (on_examples, strings),
         REPRESENTATIONS_SIGNATURE: (with_trunk, [tensors]),
     }
-    id_encoders = {name: encoder for name, encoder in encoders.items() if isinstance(encoder, _IdEncoder)}
+    id_encoders = _own_ids(surface, encoders)
     if id_encoders:
         endpoints[EMBEDDINGS_SIGNATURE] = (lambda: _embeddings(ranker, id_encoders), [])
     export_teacher(wider, endpoints, out)
@@ -267,13 +375,18 @@ def _embeddings(ranker: Ranker, encoders: Mapping[str, _IdEncoder]) -> dict[str,
     return found
 
 
-def _raw_input(name: str, feature: Feature, dtype: str) -> keras.KerasTensor:
-    shape = () if feature.size == 1 else (feature.size,)
+def _raw_input(surface: Surface, name: str, dtype: str) -> keras.KerasTensor:
+    length = _lengths(surface).get(name)
+    size = 1 if length is not None else surface.features[name].size
+    shape = (length,) if length is not None else () if size == 1 else (size,)
     tensor = keras.Input(shape, dtype=dtype, name=input_layer(name))
     tensor.name = name
     return tensor
 
 
-def _parse_spec(feature: Feature, tensor: keras.KerasTensor) -> tf.io.FixedLenFeature:
+def _parse_spec(surface: Surface, name: str, tensor: keras.KerasTensor) -> tf.io.FixedLenFeature | tf.io.VarLenFeature:
+    if name in _lengths(surface):
+        return tf.io.VarLenFeature(tensor.dtype)
+    feature = surface.features[name]
     default = None if feature.default is None else [feature.default] * feature.size
     return tf.io.FixedLenFeature(tensor.shape[1:], tensor.dtype, default if feature.size > 1 else feature.default)

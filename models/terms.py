@@ -11,13 +11,14 @@ from typing import Any
 import tensorflow as tf
 
 from contracts.heads import DISTILLATION_PREFIX, REPRESENTATION_PREFIX, SERVING_PREFIX
-from models import losses
+from models import losses, own_code
 from models.columns import (
     GROUP_COLUMN,
     WEIGHT_COLUMN,
     hard_label_columns,
     representation_columns,
     soft_label_columns,
+    task_weight_columns,
 )
 from models.scales import LabelStatistics
 from schema.base import TaskKind
@@ -80,6 +81,7 @@ class HeadLoss:
       regression: Whether it is a squared error, for uncertainty weights.
       constant: A hard loss's value when the best constant is predicted.
       schedule: How the weight is reached.
+      weights: Column with weights of examples in this loss alone; None for none.
     """
 
     name: str
@@ -95,14 +97,20 @@ class HeadLoss:
     regression: bool = False
     constant: float = 1.0
     schedule: Schedule | None = None
+    weights: str | None = None
 
     def __call__(self, columns: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """The masked mean loss of a batch, before `weight`; a scalar."""
         labels, present = self.labelled(columns)
-        weights = columns.get(WEIGHT_COLUMN)
+        weights = self.example_weights(columns)
         if self.ranks:
             return self.loss(*self._compared(labels, outputs), columns[GROUP_COLUMN], present, example_weights=weights)
         return losses.masked_mean(self.per_example(labels, outputs), present, weights)
+
+    def example_weights(self, columns: Mapping[str, tf.Tensor]) -> tf.Tensor | None:
+        """The weights of the examples, float [batch]: the surface's times the loss's own; None if all weigh alike."""
+        found = [columns[name] for name in (WEIGHT_COLUMN, self.weights) if name is not None and name in columns]
+        return math.prod(found[1:], start=found[0]) if found else None
 
     def labelled(self, columns: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         """Labels without NaN, and which rows the loss is of, bool [batch]."""
@@ -148,9 +156,18 @@ def mean_losses(
     together = [each for each in terms if each.pointwise]
     labels, present = losses.split_absent(tf.stack([columns[each.column] for each in together]))
     per_example = [each.per_example(label, outputs) for each, label in zip(together, tf.unstack(labels), strict=True)]
-    means = losses.masked_mean(tf.stack(per_example), present, columns.get(WEIGHT_COLUMN))
+    means = losses.masked_mean(tf.stack(per_example), present, _weights_of(together, columns))
     found = dict(zip([each.name for each in together], tf.unstack(means), strict=True))
     return [found[each.name] if each.pointwise else each(columns, outputs) for each in terms]
+
+
+def _weights_of(terms: Sequence[HeadLoss], columns: Mapping[str, tf.Tensor]) -> tf.Tensor | None:
+    """Weights of examples, float [batch] if all terms have the same ones, and else [terms, batch]."""
+    if not any(each.weights in columns for each in terms):
+        return columns.get(WEIGHT_COLUMN)
+    found = [each.example_weights(columns) for each in terms]
+    ones = tf.ones_like(columns[terms[0].column])
+    return tf.stack([ones if each is None else each for each in found])
 
 
 def weighed_losses(
@@ -162,9 +179,9 @@ def weighed_losses(
       The losses, float [terms], and the weights of the rows that each is of, float [terms].
       A ranking loss is a mean over pairs or lists; it is weighed by its rows nevertheless.
     """
-    example = columns.get(WEIGHT_COLUMN)
     weights = [tf.cast(each.labelled(columns)[1], tf.float32) for each in terms]
-    weights = [each if example is None else each * example for each in weights]
+    examples = [each.example_weights(columns) for each in terms]
+    weights = [each if example is None else each * example for each, example in zip(weights, examples, strict=True)]
     return tf.stack(mean_losses(terms, columns, outputs)), tf.stack([tf.reduce_sum(each) for each in weights])
 
 
@@ -192,11 +209,36 @@ def _hard(surface: Surface, name: str, statistics: LabelStatistics) -> HeadLoss:
         head=SERVING_PREFIX + name,
         column=hard_label_columns(surface)[name],
         weight=task.weight,
-        loss=losses.binary_cross_entropy if binary else losses.squared_error,
+        loss=_hard_loss(task),
         labels=None if binary else _learned(task, statistics),
         regression=not binary,
-        constant=_entropy(statistics.mean) if binary else 1.0,
+        constant=_constant_loss(task, statistics),
+        weights=task_weight_columns(surface).get(name),
     )
+
+
+def _hard_loss(task: Task) -> Callable[..., Any]:
+    if task.kind is TaskKind.REGRESSION:
+        return losses.huber if task.loss == "huber" else losses.squared_error
+    if task.label_smoothing or task.positive_weight != 1.0:
+        return partial(
+            losses.smoothed_cross_entropy, smoothing=task.label_smoothing, positive_weight=task.positive_weight
+        )
+    return losses.binary_cross_entropy
+
+
+def _constant_loss(task: Task, statistics: LabelStatistics) -> float:
+    """The hard loss of the best constant, for z-scored labels that of their mean."""
+    if task.kind is TaskKind.REGRESSION:
+        return 1.0
+    rate, weight = statistics.mean, task.positive_weight
+    if not 0 < rate < 1:
+        return 1.0
+    # Each label is a distribution over both classes, weighed by whether it came as positive.
+    smoothed = [label * (1 - task.label_smoothing) + task.label_smoothing / 2 for label in (0.0, 1.0)]
+    shares = [1 - rate, weight * rate]
+    best = sum(share * label for share, label in zip(shares, smoothed, strict=True)) / sum(shares)
+    return sum(shares) * _entropy(best)
 
 
 def _soft(
@@ -241,6 +283,8 @@ def _sampling(surface: Surface, name: str) -> Affine | None:
 
 
 def _loss(distillation: Distillation) -> Callable[..., Any]:
+    if distillation.function is not None:
+        return own_code.load(distillation.function, "loss")
     loss = _LOSSES[distillation.loss]
     return loss if distillation.loss.on_z_scores else partial(loss, temperature=distillation.temperature)
 
@@ -303,7 +347,5 @@ def _z_score(statistics: LabelStatistics) -> Affine:
 
 
 def _entropy(rate: float) -> float:
-    """Cross-entropy of the base rate; 1 if there is one class only, and nothing to divide by."""
-    if not 0 < rate < 1:
-        return 1.0
+    """Cross-entropy of a rate between 0 and 1."""
     return -rate * math.log(rate) - (1 - rate) * math.log(1 - rate)

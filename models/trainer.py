@@ -15,8 +15,8 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from contracts import keys
 from contracts.history import HISTORY_FILE
 from contracts.roles import ModelRole
-from models import inputs, training, warm_start
-from models.columns import hard_label_columns, training_columns
+from models import inputs, pretrained, training, warm_start
+from models.columns import hard_label_columns, input_columns, training_columns
 from models.export import export_student
 from models.progress import LogEpochs
 from models.ranker import Ranker, build
@@ -84,7 +84,7 @@ def train(
     spec = transform.transformed_feature_spec()
     labelled, unlabelled = _by_split(train_files)
     distil = arm == ModelRole.STUDENT  # Not `is`: TFX reloads this module before it calls `run_fn`.
-    wanted = {name: spec[name] for name in [*surface.features, *training_columns(surface, distil=distil)]}
+    wanted = {name: spec[name] for name in [*input_columns(surface), *training_columns(surface, distil=distil)]}
     store = Store(labelled, wanted)
     if not store.rows:
         raise InputError(f"{', '.join(labelled)}: expected the transformed training split, found no examples")
@@ -92,6 +92,7 @@ def train(
     if distil:
         statistics |= soft_statistics(scaled_columns(surface), transform)
     ranker = build(surface, sizes(surface, transform), statistics, distil=distil)
+    pretrained.apply(ranker, surface, known_values(surface, transform))
     if distil and surface.warm_start:
         embeddings = warm_start.read(surface, _expect_teacher(teacher))
         warm_start.apply(ranker, surface, embeddings, known_values(surface, transform))

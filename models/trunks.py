@@ -7,12 +7,14 @@ of their own over the shared experts, and no experts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import keras
 
+from models import own_code
 from models.layers import LayerMaker
+from schema.surface import Surface
 from schema.training import Model, TrunkKind
 
 
@@ -43,6 +45,20 @@ def build_trunk(
     """
     build = {TrunkKind.SHARED_BOTTOM: _shared_bottom, TrunkKind.MMOE: _mmoe, TrunkKind.PLE: _ple}
     return build[model.trunk_kind](model, maker, features, tasks, extra)
+
+
+def own_trunk(surface: Surface, vectors: Mapping[str, keras.KerasTensor], extra: Sequence[str]) -> Trunk:
+    """The trunk of the user's own code; non-serving heads read what all tasks share.
+
+    Args:
+      surface: Gives the code.
+      vectors: The features, encoded, by name.
+      extra: The non-serving heads; none in a control.
+    """
+    of = own_code.trunk(surface, vectors)
+    different = list({id(each): each for each in (of[task] for task in surface.tasks)}.values())
+    shared = different[0] if len(different) == 1 else keras.layers.Concatenate(name="own_trunk")(different)
+    return Trunk({**{task: of[task] for task in surface.tasks}, **dict.fromkeys(extra, shared)}, shared)
 
 
 def _shared_bottom(

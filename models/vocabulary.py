@@ -1,22 +1,49 @@
-"""What Transform found of categorical features."""
+"""The rows of embeddings: how many there are, and which values have them."""
 
 from __future__ import annotations
 
+import tensorflow as tf
 import tensorflow_transform as tft
 
-from models.preprocessing import vocabulary_name
-from schema.surface import FeatureKind, Surface
+from models.lookups import vocabulary_name
+from schema.features import Feature
+from schema.surface import Surface
 
 
 def sizes(surface: Surface, transform: tft.TFTransformOutput) -> dict[str, int]:
-    """The number of indices of each categorical feature, the one for unknown values included."""
-    return {name: transform.num_buckets_for_transformed_feature(name) for name in _categorical(surface)}
+    """The rows of each embedding, those for unknown values included, by feature or cross."""
+    own = {
+        name: feature for name, feature in surface.features.items() if feature.embedded and surface.owner(name) == name
+    }
+    found = {name: _rows(surface, name, feature, transform) for name, feature in own.items()}
+    return found | {name: cross.hash for name, cross in surface.crosses.items()}
 
 
 def known_values(surface: Surface, transform: tft.TFTransformOutput) -> dict[str, list[bytes]]:
-    """The values of each categorical feature by index, numbers as text."""
-    return {name: transform.vocabulary_by_name(vocabulary_name(name)) for name in _categorical(surface)}
+    """The values that have a row of their own by row, numbers as text, for each feature with such rows."""
+    found = {}
+    for name, feature in surface.features.items():
+        if feature.learned:
+            found[name] = transform.vocabulary_by_name(vocabulary_name(name))
+        elif feature.identity is not None:
+            found[name] = [str(row).encode() for row in range(feature.identity)]
+        elif feature.vocabulary is not None:
+            found[name] = _lines(surface.files[feature.vocabulary].path)
+    return found
 
 
-def _categorical(surface: Surface) -> list[str]:
-    return [name for name, feature in surface.features.items() if feature.kind is FeatureKind.CATEGORICAL]
+def _rows(surface: Surface, name: str, feature: Feature, transform: tft.TFTransformOutput) -> int:
+    if feature.buckets is not None:
+        return len(feature.buckets) + 1 if isinstance(feature.buckets, tuple) else feature.buckets
+    if feature.hash is not None:
+        return feature.hash
+    if feature.identity is not None:
+        return feature.identity + feature.oov
+    if feature.vocabulary is not None:
+        return surface.files[feature.vocabulary].rows + feature.oov
+    return transform.vocabulary_size_by_name(vocabulary_name(name)) + feature.oov
+
+
+def _lines(path: str) -> list[bytes]:
+    with tf.io.gfile.GFile(path, "rb") as file:
+        return file.read().splitlines()

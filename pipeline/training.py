@@ -9,6 +9,7 @@ from tfx.dsl.components.base.base_node import BaseNode
 
 from contracts import keys, nodes, properties
 from contracts.roles import ModelRole
+from models.own_code import modules
 from pipeline.labelling import Labelling
 from pipeline.settings import Settings
 from pipeline.spans import EXAMPLES, rolling_window
@@ -33,12 +34,13 @@ class TrainedArms:
 
 def training(settings: Settings, labelled: Labelling) -> TrainedArms:
     """Transforms the labelled examples, of all spans of the window, and trains both arms on them."""
+    own = modules(settings.surface)["preprocessing"]
     window = [] if settings.window is None else [rolling_window(settings, labelled.guards[-1])]
     transform = tfx.components.Transform(
         examples=window[0].outputs[EXAMPLES] if window else labelled.window or labelled.examples,
         schema=labelled.schema,
         preprocessing_fn=f"{_PREPROCESSING}.preprocessing_fn",
-        custom_config={keys.SURFACE: settings.surface_json, keys.CODE: code_version(_PREPROCESSING)},
+        custom_config={keys.SURFACE: settings.surface_json, keys.CODE: code_version(_PREPROCESSING, *own)},
         disable_statistics=True,
     )
     transform.add_upstream_nodes(labelled.guards)
@@ -56,7 +58,8 @@ def training(settings: Settings, labelled: Labelling) -> TrainedArms:
 
 def _trainer(settings: Settings, role: ModelRole, transform: BaseNode, teacher: tfx.dsl.Channel) -> BaseNode:
     student = role is ModelRole.STUDENT
-    config = {keys.SURFACE: settings.surface_json, "arm": role.value, keys.CODE: code_version(_TRAINER)}
+    own = modules(settings.surface)["training"]
+    config = {keys.SURFACE: settings.surface_json, "arm": role.value, keys.CODE: code_version(_TRAINER, *own)}
     warm = student and bool(settings.surface.warm_start)
     if warm:
         # TFX's cache knows the teacher by its path; this is for one that changed under it.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
 from schema.base import Name, Strict, Weight
+from schema.own_code import ImportPath, is_import_path
 
 # What a representation is learned by if not by a task's tower.
 TRUNK = "trunk"
@@ -72,17 +73,36 @@ class Distillation(Strict):
       loss: `mse` compares z-scored logits (the default of arXiv:2408.14678); `huber` does so too,
         and lets single logits far off pull less.
       head: Which head learns them.
+      tower: Whether the head stands on the task's tower (`shared`) or on one of its `own`, of the
+        same widths, so that what is wrong with soft labels stays out of the task's tower.
       temperature: Divides the logits of both sides, for all losses but `mse` and `huber`.
       weight: Weight of the distillation loss beside the hard losses.
       schedule: How the weight is reached; None for a constant one.
+      function: Import path of a loss of one's own, which may also stand under `loss`: of z-scored
+        soft labels and outputs, float [batch] each, the loss of each example, float [batch].
     """
 
     teacher_task: Name = Field(alias="from")
     loss: Loss = Loss.MSE
     head: Head = Head.AUXILIARY
+    tower: Literal["shared", "own"] = "shared"
     temperature: Annotated[float, Field(gt=0)] = 1.0
     weight: Weight = 1.0
     schedule: Schedule | None = None
+    function: ImportPath | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _loss_may_be_a_path(cls, value: Any) -> Any:
+        if isinstance(value, dict) and is_import_path(value.get("loss")):
+            return {**{key: each for key, each in value.items() if key != "loss"}, "function": value["loss"]}
+        return value
+
+    @model_validator(mode="after")
+    def _own_tower_is_not_served(self) -> Distillation:
+        if self.tower == "own" and self.head is not Head.AUXILIARY:
+            raise ValueError(f"`tower: own` is for head {Head.AUXILIARY}, found head {self.head}, which is served")
+        return self
 
     @model_validator(mode="after")
     def _temperature_fits_loss(self) -> Distillation:

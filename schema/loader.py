@@ -19,6 +19,7 @@ from schema.adaptation import check_adaptation, resolve_vocabularies
 from schema.checks import Problems, expect_known
 from schema.errors import InputError
 from schema.gates import Gate
+from schema.inputs import check_inputs, resolve_files
 from schema.overrides import override
 from schema.pairs import check_pairs
 from schema.refusals import refusals
@@ -75,6 +76,7 @@ def load_surface(folder: str | Path, overrides: Sequence[str] = ()) -> SurfaceFo
     path = Path(folder)
     surface, places = _read_surface(path / SURFACE_FILE, overrides)
     schema = read_schema(path / SCHEMA_FILE)
+    surface = surface.model_copy(update={"served_columns": _served(surface, schema)})
     problems = Problems()
     _check_references(surface, path / SURFACE_FILE, problems)
     if not problems.found:  # they rely on the names
@@ -83,9 +85,16 @@ def load_surface(folder: str | Path, overrides: Sequence[str] = ()) -> SurfaceFo
     _check_against_schema(surface, schema, path, problems)
     check_slices(surface, schema, path / SURFACE_FILE, places, problems)
     with problems.noted():
-        surface = resolve_vocabularies(surface, path)
+        surface = resolve_files(resolve_vocabularies(surface, path), path)
     problems.raise_any()
     return SurfaceFolder(path, surface, schema)
+
+
+def _served(surface: Surface, schema: schema_pb2.Schema) -> tuple[str, ...]:
+    """The columns that code of one's own may read."""
+    if surface.preprocessing is None:
+        return ()
+    return tuple(feature.name for feature in schema.feature if SERVING not in feature.not_in_environment)
 
 
 def read_schema(path: Path) -> schema_pb2.Schema:
@@ -157,12 +166,10 @@ def _check_against_schema(surface: Surface, schema: schema_pb2.Schema, folder: P
     if surface.teacher is not None:
         with problems.noted():
             _check_environments(schema, folder / SCHEMA_FILE)
-    for name, feature in surface.features.items():
+    _check_features(surface, columns, path, known, problems)
+    if not problems.found:  # they rely on the columns
         with problems.noted():
-            expect_known(path, f"features.{name}", known, name, columns)
-            _check_feature_name(path, name)
-            _check_feature_type(path, name, feature, columns[name])
-            _check_feature_shape(path, name, feature, columns[name])
+            check_inputs(surface, columns, path)
     for name, task in surface.tasks.items():
         with problems.noted():
             expect_known(path, f"tasks.{name}.label", known, task.label, columns)
@@ -195,6 +202,21 @@ def _columns_of_slices(surface: Surface) -> Iterator[tuple[str, str]]:
             yield from ((f"slices.{name}.{key}", column) for column in getattr(part, key))
 
 
+def _check_features(
+    surface: Surface, columns: dict[str, schema_pb2.Feature], path: Path, known: str, problems: Problems
+) -> None:
+    for name, feature in surface.features.items():
+        if surface.preprocessing is not None and name not in columns:
+            continue  # made by the user's own code, which is looked at when a command starts
+        with problems.noted():
+            expect_known(path, f"features.{name}", known, name, columns)
+            _check_feature_name(path, name)
+            _check_feature_type(path, name, feature, columns[name])
+            if name not in surface.bias_features:
+                _expect_served(path, name, columns[name])
+            _check_feature_shape(path, name, feature, columns[name])
+
+
 def _check_representations(surface: Surface, columns: dict[str, schema_pb2.Feature], folder: Path) -> None:
     for name, representation in surface.teacher_representations.items():
         where, column = f"teacher.representations.{name}", soft_label(name)
@@ -218,6 +240,10 @@ def _check_columns_of_training(
         if surface.training.batch_by == "group" and columns[surface.group].type == schema_pb2.FLOAT:
             raise InputError(f"{path}: group: expected INT or BYTES to batch by, the schema has FLOAT")
     _check_split(surface, columns, path, known)
+    for name, task in surface.tasks.items():
+        if task.weight_column is not None:
+            expect_known(path, f"tasks.{name}.weight_column", known, task.weight_column, columns)
+            _expect_number(path, f"tasks.{name}.weight_column", columns[task.weight_column])
     if surface.weight_column is not None:
         expect_known(path, "weight_column", known, surface.weight_column, columns)
         _expect_number(path, "weight_column", columns[surface.weight_column])
@@ -272,15 +298,21 @@ def _check_feature_type(path: Path, name: str, feature: Feature, column: schema_
         )
 
 
-def _check_feature_shape(path: Path, name: str, feature: Feature, column: schema_pb2.Feature) -> None:
-    """A column has a shape if every example has it; where it may be absent, a default fills it."""
+def _expect_served(path: Path, name: str, column: schema_pb2.Feature) -> None:
     if SERVING in column.not_in_environment:
         raise InputError(f"{path}: features.{name}: the schema says that it does not exist when serving ({SERVING})")
+
+
+def _check_feature_shape(path: Path, name: str, feature: Feature, column: schema_pb2.Feature) -> None:
+    """A column has a shape if every example has it; where it may be absent, a default fills it."""
+    if feature.listed:
+        return
     if not column.HasField("shape"):
-        if feature.default is None:
+        if feature.required:
             raise InputError(
                 f"{path}: features.{name}: the schema gives it no `shape`, so it may be absent from an example; "
-                "expected a `default:` here, or `shape {}` and `presence { min_fraction: 1 }` there"
+                "expected a `default:` here, or `shape {}` and `presence { min_fraction: 1 }` there; or `many: true` "
+                "here, if it has any number of values"
             )
         return
     values = math.prod(dimension.size for dimension in column.shape.dim)

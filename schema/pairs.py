@@ -86,6 +86,7 @@ def check_pairs(surface: Surface, columns: dict[str, schema_pb2.Feature], path: 
     _check_columns(surface, plan, columns, path)
     _check_cross(surface, plan, columns, path)
     _check_teacher(surface, plan, columns, path)
+    _check_own_columns(surface, plan, columns, path)
     for label in plan.labels:
         if columns[label].HasField("shape"):
             raise InputError(
@@ -98,15 +99,20 @@ def check_pairs(surface: Surface, columns: dict[str, schema_pb2.Feature], path: 
 def _sides(surface: Surface, asked: Unlabelled) -> dict[str, str]:
     features = {name: str(feature.side) for name, feature in surface.features.items() if feature.side != Side.CROSS}
     # A pair's group is its user's, or the request that its context comes from; so is its weight.
+    weights = {
+        each.weights: features[name]
+        for name, each in surface.features.items()
+        if each.weights is not None and name in features
+    }
     of_rows = {name: str(Side.CONTEXT) for name in (surface.group, surface.weight_column) if name is not None}
-    return {**of_rows, **features, **asked.columns}
+    return {**of_rows, **features, **weights, **asked.columns}
 
 
 def _identity(surface: Surface, side: Side) -> Columns:
     found = [
         name
         for name, feature in surface.features.items()
-        if feature.side == side and feature.kind is FeatureKind.CATEGORICAL
+        if feature.side == side and feature.kind is FeatureKind.CATEGORICAL and not feature.listed
     ]
     if len(found) != 1:
         raise InputError(
@@ -179,8 +185,19 @@ def _check_teacher(surface: Surface, plan: PairPlan, columns: dict[str, schema_p
             )
 
 
+def _check_own_columns(surface: Surface, plan: PairPlan, columns: dict[str, schema_pb2.Feature], path: Path) -> None:
+    """Code of the user's own reads what a server has, of pairs too."""
+    there = {*plan.user_side, *plan.item_side, *plan.cross}
+    for name in surface.served_columns:
+        if name not in there and columns[name].HasField("shape"):
+            raise InputError(
+                f"{path}: unlabelled: `preprocessing` reads {name!r}, and a pair has it only if it is known whose it "
+                f"is: give `columns: {{{name}: user}}` (or item, or context)"
+            )
+
+
 def _check_warm_start(surface: Surface, path: Path) -> None:
-    ids = [name for name, feature in surface.features.items() if feature.kind is FeatureKind.CATEGORICAL]
+    ids = [name for name, feature in surface.features.items() if feature.rows_are_values]
     for name in surface.warm_start:
         expect_known(path, "warm_start", "a categorical feature", name, ids)
     if surface.warm_start and surface.teacher is None:

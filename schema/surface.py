@@ -9,18 +9,22 @@ serving head, distillation head, non-serving head, soft label (a teacher logit).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from schema.base import Name, Scalar, Strict, TaskKind, Weight
+from schema.base import Name, Strict, TaskKind, Weight
 from schema.candidates import Unlabelled, WarmStart
 from schema.distillation import Distillation, NonServingHead, Representation
 from schema.errors import InputError
+from schema.features import EventSequence, FeatureCross, LookupFile
+from schema.features import Feature as Feature
+from schema.features import FeatureKind as FeatureKind
+from schema.features import Side as Side
 from schema.gates import Gate, JointGate
 from schema.labels import LabelRule, Positive, Sampled
 from schema.metrics import METRICS, gateable
+from schema.own_code import ImportPath, OwnStudent
 from schema.score import SCORE, Score
 from schema.slice import Slice
 from schema.split import Split
@@ -32,71 +36,15 @@ SOFT_LABEL_PREFIX = "teacher/"
 # Of the columns that Transform adds to the features.
 LABEL_PREFIX = "label/"
 GROUP_COLUMN = "group/id"
+TASK_WEIGHT_PREFIX = "weight/task/"
 WEIGHT_COLUMN = "weight/example"
+# Columns that Transform makes of a feature beside that of its name: the weights of its pool, its absence.
+POOL_PREFIX = "pool/"
+ABSENT_PREFIX = "absent/"
 # What a column that is no feature begins with; serving has none of them.
-TRAINING_PREFIXES = (LABEL_PREFIX, SOFT_LABEL_PREFIX, GROUP_COLUMN, WEIGHT_COLUMN)
+TRAINING_PREFIXES = (LABEL_PREFIX, SOFT_LABEL_PREFIX, GROUP_COLUMN, WEIGHT_COLUMN, TASK_WEIGHT_PREFIX)
 TRAIN_SPLIT = "train"
 EVAL_SPLIT = "eval"
-
-
-class FeatureKind(StrEnum):
-    """How the model reads a feature: as numbers, or as an index into an embedding."""
-
-    NUMERIC = "numeric"
-    CATEGORICAL = "categorical"
-
-
-class Side(StrEnum):
-    """What a feature describes; `cross` depends on the user and the item together."""
-
-    USER = "user"
-    ITEM = "item"
-    CONTEXT = "context"
-    CROSS = "cross"
-
-
-class Feature(Strict):
-    """One input feature of the model.
-
-    Attributes:
-      kind: Numeric features are z-scored; categorical ones are looked up in the
-        vocabulary of the training data and embedded.
-      side: What it describes.
-      size: Values per example; only numeric features may have more than one.
-      default: Value used when an example does not carry the feature.  None makes the
-        feature required.
-      embedding: Width of the embedding of a categorical feature.
-      min_count: A categorical value seen less often in training is out of vocabulary.
-      clip: Bounds that a numeric feature's values are brought within before they are
-        z-scored: one value of 1e30 makes all others alike.
-      several: What stands for an optional column with more than `size` values in an example:
-        the `first` ones, or, of a numeric feature of size 1, their `mean`.
-    """
-
-    kind: FeatureKind
-    side: Side = Side.CONTEXT
-    size: PositiveInt = 1
-    default: Scalar | None = None
-    embedding: PositiveInt = 8
-    min_count: PositiveInt = 1
-    clip: Clip | None = None
-    several: Literal["first", "mean"] = "first"
-
-    @model_validator(mode="after")
-    def _numbers_are_of_numbers(self) -> Feature:
-        if self.clip is not None and self.kind is FeatureKind.CATEGORICAL:
-            raise ValueError("`clip` is for numeric features, found kind: categorical")
-        if self.several == "mean" and (self.kind is FeatureKind.CATEGORICAL or self.size != 1):
-            raise ValueError("`several: mean` is for numeric features of size 1; expected `first`")
-        return self
-
-    @model_validator(mode="after")
-    def _size_fits_kind(self) -> Feature:
-        if self.kind is FeatureKind.CATEGORICAL and self.size != 1:
-            raise ValueError(f"a categorical feature has one value per example, found size: {self.size}")
-        if self.kind is FeatureKind.NUMERIC and isinstance(self.default, str):
-            raise ValueError(f"a numeric feature has a number as default, found {self.default!r}")
-        return self
 
 
 class Task(Strict):
@@ -114,6 +62,18 @@ class Task(Strict):
         served is corrected for it, metrics weigh the negatives that are there for those that are
         not, and the teacher's logits are brought to the sampled examples before they are compared.
       weight: Weight of the hard loss.
+      loss: What a regression's hard loss is of z-scored labels: `squared`, or `huber`, by which single
+        labels far off pull less.
+      label_smoothing: Share of a binary label that is given to both classes alike: with 0.1, 1 becomes .95.
+      positive_weight: How many times a positive example counts, in a binary task's hard loss.
+      weight_column: Column with the weight of an example in this task's hard loss, on top of the
+        surface's; 1 where it is absent.  0 leaves an example out of this task alone.
+      given: A binary task without which this binary one cannot be, such as a click for a purchase: what
+        is learned and served is the product of both probabilities, of all examples (ESMM, Ma et al.,
+        SIGIR 2018); the label is 0 where the other one is.
+      bias: Features, such as the position, whose effect on the label is learned by a small tower
+        that is added in training and left out of what serves; nothing else reads them, and a
+        server need not have them (Zhao et al., RecSys 2019, section 4.3).
       distil: What this task's distillation head learns; None for no head.
       gates: The conditions for a push.
       ungated: Why this task has no gate; required when `gates` is empty.
@@ -126,6 +86,12 @@ class Task(Strict):
     transform: Literal["log1p"] | None = None
     sampled: Sampled | None = None
     weight: Weight = 1.0
+    loss: Literal["squared", "huber"] = "squared"
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    positive_weight: Annotated[float, Field(gt=0)] = 1.0
+    weight_column: str | None = None
+    given: Name | None = None
+    bias: tuple[str, ...] = ()
     distil: Distillation | None = None
     gates: tuple[Gate, ...] = ()
     ungated: str | None = None
@@ -149,6 +115,14 @@ class Task(Strict):
         low = self.clip.low if self.clip else None
         if self.transform == "log1p" and low is not None and low < 0:
             raise ValueError(f"`transform: log1p` is for labels of 0 or more, found clip.min: {low:g}")
+        return self
+
+    @model_validator(mode="after")
+    def _loss_fits_kind(self) -> Task:
+        foreign = {"loss"} if self.kind is TaskKind.BINARY else {"label_smoothing", "positive_weight", "given"}
+        given = sorted(set(self.model_dump(exclude_defaults=True)) & foreign)
+        if given:
+            raise ValueError(f"`{given[0]}` is not for {self.kind} tasks; remove it, or choose another kind")
         return self
 
     @model_validator(mode="after")
@@ -215,6 +189,9 @@ class Surface(Strict):
     Attributes:
       name: Name of the surface; part of the pipeline's name and of what is pushed.
       features: Inputs of the student, by column name.
+      sequences: How sequences are read, by the name that features give under `sequence:`; one
+        that is not here is read with the defaults.
+      crosses: Combinations of features, by name.
       tasks: What is predicted and served, by name.
       teacher: How to call the teacher; None for a surface that is not distilled (the
         source domain, on which the reference teacher is trained).
@@ -235,6 +212,14 @@ class Surface(Strict):
         intervals take the groups, not the examples, as independent.  Ranking losses compare
         the rows of a group.
       split: How examples that come without `train/` and `eval/` are divided; None where they never do.
+      preprocessing: Import path of TensorFlow of one's own, before ours: a function of the raw
+        columns that a server has, by name, which returns more columns, or others under the same names.
+      trunk: Import path of a trunk of one's own: a function of the encoded features, by name, and
+        of the tasks' names, which returns what the tower of each task reads.
+      student: A model of one's own in place of features' embeddings, trunk and towers.
+      served_columns: The columns that a server has; who reads a surface with `preprocessing` sets it.
+      files: The files that features name, as they were when the surface was read; they are not
+        written by hand.
       weight_column: Column with the weight of an example in every loss of training, 1 where
         it is absent; None weighs all alike.
       weighted_evaluation: Whether metrics weigh the examples by `weight_column`, too.
@@ -242,6 +227,8 @@ class Surface(Strict):
 
     name: Name
     features: dict[str, Feature] = Field(min_length=1)
+    sequences: dict[Name, EventSequence] = Field(default_factory=dict)
+    crosses: dict[Name, FeatureCross] = Field(default_factory=dict)
     tasks: dict[Name, Task] = Field(min_length=1)
     teacher: Teacher | None = None
     non_serving_heads: dict[Name, NonServingHead] = Field(default_factory=dict)
@@ -258,6 +245,46 @@ class Surface(Strict):
     unlabelled: Unlabelled | None = None
     warm_start: dict[str, WarmStart] = Field(default_factory=dict)
     serving: Serving = Serving()
+    preprocessing: ImportPath | None = None
+    trunk: ImportPath | None = None
+    student: OwnStudent | None = None
+    served_columns: tuple[str, ...] = ()
+    files: dict[str, LookupFile] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _has_one_trunk(self) -> Surface:
+        if self.trunk is not None and self.student is not None:
+            raise ValueError("`trunk` and `student` exclude each other: a student has its own trunk")
+        return self
+
+    @property
+    def raw_columns(self) -> tuple[str, ...]:
+        """The columns of the examples that the inputs of what serves are made of."""
+        if self.preprocessing is not None:
+            return tuple(name for name in self.served_columns if name not in self.bias_features)
+        weights = [each.weights for each in self.features.values() if each.weights is not None]
+        return tuple(name for name in dict.fromkeys([*self.features, *weights]) if name not in self.bias_features)
+
+    @property
+    def bias_features(self) -> tuple[str, ...]:
+        """The features that bias towers alone read; they do not exist when serving."""
+        return tuple(dict.fromkeys(name for task in self.tasks.values() for name in task.bias))
+
+    def owner(self, name: str) -> str:
+        """The feature whose vocabulary and embedding a feature reads: its own, or that which it shares."""
+        return self.features[name].embedding_of or name
+
+    def parts(self) -> dict[str, list[str]]:
+        """The columns of each sequence, in the order of the features."""
+        found: dict[str, list[str]] = {}
+        for name, feature in self.features.items():
+            if feature.sequence is not None:
+                found.setdefault(feature.sequence, []).append(name)
+        return found
+
+    def sequence(self, name: str) -> EventSequence:
+        """How a sequence is read."""
+        return self.sequences.get(name, EventSequence())
 
     @model_validator(mode="after")
     def _weights_are_there(self) -> Surface:

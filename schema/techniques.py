@@ -34,11 +34,25 @@ def check_techniques(surface: Surface, path: Path) -> None:
                 "hold few groups whole; expected `batch_by: group` under training"
             )
     _check_representations(surface, path)
+    _check_given(surface, path)
     if surface.training.batch_by == "group" and surface.group is None:
         raise InputError(
             f"{path}: training.batch_by: expected `group:` at the top level of the file (the column of the request "
             "or the user), found none"
         )
+
+
+def _check_given(surface: Surface, path: Path) -> None:
+    """A task may stand on another one, which stands on none of those that stand on it."""
+    binary = [name for name, task in surface.tasks.items() if task.kind is TaskKind.BINARY]
+    for name, task in surface.tasks.items():
+        seen = [name]
+        while task.given is not None:
+            expect_known(path, f"tasks.{seen[-1]}.given", "another binary task", task.given, set(binary) - {seen[-1]})
+            if task.given in seen:
+                raise InputError(f"{path}: tasks.{name}.given: a circle: {' given '.join([*seen, task.given])}")
+            seen.append(task.given)
+            task = surface.tasks[task.given]
 
 
 def _check_representations(surface: Surface, path: Path) -> None:

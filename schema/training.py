@@ -18,6 +18,14 @@ class TrunkKind(StrEnum):
     PLE = "ple"
 
 
+class Interaction(StrEnum):
+    """How features meet before the trunk; `models.interactions` has the sources."""
+
+    CROSS = "cross"
+    DOT = "dot"
+    FM = "fm"
+
+
 class Model(Strict):
     """The shape of the ranker.
 
@@ -30,6 +38,15 @@ class Model(Strict):
       task_experts: Experts of each task's own a level, for `ple`.
       dropout: Rate after each dense layer.
       l2: Penalty on kernels and embeddings.
+      activation: What follows each dense layer of trunk, experts and towers.
+      layer_norm: Whether they are normalised before it.
+      interactions: What features go through before the trunk: the layers of DCN-v2 (`cross`), whose
+        output takes their place, and beside it the dot products of their embeddings (`dot`), or
+        the pooled products of a factorization machine (`fm`).
+      cross_layers: Layers of `cross`.
+      cross_rank: Rank of their matrices; None for full ones.
+      bias_tower: Widths of the tower of a task's `bias` features.
+      bias_dropout: Share of the training examples in which a `bias` feature is left out.
     """
 
     trunk: tuple[PositiveInt, ...] = (64, 32)
@@ -39,6 +56,13 @@ class Model(Strict):
     task_experts: PositiveInt = 1
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     l2: Annotated[float, Field(ge=0)] = 0.0
+    activation: Literal["relu", "gelu", "silu", "elu", "leaky_relu", "tanh"] = "relu"
+    layer_norm: bool = False
+    interactions: tuple[Interaction, ...] = ()
+    cross_layers: PositiveInt = 2
+    cross_rank: PositiveInt | None = None
+    bias_tower: tuple[PositiveInt, ...] = (8,)
+    bias_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
 
 
 class EarlyStopping(Strict):

@@ -41,7 +41,8 @@ def no_baseline(
     undefined = baseline is None or baseline.value is None
     if not undefined or student is None or student.value is None:
         return None
-    gone = [name for name in served.required if name not in surface.features]
+    kept = {*surface.features, *surface.raw_columns}
+    gone = [name for name in served.required if name not in kept]
     if gone:
         return f"what serves asks for {', '.join(gone)}, which the surface has no longer{_NO_BASELINE}"
     return f"what serves answers what is no finite number, or nothing at all{_NO_BASELINE}"

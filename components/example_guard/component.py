@@ -13,7 +13,7 @@ from tfx.utils import json_utils
 from components.example_guard.executor import Executor
 from components.example_guard.spec import ExampleGuardSpec
 from records.code import code_version
-from schema.surface import Surface
+from schema.surface import Surface, Task
 
 
 class ExampleGuard(base_component.BaseComponent):
@@ -91,6 +91,16 @@ class ExampleGuard(base_component.BaseComponent):
 
 def _numbers_of(surface: Surface) -> Surface:
     """`surface` with only what its numbers are judged by: it is part of the cache key."""
-    unjudged = {"gates": (), "ungated": "the guard judges no task", "distil": None, "weight": 1.0}
-    tasks = {name: task.model_copy(update=unjudged) for name, task in surface.tasks.items()}
+    tasks = {
+        name: Task(
+            kind=task.kind,
+            label=task.label,
+            positive=task.positive,
+            clip=task.clip,
+            transform=task.transform,
+            weight_column=task.weight_column,
+            ungated="the guard judges no task",
+        )
+        for name, task in surface.tasks.items()
+    }
     return Surface(name=surface.name, features=surface.features, tasks=tasks, weight_column=surface.weight_column)

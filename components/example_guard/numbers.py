@@ -36,6 +36,7 @@ class NumberKind(StrEnum):
     REGRESSION = "regression"
     COUNT = "count"
     WEIGHT = "weight"
+    POOL_WEIGHT = "pool weight"
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,11 @@ _RULES = {
         "a finite label of 0 or more, since the model learns log(1 + label)",
         "Leave the label out of examples where it is not known, or give the task `clip: {min: 0}`.",
     ),
+    NumberKind.POOL_WEIGHT: _Rule(
+        lambda values: ~np.isfinite(values) | (values < 0),
+        "finite weights of 0 or more",
+        "Leave the weights out of examples whose values weigh 1 each.",
+    ),
     NumberKind.WEIGHT: _Rule(
         lambda values: ~np.isfinite(values) | (values < 0),
         "a finite weight of 0 or more",
@@ -79,6 +85,10 @@ _LABELS = (NumberKind.REGRESSION, NumberKind.COUNT, NumberKind.BINARY)
 def domains_of(surface: Surface) -> dict[str, NumberKind]:
     """The domain of every column with numbers that training reads, distilled or not."""
     found = {name: NumberKind.FEATURE for name, each in surface.features.items() if each.kind is FeatureKind.NUMERIC}
+    found |= {each.weights: NumberKind.POOL_WEIGHT for each in surface.features.values() if each.weights is not None}
+    found |= {
+        task.weight_column: NumberKind.WEIGHT for task in surface.tasks.values() if task.weight_column is not None
+    }
     if surface.weight_column is not None:
         found[surface.weight_column] = NumberKind.WEIGHT
     # A column of several tasks must be fit for the strictest.
@@ -145,7 +155,7 @@ def _several(
     for dataset in statistics.datasets:
         for column in dataset.features:
             name, most = column.path.step[0], column.num_stats.common_stats.max_num_values
-            if most > 1 and domains.get(name, NumberKind.FEATURE) is not NumberKind.FEATURE:
+            if most > 1 and domains.get(name, NumberKind.FEATURE) not in (NumberKind.FEATURE, NumberKind.POOL_WEIGHT):
                 yield f"column {name!r}: expected one value in an example, found up to {most}. Keep one."
 
 
@@ -166,7 +176,8 @@ def _is_suspect(column: statistics_pb2.FeatureNameStatistics, domain: NumberKind
     if domain is NumberKind.BINARY:
         # Between the ends of a column of floats there may be others.
         return column.type != statistics_pb2.FeatureNameStatistics.INT or numbers.min < 0 or numbers.max > 1
-    return not_finite or (domain in (NumberKind.WEIGHT, NumberKind.COUNT) and numbers.min < 0)
+    least_is_0 = (NumberKind.WEIGHT, NumberKind.COUNT, NumberKind.POOL_WEIGHT)
+    return not_finite or (domain in least_is_0 and numbers.min < 0)
 
 
 def _count(

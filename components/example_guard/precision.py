@@ -33,7 +33,7 @@ def lost_columns(statistics: statistics_pb2.DatasetFeatureStatisticsList, surfac
             feature = surface.features.get(name)
             if not _varies(ends):
                 continue
-            if feature is not None and feature.kind is FeatureKind.NUMERIC and _is_lost(_scored(ends, column, feature)):
+            if feature is not None and _is_z_scored(feature) and _is_lost(_scored(ends, column, feature)):
                 yield (
                     f"feature {name!r} varies from {ends[0]:g} to {ends[-1]:g}, and almost all of its values are one "
                     f"and the same once they are z-scored. {_REMEDY}"
@@ -52,6 +52,11 @@ def _quantiles(column: statistics_pb2.FeatureNameStatistics) -> NDArray[np.float
             buckets = histogram.buckets
             return np.array([buckets[0].low_value, *(each.high_value for each in buckets)])
     return np.empty(0)
+
+
+def _is_z_scored(feature: Feature) -> bool:
+    """Whether the values themselves are; logarithms, ranks and buckets do not lie far off."""
+    return feature.kind is FeatureKind.NUMERIC and feature.scale == "z_score" and feature.buckets is None
 
 
 def _varies(ends: NDArray[np.float64]) -> bool:

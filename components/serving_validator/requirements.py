@@ -50,9 +50,15 @@ def requirements_of(surface: Surface) -> Requirements:
     soft = [soft_label(task) for task in surface.teacher_tasks]
     return Requirements(
         surface=surface.name,
-        features=tuple(surface.features),
-        required=tuple(name for name, feature in surface.features.items() if feature.default is None),
-        defaults={name: each.default for name, each in surface.features.items() if each.default is not None},
+        features=surface.raw_columns,
+        required=tuple(
+            name for name, feature in surface.features.items() if feature.required and name in surface.raw_columns
+        ),
+        defaults={
+            name: each.default
+            for name, each in surface.features.items()
+            if each.default is not None and name in surface.raw_columns
+        },
         tasks=surface.outputs,
         score=surface.score.model_copy(update={"gates": (), "gain": None}) if surface.score else None,
         binary=tuple(name for name, task in surface.tasks.items() if task.kind is TaskKind.BINARY),

@@ -146,7 +146,7 @@ def label_values(batch: pa.RecordBatch, column: str) -> NDArray[np.float64]:
 def check_several(surface: Surface, sample: Sample, batch: pa.RecordBatch, report: CheckReport) -> None:
     """Warns of features of which examples have more values than the surface reads."""
     for name, feature in surface.features.items():
-        if name not in batch.schema.names or pa.types.is_null(batch.column(name).type):
+        if feature.listed or name not in batch.schema.names or pa.types.is_null(batch.column(name).type):
             continue
         lengths = batch.column(name).value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
         longer = int((lengths > feature.size).sum())
@@ -154,7 +154,8 @@ def check_several(surface: Surface, sample: Sample, batch: pa.RecordBatch, repor
             report.warning(
                 f"split {sample.split}: feature {name!r}: {longer:,} of {len(lengths):,} sampled examples have more "
                 f"than {feature.size} value(s), up to {int(lengths.max())}, and the first {feature.size} count. If "
-                "that is a list of which all count, declare in surface.yaml how they are read"
+                "that is a list of which all count, declare in surface.yaml how they are read: `many: true`, or the "
+                "`sequence:` that it is a part of"
             )
 
 

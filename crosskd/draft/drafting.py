@@ -47,7 +47,7 @@ def draft_of(sources: Sources, name: str, sample: ExampleSample, answers: Answer
         name=name,
         examples=sources.examples,
         sample=sample,
-        features={each: guesses.feature(column) for each, column in features.items()},
+        features={each: guesses.feature(column, features.values()) for each, column in features.items()},
         tasks=tasks,
         left_out=left_out,
         asked=asked,

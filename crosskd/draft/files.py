@@ -17,6 +17,7 @@ from crosskd.draft.guesses import FeatureGuess
 from crosskd.draft.sample import ExampleSample
 from crosskd.draft.teacher import TeacherDraft
 from schema.base import TaskKind
+from schema.features import EventSequence
 from schema.loader import RAW, SCHEMA_FILE, SERVING, SURFACE_FILE, TRAINING
 from schema.metrics import main_metric
 from schema.reference import json_schema
@@ -42,6 +43,10 @@ name: {name}
 _FEATURES = """
 # What the student reads.  Whatever a server does not have when it ranks must not stand here.
 features:
+"""
+_SEQUENCES = """
+# What users did lately: how many events are read, which end is the newest, and how they become one vector.
+sequences:
 """
 _TASKS = """
 # What is predicted and served.  The gates below only say "not clearly worse than without distillation,
@@ -132,6 +137,7 @@ def surface_text(draft: Draft) -> str:
         head,
         _FEATURES,
         *_features(draft),
+        *_sequences(draft),
         _TASKS,
         tasks or _NO_TASK % TaskKind.BINARY + _gate(TaskKind.BINARY),
         *_teacher(draft.teacher),
@@ -162,12 +168,28 @@ def _features(draft: Draft) -> Iterator[str]:
         content |= {"size": guess.size} if guess.size > 1 else {}
         content |= {} if guess.default is None else {"default": guess.default}
         content |= {} if guess.embedding is None else {"embedding": guess.embedding}
+        content |= {"many": True} if guess.many else {}
+        content |= {} if guess.sequence is None else {"sequence": guess.sequence}
+        content |= {} if guess.embedding_of is None else {"embedding_of": guess.embedding_of}
         note = draft.sample.columns[name].note
         yield f"  {_key(name)}: {_flow(content)} # guess: {guess.why}{f'; {note}' if note else ''}\n"
     for name, (question, line) in draft.asked.items():
         yield f"  # GAP {name}: {question}\n  # {_key(name)}: {line}\n"
     for name, why in draft.left_out.items():
         yield f"  # {name} is left out: {why}\n"
+
+
+def _sequences(draft: Draft) -> Iterator[str]:
+    """How each sequence is read; by attention where its events are of the ids that are ranked."""
+    found: dict[str, bool] = {}
+    for guess in draft.features.values():
+        if guess.sequence is not None:
+            found[guess.sequence] = found.get(guess.sequence, False) or guess.embedding_of is not None
+    if found:
+        yield _SEQUENCES
+    for name, shared in found.items():
+        content = {"length": EventSequence().length, "newest": "first"} | ({"read": "attention"} if shared else {})
+        yield f"  {_key(name)}: {_flow(content)} # guess: the newest event comes first\n"
 
 
 def _task(draft: Draft, label: str, kind: TaskKind) -> str:
@@ -223,6 +245,12 @@ def _teacher(teacher: TeacherDraft | None) -> Iterator[str]:
 def _settle(feature: schema_pb2.Feature, draft: Draft) -> None:
     """A scalar's shape as parsers want it, ranges for labels alone, and where the column exists."""
     column = draft.sample.columns[feature.name]
+    guess = draft.features.get(feature.name)
+    if guess is not None and (guess.many or guess.sequence is not None):
+        # A list may be empty, or absent, or longer than in this sample.
+        for field in ("shape", "value_count"):
+            feature.ClearField(field)
+        feature.presence.ClearField("min_fraction")
     if feature.HasField("shape") and column.size == 1:
         feature.ClearField("shape")
         feature.shape.SetInParent()

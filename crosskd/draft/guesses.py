@@ -30,6 +30,11 @@ _LABELS = (
     *("subscrib", "download", "read", "view", "return", "refund", "hire", "interview", "churn"),
 )
 _TIMES = ("timestamp", "time", "date", "datetime", "ts", "at")
+# What lists of a user's events begin with.
+_PAST = (
+    *("recent", "last", "latest", "history", "hist", "past", "previous", "prev", "seq"),
+    *("clicked", "watched", "played"),
+)
 _REQUESTS = ("request", "session", "query", "impression", "ranking")
 _THINGS = (*_SIDES[Side.USER], *_SIDES[Side.ITEM])
 # A word that says that a column sums up what was before.
@@ -52,6 +57,9 @@ class FeatureGuess:
       default: What fills it where it is absent; None where every example of the sample has it.
       embedding: Width of the embedding of a categorical feature; None for a numeric one.
       why: What kind and side were guessed from.
+      many: Whether examples have different numbers of values.
+      sequence: The sequence of events that it is a part of.
+      embedding_of: The column whose embedding it shares.
     """
 
     kind: FeatureKind
@@ -60,6 +68,9 @@ class FeatureGuess:
     default: int | float | str | None
     embedding: int | None
     why: str
+    many: bool = False
+    sequence: str | None = None
+    embedding_of: str | None = None
 
 
 def words(name: str) -> list[str]:
@@ -96,6 +107,8 @@ def group(columns: Iterable[SampledColumn]) -> str | None:
 
 def left_out(column: SampledColumn) -> str | None:
     """Why a column cannot be, or should not be, a feature; None if it can, or if that is to be asked."""
+    if column.size is None and column.type == "FLOAT" and _events(column) is None:
+        return "different numbers of real numbers in the examples, and by its name no sequence of events"
     if set(words(column.name)) & set(_TIMES) and column.distinct > _FEW_VALUES:
         return "a point in time, by its name"
     if column.note == FROM_TIMES or column.reads_as == "dates":
@@ -119,8 +132,8 @@ def _counts_rows(column: SampledColumn) -> bool:
 
 def unknown(column: SampledColumn) -> tuple[str, str] | None:
     """What is to be asked of a column, and the line that makes it a feature; None where its meaning can be guessed."""
-    if column.size is None or (column.type == "BYTES" and column.size > 1):
-        return _list_of_values(column)
+    if _is_list(column):
+        return None
     line = line_of(column)
     if column.is_flag:
         return "0 or 1: a feature that a server knows, or what happened afterwards (a label)?", line
@@ -140,16 +153,6 @@ def _names_users_or_items(column: SampledColumn) -> bool:
 def _is_of_an_action(column: SampledColumn) -> bool:
     of_user = _begins(column.name, _SIDES[Side.USER])
     return _begins(column.name, _LABELS) and not of_user and not _is_id(column)
-
-
-def _list_of_values(column: SampledColumn) -> tuple[str, str]:
-    """Lists are proposed, not taken: a feature of several values is the user's to describe."""
-    least = "strings" if column.type == "BYTES" else "numbers"
-    several = f"up to {column.longest}" if column.size is None else str(column.size)
-    return (
-        f"a list of {several} {least}; a feature has one value, or the same number of numbers in every example",
-        line_of(column),
-    )
 
 
 def line_of(column: SampledColumn) -> str:
@@ -185,8 +188,15 @@ def person(columns: Iterable[SampledColumn]) -> str | None:
     return next((each.name for each in columns if _is_id(each) and _begins(each.name, _SIDES[Side.USER])), None)
 
 
-def feature(column: SampledColumn) -> FeatureGuess:
-    """How the model might read a column that `left_out` does not rule out."""
+def feature(column: SampledColumn, beside: Iterable[SampledColumn] = ()) -> FeatureGuess:
+    """How the model might read a column that `left_out` does not rule out.
+
+    Args:
+      column: The column.
+      beside: All columns, among which are those whose ids a list may hold.
+    """
+    if _is_list(column):
+        return _list(column, beside)
     kind, why_kind = _kind(column)
     side, why_side = _side(column.name)
     categorical = kind is FeatureKind.CATEGORICAL
@@ -198,6 +208,45 @@ def feature(column: SampledColumn) -> FeatureGuess:
         embedding=_embedding(column.distinct) if categorical else None,
         why=f"{why_kind}; {why_side}",
     )
+
+
+def _list(column: SampledColumn, beside: Iterable[SampledColumn]) -> FeatureGuess:
+    """A list: events if its name says so, and else values to be pooled."""
+    sequence, numeric = _events(column), column.type == "FLOAT"
+    side, why_side = (Side.USER, "what a user did") if sequence else _side(column.name)
+    shared = None if numeric else _ids_of(column, beside)
+    what = f"events of {sequence!r} by its name" if sequence else "different numbers of values in the examples"
+    return FeatureGuess(
+        kind=FeatureKind.NUMERIC if numeric else FeatureKind.CATEGORICAL,
+        side=side,
+        size=1,
+        default=None,
+        embedding=None if numeric or shared else _embedding(column.distinct),
+        why="; ".join([what, why_side, *([f"ids as those of {shared} by its name"] if shared else [])]),
+        many=sequence is None,
+        sequence=sequence,
+        embedding_of=shared,
+    )
+
+
+def _is_list(column: SampledColumn) -> bool:
+    return column.size is None or (column.type == "BYTES" and column.size > 1)
+
+
+def _events(column: SampledColumn) -> str | None:
+    """The sequence that a list is a part of: the word for the past that its name begins with."""
+    first = words(column.name)[0]
+    return first if first.startswith(_PAST) and first.isidentifier() else None
+
+
+def _ids_of(column: SampledColumn, beside: Iterable[SampledColumn]) -> str | None:
+    """The id that a list holds many of: `item_id` for `recent_items` and `recent_item_ids`."""
+    held = {word.removesuffix("s") for word in words(column.name)}
+    for each in beside:
+        named = [word for word in words(each.name) if word not in ("id", "uid", "key")]
+        if _is_id(each) and each.type == column.type and named and set(named) <= held:
+            return each.name
+    return None
 
 
 def same(name: str, names: Sequence[str]) -> str | None:

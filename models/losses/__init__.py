@@ -3,6 +3,7 @@
 from models.losses.pointwise import (
     binary_cross_entropy,
     huber,
+    smoothed_cross_entropy,
     squared_distance,
     squared_error,
     tempered_cross_entropy,
@@ -20,6 +21,7 @@ __all__ = [
     "masked_mean",
     "pairwise_logistic",
     "scheduled",
+    "smoothed_cross_entropy",
     "split_absent",
     "squared_distance",
     "squared_error",

@@ -10,6 +10,22 @@ def binary_cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     return tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits)
 
 
+def smoothed_cross_entropy(labels: tf.Tensor, logits: tf.Tensor, smoothing: float, positive_weight: float) -> tf.Tensor:
+    """Cross-entropy of labels of which a share is given to both classes, and in which positive ones count more.
+
+    Label smoothing: Szegedy et al. 2016 (arXiv:1512.00567), section 7, equation 7 for two
+    classes.  An example's weight follows from its label as it came.
+
+    Args:
+      labels: 0 or 1.
+      logits: The model's.
+      smoothing: The share, from 0 to less than 1.
+      positive_weight: How many times a positive example counts.
+    """
+    weights = 1.0 + (positive_weight - 1.0) * labels
+    return weights * binary_cross_entropy(labels * (1.0 - smoothing) + smoothing / 2.0, logits)
+
+
 def squared_error(labels: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor:
     """Squared error.
 

@@ -24,9 +24,12 @@ from evidence.fitting import Fitter
 from evidence.paths import RunPaths
 from models import trainer
 from schema.surface import Surface
+from tests.models.all_kinds import surface_in
 from tests.models.conftest import SURFACE
 
 GRAPH, TRAIN, UNLABELLED, EVAL, TEACHER = "graph", "Split-train", "Split-unlabelled", "Split-eval", "teacher"
+# Where the surface with every kind of feature is trained.
+KINDS = "kinds"
 
 # What a case changes in the surface; `control` trains it without distillation.
 CASES: dict[str, dict[str, Any]] = {
@@ -69,31 +72,56 @@ CASES: dict[str, dict[str, Any]] = {
 }
 
 
-def surface_of(case: dict[str, Any]) -> Surface:
-    """The tiny surface with a case's changes."""
-    content = SURFACE.model_dump(mode="json", by_alias=True)
+# The same, of the surface with every kind of feature: so many weights fit 300 rows within an epoch.
+_SLOW = {"learning_rate": 0.003}
+KINDS_CASES: dict[str, dict[str, Any]] = {
+    "every kind of feature": {"training": _SLOW},
+    "control of every kind": {"training": _SLOW, "control": True},
+    "every kind, with pairs": {
+        "training": _SLOW,
+        "unlabelled": {"per_row": 2, "user": ["user"], "item": ["item"]},
+    },
+    "mmoe over every kind, warm start": {
+        "training": _SLOW,
+        "model": {"trunk_kind": "mmoe", "experts": 2},
+        "warm_start": {"item": {"from": "user"}},
+    },
+    "interactions, bias, losses": {
+        "training": _SLOW,
+        "tasks": {"click": {"bias": ["price", "hour"], "label_smoothing": 0.1, "positive_weight": 2.0}},
+        "model": {"interactions": ["cross", "dot", "fm"], "cross_rank": 3, "layer_norm": True, "activation": "gelu"},
+    },
+}
+
+
+def surface_of(case: dict[str, Any], surface: Surface = SURFACE) -> Surface:
+    """A surface with a case's changes."""
+    content = surface.model_dump(mode="json", by_alias=True)
     for task, change in case.get("tasks", {}).items():
         content["tasks"][task] |= change
-    content["non_serving_heads"]["stay"] |= case.get("stay", {})
+    if "stay" in case:
+        content["non_serving_heads"]["stay"] |= case["stay"]
     content["training"] |= {"learning_rate": 0.02, "epochs": 4, **case.get("training", {})}
     content["model"] |= case.get("model", {})
     whole = ("representations", "weight_column", "unlabelled", "warm_start")
     return Surface.model_validate(content | {key: case[key] for key in whole if key in case})
 
 
-def _by_the_trainer(case: dict[str, Any], folder: Path) -> dict[str, np.ndarray]:
+def _by_the_trainer(surface: Surface, case: dict[str, Any], folder: Path) -> dict[str, np.ndarray]:
     arm = ModelRole.CONTROL if case.get("control") else ModelRole.STUDENT
     files = [str(folder / split / "*") for split in (TRAIN, UNLABELLED)]
     ranker, history = trainer.train(
-        surface_of(case), arm, str(folder / GRAPH), files, str(folder / "logs"), str(folder / TEACHER)
+        surface, arm, str(folder / GRAPH), files, str(folder / "logs"), str(folder / TEACHER)
     )
     losses = history[SELECTION_LOSS]
     return _written([variable.numpy() for variable in ranker.training.variables], min(losses), np.argmin(losses) + 1)
 
 
-def _by_the_experiment(case: dict[str, Any], loaded: RunData, fitter: Fitter) -> dict[str, np.ndarray]:
+def _by_the_experiment(
+    surface: Surface, case: dict[str, Any], loaded: RunData, fitter: Fitter
+) -> dict[str, np.ndarray]:
     unlabelled = loaded.unlabelled if "unlabelled" in case and not case.get("control") else None
-    fitted = fitter.fit(surface_of(case), loaded.training, distil=not case.get("control"), unlabelled=unlabelled)
+    fitted = fitter.fit(surface, loaded.training, distil=not case.get("control"), unlabelled=unlabelled)
     return _written(fitted.weights, fitted.selection_loss, fitted.epoch)
 
 
@@ -103,9 +131,15 @@ def _written(weights: list[np.ndarray], selection_loss: float, epoch: int) -> di
 
 
 def main(folder: Path) -> None:
-    """Trains all cases both ways; the experiment fits one after the other, as its arms are."""
+    """Trains all cases both ways."""
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
+    _both_ways(folder, SURFACE, CASES)
+    _both_ways(folder / KINDS, surface_in(folder / KINDS / "surface"), KINDS_CASES)
+
+
+def _both_ways(folder: Path, surface: Surface, cases: dict[str, dict[str, Any]]) -> None:
+    """The experiment fits one case after the other, as its arms are."""
     paths = RunPaths(
         "run",
         transform_graph=str(folder / GRAPH),
@@ -114,11 +148,12 @@ def main(folder: Path) -> None:
         unlabelled=(str(folder / UNLABELLED),),
         teacher=str(folder / TEACHER),
     )
-    loaded = data.load(SURFACE, paths, techniques=[surface_of(case) for case in CASES.values()])
+    surfaces = [surface_of(case, surface) for case in cases.values()]
+    loaded = data.load(surface, paths, techniques=surfaces)
     fitter = Fitter(loaded)
-    for number, case in enumerate(CASES.values()):
-        np.savez(folder / f"{number}-trainer.npz", **_by_the_trainer(case, folder))
-        np.savez(folder / f"{number}-experiment.npz", **_by_the_experiment(case, loaded, fitter))
+    for number, (case, changed) in enumerate(zip(cases.values(), surfaces, strict=True)):
+        np.savez(folder / f"{number}-trainer.npz", **_by_the_trainer(changed, case, folder))
+        np.savez(folder / f"{number}-experiment.npz", **_by_the_experiment(changed, case, loaded, fitter))
 
 
 if __name__ == "__main__":

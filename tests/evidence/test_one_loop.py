@@ -17,8 +17,19 @@ import tensorflow as tf
 
 from schema.distillation import Head, Loss
 from schema.training import TrunkKind
-from tests.evidence.both_ways import CASES, EVAL, GRAPH, TEACHER, TRAIN, UNLABELLED, surface_of
-from tests.models.conftest import Transformed, write_transformed
+from tests.evidence.both_ways import (
+    CASES,
+    EVAL,
+    GRAPH,
+    KINDS,
+    KINDS_CASES,
+    TEACHER,
+    TRAIN,
+    UNLABELLED,
+    surface_of,
+)
+from tests.models import all_kinds
+from tests.models.conftest import write_transformed
 
 _REPOSITORY = Path(__file__).parents[2]
 _PAIRS = 150
@@ -56,9 +67,9 @@ def _write(folder: Path, examples: list[tf.train.Example]) -> None:
             writer.write(example.SerializeToString())
 
 
-def _pairs(transformed: Transformed) -> list[tf.train.Example]:
+def _pairs(pattern: str) -> list[tf.train.Example]:
     """Some of the transformed training examples without hard labels."""
-    files = tf.io.gfile.glob(transformed.train_files[0])
+    files = tf.io.gfile.glob(pattern)
     examples = []
     for record in tf.data.TFRecordDataset(sorted(files), "GZIP").take(_PAIRS).as_numpy_iterator():
         example = tf.train.Example.FromString(record)
@@ -68,6 +79,15 @@ def _pairs(transformed: Transformed) -> list[tf.train.Example]:
     return examples
 
 
+def _write_kinds(folder: Path) -> None:
+    """The same of the surface with every kind of feature."""
+    surface, rows = all_kinds.surface_in(folder / "surface"), all_kinds.drawn_rows(300)
+    graph, files = all_kinds.transform(surface, rows, folder)
+    assert (graph, files) == (str(folder / GRAPH), [str(folder / TRAIN / "*")])
+    _write(folder / UNLABELLED, _pairs(files[0]))
+    _write(folder / EVAL, [tf.train.Example.FromString(all_kinds.serialized(row)) for row in rows[:100]])
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run as far as training goes, and all cases trained both ways."""
@@ -75,9 +95,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     transformed = write_transformed(folder)
     assert {each.name for each in folder.iterdir()} >= {GRAPH, TRAIN}
     _write(folder / EVAL, [_raw_example(row) for row in transformed.raw[:100]])
-    _write(folder / UNLABELLED, _pairs(transformed))
+    _write(folder / UNLABELLED, _pairs(transformed.train_files[0]))
+    _write_kinds(folder / KINDS)
     module = _Offering()
-    tf.saved_model.save(module, str(folder / TEACHER), signatures={"embeddings": module.embeddings})
+    for each in (folder, folder / KINDS):
+        tf.saved_model.save(module, str(each / TEACHER), signatures={"embeddings": module.embeddings})
     done = subprocess.run(
         [sys.executable, "-m", "tests.evidence.both_ways", str(folder)],
         cwd=_REPOSITORY,
@@ -90,19 +112,26 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_the_trainer_and_the_experiment_reach_equal_weights(case, folder):
-    number = list(CASES).index(case)
-    trainer, experiment = (dict(np.load(folder / f"{number}-{way}.npz")) for way in ("trainer", "experiment"))
+@pytest.mark.parametrize(
+    ("place", "cases", "case"),
+    [*((".", CASES, case) for case in CASES), *((KINDS, KINDS_CASES, case) for case in KINDS_CASES)],
+    ids=[*CASES, *KINDS_CASES],
+)
+def test_the_trainer_and_the_experiment_reach_equal_weights(place, cases, case, folder):
+    number = list(cases).index(case)
+    trainer, experiment = (dict(np.load(folder / place / f"{number}-{way}.npz")) for way in ("trainer", "experiment"))
     assert set(trainer) == set(experiment)
     for name, value in trainer.items():
         np.testing.assert_array_equal(experiment[name], value, strict=True)
     assert trainer["epoch"] > 1  # it is not the start that is compared
 
 
-def test_no_two_cases_train_the_same_model(folder):
-    losses = [float(np.load(folder / f"{number}-trainer.npz")["selection_loss"]) for number in range(len(CASES))]
-    assert len(set(losses)) == len(CASES)
+@pytest.mark.parametrize(("place", "cases"), [(".", CASES), (KINDS, KINDS_CASES)], ids=["techniques", "kinds"])
+def test_no_two_cases_train_the_same_model(place, cases, folder):
+    losses = [
+        float(np.load(folder / place / f"{number}-trainer.npz")["selection_loss"]) for number in range(len(cases))
+    ]
+    assert len(set(losses)) == len(cases)
 
 
 def test_every_technique_is_among_the_cases():

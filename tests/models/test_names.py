@@ -21,8 +21,9 @@ from contracts.decision import Verdict
 from contracts.roles import ModelRole
 from models import trunks
 from models.export import EXAMPLES_INPUT, SIGNATURE, export_student
+from models.lookups import vocabulary_name
 from models.names import identifier
-from models.preprocessing import preprocessing_fn, vocabulary_name
+from models.preprocessing import preprocessing_fn
 from models.ranker import build
 from models.scales import LabelStatistics
 from models.trainer import train

@@ -4,7 +4,8 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from models import inputs
-from models.preprocessing import fill_absent, preprocessing_fn
+from models.dense import fill_absent
+from models.preprocessing import preprocessing_fn
 from models.scales import soft_statistics
 from schema.errors import InputError
 from schema.surface import Feature, Surface

@@ -168,3 +168,52 @@ def test_one_number_that_is_not_finite_is_found(value, monkeypatch):
     values[ROWS - 1, 1] = value
     layer.embeddings.assign(values)
     assert not finite([layer.embeddings])
+
+
+def padded(layer: Table, indices: tf.Tensor, optimizer: Adam) -> tf.Tensor:
+    """Lists are padded with row 0, and what is read of it there is masked."""
+    read = by_rows(layer, tf.concat([indices, [0, 0]], axis=0), optimizer)
+    return (read * tf.constant([[1.0]] * 4 + [[0.0]] * 2))[:4]
+
+
+def test_padding_moves_no_row():
+    np.testing.assert_allclose(settled(0.0, padded), settled(0.0, by_rows), rtol=1e-4, atol=2e-6)
+
+
+def test_padding_is_not_penalised_beyond_what_every_row_is():
+    def penalised(layer, indices):
+        layer.add_loss(L2 * tf.reduce_sum(layer.embeddings.value**2))
+        return plain(layer, indices)
+
+    expected = trained(table(), keras.optimizers.Adam(0.02), penalised)
+    done = np.abs(expected - trained(table(), keras.optimizers.Adam(0.02), plain))
+    found = settled(L2, padded)
+    assert np.abs(found - expected)[0].max() < 0.2 * done[0].mean()
+    np.testing.assert_allclose(found[1:], settled(L2, by_rows)[1:], rtol=1e-4, atol=2e-6)
+
+
+def test_a_frozen_table_is_read_and_stays(monkeypatch):
+    monkeypatch.setattr(tables, "_SMALL", 10)
+    random = keras.initializers.RandomUniform(seed=0)
+    trains, stays = (
+        Table(ROWS, WIDTH, initializer=random, l2=L2, name=name, frozen=name == "stays") for name in ("trains", "stays")
+    )
+    ids = keras.Input((), dtype="int64")
+    model = keras.Model(ids, keras.layers.Concatenate()([trains(ids), stays(ids)]))
+    assert [each.name for each in large_tables(model)] == ["trains"]
+    before = [each.embeddings.numpy() for each in (trains, stays)]
+    optimizer = Adam(0.1, large_tables(model))
+    optimizer.build(model.trainable_variables)
+    with tf.GradientTape() as tape, read_for(optimizer):
+        loss = tf.reduce_sum(model(tf.constant([3, 3, 5]), training=True) ** 2)
+    gradients = tape.gradient(loss, [each.value for each in model.trainable_variables])
+    optimizer.apply(gradients, model.trainable_variables)
+    assert np.abs(trains.embeddings.numpy() - before[0])[[3, 5]].min() > 0.01
+    np.testing.assert_array_equal(stays.embeddings.numpy(), before[1])
+
+
+def test_a_small_frozen_table_has_no_penalty():
+    layer = Table(2, WIDTH, initializer=keras.initializers.RandomUniform(seed=0), l2=0.25, name="table", frozen=True)
+    layer.build(())
+    assert not layer.losses
+    assert not layer.trainable_variables

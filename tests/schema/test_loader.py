@@ -262,7 +262,8 @@ def drop(line: str, of: str) -> str:
             "  shape {}\n",
             "device",
             "D/surface.yaml: features.device: the schema gives it no `shape`, so it may be absent from an example; "
-            "expected a `default:` here, or `shape {}` and `presence { min_fraction: 1 }` there",
+            "expected a `default:` here, or `shape {}` and `presence { min_fraction: 1 }` there; or `many: true` here, "
+            "if it has any number of values",
         ),
     ],
 )

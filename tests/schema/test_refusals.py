@@ -73,7 +73,8 @@ def test_a_range_in_a_slice_is_one_error_that_says_what_a_slice_is(given: str) -
         (
             "slices:",
             "score: borrowed +\nslices:",
-            "score: formula: expected an arithmetic expression, found 'borrowed +' (invalid syntax (<unknown>, line 1))",
+            "score: formula: expected an arithmetic expression, found 'borrowed +' "
+            "(invalid syntax (<unknown>, line 1))",
         ),
     ],
     ids=["a union of unions", "a union", "a key", "a name", "a section", "a pair", "a formula"],
@@ -87,8 +88,8 @@ def test_a_value_is_refused_once_and_in_words(old: str, new: str, sentence: str)
     [
         (
             "label: was_borrowed",
-            "label: was_borrowed\n    weight_column: w",
-            "tasks.borrowed.weight_column: unknown key; `weight_column` belongs at the top level of the file",
+            "label: was_borrowed\n    group: w",
+            "tasks.borrowed.group: unknown key; `group` belongs at the top level of the file",
         ),
         (
             "label: was_borrowed",
@@ -101,7 +102,7 @@ def test_a_key_in_the_wrong_place_is_told_its_own(old: str, new: str, sentence: 
     assert refused(old, new) == [sentence]
 
 
-@pytest.mark.parametrize("key", ["at_more", "upper_limit"])
+@pytest.mark.parametrize("key", ["ceiling", "upper_limit"])
 def test_no_hint_where_nothing_is_near(key: str) -> None:
     (found,) = refused("at_least: 0.6", f"{key}: 0.6, at_least: 0.6")
     assert found.startswith(f"tasks.borrowed.gates.0.{key}: unknown key; expected one of at_least, ")

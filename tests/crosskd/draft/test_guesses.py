@@ -63,6 +63,7 @@ def test_what_may_be_absent_gets_a_default_of_its_type():
 @pytest.mark.parametrize(
     ("found", "why"),
     [
+        (column("scores", "FLOAT", size=None), "different numbers of real numbers"),
         (column("event_time", distinct=900), "a point in time"),
         (column("request_id"), "the name of a request"),
         (column("published", note=FROM_TIMES), "points in time"),
@@ -84,8 +85,8 @@ def test_what_is_no_feature_says_why(found, why):
 @pytest.mark.parametrize(
     ("found", "question"),
     [
-        (column("history", size=None, longest=7), "a list of up to 7 numbers"),
-        (column("tags", "BYTES", size=3), "a list of 3 strings"),
+        (column("history", size=None, longest=7), None),
+        (column("tags", "BYTES", size=3), None),
         (flag("is_new"), "0 or 1: a feature that a server knows, or what happened afterwards"),
         (column("plays"), "an action, by its name"),
         (column("price", "BYTES", reads_as="numbers"), "numbers as text"),
@@ -140,3 +141,23 @@ def test_the_group_is_the_column_that_names_a_request():
 def test_names_are_the_same_whatever_their_spelling():
     assert guesses.same("userId", ["user", "user_id"]) == "user_id"
     assert guesses.same("user", ["user_id"]) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "kind", "many", "sequence", "embedding_of"),
+    [
+        (column("tags", "BYTES", size=None), FeatureKind.CATEGORICAL, True, None, None),
+        (column("genres", "BYTES", size=3), FeatureKind.CATEGORICAL, True, None, None),
+        (column("recent_items", size=None), FeatureKind.CATEGORICAL, False, "recent", "item_id"),
+        (column("recentItemIds", size=None), FeatureKind.CATEGORICAL, False, "recent", "item_id"),
+        (column("recent_items", "BYTES", size=None), FeatureKind.CATEGORICAL, False, "recent", None),
+        (column("recent_ages", "FLOAT", size=None), FeatureKind.NUMERIC, False, "recent", None),
+        (column("similar_items", size=None), FeatureKind.CATEGORICAL, True, None, "item_id"),
+    ],
+)
+def test_a_list_is_pooled_or_a_part_of_a_sequence(found, kind, many, sequence, embedding_of):
+    guess = guesses.feature(found, [found, column("item_id"), column("plays")])
+    assert (guess.kind, guess.many, guess.sequence, guess.embedding_of) == (kind, many, sequence, embedding_of)
+    assert guess.default is None
+    assert (guess.embedding is None) is (kind is FeatureKind.NUMERIC or embedding_of is not None)
+    assert guesses.left_out(found) is None

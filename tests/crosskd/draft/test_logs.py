@@ -16,9 +16,9 @@ from tests.crosskd.draft.logs import LOGS
 EXPECTED = {
     "shop": (
         {"bought"},
-        {"customer", "sku", "price"},
+        {"customer", "sku", "price", "tags"},
         {"shown_at", "coupon", "receipt_id"},
-        {"on_sale", "basket_value", "tags"},
+        {"on_sale", "basket_value"},
         "{by: time, column: shown_at}",
     ),
     "news": (
@@ -88,7 +88,6 @@ def test_nothing_is_wrong_and_unmarked(drafts, name):
     [
         ("shop", "basket_value", "suspected to be made from a label: rank correlation 1.00 with bought"),
         ("shop", "on_sale", "0 or 1: a feature that a server knows, or what happened afterwards (a label)?"),
-        ("shop", "tags", "a list of up to 3 strings"),
         ("news", "outcome", "suspected to be made from a label: its values tell click (100% of its variance)"),
         ("video", "watch_seconds", "an action, by its name"),
         ("video", "completion", "an action, by its name"),
