@@ -231,7 +231,7 @@ def make_settings(
     from schema.loader import load_surface
 
     loaded = load_surface(surface_folder(surface))
-    _check_own_code(loaded)
+    check_own_code(loaded)
     return Settings(
         surface=with_bound(loaded.surface, max_bad_fraction),
         schema_path=str(_keep_schema(loaded.schema_path, root.resolve())),
@@ -247,8 +247,12 @@ def make_settings(
     )
 
 
-def _check_own_code(loaded: SurfaceFolder) -> None:
-    """Code of the user's own is called once before anything else takes its time."""
+def check_own_code(loaded: SurfaceFolder) -> None:
+    """Calls code of the user's own once, before anything else takes its time.
+
+    Raises:
+      InputError: It is not to be found, fails, or gives something else than is expected.
+    """
     from models import own_check, own_code
 
     if any(own_code.modules(loaded.surface).values()):

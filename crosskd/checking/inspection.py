@@ -8,7 +8,7 @@ from pathlib import Path
 
 from crosskd.checking.findings import CheckReport, SampledSplit
 from crosskd.checking.sample import Sample, read_sample
-from crosskd.launch import choose_window, expect_saved_model, surface_folder, with_bound
+from crosskd.launch import check_own_code, choose_window, expect_saved_model, surface_folder, with_bound
 from records.examples import files_of
 from schema.checks import Problems
 from schema.errors import InputError
@@ -121,6 +121,8 @@ def _look_inside(
     from crosskd.checking.beam import check_arguments
 
     samples = [read_sample(split, files, rows, problems) for split, files in listed.items() if files]
+    with problems.noted():
+        check_own_code(loaded)
     report.problem(*problems.found)
     check_arguments(given.beam_args, report)
     surface = loaded.surface

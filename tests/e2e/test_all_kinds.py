@@ -36,7 +36,7 @@ tasks:
     gates:
       - {metric: calibration, between: [0.5, 2]}
       - {metric: log_loss, vs_control: {at_least: -0.2}, judged_on: upper_limit}
-      - {metric: grouped_auc, at_least: 0.0, slice: pages}
+      - {metric: grouped_auc, at_least: 0.6, slice: pages}
   liked:
     kind: binary
     label: rating
@@ -80,9 +80,9 @@ teacher:
     match: {dtype: float}
     hour: {dtype: float, default: 0.5}
 slices:
-  pages: {buckets: {pages: [100, 400]}}
+  pages: {buckets: {pages: [300, 600]}}
   books: {most_frequent: {book: 3}}
-  both: {buckets: {pages: [100, 400]}, features: {genre: null}}
+  both: {buckets: {pages: [300, 600]}, features: {genre: null}}
 model: {trunk: [16], tower: [8]}
 training: {epochs: 3, batch_size: 64, learning_rate: 0.005}
 """
@@ -161,7 +161,7 @@ def test_it_is_blessed_by_gates_of_every_kind(first: dict[str, Any]) -> None:
     assert verdicts["borrowed", "calibration", ""] == "pass"
     assert verdicts["score", "ndcg_at_10", ""] == "pass"
     assert {key[2] for key in verdicts if key[1] == "grouped_auc"} == {
-        *("pages (bucket)=under 100", "pages (bucket)=100 to under 400", "pages (bucket)=400 or more")
+        *("pages (bucket)=under 300", "pages (bucket)=300 to under 600", "pages (bucket)=600 or more")
     }
     joint = [each for each in decision["checks"] if each["name"] == "no task worse than the control"]
     assert [each["verdict"] for each in joint] == ["pass"]
@@ -182,7 +182,7 @@ def test_the_score_is_served_and_drawn(first: dict[str, Any], folders: dict[str,
     expected = found["borrowed"] * (found["liked"] + 0.1 * np.log1p(found["minutes"]))
     assert found["score"] == pytest.approx(expected, rel=1e-5)
     page = Path(first["report"]).read_text(encoding="utf-8")
-    for told in ("score ndcg_at_10", "NDCG@10 of", "book (top 3)=others", "pages (bucket)=400 or more, genre=crime"):
+    for told in ("score ndcg_at_10", "NDCG@10 of", "book (top 3)=others", "pages (bucket)=600 or more, genre=crime"):
         assert told in page or ", ".join(reversed(told.split(", "))) in page
 
 
@@ -212,5 +212,5 @@ def test_an_experiment_reads_the_same_surface(first: dict[str, Any], folders: di
     result = json.loads((out / "experiment.json").read_text())
     assert {each["task"] for each in result["findings"]} == {"borrowed", "liked", "hated", "rating", "minutes"}
     parts = {each["slice"] for each in result["findings"]}
-    assert "pages (bucket)=400 or more" in parts
+    assert "pages (bucket)=600 or more" in parts
     assert "book (top 3)=others" in parts
