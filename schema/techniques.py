@@ -53,6 +53,17 @@ def _check_given(surface: Surface, path: Path) -> None:
                 raise InputError(f"{path}: tasks.{name}.given: a circle: {' given '.join([*seen, task.given])}")
             seen.append(task.given)
             task = surface.tasks[task.given]
+        _check_unsampled(surface, seen, path)
+
+
+def _check_unsampled(surface: Surface, chain: list[str], path: Path) -> None:
+    """One share of negatives says nothing of a product: those of the first task are other rows than the second's."""
+    sampled = [name for name in chain if surface.tasks[name].sampled is not None]
+    if len(chain) > 1 and sampled:
+        raise InputError(
+            f"{path}: tasks.{sampled[0]}.sampled: the task is one of {' given '.join(chain)}, which are learned of "
+            "all examples; expected no `sampled` there, or no `given`"
+        )
 
 
 def _check_representations(surface: Surface, path: Path) -> None:

@@ -124,6 +124,10 @@ def test_the_product_stays_finite_at_the_ends():
         ({"click": {"given": "minutes"}}, "tasks.click.given: expected another binary task, found 'minutes'"),
         ({"click": {"given": "click"}}, "expected another binary task, found 'click'"),
         ({"click": {"given": "buy"}, "buy": {"given": "click"}}, "a circle: click given buy given click"),
+        (
+            {"click": {"sampled": {"negatives": 0.1}}, "buy": {"given": "click"}},
+            r"tasks.click.sampled: the task is one of buy given click, which are learned of all examples",
+        ),
     ],
 )
 def test_a_chain_that_leads_nowhere(tasks, message, tmp_path):
