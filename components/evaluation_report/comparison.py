@@ -77,7 +77,7 @@ def _headline(run: ComparedRun) -> str:
 
 def _metrics(first: ComparedRun, second: ComparedRun) -> Section:
     rows = []
-    for task in second.surface.tasks:
+    for task in second.surface.outputs:
         before, after = (_overall(run, task) for run in (first, second))
         for metric, found in after.items():
             if metric in before and metric in METRICS and metric not in COUNTS:

@@ -13,7 +13,8 @@ from typing import Any
 
 from contracts.decision import Measurement
 from evaluation.results import Evaluation, SliceKey, TaskMetrics
-from schema.metrics import COUNTS, METRICS, main_metric
+from schema.metrics import COUNTS, METRICS, NDCG, main_metric
+from schema.score import SCORE
 from schema.surface import Surface
 
 # With more rows than this, the page would be too large to send around.
@@ -74,7 +75,7 @@ def data(surface: Surface, runs: Sequence[SlicedRun]) -> dict[str, Any]:
     names = {row["metric"] for row in kept}
     return {
         "runs": [run.name for run in runs],
-        "tasks": {name: main_metric(task.kind).name for name, task in surface.tasks.items()},
+        "tasks": _first_metrics(surface),
         "metrics": {name: METRICS[name].title for name in METRICS if name in names},
         "features": sorted({feature for row in kept for feature, _ in row["slice"]}),
         "rows": kept,
@@ -87,9 +88,15 @@ def as_json(content: Mapping[str, Any]) -> str:
     return json.dumps(content, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
+def _first_metrics(surface: Surface) -> dict[str, str]:
+    """What each task, and the score where it is judged within groups, is first judged on."""
+    found = {name: main_metric(task.kind).name for name, task in surface.tasks.items()}
+    return found | ({SCORE: NDCG.name} if surface.score is not None and surface.group is not None else {})
+
+
 def _rows(surface: Surface, run: SlicedRun, number: int) -> Iterator[dict[str, Any]]:
     for key in run.slices():
-        for task in surface.tasks:
+        for task in _first_metrics(surface):
             control, last = run.task(key, task)
             known = control if control.student else last
             for metric in known.student:

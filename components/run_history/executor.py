@@ -57,7 +57,10 @@ class Executor(base_executor.BaseExecutor):
 
 def run_key(blessing: types.Artifact, decision: Decision) -> str:
     """Which run it is: the model that was judged, and what was asked and decided."""
-    asked = [[gate.task, gate.metric, gate.kind, gate.slice, gate.bound, gate.verdict] for gate in decision.gates]
+    asked = [
+        [gate.task, gate.metric, gate.kind, gate.slice, gate.bound, gate.at_most, gate.verdict]
+        for gate in decision.gates
+    ]
     model = blessing.get_string_custom_property(properties.BLESSED_MODEL)
     content = json.dumps([model, decision.blessed, asked])
     return hashlib.sha256(content.encode()).hexdigest()[:_KEY_DIGITS]
