@@ -12,6 +12,8 @@ from components.evaluation_report import slicer
 from components.evaluation_report.comparison import ComparedRun, changed_keys, compare
 from components.evaluation_report.contents import compose
 from components.evaluation_report.page import render, render_comparison
+from contracts.decision import Measurement
+from evaluation.results import TaskMetrics
 from schema.surface import Surface
 from tests.browser import Opened, open_page
 from tests.components.evaluation_report import handmade
@@ -80,6 +82,23 @@ def test_the_tool_has_every_slice_and_says_what_it_leaves_out(monkeypatch):
     few = slicer.data(sources.surface, [sliced])
     assert (len(few["rows"]), few["left_out"]) == (2, len(content["rows"]) - 2)
     assert all(row["slice"] == [] for row in few["rows"])
+
+
+def test_the_score_is_sliced_and_compared_as_tasks_are():
+    content = {**handmade.two_tasks().model_dump(by_alias=True), "group": "page", "score": "click * minutes"}
+    surface = Surface.model_validate(content)
+    sources = handmade.sources()
+    scored = TaskMetrics({"ndcg_at_10": Measurement(value=0.5), "labelled_examples": Measurement(value=90)})
+    slices = {(): {**sources.against_control.slices[()], "score": scored}}
+    against = dataclasses.replace(sources.against_control, slices=slices)
+    sliced = slicer.SlicedRun("x", against, sources.against_last)
+    found = slicer.data(surface, [sliced])
+    assert found["tasks"] == {"click": "auc", "minutes": "r2", "score": "ndcg_at_10"}
+    (row,) = (each for each in found["rows"] if each["task"] == "score")
+    assert (row["metric"], row["views"]) == ("ndcg_at_10", {slicer.STUDENT: [0.5, None, None]})
+    one = ComparedRun("monday", surface, sources.decision, sources.labels, sliced)
+    rows = compare(one, one).sections[0].tables[0].rows
+    assert [cell.text for cell in rows[-1][:3]] == ["score", "NDCG@10", "0.5000"]
 
 
 def test_data_cannot_end_their_script_element():
