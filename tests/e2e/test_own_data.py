@@ -22,14 +22,6 @@ pytestmark = pytest.mark.slow
 CROSSKD = Path(sys.executable).parent / "crosskd"
 
 
-@pytest.fixture
-def interruptible():
-    """A shell that runs the tests in the background ignores Ctrl-C, and so would the runs that they start."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 def crosskd(*arguments: object) -> subprocess.CompletedProcess:
     return subprocess.run([CROSSKD, *map(str, arguments)], capture_output=True, text=True, timeout=600)
 
