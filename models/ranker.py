@@ -74,17 +74,17 @@ def build(
         statistics = label_statistics[name]
         serving = maker.head(SERVING_PREFIX + name, bias=_bias(task.kind, statistics))(towers[name])
         if distil and task.distil and task.distil.head is not Head.SHARED:
-            soft = maker.soft_head(DISTILLATION_PREFIX + name)(towers[name])
+            soft = maker.head(DISTILLATION_PREFIX + name)(towers[name])
             heads[DISTILLATION_PREFIX + name] = soft
             if task.distil.head is Head.STACKED:
                 serving = _stacked(name, serving, soft)
         heads[SERVING_PREFIX + name] = serving
         logits[name] = _in_label_unit(name, task.kind, statistics, serving)
     for name in extra:
-        heads[DISTILLATION_PREFIX + name] = maker.soft_head(DISTILLATION_PREFIX + name)(towers[name])
+        heads[DISTILLATION_PREFIX + name] = maker.head(DISTILLATION_PREFIX + name)(towers[name])
     for name, size in _representations(surface).items() if distil else ():
         learner = trunk.shared if name == TRUNK else towers[name]
-        heads[REPRESENTATION_PREFIX + name] = maker.soft_head(REPRESENTATION_PREFIX + name, size)(learner)
+        heads[REPRESENTATION_PREFIX + name] = maker.head(REPRESENTATION_PREFIX + name, size)(learner)
 
     served = {name: _served(name, surface.tasks[name].kind, logit) for name, logit in logits.items()}
     return Ranker(
