@@ -17,6 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from absl import logging as absl_logging
+
 FULL_DISK = "the disk is full"
 # How the process is ended; a server looks on while it stands still.
 WAYS = ("SIGKILL", "SIGKILL of its group", "SIGTERM", "SIGINT", "SIGSTOP, then SIGKILL")
@@ -116,11 +118,18 @@ def _start(arguments: list[str], printed: Path) -> int:
         with printed.open("w") as file:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
+        _write_to_descriptors()
         code = _command(arguments)
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _write_to_descriptors() -> None:
+    """Undoes what a test runner does to the streams: the log of a run is what comes to its descriptors."""
+    sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1) for number in (1, 2))
+    absl_logging.get_absl_handler().python_handler.stream = sys.stderr
 
 
 def _import_all() -> None:
