@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import logging
 import os
 import signal
 import subprocess
@@ -129,6 +130,8 @@ def _start(arguments: list[str], printed: Path) -> int:
 def _write_to_descriptors() -> None:
     """Undoes what a test runner does to the streams: the log of a run is what comes to its descriptors."""
     sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1) for number in (1, 2))
+    logging.root.handlers.clear()
+    absl_logging.use_absl_handler()
     absl_logging.get_absl_handler().python_handler.stream = sys.stderr
 
 
@@ -160,8 +163,13 @@ def _trigger(what: str, root: Path, since: float) -> Callable[[], bool]:
         return lambda: any((root / "serving").glob("*/.rollback.json"))
 
     def begun() -> bool:
-        logs = [path for path in (root / "logs").glob("2*.log") if path.stat().st_mtime >= since - 1]
-        return any(f"{what} is running" in path.read_text(errors="replace") for path in logs[-1:])
+        # The newest log: the one of the attempt before may be a moment old.
+        logs = sorted((root / "logs").glob("2*.log"), key=lambda path: path.stat().st_mtime)
+        return any(
+            f"{what} is running" in path.read_text(errors="replace")
+            for path in logs[-1:]
+            if path.stat().st_mtime >= since
+        )
 
     return begun
 
