@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
 
+from contracts.history import HARD_LOSS, SOFT_LOSS, VALIDATION_PREFIX
 from crosskd.memory import PeakMemory
 from crosskd.terminal import Terminal, seconds
 
@@ -27,7 +28,7 @@ _LABELLED = "examples_labelled"
 _EPOCH = "training_epoch"
 # The losses that are shown, by their names in a training history.  Hard and soft ones stay apart: a
 # student's total holds what its control's does not, and the two stand below each other.
-_LOSSES = {"hard": ("hard_loss", "val_hard_loss"), "soft": ("soft_loss", "val_soft_loss")}
+_LOSSES = {name: (loss, VALIDATION_PREFIX + loss) for name, loss in (("hard", HARD_LOSS), ("soft", SOFT_LOSS))}
 
 
 class _Labelling:

@@ -49,17 +49,14 @@ class LayerMaker:
         initializer = keras.initializers.RandomUniform(-0.5 * scale, 0.5 * scale, seed=self._seed_of(name))
         return Table(rows, width, initializer=initializer, l2=self._model.l2, frozen=frozen, name=embedding_layer(name))
 
-    def dense(
-        self, name: str, units: int, activation: str | None, bias: float = 0.0, prefix: str = ""
-    ) -> keras.layers.Layer:
-        """A dense layer whose bias starts at `bias`; `prefix` is of its name alone, not of what seeds its weights."""
+    def dense(self, name: str, units: int, activation: str | None) -> keras.layers.Layer:
+        """A dense layer that starts at random, as the surface's seed and the name say."""
         return keras.layers.Dense(
             units,
             activation=activation,
             kernel_initializer=keras.initializers.GlorotUniform(seed=self._seed_of(name)),
-            bias_initializer=keras.initializers.Constant(bias),
             kernel_regularizer=self._l2,
-            name=prefix + name,
+            name=name,
         )
 
     def stack(self, name: str, widths: Sequence[int]) -> keras.Sequential:
@@ -93,19 +90,19 @@ class LayerMaker:
             name=name,
         )
 
-    def head(self, name: str, bias: float = 0.0) -> keras.layers.Layer:
-        """What a serving head says of an example, [batch, 1]."""
-        return self.dense(name, 1, None, bias, LAYER_PREFIX)
+    def head(self, name: str, size: int = 1, bias: float = 0.0) -> keras.layers.Layer:
+        """An output layer, serving or not, [batch, size]; its kernel starts at 0.
 
-    def soft_head(self, name: str, size: int = 1) -> keras.layers.Layer:
-        """A head that learns from the teacher, [batch, size]; it starts at 0, and so its student as the control does.
-
-        A random start would pull the tower at once to where that head happens to point.  If the
-        serving head happens to point the other way, the tower is learned well and served upside
-        down until the serving head has turned round, for which a short training is too short.
+        A random kernel pulls its tower at once to where it happens to point.  Of two heads on one
+        tower, the one that learns faster decides; if the serving head happens to point the other
+        way, the tower is learned well and served upside down until that head has turned round.
         """
         return keras.layers.Dense(
-            size, kernel_initializer="zeros", kernel_regularizer=self._l2, name=LAYER_PREFIX + name
+            size,
+            kernel_initializer="zeros",
+            bias_initializer=keras.initializers.Constant(bias),
+            kernel_regularizer=self._l2,
+            name=LAYER_PREFIX + name,
         )
 
     def gate(self, name: str, experts: int) -> keras.layers.Layer:

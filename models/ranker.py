@@ -74,7 +74,7 @@ def build(
             bias = _bias(surface, name, label_statistics)
             serving = maker.head(SERVING_PREFIX + name, bias=bias)(body.learners[name])
         if distil and task.distil and task.distil.head is not Head.SHARED:
-            soft = maker.soft_head(DISTILLATION_PREFIX + name)(_below_soft(surface, name, maker, body))
+            soft = maker.head(DISTILLATION_PREFIX + name)(_below_soft(surface, name, maker, body))
             heads[DISTILLATION_PREFIX + name] = soft
             if task.distil.head is Head.STACKED:
                 serving = _stacked(name, serving, soft)
@@ -83,10 +83,10 @@ def build(
         heads[SERVING_PREFIX + name] = _biased(surface, name, maker, encoded, serving)
         logits[name] = _in_label_unit(name, surface.tasks[name], label_statistics[name], serving)
     for name in surface.non_serving_heads if distil else ():
-        heads[DISTILLATION_PREFIX + name] = maker.soft_head(DISTILLATION_PREFIX + name)(body.learners[name])
+        heads[DISTILLATION_PREFIX + name] = maker.head(DISTILLATION_PREFIX + name)(body.learners[name])
     for name, size in _representations(surface).items() if distil else ():
         learner = body.shared if name == TRUNK else body.learners[name]
-        heads[REPRESENTATION_PREFIX + name] = maker.soft_head(REPRESENTATION_PREFIX + name, size)(learner)
+        heads[REPRESENTATION_PREFIX + name] = maker.head(REPRESENTATION_PREFIX + name, size)(learner)
 
     inputs, served_inputs = encoded.inputs, {name: encoded.inputs[name] for name in serving_columns(surface)}
     served = {name: _served(name, surface.tasks[name].kind, logit) for name, logit in logits.items()}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.decision import Measurement
+from contracts.roles import HEADINGS, ModelRole
 from evaluation.results import Evaluation, SliceKey, TaskMetrics
 from schema.metrics import COUNTS, METRICS, NDCG, main_metric
 from schema.score import SCORE
@@ -19,9 +20,9 @@ from schema.surface import Surface
 
 # With more rows than this, the page would be too large to send around.
 MOST_ROWS = 12_000
-STUDENT = "student"
-CONTROL = "control"
-LAST_BLESSED = "last blessed"
+STUDENT, CONTROL, LAST_BLESSED = (
+    HEADINGS[role] for role in (ModelRole.STUDENT, ModelRole.CONTROL, ModelRole.LAST_BLESSED)
+)
 MINUS_CONTROL = "student minus control"
 MINUS_LAST = "student minus last blessed"
 BETWEEN = "second run minus first"

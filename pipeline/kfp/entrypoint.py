@@ -3,9 +3,8 @@
 TFX's own (`kubeflow_v2_run_executor`) runs on Vertex alone.  This one does the same work with
 TFX's own parts, takes the same arguments and some more, and differs where the open-source
 backend does: artifacts without a class (see `invocation`), files that a launcher carries (see
-`storage`), no driver of ExampleGen, which it therefore runs itself, and run parameters inside
-of execution properties.  Buckets that speak S3, which TFX and Beam do not read, it reads by
-`records.buckets`.
+`storage`), and run parameters inside of execution properties.  Buckets that speak S3, which TFX
+and Beam do not read, are read by `records.buckets`.
 """
 
 from __future__ import annotations
@@ -13,8 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,13 +20,10 @@ from absl import app, logging
 from absl.flags import argparse_flags
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
-from tfx.components.example_gen.base_example_gen_executor import BaseExampleGenExecutor
 from tfx.dsl.components.base import base_beam_executor, base_executor
 from tfx.dsl.io import fileio
 from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_entrypoint_utils as tfx_utils
-from tfx.orchestration.kubeflow.v2.file_based_example_gen import driver
 from tfx.orchestration.portable import outputs_utils
-from tfx.types.standard_component_specs import INPUT_BASE_KEY
 from tfx.utils import import_utils
 
 from components.run_outcome.executor import OutcomeError
@@ -40,7 +34,7 @@ from pipeline.kfp.overrides import Evaluates, override
 from pipeline.kfp.parameters import PREFIX, resolve
 from pipeline.kfp.spans import check_window
 from pipeline.kfp.storage import Storage, storage_of
-from records import buckets
+from records import buckets  # noqa: F401 - registers the file system
 from schema.errors import InputError
 
 
@@ -108,9 +102,8 @@ def run(call: Call) -> None:
     invocation.give_classes(message.inputs.artifacts, call.classes["inputs"], storage, known)
     invocation.give_classes(message.outputs.artifacts, call.classes["outputs"], storage, known)
     run_parameters = _settle_parameters(call)
-    with _examples_at_hand(call):
-        _drive(call)
-        _execute(call, run_parameters)
+    _take_in_what_was_driven(call)
+    _execute(call, run_parameters)
 
 
 def _execute(call: Call, run_parameters: dict[str, Any]) -> None:
@@ -157,23 +150,9 @@ def _settle_parameters(call: Call) -> dict[str, Any]:
     return run_parameters
 
 
-@contextmanager
-def _examples_at_hand(call: Call) -> Iterator[None]:
-    """Fetches the examples of an ExampleGen, where they lie in a bucket that Beam cannot read by itself."""
-    if not issubclass(call.executor_class, BaseExampleGenExecutor):
-        yield
-        return
-    where = call.message.inputs.parameter_values[INPUT_BASE_KEY]
-    with buckets.locally(where.string_value) as folder:
-        where.string_value = folder
-        yield
-
-
-def _drive(call: Call) -> None:
-    """Finds out span and fingerprint of an ExampleGen's input, unless the backend has done so."""
+def _take_in_what_was_driven(call: Call) -> None:
+    """Vertex runs TFX's driver of an ExampleGen before, which leaves span and fingerprint of its input."""
     output_file = call.message.outputs.output_file
-    if issubclass(call.executor_class, BaseExampleGenExecutor) and not fileio.exists(output_file):
-        driver._run_driver(call.message, call.inputs_spec)
     if fileio.exists(output_file):
         driven = pipeline_spec_pb2.ExecutorOutput()
         with fileio.open(output_file, "r") as file:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from contracts.outcome import Exit
 from crosskd import compare
 from crosskd.main import app
 from crosskd.runs import Run
-from crosskd.terminal import Exit
 from schema.errors import InputError
 
 RUNS = [Run("monday", "shop", {}), Run("sunday", "shop", {})]

@@ -11,6 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+pytestmark = pytest.mark.usefixtures("interruptible")
+
 START = """
 import os, signal, subprocess, sys, threading, time
 import typer

@@ -71,11 +71,13 @@ def test_what_runs_on_kubeflow_serve_in_a_bucket_is_rolled_back(bucket: ObjectSt
     assert not [key for key in bucket.keys("s3://served/") if key.endswith("/")]
 
 
-def test_the_command_of_the_documentation(bucket: ObjectStore, tmp_path: Path, app: typer.Typer) -> None:
+def test_the_command_of_the_documentation(
+    bucket: ObjectStore, tmp_path: Path, app: typer.Typer, capfd: pytest.CaptureFixture[str]
+) -> None:
     first, second = (push_elsewhere(tmp_path, content) for content in ("a", "b"))
     done = CliRunner().invoke(app, ["--serving", SERVED_BY_KUBEFLOW])
     assert (done.exit_code, done.exception) == (0, None)
-    said = " ".join(done.output.split())
+    said = " ".join(capfd.readouterr().out.split())
     assert f"homepage: version {first} is served again, as version " in said
     assert f"in place of version {second}: {SERVED_BY_KUBEFLOW}/" in said
 

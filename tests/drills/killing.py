@@ -1,13 +1,15 @@
-"""Gives a command in a forked process, and ends it by force.
+"""Gives a command in a process that is forked from a server, and ends it by force.
 
-Forked, because importing TFX takes longer than most of what is killed.  So this process imports
-everything and uses none of TensorFlow.
+Forked, because importing TFX takes longer than most of what is killed.  From a server, because
+what forks must have used nothing of TensorFlow and have no threads: a child that takes over a
+lock which another thread held stands still for ever.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib
+import logging
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -15,7 +17,11 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+
+from absl import logging as absl_logging
 
 FULL_DISK = "the disk is full"
 # How the process is ended; a server looks on while it stands still.
@@ -24,6 +30,11 @@ LARGE = 30.0  # seconds, in which most of a run falls
 _MOST = 240.0
 _DISK = "400m"
 _LEFT = 4096  # bytes left on a disk that is full
+# What commands import before they do anything.
+_LIBRARIES = [
+    *("crosskd.rolling_back", "crosskd.summary", "models.preprocessing", "models.trainer"),
+    *("pipeline.pipeline", "pipeline.runners"),
+]
 
 
 class SmallDisk:
@@ -104,11 +115,20 @@ def attempt(arguments: list[str], root: Path, disk: SmallDisk, blow: tuple[str, 
     )
 
 
-def _start(arguments: list[str], printed: Path) -> int:
-    _import_all()
-    child = os.fork()
-    if child:
-        return child
+def start_server() -> None:
+    """Starts the process that others are forked from, unless there is one; it imports the libraries."""
+    forkserver.set_forkserver_preload(_LIBRARIES)
+    forkserver.ensure_running()
+
+
+def _start(arguments: list[str], printed: Path) -> ForkServerProcess:
+    start_server()
+    child = multiprocessing.get_context("forkserver").Process(target=_give, args=(arguments, printed))
+    child.start()
+    return child
+
+
+def _give(arguments: list[str], printed: Path) -> None:
     code = 1
     try:
         os.setsid()
@@ -116,6 +136,7 @@ def _start(arguments: list[str], printed: Path) -> int:
         with printed.open("w") as file:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
+        _write_to_descriptors()
         code = _command(arguments)
     finally:
         sys.stdout.flush()
@@ -123,12 +144,12 @@ def _start(arguments: list[str], printed: Path) -> int:
         os._exit(code)
 
 
-def _import_all() -> None:
-    """For the processes that are forked."""
-    for name in ("crosskd.rolling_back", "crosskd.summary", "models.preprocessing", "models.trainer"):
-        importlib.import_module(name)
-    for name in ("pipeline.pipeline", "pipeline.runners"):
-        importlib.import_module(name)
+def _write_to_descriptors() -> None:
+    """Undoes what a test runner does to the streams: the log of a run is what comes to its descriptors."""
+    sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1) for number in (1, 2))
+    logging.root.handlers.clear()
+    absl_logging.use_absl_handler()
+    absl_logging.get_absl_handler().python_handler.stream = sys.stderr
 
 
 def _command(arguments: list[str]) -> int:
@@ -151,43 +172,49 @@ def _trigger(what: str, root: Path, since: float) -> Callable[[], bool]:
         return lambda: any((root / "serving").glob("*/.rollback.json"))
 
     def begun() -> bool:
-        logs = [path for path in (root / "logs").glob("2*.log") if path.stat().st_mtime >= since - 1]
-        return any(f"{what} is running" in path.read_text(errors="replace") for path in logs[-1:])
+        # The newest log: the one of the attempt before may be a moment old.
+        logs = sorted((root / "logs").glob("2*.log"), key=lambda path: path.stat().st_mtime)
+        return any(
+            f"{what} is running" in path.read_text(errors="replace")
+            for path in logs[-1:]
+            if path.stat().st_mtime >= since
+        )
 
     return begun
 
 
-def _wait_for(child: int, happened: Callable[[], bool], delay: float) -> int | None:
+def _wait_for(child: ForkServerProcess, happened: Callable[[], bool], delay: float) -> int | None:
     """Waits until something happened, and a while longer; the exit code if the process ended before."""
     ends = time.monotonic() + _MOST
     while not happened():
-        if (code := _ended(child)) is not None:
+        if (code := child.exitcode) is not None:
             return code
         if time.monotonic() > ends:
-            raise RuntimeError("what was waited for did not happen")
+            _end(child)
+            raise RuntimeError(f"what was waited for did not happen in {_MOST:.0f} s")
         time.sleep(0.002)
     ends = time.monotonic() + delay
     while time.monotonic() < ends:
-        if (code := _ended(child)) is not None:
+        if (code := child.exitcode) is not None:
             return code
         time.sleep(0.005)
-    return _ended(child)
+    return child.exitcode
 
 
-def _strike(child: int, way: str, disk: SmallDisk) -> int | None:
+def _strike(child: ForkServerProcess, way: str, disk: SmallDisk) -> int | None:
     """Ends the process, or fills the disk, with which it ends by itself."""
     if way == FULL_DISK:
         disk.fill()
         return None
     with contextlib.suppress(ProcessLookupError):
         if way == "SIGSTOP, then SIGKILL":
-            os.kill(child, signal.SIGSTOP)
+            os.kill(_pid(child), signal.SIGSTOP)
             time.sleep(0.2)
         if way == "SIGKILL of its group":
-            os.killpg(child, signal.SIGKILL)
+            os.killpg(_pid(child), signal.SIGKILL)
         else:
             number = signal.Signals[way] if way in signal.Signals.__members__ else signal.SIGKILL
-            os.kill(child, number)
+            os.kill(_pid(child), number)
     started = time.monotonic()
     code = _wait(child, 60)
     if way in ("SIGTERM", "SIGINT") and code in (130, 143) and time.monotonic() - started > 5:
@@ -195,17 +222,20 @@ def _strike(child: int, way: str, disk: SmallDisk) -> int | None:
     return code
 
 
-def _ended(child: int) -> int | None:
-    found, status = os.waitpid(child, os.WNOHANG)
-    return os.waitstatus_to_exitcode(status) if found else None
+def _wait(child: ForkServerProcess, most: float) -> int:
+    child.join(most)
+    if child.exitcode is None:
+        _end(child)
+        raise RuntimeError(f"the command did not end in {most:.0f} s")
+    return child.exitcode
 
 
-def _wait(child: int, most: float) -> int:
-    ends = time.monotonic() + most
-    while time.monotonic() < ends:
-        if (code := _ended(child)) is not None:
-            return code
-        time.sleep(0.02)
-    os.killpg(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    raise RuntimeError(f"the command did not end in {most:.0f} s")
+def _end(child: ForkServerProcess) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(_pid(child), signal.SIGKILL)
+    child.join()
+
+
+def _pid(child: ForkServerProcess) -> int:
+    assert child.pid is not None  # it was started
+    return child.pid

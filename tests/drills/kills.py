@@ -25,7 +25,7 @@ from typing import Annotated
 import typer
 
 from tests.crosskd.test_rollback import keep_metadata, push
-from tests.drills.killing import FULL_DISK, LARGE, WAYS, Attempt, SmallDisk, attempt
+from tests.drills.killing import FULL_DISK, LARGE, WAYS, Attempt, SmallDisk, attempt, start_server
 from tests.drills.watching import Seen, Watcher, check_loads, check_root
 from tests.e2e import library
 
@@ -106,8 +106,8 @@ class Drill:
             self.keep()
         if not stock and not (folder / "examples").exists():
             library.write_examples(folder / "examples", sizes=(400, 300))
-            # In a process of its own: this one forks, and must not have used TensorFlow.
             check_loads([], library.write_teacher, folder / "teacher")
+        start_server()
 
     @property
     def _file(self) -> Path:

@@ -22,14 +22,6 @@ pytestmark = pytest.mark.slow
 CROSSKD = Path(sys.executable).parent / "crosskd"
 
 
-@pytest.fixture
-def interruptible():
-    """A shell that runs the tests in the background ignores Ctrl-C, and so would the runs that they start."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 def crosskd(*arguments: object) -> subprocess.CompletedProcess:
     return subprocess.run([CROSSKD, *map(str, arguments)], capture_output=True, text=True, timeout=600)
 
@@ -85,7 +77,7 @@ def test_the_student_is_blessed_and_pushed(first, case):
 
 
 def test_pairs_never_shown_were_made_labelled_and_transformed(first, case):
-    assert first[1]["nodes"]["CandidateSampler"] == "COMPLETE"
+    assert first[1]["nodes"]["CandidateSampler"]["state"] == "COMPLETE"
     run = newest_run(case.root)
     sampled = documents.read(run.output("CandidateSampler", "candidate_report")[0], CandidateReport)
     assert 0 < sampled.kept == library.TRAIN_ROWS - sampled.given_up
@@ -146,7 +138,7 @@ def test_progress_goes_to_standard_error_and_noise_to_a_log(first, case):
     labels = json.loads((Path(first[1]["label_report"]) / "report.json").read_text())
     assert labels["overall"]["labelled"] > library.TRAIN_ROWS + library.EVAL_ROWS  # pairs never shown, too
     assert f"{labels['overall']['labelled']:,} examples" in errors
-    assert "epoch 4/4, loss " in errors
+    assert "epoch 4/4; hard loss " in errors
     assert "oneDNN" not in errors
     assert any(log.stat().st_size > 10_000 for log in (case.root / "logs").glob("*.log"))
 
@@ -161,7 +153,7 @@ def test_the_gate_explains_itself(first, case):
 
 def test_a_second_run_uses_every_cached_node_and_pushes_nothing(first, second, case):
     nodes = second[1]["nodes"]
-    executed = {node for node, state in nodes.items() if state != "CACHED"}
+    executed = {node for node, of in nodes.items() if of["state"] != "CACHED"}
     assert executed <= {"Teacher", "LastBlessed", "EarlierRuns"}  # importers and resolvers are never cached
     assert not second[1]["push"]["now"]
     assert second[1]["push"]["destination"] == first[1]["push"]["destination"]
@@ -233,7 +225,7 @@ def test_a_run_that_was_cut_short_pushes_nothing(tomorrow, case, blow, interrupt
 
 def test_started_again_it_goes_on_and_compares_with_the_last_blessed_model(tomorrow, case):
     summary = case.run("--runner", "local")[1]
-    assert summary["nodes"]["ImportExampleGen"] == "CACHED"
+    assert summary["nodes"]["ImportExampleGen"]["state"] == "CACHED"
     assert not summary["decision"]["first_run"]
     kinds = {gate["kind"]: gate["verdict"] for gate in summary["decision"]["gates"] if gate["slice"] is None}
     assert kinds["last_blessed"] == "pass"

@@ -70,7 +70,7 @@ def test_parquet_goes_through_the_whole_pipeline(case: dict[str, Path]) -> None:
     assert "whole groups by reader, 30% for evaluation" in first.stderr
     again = crosskd("run", *options(case), "--json")
     assert "as before" in again.stderr
-    assert json.loads(again.stdout)["nodes"]["ImportExampleGen"] == "CACHED"
+    assert json.loads(again.stdout)["nodes"]["ImportExampleGen"]["state"] == "CACHED"
 
 
 def test_the_reference_teacher_is_trained_on_parquet(case: dict[str, Path], tmp_path: Path) -> None:

@@ -64,9 +64,13 @@ def auc(fitter: Fitter, data: RunData, arm, seed: int = 1) -> float:
 
 def test_pairs_that_the_teacher_knows_help_and_shuffled_ones_do_not(extended):
     fitter, arms = Fitter(extended), group(student(PAIRS))
-    with_pairs = auc(fitter, extended, arms.candidate)
-    assert with_pairs > auc(fitter, extended, student(SURFACE)) + 0.02
-    assert with_pairs > auc(fitter, extended, arms.placebos[0]) + 0.02
+
+    def mean(arm) -> float:
+        return np.mean([auc(fitter, extended, arm, seed) for seed in range(1, 5)])
+
+    with_pairs = mean(arms.candidate)
+    assert with_pairs > mean(student(SURFACE)) + 0.005
+    assert with_pairs > mean(arms.placebos[0]) + 0.05
 
 
 def test_a_warm_start_is_the_teacher_s_and_a_placebo_s_is_dealt_out_at_random(extended):

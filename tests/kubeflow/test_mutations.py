@@ -118,9 +118,9 @@ MUTATIONS = [
         ),
     ),
     mutation(
-        "examples in a bucket are left to TFX, which reads no S3",
+        "examples are looked for by TensorFlow, which reads no S3",
         examples_come_from_a_bucket,
-        ("pipeline.kfp.entrypoint", "        where.string_value = folder\n", ""),
+        ("components.example_gen.executor", "fileio.glob(pattern)", "tf.io.gfile.glob(pattern)"),
     ),
     mutation(
         "submit looks at the teacher of the command line alone",

@@ -34,8 +34,11 @@ def test_candidates_without_an_id_are_an_error(rows, tmp_path):
 
 
 def test_a_folder_without_candidates_is_an_error(rows, tmp_path):
-    with pytest.raises(InputError, match=r"expected gzipped TFRecords of tf\.Example .* found 0"):
+    with pytest.raises(InputError, match=r"nothing: expected the folder of a teacher or of candidates, found no such"):
         run(tmp_path / "run", rows, surface(), tmp_path / "nothing")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=r"empty: expected the folder of a teacher or of candidates, found an empty"):
+        run(tmp_path / "again", rows, surface(), tmp_path / "empty")
 
 
 def test_nothing_but_shown_pairs_is_an_error(rows, tmp_path):
