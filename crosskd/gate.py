@@ -9,6 +9,7 @@ import typer
 
 from contracts.outcome import Exit
 from crosskd.terminal import TERMINAL, VERDICT_MARKS
+from schema.score import SCORE
 
 if TYPE_CHECKING:
     from crosskd.suggestions import PastRun, Suggestion
@@ -52,7 +53,8 @@ def _suggest(root: Path, as_json: bool) -> None:
     blessed = sum(run.decision.blessed for run in runs)
     TERMINAL.out.print(f"From {len(runs)} runs, {blessed} of them blessed. Nothing was written.", highlight=False)
     for task in dict.fromkeys(each.task for each in found):
-        TERMINAL.out.print(f"tasks.{task}.gates:", markup=False, highlight=False)
+        of = SCORE if task == SCORE else f"tasks.{task}"
+        TERMINAL.out.print(f"{of}.gates:", markup=False, highlight=False)
         for each in (one for one in found if one.task == task):
             TERMINAL.out.print(f"  {each.as_yaml()}  # {_told(each)}", markup=False, highlight=False, soft_wrap=True)
 

@@ -82,7 +82,7 @@ KINDS_CASES: dict[str, dict[str, Any]] = {
         "unlabelled": {"per_row": 2, "user": ["user"], "item": ["item"]},
     },
     "mmoe over every kind, warm start": {
-        "training": _SLOW,
+        "training": {"learning_rate": 0.001},
         "model": {"trunk_kind": "mmoe", "experts": 2},
         "warm_start": {"item": {"from": "user"}},
     },
