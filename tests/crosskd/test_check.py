@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,7 @@ import pytest
 from crosskd import run
 from schema.errors import InputError
 from tests.e2e import library
-
-CROSSKD = Path(sys.executable).parent / "crosskd"
+from tests.forked import crosskd
 
 
 class Product:
@@ -25,8 +23,7 @@ class Product:
 
     def check(self, *options: str) -> subprocess.CompletedProcess[str]:
         folders = ("--surface", self.surface, "--examples", self.examples, "--teacher", self.teacher)
-        command = [str(word) for word in (CROSSKD, "check", *folders, *options)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        return crosskd("check", *folders, *options)
 
     def slip(self) -> None:
         """Two things are wrong, of which the one is found long after the other."""

@@ -1,27 +1,18 @@
-"""Gives a command in a process that is forked from a server, and ends it by force.
-
-Forked, because importing TFX takes longer than most of what is killed.  From a server, because
-what forks must have used nothing of TensorFlow and have no threads: a child that takes over a
-lock which another thread held stands still for ever.
-"""
+"""Gives a command, and ends it by force."""
 
 from __future__ import annotations
 
 import contextlib
-import logging
-import multiprocessing
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing import forkserver
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from absl import logging as absl_logging
+from tests import forked
 
 FULL_DISK = "the disk is full"
 # How the process is ended; a server looks on while it stands still.
@@ -30,11 +21,6 @@ LARGE = 30.0  # seconds, in which most of a run falls
 _MOST = 240.0
 _DISK = "400m"
 _LEFT = 4096  # bytes left on a disk that is full
-# What commands import before they do anything.
-_LIBRARIES = [
-    *("crosskd.rolling_back", "crosskd.summary", "models.preprocessing", "models.trainer"),
-    *("pipeline.pipeline", "pipeline.runners"),
-]
 
 
 class SmallDisk:
@@ -96,7 +82,7 @@ def attempt(arguments: list[str], root: Path, disk: SmallDisk, blow: tuple[str, 
     printed = disk.folder.parent / "printed.txt"
     printed.write_text("")
     since, started = time.time(), time.monotonic()
-    child = _start(arguments, printed)
+    child = forked.start(arguments, printed, printed)
     code = None
     struck = started
     if blow is not None:
@@ -107,62 +93,12 @@ def attempt(arguments: list[str], root: Path, disk: SmallDisk, blow: tuple[str, 
         elif code:
             raise RuntimeError(f"it failed before it was struck, with {code}: {printed.read_text()[-3000:]}")
     if code is None:
-        code = _wait(child, _MOST)
+        code = forked.wait(child, _MOST)
     disk.empty()
     said = printed.read_text(errors="replace")
     return Attempt(
         code, said, code == 0 or "is served again" in said, time.monotonic() - started, time.monotonic() - struck
     )
-
-
-def start_server() -> None:
-    """Starts the process that others are forked from, unless there is one; it imports the libraries."""
-    forkserver.set_forkserver_preload(_LIBRARIES)
-    forkserver.ensure_running()
-
-
-def _start(arguments: list[str], printed: Path) -> ForkServerProcess:
-    start_server()
-    child = multiprocessing.get_context("forkserver").Process(target=_give, args=(arguments, printed))
-    child.start()
-    return child
-
-
-def _give(arguments: list[str], printed: Path) -> None:
-    code = 1
-    try:
-        os.setsid()
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in the background
-        with printed.open("w") as file:
-            os.dup2(file.fileno(), 1)
-            os.dup2(file.fileno(), 2)
-        _write_to_descriptors()
-        code = _command(arguments)
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-
-
-def _write_to_descriptors() -> None:
-    """Undoes what a test runner does to the streams: the log of a run is what comes to its descriptors."""
-    sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1) for number in (1, 2))
-    logging.root.handlers.clear()
-    absl_logging.use_absl_handler()
-    absl_logging.get_absl_handler().python_handler.stream = sys.stderr
-
-
-def _command(arguments: list[str]) -> int:
-    from crosskd import interrupts
-    from crosskd.main import app
-    from crosskd.terminal import TERMINAL
-
-    interrupts.listen(lambda: TERMINAL.err.file.fileno())
-    try:
-        app(arguments, prog_name="crosskd")
-    except SystemExit as ended:
-        return int(ended.code or 0)
-    return 0
 
 
 def _trigger(what: str, root: Path, since: float) -> Callable[[], bool]:
@@ -190,7 +126,7 @@ def _wait_for(child: ForkServerProcess, happened: Callable[[], bool], delay: flo
         if (code := child.exitcode) is not None:
             return code
         if time.monotonic() > ends:
-            _end(child)
+            forked.end(child)
             raise RuntimeError(f"what was waited for did not happen in {_MOST:.0f} s")
         time.sleep(0.002)
     ends = time.monotonic() + delay
@@ -208,34 +144,15 @@ def _strike(child: ForkServerProcess, way: str, disk: SmallDisk) -> int | None:
         return None
     with contextlib.suppress(ProcessLookupError):
         if way == "SIGSTOP, then SIGKILL":
-            os.kill(_pid(child), signal.SIGSTOP)
+            os.kill(forked.pid(child), signal.SIGSTOP)
             time.sleep(0.2)
         if way == "SIGKILL of its group":
-            os.killpg(_pid(child), signal.SIGKILL)
+            os.killpg(forked.pid(child), signal.SIGKILL)
         else:
             number = signal.Signals[way] if way in signal.Signals.__members__ else signal.SIGKILL
-            os.kill(_pid(child), number)
+            os.kill(forked.pid(child), number)
     started = time.monotonic()
-    code = _wait(child, 60)
+    code = forked.wait(child, 60)
     if way in ("SIGTERM", "SIGINT") and code in (130, 143) and time.monotonic() - started > 5:
         raise RuntimeError(f"{way}: it took {time.monotonic() - started:.1f} s to end")
     return code
-
-
-def _wait(child: ForkServerProcess, most: float) -> int:
-    child.join(most)
-    if child.exitcode is None:
-        _end(child)
-        raise RuntimeError(f"the command did not end in {most:.0f} s")
-    return child.exitcode
-
-
-def _end(child: ForkServerProcess) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(_pid(child), signal.SIGKILL)
-    child.join()
-
-
-def _pid(child: ForkServerProcess) -> int:
-    assert child.pid is not None  # it was started
-    return child.pid

@@ -24,8 +24,9 @@ from typing import Annotated
 
 import typer
 
+from tests import forked
 from tests.crosskd.test_rollback import keep_metadata, push
-from tests.drills.killing import FULL_DISK, LARGE, WAYS, Attempt, SmallDisk, attempt, start_server
+from tests.drills.killing import FULL_DISK, LARGE, WAYS, Attempt, SmallDisk, attempt
 from tests.drills.watching import Seen, Watcher, check_loads, check_root
 from tests.e2e import library
 
@@ -107,7 +108,7 @@ class Drill:
         if not stock and not (folder / "examples").exists():
             library.write_examples(folder / "examples", sizes=(400, 300))
             check_loads([], library.write_teacher, folder / "teacher")
-        start_server()
+        forked.start_server()
 
     @property
     def _file(self) -> Path:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +12,10 @@ import tensorflow as tf
 
 from tests.e2e import library
 from tests.examples import example
+from tests.forked import crosskd
 
 pytestmark = pytest.mark.slow
 
-CROSSKD = Path(sys.executable).parent / "crosskd"
 SURFACE = """
 name: library
 features:
@@ -119,10 +117,6 @@ def row(rng: np.random.Generator) -> tf.train.Example:
     if rng.random() < 0.5:
         columns["importance"] = float(rng.uniform(0.5, 2))
     return example(columns)
-
-
-def crosskd(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([CROSSKD, *map(str, arguments)], capture_output=True, text=True, timeout=900)
 
 
 @pytest.fixture(scope="module")

@@ -6,19 +6,16 @@ The root's name has an umlaut, and the terminal knows ASCII alone.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e import library
+from tests.forked import crosskd
 
 pytestmark = pytest.mark.slow
 
-CROSSKD = Path(sys.executable).parent / "crosskd"
 GATES = "{metric: %s, at_least: -5, vs_last_blessed: {at_least: -5}, vs_control: {at_least: -5}}"
 SIZES = (500, 400)
 FIRST = (
@@ -73,12 +70,11 @@ class Root:
             folder / f"surface{len(word)}", surface=surface.replace("SERVING}", f"{word}}}"), schema=schema
         )
         options = {"surface": written, "examples": folder / "examples", "teacher": self.teacher, "root": self.root}
-        command = [str(CROSSKD), "run", *(word for key, path in options.items() for word in (f"--{key}", str(path)))]
-        environment = {**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
-        done = subprocess.run([*command, "--json"], capture_output=True, env=environment, timeout=600, check=False)
-        assert b"Traceback" not in done.stderr, done.stderr.decode()[-3000:]
+        words = [word for key, path in options.items() for word in (f"--{key}", str(path))]
+        done = crosskd("run", *words, "--json", env={"LC_ALL": "C", "PYTHONIOENCODING": "ascii"})
+        assert "Traceback" not in done.stderr, done.stderr[-3000:]
         summary = json.loads(done.stdout) if done.stdout else None
-        return done.returncode, summary, done.stderr.decode()
+        return done.returncode, summary, done.stderr
 
     def versions(self) -> list[int]:
         return sorted(int(path.name) for path in (self.root / "serving/library").iterdir() if path.name.isdigit())

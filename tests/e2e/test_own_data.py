@@ -15,15 +15,9 @@ from crosskd.runs import newest_run
 from records import documents
 from tests.browser import Opened, open_page
 from tests.e2e import library
+from tests.forked import crosskd
 
 pytestmark = pytest.mark.slow
-
-
-CROSSKD = Path(sys.executable).parent / "crosskd"
-
-
-def crosskd(*arguments: object) -> subprocess.CompletedProcess:
-    return subprocess.run([CROSSKD, *map(str, arguments)], capture_output=True, text=True, timeout=600)
 
 
 class Case:
@@ -37,15 +31,16 @@ class Case:
         self.teacher = library.write_teacher(folder / "teacher")
 
     def command(self) -> list[str]:
+        """After `crosskd`."""
         folders = {"surface": self.surface, "examples": self.examples, "teacher": self.teacher, "root": self.root}
         options = [word for name, folder in folders.items() for word in (f"--{name}", str(folder))]
-        return [str(CROSSKD), "run", *options, "--json"]
+        return ["run", *options, "--json"]
 
     def pushed(self) -> int:
         return sum(each.name.isdigit() for each in (self.root / "serving" / "library").iterdir())
 
     def run(self, *more: str) -> tuple[subprocess.CompletedProcess, dict]:
-        done = subprocess.run([*self.command(), *more], capture_output=True, text=True, timeout=600)
+        done = crosskd(*self.command(), *more)
         assert done.returncode == 0, done.stderr
         return done, json.loads(done.stdout)
 
@@ -207,7 +202,7 @@ def tomorrow(second, case, tmp_path_factory):
 
 @pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])
 def test_a_run_that_was_cut_short_pushes_nothing(tomorrow, case, blow, interruptible):
-    command = [*case.command(), "--runner", "local"]
+    command = [Path(sys.executable).parent / "crosskd", *case.command(), "--runner", "local"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
         for line in running.stderr:
             if "RawStatistics" in line:  # TeacherLabeler is next

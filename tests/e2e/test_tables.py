@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.e2e import library
+from tests.forked import crosskd
 
 pytestmark = pytest.mark.slow
 
-CROSSKD = Path(sys.executable).parent / "crosskd"
 ROWS = 1800
-
-
-def crosskd(*arguments: object) -> subprocess.CompletedProcess:
-    return subprocess.run([CROSSKD, *map(str, arguments)], capture_output=True, text=True, timeout=600)
 
 
 def write_log(folder: Path) -> Path:
