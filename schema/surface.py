@@ -257,6 +257,15 @@ class Surface(Strict):
             raise ValueError("`trunk` and `student` exclude each other: a student has its own trunk")
         return self
 
+    @model_validator(mode="after")
+    def _own_student_has_its_own_embeddings(self) -> Surface:
+        if self.student is None:
+            return self
+        started = [f"features.{name}.pretrained" for name, each in self.features.items() if each.pretrained is not None]
+        for place in (*started, *(f"warm_start.{name}" for name in self.warm_start)):
+            raise ValueError(f"`{place}` and `student` exclude each other: a student has its own embeddings")
+        return self
+
     @property
     def raw_columns(self) -> tuple[str, ...]:
         """The columns of the examples that the inputs of what serves are made of."""

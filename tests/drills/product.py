@@ -53,10 +53,10 @@ class Outcome:
     sentence: str
 
     def verdict(self, task: str, kind: BoundKind, part: str | None = None) -> Verdict:
-        """The verdict on one gate."""
+        """The verdict in which all gates of a task, on any of its metrics, agree."""
         assert self.decision is not None
-        (found,) = (g for g in self.decision.gates if (g.task, g.kind, g.slice) == (task, kind, part))
-        return found.verdict
+        (found,) = {g.verdict for g in self.decision.gates if (g.task, g.kind, g.slice) == (task, kind, part)}
+        return found
 
     def failed(self) -> list[str]:
         """Sentences of all gates and checks that failed."""

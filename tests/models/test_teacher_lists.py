@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -69,12 +70,17 @@ def teacher(tmp_path_factory):
 
 
 def test_it_learns_that_an_item_is_among_the_recent_ones(teacher):
-    rows = [example(2, [2, 3]), example(2, [4, 3]), example(2, []), example(2, [4, 3, 1, 5, 2])]
     signature = teacher.signatures[EXAMPLES_SIGNATURE]
-    logits = signature(examples=tf.constant([row.SerializeToString() for row in rows]))["click"].numpy()
-    assert logits[0] > 0 > logits[1]
-    assert logits[2] < 0
-    assert logits[3] < 0  # the fifth is cut
+
+    def logit(recent: Callable[[int, list[int]], list[int]]) -> float:
+        """The mean over all items, for a list that is made of the item and the four that come after it."""
+        rows = [example(item, recent(item, [(item + step) % 6 for step in range(1, 5)])) for item in range(6)]
+        return float(np.mean(signature(examples=tf.constant([row.SerializeToString() for row in rows]))["click"]))
+
+    assert logit(lambda item, others: [item, others[0]]) > 0.5
+    assert logit(lambda item, others: others[:2]) < -0.5
+    assert logit(lambda item, others: []) < -0.5
+    assert logit(lambda item, others: [*others, item]) < -0.5  # the fifth is cut
 
 
 def test_padded_tensors_say_what_examples_say(teacher):

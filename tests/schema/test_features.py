@@ -126,6 +126,11 @@ def test_names_and_types_are_checked_when_it_is_read(changes, message, tmp_path)
         ({"model__interactions": ["dots"]}, "'cross', 'dot' or 'fm'"),
         ({"trunk": "my_net"}, "trunk: expected an import path, `package.module:function`, found 'my_net'"),
         ({"trunk": "net:build", "student": "net:build"}, "`trunk` and `student` exclude each other"),
+        ({"student": "net:build"}, "`features.language.pretrained` and `student` exclude each other"),
+        (
+            {"student": "net:build", "features__language__pretrained": None, "warm_start": {"book": {}}},
+            "`warm_start.book` and `student` exclude each other",
+        ),
     ],
 )
 def test_networks_and_losses_are_checked_when_it_is_read(changes, message, tmp_path):
