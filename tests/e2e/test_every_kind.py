@@ -97,8 +97,9 @@ def content(**changes: Any) -> dict[str, Any]:
 def _as_logged(row: dict[str, Any]) -> dict[str, Any]:
     """A row before it is labelled; a label that is not known is no list without values."""
     logged = {key: value for key, value in row.items() if key != "teacher/click" and (key, value) != ("minutes", [])}
-    # So many people that most pairs of a person and an item were never shown.
-    return logged | {"user": f"user-{int(1000 * row['rank']) % 300}"}
+    # So many people that most pairs of a person and an item were never shown; and numbers that need no scaling.
+    first, second = row["raw"]
+    return logged | {"user": f"user-{int(1000 * row['rank']) % 300}", "raw": [first % 3, second]}
 
 
 class Case:
