@@ -154,7 +154,9 @@ def run(folder: Path, rows: Mapping[str, Sequence[Row]], asked: Surface, candida
     examples_utils.set_file_format(examples, "tfrecords_gzip")
     (folder / "schema").mkdir()
     (folder / "schema" / "schema.pbtxt").write_text(text_format.MessageToString(SCHEMA))
-    context = BaseBeamExecutor.Context(beam_pipeline_args=["--runner=FnApiRunner", "--sdk_container_image=unused-in-process"])
+    context = BaseBeamExecutor.Context(
+        beam_pipeline_args=["--runner=FnApiRunner", "--sdk_container_image=unused-in-process"]
+    )
     properties = {"plan": pair_plan(asked).model_dump_json(), "candidates": str(candidates) if candidates else None}
     properties["candidates_fingerprint"] = fingerprint(str(candidates)) if candidates else None
     Executor(context).Do(
