@@ -113,7 +113,7 @@ def test_records_that_are_no_examples_are_bad_input(tmp_path):
 def test_what_is_open_is_asked_at_the_terminal(tmp_path):
     pq.write_table(pa.table(LOGS["shop"]()), tmp_path / "log.parquet")
     options = ["--examples", str(tmp_path / "log.parquet"), "--out", str(tmp_path / "shop"), "--ask", "--json"]
-    # What is no answer is asked again; then on_sale, and basket_value; tags is a list, and a feature without a question.
+    # What is no answer is asked again; then on_sale, and basket_value; tags is a list: a feature, without a question.
     done = CliRunner().invoke(app, ["init", *options], input="what\nneither\nfeature\n")
     assert done.exit_code == 0, done.exception
     drafted = json.loads((done.stdout)[done.stdout.index("{\n") :])
