@@ -131,9 +131,12 @@ class Drill:
                 self._expect(attempt(self.arguments(command), self.root, self.disk, None, 0.0), command)
         self._settle(command)
 
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether no version is left to roll back to, and no run is to make another."""
+        return self.story.stocked and not self.story.pending and len(self.story.served) < 2
+
     def _choose(self) -> str:
-        if self.story.stocked and len(self.story.served) < 2:
-            raise typer.BadParameter("no version is left to roll back to; choose another FOLDER, or a larger --stock")
         if len(self.story.served) > 1 and (self.story.stocked or self.random.random() < 0.5):
             return "rollback"
         self.story.seed += 1
@@ -240,7 +243,7 @@ def main(
     """Kill, repeat, and look."""
     folder.mkdir(parents=True, exist_ok=True)
     drill, ends = Drill(folder.resolve(), seed, stock), time.monotonic() + 60 * minutes
-    while drill.story.kills < kills and time.monotonic() < ends:
+    while drill.story.kills < kills and time.monotonic() < ends and not drill.is_exhausted:
         drill.round()
         print(f"{drill.story.kills} kills, {drill.story.rounds}", flush=True)
     drill.load_what_was_seen()
