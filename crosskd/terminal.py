@@ -8,9 +8,9 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TextIO
 
 from rich.console import Console
 
@@ -53,9 +53,8 @@ class Terminal:
             try:
                 yield
             finally:
-                for stream in (sys.stdout, sys.stderr):
-                    with suppress(OSError):  # the log's disk may be full
-                        stream.flush()
+                _let_go(sys.stdout, 1)
+                _let_go(sys.stderr, 2)
                 out.flush()
                 err.flush()
                 os.dup2(kept[0], 1)
@@ -120,3 +119,13 @@ def seconds(started: float) -> str:
 
 
 TERMINAL = Terminal()
+
+
+def _let_go(stream: TextIO, descriptor: int) -> None:
+    """Flushes a stream; what the full disk of a log did not take must not come to the terminal afterwards."""
+    try:
+        stream.flush()
+    except OSError:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), descriptor)
+            stream.flush()

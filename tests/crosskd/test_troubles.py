@@ -172,6 +172,21 @@ def test_a_disk_that_can_only_be_read(disk, root: Path) -> None:
     assert_one_message(found, "came to no decision")  # it was read, though its log cannot be written
 
 
+def test_what_the_full_disk_of_a_log_does_not_take_is_not_told_to_the_terminal() -> None:
+    code = """if True:
+        import logging
+        from pathlib import Path
+        from crosskd.terminal import TERMINAL
+        with TERMINAL.noise_to(Path("/dev/full")):
+            TERMINAL.say("one")
+            logging.error("noise of a library")
+        TERMINAL.say("two")
+    """
+    buffered = {**os.environ, "PYTHONUNBUFFERED": ""}
+    done = subprocess.run([sys.executable, "-c", code], env=buffered, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "one\ntwo\n")
+
+
 def test_an_umlaut_on_a_terminal_that_knows_none(tmp_path: Path) -> None:
     for encoding in ("ascii", "latin-1"):
         environment = {**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": encoding}
