@@ -49,12 +49,12 @@ demo: setup ## Run the whole pipeline on the embedded world
 	$(BIN)/crosskd demo --out $(DEMO)
 
 test: setup ## Run all tests
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 coverage: setup ## Run all tests, and say which lines none of them runs
 	rm -rf $(COVERAGE) && mkdir -p $(COVERAGE)
 	PYTHONPATH=$(CURDIR)/tests/executed EXECUTED_LINES=$(COVERAGE) \
-		$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(TESTS)
+		$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS)
 	EXECUTED_LINES=$(COVERAGE) $(BIN)/python tests/executed/report.py
 
 test-flink: setup ## Label on a Flink cluster that loses a task manager (Java 17, Maven)

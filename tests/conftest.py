@@ -25,7 +25,10 @@ def _needs() -> dict[str, str]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out the tests that need what this machine has not."""
+    """Leaves out the tests that need what this machine has not, and has slow files begun with.
+
+    Files are dealt out to processes in this order: one that takes minutes must not be the last.
+    """
     config.stash[_LEFT_OUT] = []
     for marker, need in _needs().items():
         needing = [item for item in items if item.get_closest_marker(marker)]
@@ -33,6 +36,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             config.hook.pytest_deselected(items=needing)
             config.stash[_LEFT_OUT].append(f"{len(needing)} tests were left out: they need {need}.")
             items[:] = [item for item in items if item not in needing]
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
