@@ -4,7 +4,25 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from contracts.base import Document
+from pydantic import Field
+
+from contracts.base import Document, Part
+
+
+class CatalogueCounts(Part):
+    """What a catalogue of people or of items gave.
+
+    Attributes:
+      source: Its folder.
+      listed: How many it lists.
+      with_row: How many of them have a training row, and are drawn as their rows are.
+      drawn: How many of the others are in a pair that was kept.
+    """
+
+    source: str
+    listed: int
+    with_row: int
+    drawn: int
 
 
 class CandidateReport(Document):
@@ -21,6 +39,9 @@ class CandidateReport(Document):
       unique_pairs: Different pairs among those kept.
       unique_users: Different users among those kept.
       unique_items: Different items among those kept.
+      users_without_row: Those of the users that have no training row.
+      items_without_row: Those of the items that have none.
+      catalogues: What the catalogues gave, by `people` and `items`.
     """
 
     FILE: ClassVar[str] = "report.json"
@@ -36,3 +57,6 @@ class CandidateReport(Document):
     unique_pairs: int
     unique_users: int
     unique_items: int
+    users_without_row: int = 0
+    items_without_row: int = 0
+    catalogues: dict[str, CatalogueCounts] = Field(default_factory=dict)

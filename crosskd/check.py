@@ -9,14 +9,17 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from contracts.outcome import Exit
+from crosskd.candidates import pairs_from
 from crosskd.checking.findings import CheckReport, Severity
 from crosskd.checking.inspection import SAMPLED_RECORDS, RunInputs, inspect_inputs
-from crosskd.intake import at_hand_for_now
+from crosskd.intake import at_hand_for_now, pairs_from_for_now
 from crosskd.launch import (
     BadFractionOption,
     BeamArguments,
     CandidatesOption,
     ExamplesOption,
+    ItemsOption,
+    PeopleOption,
     SpanOption,
     SurfaceOption,
     TeacherOption,
@@ -35,14 +38,17 @@ def command(
     span: SpanOption = None,
     window: WindowOption = None,
     candidates: CandidatesOption = None,
+    people: PeopleOption = None,
+    items: ItemsOption = None,
     rows: Annotated[int, typer.Option(min=1, help="Records of each split to look at.")] = SAMPLED_RECORDS,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
     max_bad_fraction: BadFractionOption = None,
     beam_args: BeamArguments = None,
 ) -> None:
     """Check surface, schema, data and teacher on a sample, and say all that is wrong; a run does so first, too."""
-    with TERMINAL.quiet(), at_hand_for_now(surface, examples, span, window) as found:
-        given = RunInputs(surface, found[0], teacher, *found[1:], candidates, beam_args or [], max_bad_fraction)
+    of_pairs = pairs_from_for_now(surface, pairs_from(candidates, people, items))
+    with TERMINAL.quiet(), at_hand_for_now(surface, examples, span, window) as found, of_pairs as folders:
+        given = RunInputs(surface, found[0], teacher, *found[1:], folders, beam_args or [], max_bad_fraction)
         report = inspect_inputs(given, rows)
     problems = report.of(Severity.PROBLEM)
     if as_json:

@@ -13,6 +13,7 @@ import typer
 
 from crosskd.launch import revision, surface_folder
 from crosskd.terminal import TERMINAL
+from schema.candidates import fingerprint_key
 from schema.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,6 +41,12 @@ def command(
     window: Annotated[int, typer.Option(min=1, help="Spans to train on, the newest included.")] = 1,
     candidates: Annotated[
         str | None, typer.Option(help="Folder of candidates for unlabelled pairs: default of this run parameter.")
+    ] = None,
+    people: Annotated[
+        str | None, typer.Option(help="Catalogue of people for unlabelled pairs: default of this run parameter.")
+    ] = None,
+    items: Annotated[
+        str | None, typer.Option(help="Catalogue of items for unlabelled pairs: default of this run parameter.")
     ] = None,
     teacher: Annotated[str | None, typer.Option(help="Default of this run parameter.")] = None,
     serving: Annotated[str | None, typer.Option(help="Default of this run parameter.")] = None,
@@ -90,8 +97,7 @@ def command(
                 seed=loaded.surface.training.seed if seed is None else seed,
                 gates=gates_of(gates, loaded.surface) if gates else "",
                 beam_args=_beam_args(beam_args),
-                candidates=candidates,
-                candidates_fingerprint=fingerprint_of(candidates, "candidates") if candidates else None,
+                **_pairs_from(candidates=candidates, people=people, items=items),
             ),
             policies=asked,
             window=window,
@@ -107,8 +113,16 @@ def command(
         TERMINAL.json({"out": str(out), "tasks": tasks, "required_parameters": list(needed)})
 
 
+def _pairs_from(**given: str | None) -> dict[str, str | None]:
+    """Defaults of the folders that pairs are made of, with their fingerprints."""
+    found = dict(given)
+    for name, folder in given.items():
+        found[fingerprint_key(name)] = fingerprint_of(folder, name) if folder else None
+    return found
+
+
 def fingerprint_of(folder: str, what: str = "teacher") -> str | None:
-    """The fingerprint of a teacher, or of candidates, that can be read from here; None of one that cannot.
+    """The fingerprint of a teacher, or of what pairs are made of, that can be read from here; None if it cannot.
 
     A gs:// URI is not tried: without credentials Google's client goes on trying for minutes.
     `crosskd fingerprint` reads it.

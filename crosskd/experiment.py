@@ -180,15 +180,24 @@ def run_paths(root: Path) -> RunPaths:
     found = newest_run(root)
     transformed = _artifacts(root, found, nodes.TRANSFORM, keys.TRANSFORMED_EXAMPLES)
     labelled = _artifact(root, found, nodes.TEACHER_LABELER, keys.LABELLED_EXAMPLES)
+    spans = _labelled_spans(root, found)
     unlabelled = [f"{folder}/Split-{UNLABELLED_SPLIT}" for folder in transformed]
     return RunPaths(
         name=root.name,
         transform_graph=_artifact(root, found, nodes.TRANSFORM, keys.TRANSFORM_GRAPH),
         train=tuple(f"{folder}/Split-{TRAIN_SPLIT}" for folder in transformed),
         labelled_eval=f"{labelled}/Split-{EVAL_SPLIT}",
+        labelled_train=tuple(f"{folder}/Split-{TRAIN_SPLIT}" for folder in spans),
         unlabelled=tuple(folder for folder in unlabelled if Path(folder).is_dir()),
         teacher=_artifact(root, found, nodes.TEACHER, keys.IMPORTED),
     )
+
+
+def _labelled_spans(root: Path, run: Run) -> list[str]:
+    """The labelled examples of all spans that were trained on; one where there are none."""
+    if nodes.WINDOW in run.nodes:
+        return _artifacts(root, run, nodes.WINDOW, keys.WINDOW_EXAMPLES)
+    return _artifacts(root, run, nodes.TEACHER_LABELER, keys.LABELLED_EXAMPLES)
 
 
 def _artifact(root: Path, run: Run, node: str, key: str) -> str:
@@ -209,15 +218,13 @@ def _artifacts(root: Path, run: Run, node: str, key: str) -> list[str]:
 def _explain(loaded: SurfaceFolder, root: Path, source: Path | None, result: ExperimentResult) -> list[str]:
     from crosskd.runs import newest_run
     from evidence.explain import gather, sentences
-    from pipeline.spans import EXAMPLES
 
     run = newest_run(root)
     labelled = Path(_artifact(root, run, nodes.TEACHER_LABELER, keys.LABELLED_EXAMPLES))
-    window = _artifacts(root, run, nodes.WINDOW, EXAMPLES) if nodes.WINDOW in run.nodes else [str(labelled)]
     facts = gather(
         loaded.surface,
         loaded.schema,
-        [Path(span) / f"Split-{TRAIN_SPLIT}" for span in window],
+        [Path(span) / f"Split-{TRAIN_SPLIT}" for span in _labelled_spans(root, run)],
         labelled / f"Split-{EVAL_SPLIT}",
         source,
         _labels(_artifact(root, run, nodes.TEACHER_LABELER, keys.LABEL_REPORT)),

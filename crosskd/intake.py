@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -112,18 +112,43 @@ def source_for_now(source: Path | None, examples: Path | None) -> Iterator[Path 
         yield Path(both)
 
 
-def candidates_at_hand(surface: str, candidates: Path, root: Path) -> Path:
-    """A folder of candidates, which has no splits, as gzipped TFRecords."""
+def pairs_from_at_hand(surface: str, given: Mapping[str, Path], root: Path) -> dict[str, Path]:
+    """The folders that pairs are made of, which have no splits, as gzipped TFRecords.
+
+    Args:
+      surface: Surface folder, or the name of a shipped surface.
+      given: Folders by `schema.candidates.PAIRS_FROM`.
+      root: As `at_hand` takes it.
+
+    Raises:
+      InputError: The surface has no use for them, or they cannot be read.
+    """
+    if given:
+        from schema.loader import load_surface
+        from schema.pairs import check_pairs_from
+
+        check_pairs_from(load_surface(surface_folder(surface)).surface, given)
+    return {name: _whole_at_hand(surface, name, folder, root) for name, folder in given.items()}
+
+
+@contextmanager
+def pairs_from_for_now(surface: str, given: Mapping[str, Path]) -> Iterator[dict[str, Path]]:
+    """The same for a command that has no `root`; what had to be taken in is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="crosskd-") as root:
+        yield pairs_from_at_hand(surface, given, Path(root))
+
+
+def _whole_at_hand(surface: str, name: str, folder: Path, root: Path) -> Path:
     from records.table_files import Format, splits_of
 
-    if not _is_uri(candidates) and not candidates.exists():
-        return candidates
-    formats = {file.format for files in splits_of(candidates).values() for file in files}
-    if not _is_uri(candidates) and formats == {Format.TFRECORDS}:
-        return candidates
-    into = root / "examples" / f"candidates-{hashlib.sha256(str(candidates).encode()).hexdigest()[:12]}"
+    if not _is_uri(folder) and not folder.exists():
+        return folder
+    formats = {file.format for files in splits_of(folder).values() for file in files}
+    if not _is_uri(folder) and formats == {Format.TFRECORDS}:
+        return folder
+    into = root / "examples" / f"{name}-{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
     with only_run_in(root):
-        _take_in(surface, candidates, into, root / _LOG, "")
+        _take_in(surface, folder, into, root / _LOG, "", of_pairs=name)
     return into
 
 
@@ -139,7 +164,7 @@ def _must_be_taken_in(examples: Path) -> bool:
     return _is_uri(examples) or holds_tables(examples)
 
 
-def _take_in(surface: str, examples: Path, into: Path, log: Path, *only: str) -> TakenIn:
+def _take_in(surface: str, examples: Path, into: Path, log: Path, *only: str, of_pairs: str | None = None) -> TakenIn:
     from records.table_files import uri_of
     from schema.loader import load_surface
 
@@ -147,9 +172,10 @@ def _take_in(surface: str, examples: Path, into: Path, log: Path, *only: str) ->
     loaded = load_surface(surface_folder(surface))
     with TERMINAL.noise_to(log):
         TERMINAL.say(f"taking in {uri_of(examples)}")
-        from records.intake import reading_of, take_in
+        from records.intake import reading_of, reading_of_pairs, take_in
 
-        found = take_in(examples, reading_of(loaded), into, only)
+        reading = reading_of(loaded) if of_pairs is None else reading_of_pairs(loaded, of_pairs)
+        found = take_in(examples, reading, into, only)
     rows = ", ".join(f"{count:,} {split}".rstrip() for split, count in found.rows.items())
     TERMINAL.say(f"  {rows} examples ({found.what}){', as before' if found.again else ''}: {found.folder}")
     return found

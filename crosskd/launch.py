@@ -69,6 +69,16 @@ CandidatesOption = Annotated[
         "`unlabelled:` are read from; without it they are put together from the examples."
     ),
 ]
+PeopleOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Catalogue of people, Parquet, CSV or gzipped TFRecords with the columns of their side: the pairs of "
+        "`unlabelled:` are drawn for those without a training row, too."
+    ),
+]
+ItemsOption = Annotated[
+    Path | None, typer.Option(help="Catalogue of items, likewise: those without a training row are drawn, too.")
+]
 RunnerOption = Annotated[RunnerName, typer.Option(help="Orchestrator.")]
 BeamArguments = Annotated[list[str] | None, typer.Argument(help="Arguments for Beam, after `--`.")]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -10,10 +11,10 @@ from typing import Annotated
 import typer
 
 from contracts.outcome import Exit
-from crosskd.candidates import with_candidates
+from crosskd.candidates import pairs_from, with_pairs_from
 from crosskd.check import checked
 from crosskd.checking.inspection import RunInputs
-from crosskd.intake import at_hand, candidates_at_hand
+from crosskd.intake import at_hand, pairs_from_at_hand
 from crosskd.inventory import whole
 from crosskd.label import label_spans
 from crosskd.launch import (
@@ -21,6 +22,8 @@ from crosskd.launch import (
     BeamArguments,
     CandidatesOption,
     ExamplesOption,
+    ItemsOption,
+    PeopleOption,
     RunnerName,
     RunnerOption,
     SpanOption,
@@ -45,6 +48,8 @@ def command(
     span: SpanOption = None,
     window: WindowOption = None,
     candidates: CandidatesOption = None,
+    people: PeopleOption = None,
+    items: ItemsOption = None,
     runner: RunnerOption = RunnerName.BEAM,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
     max_bad_fraction: BadFractionOption = None,
@@ -65,7 +70,7 @@ def command(
             runner,
             span=span,
             length=window,
-            candidates=candidates,
+            of_pairs=pairs_from(candidates, people, items),
             as_json=as_json,
             beam_args=beam_args or [],
             max_bad_fraction=max_bad_fraction,
@@ -82,7 +87,7 @@ def run(
     *,
     span: str | None = None,
     length: int | None = None,
-    candidates: Path | None = None,
+    of_pairs: Mapping[str, Path] | None = None,
     as_json: bool = False,
     beam_args: list[str] | None = None,
     max_bad_fraction: float | None = None,
@@ -97,7 +102,7 @@ def run(
       runner: Orchestrator.
       span: As `records.spans.choose` takes it, like `length`.
       length: Spans in the window.
-      candidates: Folder of candidates that unlabelled pairs are read from.
+      of_pairs: Folders that unlabelled pairs are made of, by `schema.candidates.PAIRS_FROM`.
       as_json: Print the summary as JSON.
       beam_args: Arguments for Beam.
       max_bad_fraction: Part of a split's records that may be without soft labels; None takes
@@ -114,10 +119,9 @@ def run(
     # Before a large log is taken in for nothing.
     expect_saved_model(teacher)
     examples, window = at_hand(surface, examples, root, span, length)
-    if candidates is not None:
-        candidates = candidates_at_hand(surface, candidates, root)
+    folders = pairs_from_at_hand(surface, of_pairs or {}, root)
     chosen = (str(window), None) if window else (span, length)
-    checked(RunInputs(surface, examples, teacher, *chosen, candidates, beam_args or [], max_bad_fraction))
+    checked(RunInputs(surface, examples, teacher, *chosen, folders, beam_args or [], max_bad_fraction))
     counts = check_examples(window.folders.folder(window.last) if window else examples)
     log = root / "logs" / f"{time.strftime('%Y%m%d-%H%M%S')}.log"
     with only_run_in(root), TERMINAL.noise_to(log), whole(root, TERMINAL.say):
@@ -130,7 +134,7 @@ def run(
         from pipeline.pipeline import create_pipeline
 
         settings = make_settings(surface, examples, teacher, root, beam_args or [], window, max_bad_fraction)
-        settings = with_candidates(replace(settings, announced=counts), candidates)
+        settings = with_pairs_from(replace(settings, announced=counts), folders)
         label_spans(settings, dict.fromkeys(window.spans[:-1] if window else []), runner, log)
         execute(create_pipeline(settings), runner, log)
         TERMINAL.say(f"finished in {seconds(started)}")

@@ -13,11 +13,12 @@ import typer
 
 from crosskd.terminal import TERMINAL
 from crosskd.vertex import check_job, check_place, start
+from schema.candidates import PAIRS_FROM, fingerprint_key
 from schema.errors import InputError
 
 _FIELDS_OF_CRON = 6
 # Run parameters that name a folder whose content another one tells.
-_CONTENTS = ("teacher", "candidates")
+_CONTENTS = ("teacher", *PAIRS_FROM)
 
 
 def command(
@@ -194,12 +195,12 @@ def _fingerprint(known: dict[str, Any], values: dict[str, str | int], name: str)
     Args:
       known: The parameters of the pipeline.
       values: Those that are given.
-      name: The parameter: the teacher's, or that of the candidates.
+      name: The parameter: the teacher's, or that of what pairs are made of.
 
     Raises:
       InputError: It is not known at all.
     """
-    fingerprint = f"{name}_fingerprint"
+    fingerprint = fingerprint_key(name)
     parameter = known.get(fingerprint)
     if parameter is None or fingerprint in values:
         return {}

@@ -146,7 +146,7 @@ class _Tuned:
             seed_started = time.monotonic()
             keras.utils.set_random_seed(seed)
             columns = self.arm.columns(self.loaded.training, seed)
-            unlabelled = self.arm.unlabelled(self.loaded.unlabelled, seed)
+            unlabelled = self.arm.unlabelled(self.loaded.pairs(self.arm.surface), seed)
             for setting in new:
                 found = self.fitter.fit(
                     setting.seeded(self.arm.surface, seed),

@@ -11,6 +11,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from numpy.typing import NDArray
 
+from evidence import without_row
 from evidence.paths import RunPaths
 from models import inputs, vocabulary
 from models.batching import split
@@ -66,6 +67,22 @@ class RunData:
     vocabularies: dict[str, list[bytes]] = field(default_factory=dict)
     teacher_model: str | None = None
 
+    def pairs(self, surface: Surface) -> dict[str, NDArray[Any]] | None:
+        """The pairs never shown that a configuration asks for; None if the run made none.
+
+        All of them; or, with `unlabelled: {catalogue: false}`, those of a user and an item
+        that have a training row each.
+
+        Raises:
+          InputError: There are none of these.
+        """
+        if self.unlabelled is None or surface.unlabelled is None or surface.unlabelled.catalogue:
+            return self.unlabelled
+        kept = without_row.with_row(surface, self.training, self.unlabelled)
+        if not kept.any():
+            raise InputError(f"{self.name}: expected pairs of users and items with a training row, found none")
+        return {name: column[kept] for name, column in self.unlabelled.items()}
+
 
 def load(
     surface: Surface, paths: RunPaths, raw_columns: Sequence[str] = (), techniques: Sequence[Surface] = ()
@@ -96,12 +113,14 @@ def load(
         raise InputError(f"{', '.join(paths.train)}: expected the transformed training split, found no examples")
     teacher_columns = _teacher_columns(distilled(surface))
     sliced = {column for part in surface.slices.values() for column in part.columns}
-    wanted = sorted(sliced | set(teacher_columns.values()) | set(raw_columns))
+    sides = without_row.id_columns(surface, transform.raw_feature_spec()) if paths.labelled_train else {}
+    ids = [column for columns_of_side in sides.values() for column in columns_of_side]
+    wanted = sorted({*sliced, *teacher_columns.values(), *raw_columns, *ids})
     names = [*features, *hard_label_columns(surface).values(), *soft]
     names += [WEIGHT_COLUMN] if surface.weighted_evaluation else []
     evaluation, raw = _evaluation(paths, transform, names, wanted)
     fitted, held_out = split(len(next(iter(columns.values()))), surface.training.validation_fraction)
-    slices, small = _slices(surface, raw)
+    slices, small = _slices(surface, raw, without_row.slices(sides, _training_ids(paths, transform, ids), raw))
     return RunData(
         name=paths.name,
         training=columns,
@@ -118,6 +137,10 @@ def load(
         slices=slices,
         small_slices=small,
     )
+
+
+def _training_ids(paths: RunPaths, transform: tft.TFTransformOutput, columns: Sequence[str]) -> dict[str, NDArray[Any]]:
+    return without_row.raw_training_ids(paths.labelled_train, transform, columns) if columns else {}
 
 
 def _unlabelled(paths: RunPaths, spec: Mapping[str, object], names: Sequence[str]) -> dict[str, NDArray[Any]] | None:
@@ -176,18 +199,17 @@ def _evaluation(
     )
 
 
-def _slices(surface: Surface, raw: Mapping[str, NDArray[Any]]) -> tuple[dict[str, NDArray[np.bool_]], int]:
-    found: dict[str, NDArray[np.bool_]] = {}
-    small = 0
+def _slices(
+    surface: Surface, raw: Mapping[str, NDArray[Any]], more: Mapping[str, NDArray[np.bool_]]
+) -> tuple[dict[str, NDArray[np.bool_]], int]:
+    """The surface's slices and some more; and how many were left out as too small."""
+    all_slices = [(key, rows) for key, rows in more.items() if rows.any()]
     for name, part in surface.slices.items():
         derived = {each.name: _derived(each, raw[each.column]) for each in part.derived}
         features = {**part.features, **dict.fromkeys(derived)}
-        for key, rows in _parts(name, features, {**raw, **derived}):
-            if rows.sum() < _LEAST_IN_SLICE:
-                small += 1
-            else:
-                found[key] = rows
-    return found, small
+        all_slices += _parts(name, features, {**raw, **derived})
+    found = {key: rows for key, rows in all_slices if rows.sum() >= _LEAST_IN_SLICE}
+    return found, sum(rows.sum() < _LEAST_IN_SLICE for _, rows in all_slices)
 
 
 def _derived(by: SliceColumn, column: NDArray[Any]) -> NDArray[Any]:

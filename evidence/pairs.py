@@ -60,7 +60,7 @@ def _fit(fitter: Fitter, arm: Arm, setting: tuning.Setting, seeds: int, loaded: 
             setting.seeded(arm.surface, seed),
             loaded.training,
             distil=arm.distil,
-            unlabelled=arm.unlabelled(loaded.unlabelled, seed),
+            unlabelled=arm.unlabelled(loaded.pairs(arm.surface), seed),
         )
         for seed in range(seeds)
     ]

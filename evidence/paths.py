@@ -15,6 +15,8 @@ class RunPaths:
       train: Folders of the transformed training split: one, or one for each span of a window.
       labelled_eval: Folder of the labelled evaluation split, as it was before Transform; of
         the newest span.
+      labelled_train: Folders of the labelled training split, as it was before Transform, one for
+        each of `train`; none if slices of people and items without a training row are not wanted.
       unlabelled: Folders of the transformed split of pairs never shown; none if the run made none.
       teacher: The teacher's SavedModel, which warm starts read; None if it is not known.
     """
@@ -23,5 +25,6 @@ class RunPaths:
     transform_graph: str
     train: tuple[str, ...]
     labelled_eval: str
+    labelled_train: tuple[str, ...] = ()
     unlabelled: tuple[str, ...] = ()
     teacher: str | None = None

@@ -30,12 +30,15 @@ class _Values:
         return indices if self.places is None else self.places.padded(indices, PADDING)
 
 
-def feature_columns(surface: Surface, inputs: Mapping[str, Any]) -> dict[str, tf.Tensor]:
+def feature_columns(
+    surface: Surface, inputs: Mapping[str, Any], labelled: tf.Tensor | None = None
+) -> dict[str, tf.Tensor]:
     """What the model reads, of raw columns.
 
     Args:
       surface: The surface.
       inputs: Raw columns by name, dense or sparse as the schema says.
+      labelled: Which examples numbers are scaled by, bool [batch]; None are all.
 
     Returns:
       Numbers, float32 [batch, size]; indices, int64 [batch], or [batch, length] with -1 where
@@ -50,7 +53,7 @@ def feature_columns(surface: Surface, inputs: Mapping[str, Any]) -> dict[str, tf
     found = _indices(surface, values)
     for name, feature in surface.features.items():
         if feature.kind is FeatureKind.NUMERIC:
-            found[name] = _numbers(surface, name, feature, inputs[name])
+            found[name] = _numbers(surface, name, feature, inputs[name], labelled)
         if feature.weights is not None:
             found[POOL_PREFIX + name] = _pool_weights(feature, inputs[feature.weights])
         if feature.indicator:
@@ -86,15 +89,16 @@ def _indices(surface: Surface, values: Mapping[str, _Values]) -> dict[str, tf.Te
     return found
 
 
-def _numbers(surface: Surface, name: str, feature: Feature, column: Any) -> tf.Tensor:
+def _numbers(surface: Surface, name: str, feature: Feature, column: Any, labelled: tf.Tensor | None) -> tf.Tensor:
     if feature.sequence is not None:
         events = _lists(surface, feature, column)
         numbers = clipped(tf.cast(events.values, tf.float64), feature)
-        return events.padded(tf.reshape(scaled(numbers[:, tf.newaxis], feature), [-1]), 0.0)
+        of_labelled = None if labelled is None else tf.gather(labelled, events.places[:, 0])
+        return events.padded(tf.reshape(scaled(numbers[:, tf.newaxis], feature, of_labelled), [-1]), 0.0)
     numbers = clipped(tf.cast(fill_absent(name, feature, column), tf.float64), feature)
     if feature.buckets is not None:
-        return bucketed(tf.reshape(numbers, [-1]), feature.buckets)
-    return scaled(tf.reshape(numbers, [-1, feature.size]), feature)
+        return bucketed(tf.reshape(numbers, [-1]), feature.buckets, labelled)
+    return scaled(tf.reshape(numbers, [-1, feature.size]), feature, labelled)
 
 
 def _pool_weights(feature: Feature, column: Any) -> tf.Tensor:

@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import tensorflow as tf
-import tensorflow_transform as tft
 
 from models import own_code
 from models.columns import (
@@ -16,8 +15,9 @@ from models.columns import (
     soft_label_columns,
     task_weight_column,
 )
-from models.dense import first_values
+from models.dense import first_values, is_absent
 from models.feature_columns import feature_columns
+from models.numbers import z_scored
 from records.labels import label_of
 from schema.surface import Surface, soft_label
 
@@ -33,22 +33,23 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
 
     Returns:
       The columns of `models.columns.input_columns`; `label/<task>` float32 [batch] in the label's own unit;
-      `teacher/<task>` float32 [batch], z-scored over the training split.  Absent labels
+      `teacher/<task>` float32 [batch], z-scored over the training split, without pairs never shown.  Absent labels
       of either kind are NaN; so are representations of the teacher, `teacher/<name>`
       float32 [batch, size], z-scored.  If the surface has a group, `group/id` int64 [batch], equal
       within a group; if it has a weight column, `weight/example` float32 [batch]; `weight/task/<task>` likewise.
     """
     surface = Surface.model_validate_json(custom_config["surface"])
-    outputs = feature_columns(surface, own_code.prepared(surface, inputs))
+    labelled = _labelled(surface, inputs)
+    outputs = feature_columns(surface, own_code.prepared(surface, inputs), labelled)
     for name, task in surface.tasks.items():
         outputs[hard_label_column(name)] = label_of(task.rule, _dense_label(inputs[task.label]))
         if task.weight_column is not None:
             outputs[task_weight_column(name)] = _example_weight(inputs[task.weight_column])
     for column in set(soft_label_columns(surface).values()):
-        outputs[column] = _dense_label(tft.scale_to_z_score(_as_float(inputs[column])))
+        outputs[column] = tf.reshape(z_scored(_dense_label(inputs[column])[:, tf.newaxis], labelled), [-1])
     for name, representation in surface.teacher_representations.items():
         column = soft_label(name)
-        outputs[column] = _dense_vector(inputs[column], representation.size)
+        outputs[column] = z_scored(_dense_vector(inputs[column], representation.size), labelled)
     if surface.group is not None:
         outputs[GROUP_COLUMN] = _group_id(inputs[surface.group])
     if surface.weight_column is not None:
@@ -56,12 +57,20 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
     return outputs
 
 
+def _labelled(surface: Surface, inputs: dict[str, Any]) -> tf.Tensor | None:
+    """Which examples have a hard label of some task, bool [batch]: no pair has; None where there are no pairs."""
+    if surface.unlabelled is None:
+        return None
+    absent = [is_absent(inputs[task.label]) for task in surface.tasks.values()]
+    return tf.reduce_any(tf.concat(absent, axis=1) == 0, axis=1)
+
+
 def _dense_vector(column: Any, size: int) -> tf.Tensor:
-    """A representation, each dimension of it z-scored; analyzers leave out the NaN of absent ones."""
+    """A representation, float32 [batch, size], NaN where it is absent."""
     column = _as_float(column)
     if isinstance(column, tf.SparseTensor):
         column = first_values(column, size, _ABSENT)
-    return tft.scale_to_z_score(tf.reshape(column, [-1, size]), elementwise=True)
+    return tf.reshape(column, [-1, size])
 
 
 def _group_id(column: Any) -> tf.Tensor:

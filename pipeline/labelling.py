@@ -20,7 +20,7 @@ from pipeline.kfp.parameters import placeholders_in
 from pipeline.settings import Settings
 from pipeline.spans import PREVIOUS, STATISTICS, previous_span
 from pipeline.teachers import BroughtTeacher, MakeTeacher, where_it_lies
-from schema.candidates import UNLABELLED_SPLIT
+from schema.candidates import UNLABELLED_SPLIT, fingerprint_key
 from schema.loader import RAW, TRAINING
 from schema.surface import EVAL_SPLIT, TRAIN_SPLIT, soft_label
 
@@ -242,10 +242,9 @@ def _sampler(
     """The CandidateSampler of a surface with an `unlabelled:` section; None for any other."""
     if settings.surface.unlabelled is None:
         return None
-    return CandidateSampler(
-        examples=examples,
-        schema=schema,
-        surface=settings.surface_json,
-        candidates=settings.candidates,
-        candidates_fingerprint=settings.candidates_fingerprint,
-    ).with_id(nodes.of_span(nodes.CANDIDATE_SAMPLER, before))
+    pairs_from = {}
+    for name, folder in settings.pairs_from.items():
+        pairs_from |= {name: folder.path, fingerprint_key(name): folder.fingerprint}
+    return CandidateSampler(examples=examples, schema=schema, surface=settings.surface_json, **pairs_from).with_id(
+        nodes.of_span(nodes.CANDIDATE_SAMPLER, before)
+    )

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from contracts.provenance import Origin
 from records.spans import Window
 from schema.surface import Surface
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Where a folder lies, and the fingerprint of its content."""
+
+    path: str
+    fingerprint: str
 
 
 @dataclass(frozen=True)
@@ -26,9 +34,8 @@ class Settings:
       serving: Where a blessed student is pushed, one numbered folder per version.
       metadata: The SQLite file of ML Metadata, or the URL of a database server; see `pipeline.metadata`.
       beam_args: Arguments of every Beam pipeline.
-      candidates: Folder of candidates, gzipped TFRecords of tf.Example, that the unlabelled
-        pairs are read from; None puts them together from the examples.
-      candidates_fingerprint: The fingerprint of its content.
+      pairs_from: Folders of gzipped TFRecords of tf.Example that unlabelled pairs are made of
+        beside the examples, by `schema.candidates.PAIRS_FROM`.
       code_revision: The version control revision of the code, for provenance.
       span: The span of the examples, where no window says it.
       window: The spans to train on; the last one is labelled and evaluated.  None where
@@ -50,8 +57,7 @@ class Settings:
     serving: str
     metadata: str
     beam_args: Sequence[str]
-    candidates: str | None = None
-    candidates_fingerprint: str | None = None
+    pairs_from: Mapping[str, Folder] = field(default_factory=dict)
     code_revision: str | None = None
     span: str | None = None
     window: Window | None = None

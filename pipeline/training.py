@@ -15,7 +15,7 @@ from pipeline.settings import Settings
 from pipeline.spans import EXAMPLES, rolling_window
 from records.code import code_version
 from schema.candidates import UNLABELLED_SPLIT
-from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
+from schema.surface import EVAL_SPLIT, TRAIN_SPLIT, Surface
 
 # What Transform and Trainer run by import path, which is all that TFX's cache knows.
 _PREPROCESSING, _TRAINER = "models.preprocessing", "models.trainer"
@@ -40,6 +40,7 @@ def training(settings: Settings, labelled: Labelling) -> TrainedArms:
         examples=window[0].outputs[EXAMPLES] if window else labelled.window or labelled.examples,
         schema=labelled.schema,
         preprocessing_fn=f"{_PREPROCESSING}.preprocessing_fn",
+        splits_config=_splits(settings.surface),
         custom_config={keys.SURFACE: settings.surface_json, keys.CODE: code_version(_PREPROCESSING, *own)},
         disable_statistics=True,
     )
@@ -53,6 +54,15 @@ def training(settings: Settings, labelled: Labelling) -> TrainedArms:
         control=control.outputs[keys.MODEL],
         student_run=student.outputs[keys.MODEL_RUN],
         control_run=control.outputs[keys.MODEL_RUN],
+    )
+
+
+def _splits(surface: Surface) -> tfx.proto.SplitsConfig | None:
+    """What Transform learns from: with pairs, their ids have rows of their own in embeddings, too."""
+    if surface.unlabelled is None:
+        return None
+    return tfx.proto.SplitsConfig(
+        analyze=[TRAIN_SPLIT, UNLABELLED_SPLIT], transform=[TRAIN_SPLIT, EVAL_SPLIT, UNLABELLED_SPLIT]
     )
 
 

@@ -1,4 +1,4 @@
-"""What a teacher is, or what candidates are, as opposed to where they lie: a digest of their files."""
+"""What a teacher, candidates or a catalogue are, as opposed to where they lie: a digest of their files."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def fingerprint(uri: str) -> str:
     """
     root = uri.rstrip("/")
     if not _is_folder(root):
-        raise InputError(f"{uri}: expected the folder of a teacher or of candidates, found no such folder")
+        raise InputError(f"{uri}: expected the folder of a teacher, candidates or a catalogue, found no such folder")
     paths = sorted("/".join((str(folder), str(name))) for folder, _, names in fileio.walk(root) for name in names)
     if not paths:
-        raise InputError(f"{uri}: expected the folder of a teacher or of candidates, found an empty folder")
+        raise InputError(f"{uri}: expected the folder of a teacher, candidates or a catalogue, found an empty folder")
     digest = hashlib.sha256()
     for path in paths:
         # Fixed-width digests keep (name, content) pairs apart: two different folders never feed the same bytes.

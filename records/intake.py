@@ -10,7 +10,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +20,10 @@ from records.dividing import Division, columns_of, divide
 from records.shards import OverlappedShardWriter
 from records.table_files import DataFile, digest, splits_of, uri_of
 from records.tables import KINDS, Batch, Columns, read
+from schema.candidates import CANDIDATES
 from schema.errors import InputError
 from schema.loader import RAW, SurfaceFolder
+from schema.pairs import catalogue_columns, pair_plan
 from schema.split import Split
 from schema.surface import EVAL_SPLIT, SOFT_LABEL_PREFIX, TRAIN_SPLIT
 
@@ -82,6 +84,22 @@ def reading_of(loaded: SurfaceFolder) -> Reading:
     split = loaded.surface.split
     whole = None if split is None else split.within(loaded.surface.group)
     return Reading(Columns(kinds, required & kinds.keys()), whole, f"{loaded.path}/surface.yaml")
+
+
+def reading_of_pairs(loaded: SurfaceFolder, name: str) -> Reading:
+    """What is read of a folder that unlabelled pairs are made of.
+
+    Args:
+      loaded: The surface, with an `unlabelled:` section.
+      name: `candidates`, which have all columns but need no label; or `people` or `items`,
+        of which nothing but the columns of their side is read.
+    """
+    plan, columns = pair_plan(loaded.surface), reading_of(loaded).columns
+    if name == CANDIDATES:
+        return Reading(replace(columns, required=columns.required - set(plan.labels)))
+    kinds = {each: columns.kinds[each] for each in catalogue_columns(plan, name) if each in columns.kinds}
+    shaped = {each.name for each in loaded.schema.feature if each.HasField("shape")}
+    return Reading(Columns(kinds, frozenset(shaped & kinds.keys())))
 
 
 def take_in(place: str | Path, reading: Reading, into: Path, only: Sequence[str] = ()) -> TakenIn:

@@ -13,6 +13,16 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 from schema.base import Name, Scalar, Strict
 
 UNLABELLED_SPLIT = "unlabelled"
+# Folders that pairs are made of beside the examples: logs of whole pairs, or catalogues of one side each.
+CANDIDATES, PEOPLE, ITEMS = "candidates", "people", "items"
+PAIRS_FROM = (CANDIDATES, PEOPLE, ITEMS)
+
+
+def fingerprint_key(name: str) -> str:
+    """The setting that holds the fingerprint of such a folder's content."""
+    return f"{name}_fingerprint"
+
+
 EMBEDDINGS_SIGNATURE = "embeddings"
 
 Columns = tuple[str, ...]
@@ -55,7 +65,8 @@ class Unlabelled(Strict):
     """Pairs never shown, put together from the training examples, with soft labels only.
 
     The user's and the context's columns of a pair come from one training example, the
-    item's from another.  The trunk and the distillation heads are trained on them.
+    item's from another.  Where a run has catalogues of people and items, those without a
+    training row are drawn too.  The trunk and the distillation heads are trained on pairs.
 
     Attributes:
       per_row: Pairs made for each training example, and trained on beside each.
@@ -66,6 +77,8 @@ class Unlabelled(Strict):
       item: Columns that identify an item; by default the one categorical feature of that side.
       columns: The side of columns that are no features and that the teacher reads.
       cross: How `cross` features are made; one that is not named is absent from a pair.
+      catalogue: Whether pairs have people and items without a training row, where a run's
+        `--people` and `--items` bring some.
       seed: The seed of the draws.
     """
 
@@ -76,6 +89,7 @@ class Unlabelled(Strict):
     item: Annotated[Columns, Field(min_length=1)] | None = None
     columns: dict[str, Literal["user", "item", "context"]] = Field(default_factory=dict)
     cross: dict[str, Cross] = Field(default_factory=dict)
+    catalogue: bool = True
     seed: NonNegativeInt = 0
 
     @model_validator(mode="after")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from pydantic import PositiveInt
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from schema.base import Strict
-from schema.candidates import Columns, Cross, NewRelease, Unlabelled
+from schema.candidates import CANDIDATES, PAIRS_FROM, PEOPLE, Columns, Cross, NewRelease, Unlabelled
 from schema.checks import expect_known
 from schema.errors import InputError
 from schema.surface import FeatureKind, Side, Surface
@@ -20,7 +21,8 @@ class PairPlan(Strict):
     Attributes:
       user: Columns that identify a user.
       item: Columns that identify an item.
-      user_side: Columns that a pair takes from the user's example, the context's among them.
+      user_side: Columns that a pair takes from the user's example, or from a catalogue of people.
+      context_side: Columns that a pair takes from the user's example; of a person without one, from any.
       item_side: Columns that a pair takes from the item's example.
       cross: Columns that are made for a pair.
       labels: Columns that no pair has.
@@ -30,6 +32,7 @@ class PairPlan(Strict):
     user: Columns
     item: Columns
     user_side: Columns
+    context_side: Columns
     item_side: Columns
     cross: dict[str, Cross]
     labels: Columns
@@ -48,11 +51,15 @@ def pair_plan(surface: Surface) -> PairPlan:
     asked = surface.unlabelled
     if asked is None:
         raise InputError(f"surface {surface.name!r} has no `unlabelled:` section: there are no pairs to make")
+    user, item = identity(surface, Side.USER), identity(surface, Side.ITEM)
     sides = _sides(surface, asked)
+    # Of what identifies a person nothing is the context's: another person's would not do.
+    sides |= {name: str(Side.USER) for name in user if name in sides}
     return PairPlan(
-        user=asked.user or _identity(surface, Side.USER),
-        item=asked.item or _identity(surface, Side.ITEM),
-        user_side=tuple(name for name, side in sides.items() if side in (Side.USER, Side.CONTEXT)),
+        user=user,
+        item=item,
+        user_side=tuple(name for name, side in sides.items() if side == Side.USER),
+        context_side=tuple(name for name, side in sides.items() if side == Side.CONTEXT),
         item_side=tuple(name for name, side in sides.items() if side == Side.ITEM),
         cross=asked.cross,
         labels=tuple(dict.fromkeys(task.label for task in surface.tasks.values())),
@@ -61,6 +68,54 @@ def pair_plan(surface: Surface) -> PairPlan:
         new_release=asked.new_release,
         seed=asked.seed,
     )
+
+
+def identity(surface: Surface, side: Side) -> Columns:
+    """The columns that identify a user or an item: those that `unlabelled:` names, or the one id of that side.
+
+    Raises:
+      InputError: It is not clear which these are.
+    """
+    asked = surface.unlabelled
+    named = None if asked is None else {Side.USER: asked.user, Side.ITEM: asked.item}[side]
+    return named or _only_id(surface, side)
+
+
+def catalogue_columns(plan: PairPlan, which: str) -> Columns:
+    """The columns of a catalogue, `people` or `items`: those of its side, and what tells new items."""
+    if which == PEOPLE:
+        return tuple(dict.fromkeys((*plan.user, *plan.user_side)))
+    new = (plan.new_release.column,) if plan.new_release else ()
+    return tuple(dict.fromkeys((*plan.item, *plan.item_side, *new)))
+
+
+def check_pairs_from(surface: Surface, given: Collection[str]) -> None:
+    """Checks that a surface has a use for the folders that pairs are to be made of.
+
+    Args:
+      surface: The surface.
+      given: Which there are, of `schema.candidates.PAIRS_FROM`.
+
+    Raises:
+      InputError: It has none, or they exclude each other.
+    """
+    asked = surface.unlabelled
+    for name in (each for each in PAIRS_FROM if each in given):
+        if asked is None:
+            raise InputError(
+                f"--{name}: surface {surface.name!r} has no `unlabelled:` section, so nothing would be trained on "
+                "them; add `unlabelled: {per_row: 5}` to its surface.yaml"
+            )
+        if name != CANDIDATES and not asked.catalogue:
+            raise InputError(
+                f"--{name}: surface {surface.name!r} says `unlabelled: {{catalogue: false}}`, so nobody would be "
+                f"drawn from it; leave out that line, or --{name}"
+            )
+        if name != CANDIDATES and CANDIDATES in given:
+            raise InputError(
+                f"--{name}: expected no --{CANDIDATES} beside it: pairs are read from logs of candidates as they are, "
+                "or drawn from examples and catalogues"
+            )
 
 
 def check_pairs(surface: Surface, columns: dict[str, schema_pb2.Feature], path: Path) -> None:
@@ -108,7 +163,7 @@ def _sides(surface: Surface, asked: Unlabelled) -> dict[str, str]:
     return {**of_rows, **features, **weights, **asked.columns}
 
 
-def _identity(surface: Surface, side: Side) -> Columns:
+def _only_id(surface: Surface, side: Side) -> Columns:
     found = [
         name
         for name, feature in surface.features.items()
@@ -131,6 +186,8 @@ def _check_columns(surface: Surface, plan: PairPlan, columns: dict[str, schema_p
         expect_known(path, "unlabelled.columns", known, name, columns)
         if name in surface.features:
             raise InputError(f"{path}: unlabelled.columns.{name}: it is a feature, whose side stands there")
+        if name in plan.labels:
+            raise InputError(f"{path}: unlabelled.columns.{name}: it is a label, and no pair has one")
     for where in ("user", "item"):
         for name in getattr(plan, where):
             expect_known(path, f"unlabelled.{where}", known, name, columns)
@@ -164,7 +221,7 @@ def _check_cross(surface: Surface, plan: PairPlan, columns: dict[str, schema_pb2
 def _check_dot(
     dot: tuple[str, str], where: str, plan: PairPlan, columns: dict[str, schema_pb2.Feature], path: Path
 ) -> None:
-    of_sides = (("the user's or the context's", plan.user_side), ("the item's", plan.item_side))
+    of_sides = (("the user's or the context's", (*plan.user_side, *plan.context_side)), ("the item's", plan.item_side))
     for name, (whose, side) in zip(dot, of_sides, strict=True):
         expect_known(path, f"{where}.dot", f"a column of {whose}", name, side)
         if columns[name].type != schema_pb2.FLOAT or not columns[name].HasField("shape"):
@@ -175,7 +232,7 @@ def _check_dot(
 
 
 def _check_teacher(surface: Surface, plan: PairPlan, columns: dict[str, schema_pb2.Feature], path: Path) -> None:
-    there = {*plan.user_side, *plan.item_side, *plan.cross}
+    there = {*plan.user_side, *plan.context_side, *plan.item_side, *plan.cross}
     for name, feature in surface.teacher_features.items():
         source = feature.source or name
         if source in columns and source not in there and feature.default is None:
@@ -187,7 +244,7 @@ def _check_teacher(surface: Surface, plan: PairPlan, columns: dict[str, schema_p
 
 def _check_own_columns(surface: Surface, plan: PairPlan, columns: dict[str, schema_pb2.Feature], path: Path) -> None:
     """Code of the user's own reads what a server has, of pairs too."""
-    there = {*plan.user_side, *plan.item_side, *plan.cross}
+    there = {*plan.user_side, *plan.context_side, *plan.item_side, *plan.cross}
     for name in surface.served_columns:
         if name not in there and columns[name].HasField("shape"):
             raise InputError(

@@ -1,10 +1,10 @@
-"""What pairs are drawn from: the items of the training examples, and all pairs that were shown."""
+"""Catalogues: folders of people and of items, with or without a training row."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,136 +12,135 @@ from numpy.typing import NDArray
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.candidate_sampler import cross
-from components.candidate_sampler.records import Keys, Reader, encode, keys, pair_keys, values
-from schema.base import Scalar
+from components.candidate_sampler.entries import Entries, entries_of
+from components.candidate_sampler.records import Keys, Reader, counts, keys
+from components.candidate_sampler.sides import is_new
+from schema.candidates import ITEMS, PEOPLE
 from schema.errors import InputError
-from schema.pairs import PairPlan
-from schema.surface import TRAIN_SPLIT
+from schema.pairs import PairPlan, catalogue_columns
 
 
 @dataclass(frozen=True)
-class Source:
-    """One file of examples: its split, its path and its number over all of them."""
+class CatalogueFile:
+    """One file of a catalogue.
 
-    split: str
+    Attributes:
+      of: `people` or `items`.
+      folder: The catalogue as the user gave it, for messages.
+      path: The file.
+      index: Its number over all files of catalogues.
+    """
+
+    of: str
+    folder: str
     path: str
     index: int
 
 
 @dataclass(frozen=True)
-class Sides:
-    """What one file adds to the catalogue.
+class Listed:
+    """What one file adds.
 
     Attributes:
       source: The file.
-      pairs: Key of each example's pair.
-      item_keys: Key of each example's item; of training files only, as all that follows.
-      item_records: Each example's item side, serialized.
-      operands: The item's side of scalar products, float [examples, size], by column.
-      new: Whether each example's item is new, if that decides.
+      keys: Whom or what it lists.
+      entries: Of items their side; of people none, who are read again where pairs are drawn for them.
+      new: Whether each item is new, if that decides.
     """
 
-    source: Source
-    pairs: Keys
-    item_keys: Keys
-    item_records: list[bytes]
-    operands: dict[str, NDArray[Any]]
-    new: NDArray[np.bool_]
+    source: CatalogueFile
+    keys: Keys
+    entries: Entries | None = None
+    new: NDArray[np.bool_] | None = None
 
 
-def read_sides(source: Source, plan: PairPlan, schema: schema_pb2.Schema) -> Sides:
-    """Reads one file.
+def expect_side(batch: pa.RecordBatch, which: str, plan: PairPlan, schema: schema_pb2.Schema, where: str) -> None:
+    """Checks that rows of a catalogue have what every example has of their side.
 
     Raises:
-      InputError: It cannot be read, a column is not as the plan needs it, or a declared
-        `cross` column is not what the examples themselves say.
+      InputError: A column is absent from some row, or from all, or has another number of values.
     """
-    wanted = {*plan.user, *plan.item}
-    if source.split == TRAIN_SPLIT:
-        wanted |= {*plan.item_side, *cross.operands(plan), *plan.cross}
-        wanted |= {plan.new_release.column} if plan.new_release else set()
-    batch = Reader(schema, wanted).whole(source.path)
-    items = keys(batch, plan.item)
-    pairs = pair_keys(keys(batch, plan.user), items)
-    if source.split != TRAIN_SPLIT:
-        return Sides(source, pairs, items[:0], [], {}, np.zeros(0, np.bool_))
-    cross.verify(batch, plan, source.path)
-    return Sides(
-        source,
-        pairs,
-        items,
-        encode(batch, plan.item_side),
-        {name: values(batch, name) for name in cross.operands_of_items(plan)},
-        _new(batch, plan),
-    )
-
-
-def _new(batch: pa.RecordBatch, plan: PairPlan) -> NDArray[np.bool_]:
-    if plan.new_release is None:
-        return np.ones(batch.num_rows, np.bool_)
-    column = values(batch, plan.new_release.column)
-    return np.asarray(column == _typed(plan.new_release.value, column), np.bool_)
-
-
-def _typed(value: Scalar, column: NDArray[Any]) -> object:
-    return str(value).encode() if column.dtype == object else float(value)
-
-
-class Catalogue:
-    """All files together."""
-
-    def __init__(self, parts: Sequence[Sides], plan: PairPlan) -> None:
-        """Merges the files, in the order of their numbers, whatever order they came in.
-
-        Raises:
-          InputError: There is nothing to draw from.
-        """
-        parts = sorted(parts, key=lambda part: part.source.index)
-        training = [part for part in parts if part.source.split == TRAIN_SPLIT]
-        self.shown = np.unique(np.concatenate([part.pairs for part in training]))
-        others = [part.pairs for part in parts if part.source.split != TRAIN_SPLIT]
-        self.evaluated = np.unique(np.concatenate([np.zeros(0, np.uint64), *others]))
-        self.item_keys = np.concatenate([part.item_keys for part in training])
-        self.item_records = [record for part in training for record in part.item_records]
-        self.operands = {
-            name: np.concatenate([part.operands[name] for part in training]) for name in training[0].operands
-        }
-        self._bounds = np.cumsum(_weights(plan, self.item_keys, np.concatenate([part.new for part in training])))
-        if not self._bounds.size or not self._bounds[-1]:
+    sizes = {each.name: math.prod(d.size for d in each.shape.dim) for each in schema.feature if each.HasField("shape")}
+    identity = plan.user if which == PEOPLE else plan.item
+    for name in (each for each in catalogue_columns(plan, which) if each in sizes):
+        found = counts(batch, name)
+        wrong = found[found != sizes[name]]
+        if len(wrong):
+            what = "identifies them" if name in identity else "every example has"
             raise InputError(
-                f"unlabelled: {_nothing(plan)}; there is no item to make pairs of. Check `weights:` and the examples."
+                f"--{which} {where}: expected the column {name!r}, which {what}, with {sizes[name]} "
+                f"value{'' if sizes[name] == 1 else 's'} in every row; {len(wrong):,} of {batch.num_rows:,} rows have "
+                f"{'none' if not wrong[0] else wrong[0]}"
             )
 
-    def draw(self, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Training examples whose items are drawn, [count], by the plan's weights."""
-        drawn = np.searchsorted(self._bounds, rng.random(count) * self._bounds[-1], side="right")
-        return np.minimum(drawn, len(self._bounds) - 1)
 
-    def was_shown(self, pairs: Keys) -> NDArray[np.bool_]:
-        """Which pairs are in the training split."""
-        return _is_in(self.shown, pairs)
+def read_people(source: CatalogueFile, plan: PairPlan, schema: schema_pb2.Schema) -> Entries:
+    """The people of one file.
 
-    def is_evaluated(self, pairs: Keys) -> NDArray[np.bool_]:
-        """Which pairs are in the evaluation split."""
-        return _is_in(self.evaluated, pairs)
+    Raises:
+      InputError: It cannot be read, or a column is not as the plan needs it.
+    """
+    return entries_of(_batch(source, plan, schema), plan.user, plan.user_side, cross.operands(plan))
 
 
-def _weights(plan: PairPlan, items: Keys, new: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """A weight for each training example: as popularity has it all are alike, else an item's examples share one."""
-    if plan.weights == "popularity":
-        return np.ones(len(items))
-    _, which, counts = np.unique(items, return_inverse=True, return_counts=True)
-    return new / counts[which]
+def read_listed(source: CatalogueFile, plan: PairPlan, schema: schema_pb2.Schema) -> Listed:
+    """What one file adds to what pairs are drawn from.
+
+    Raises:
+      InputError: It cannot be read, or a column is not as the plan needs it.
+    """
+    batch = _batch(source, plan, schema)
+    if source.of == PEOPLE:
+        return Listed(source, keys(batch, plan.user))
+    items = entries_of(batch, plan.item, plan.item_side, cross.operands(plan))
+    return Listed(source, items.keys, items, is_new(batch, plan))
 
 
-def _nothing(plan: PairPlan) -> str:
-    if plan.new_release is None:
-        return "the training split is empty"
-    return f"no training example has {plan.new_release.column!r} = {plan.new_release.value!r}"
+def _batch(source: CatalogueFile, plan: PairPlan, schema: schema_pb2.Schema) -> pa.RecordBatch:
+    batch = Reader(schema, catalogue_columns(plan, source.of)).whole(source.path)
+    expect_side(batch, source.of, plan, schema, source.folder)
+    return batch
 
 
-def _is_in(ascending: Keys, wanted: Keys) -> NDArray[np.bool_]:
-    if not len(ascending):
-        return np.zeros(len(wanted), np.bool_)
-    place = np.minimum(np.searchsorted(ascending, wanted), len(ascending) - 1)
-    return ascending[place] == wanted
+@dataclass(frozen=True)
+class Catalogue:
+    """All files of one catalogue.
+
+    Attributes:
+      folder: The catalogue as the user gave it.
+      keys: Whom or what it lists, each once, in the order of the files.
+      with_row: Which of them have a training row.
+    """
+
+    folder: str
+    keys: Keys
+    with_row: NDArray[np.bool_]
+
+
+def catalogues_of(listed: Sequence[Listed], users: Keys, items: Keys) -> dict[str, Catalogue]:
+    """The catalogues that there are, `people` or `items`.
+
+    Args:
+      listed: Their files.
+      users: The users that have a training row, in ascending order.
+      items: The items that have one, likewise.
+
+    Raises:
+      InputError: Somebody or something is listed twice, or a catalogue is empty.
+    """
+    found = {}
+    for which, trained in ((PEOPLE, users), (ITEMS, items)):
+        parts = [part for part in listed if part.source.of == which]
+        if not parts:
+            continue
+        folder, all_keys = parts[0].source.folder, np.concatenate([part.keys for part in parts])
+        if not len(all_keys):
+            raise InputError(f"--{which} {folder}: expected {which}, found files without a single row")
+        repeated = len(all_keys) - len(np.unique(all_keys))
+        if repeated:
+            raise InputError(
+                f"--{which} {folder}: expected each of the {which} once, since two rows of one may differ; found "
+                f"{repeated:,} of {len(all_keys):,} rows that repeat another's id. Keep one row of each."
+            )
+        found[which] = Catalogue(folder, all_keys, np.isin(all_keys, trained))
+    return found

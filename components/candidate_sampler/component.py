@@ -12,17 +12,19 @@ from components.candidate_sampler.executor import Executor
 from components.candidate_sampler.spec import CandidateSamplerSpec
 from contracts.artifacts import CandidateReportArtifact
 from records.code import code_version
+from schema.candidates import PAIRS_FROM, fingerprint_key
 from schema.checks import from_json
 from schema.errors import InputError
-from schema.pairs import pair_plan
+from schema.pairs import check_pairs_from, pair_plan
 from schema.surface import Surface
 
 
 class CandidateSampler(base_beam_component.BaseBeamComponent):
     """A Beam component that makes unlabelled examples: a user and an item never shown together.
 
-    They are put together from the training examples, or read from logs of candidates.  No
-    pair of the training or of the evaluation split is among them, and none has a label.
+    They are put together from the training examples and from catalogues of people and items,
+    or read from logs of candidates.  No pair of the training or of the evaluation split is
+    among them, and none has a label.
 
     Component `outputs` contains:
 
@@ -49,8 +51,7 @@ class CandidateSampler(base_beam_component.BaseBeamComponent):
         examples: BaseChannel[Any],
         schema: BaseChannel[Any],
         surface: str,
-        candidates: str | None = None,
-        candidates_fingerprint: str | None = None,
+        **pairs_from: str,
     ) -> None:
         """Constructs the component.
 
@@ -59,23 +60,26 @@ class CandidateSampler(base_beam_component.BaseBeamComponent):
             with the splits `train` and `eval`.
           schema: Channel of `standard_artifacts.Schema` of the examples.
           surface: A `schema.surface.Surface` as JSON, with an `unlabelled:` section.
-          candidates: Folder of gzipped TFRecords of candidates to read, instead of putting
-            pairs together.
-          candidates_fingerprint: Digest of that folder's content; part of the cache key.
+          pairs_from: Folders of gzipped TFRecords that pairs are made of beside the examples:
+            `candidates`, to read instead of putting pairs together, or the catalogues
+            `people` and `items`; each with a digest of its content, part of the cache key,
+            as `candidates_fingerprint` and so on.
 
         Raises:
-          InputError: The surface is none, or does not say what identifies users and items.
+          InputError: The surface is none, does not say what identifies users and items, or
+            has no use for such a folder.
         """
         parsed = from_json(Surface, surface, "CandidateSampler: surface", "a Surface")
-        if (candidates is None) != (candidates_fingerprint is None):
-            raise InputError("CandidateSampler: candidates and candidates_fingerprint need each other")
+        check_pairs_from(parsed, pairs_from)
+        for name in PAIRS_FROM:
+            if (name in pairs_from) != (fingerprint_key(name) in pairs_from):
+                raise InputError(f"CandidateSampler: {name} and {fingerprint_key(name)} need each other")
         spec = CandidateSamplerSpec(
             examples=examples,
             schema=schema,
             # Only what pairs depend on: another gate or learning rate must not draw them anew.
             plan=pair_plan(parsed).model_dump_json(),
-            candidates=candidates,
-            candidates_fingerprint=candidates_fingerprint,
+            **pairs_from,
             code=code_version("components.candidate_sampler"),
             extended_examples=channel_utils.as_channel([standard_artifacts.Examples()]),
             candidate_report=channel_utils.as_channel([CandidateReportArtifact()]),

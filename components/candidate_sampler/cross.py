@@ -26,16 +26,6 @@ def operands(plan: PairPlan) -> set[str]:
     return {name for cross in plan.cross.values() for name in cross.dot or ()}
 
 
-def operands_of_users(plan: PairPlan) -> set[str]:
-    """Those of the user or the context."""
-    return {cross.dot[0] for cross in plan.cross.values() if cross.dot}
-
-
-def operands_of_items(plan: PairPlan) -> set[str]:
-    """Those of the item."""
-    return {cross.dot[1] for cross in plan.cross.values() if cross.dot}
-
-
 def verify(batch: pa.RecordBatch, plan: PairPlan, where: str) -> None:
     """Makes each scalar product for examples that have it, and compares.
 
@@ -67,19 +57,12 @@ def scalar_product(left: NDArray[Any], right: NDArray[Any], scale: float) -> NDA
     return (scale * products.sum(axis=1)).astype(np.float32)
 
 
-def make(
-    plan: PairPlan,
-    users: Mapping[str, NDArray[Any]],
-    items: Mapping[str, NDArray[Any]],
-    count: int,
-    schema: schema_pb2.Schema,
-) -> list[bytes]:
+def make(plan: PairPlan, sides: Mapping[str, NDArray[Any]], count: int, schema: schema_pb2.Schema) -> list[bytes]:
     """The declared `cross` features of pairs, one serialized tf.Example a pair.
 
     Args:
       plan: What is declared.
-      users: The user's side of the products, [pairs, size] by column.
-      items: The item's side.
+      sides: Both sides of the products, [pairs, size] by column.
       count: Number of pairs.
       schema: Gives the types of constants.
     """
@@ -92,7 +75,7 @@ def make(
             columns[name] = _constant(cross.value, types[name], count)
         else:
             left, right = cross.dot
-            columns[name] = _one_a_row(pa.array(scalar_product(users[left], items[right], cross.scale)))
+            columns[name] = _one_a_row(pa.array(scalar_product(sides[left], sides[right], cross.scale)))
     return encode(pa.RecordBatch.from_pydict(columns), list(columns))
 
 

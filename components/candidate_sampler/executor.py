@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from absl import logging
@@ -18,7 +19,7 @@ from records import documents
 from records.buckets import locally
 from records.example_artifacts import one_for_each
 from records.fingerprint import fingerprint
-from schema.candidates import UNLABELLED_SPLIT
+from schema.candidates import CANDIDATES, PAIRS_FROM, UNLABELLED_SPLIT, fingerprint_key
 from schema.errors import InputError
 from schema.pairs import PairPlan
 
@@ -43,11 +44,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
           exec_properties: The keys of `CandidateSamplerSpec.PARAMETERS`.
 
         Raises:
-          InputError: The examples or the candidates cannot be used, or no pair is left.
+          InputError: The examples, the candidates or a catalogue cannot be used, or no pair is left.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         plan = PairPlan.model_validate_json(exec_properties[spec.PLAN_KEY])
-        logs = exec_properties.get(spec.CANDIDATES_KEY)
+        given = {name: uri for name in PAIRS_FROM if (uri := exec_properties.get(name))}
         examples = input_dict[spec.EXAMPLES_KEY]
         schema_uri = artifact_utils.get_single_uri(input_dict[spec.SCHEMA_KEY])
         schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema_uri))
@@ -60,32 +61,39 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         files.pass_through(examples, outputs)
         fileio.makedirs(report_uri)
         summary = f"{report_uri}/{_SUMMARY_FILE}"
-        with _at_hand(logs) as folder:
-            shards = files.shards_of_logs(folder, outputs) if folder else files.shards_of_examples(examples, outputs)
-            if logs:
-                _check_logs(logs, exec_properties[spec.CANDIDATES_FINGERPRINT_KEY])
-            run_job(self._make_beam_pipeline(), plan, schema, sources, shards, logs, summary)
+        with _at_hand(given) as at_hand:
+            for name, uri in given.items():
+                _check_unchanged(name, uri, exec_properties[fingerprint_key(name)])
+            catalogues = files.list_catalogues(given, at_hand)
+            if CANDIDATES in given:
+                shards = files.shards_of_logs(at_hand[CANDIDATES], outputs)
+            else:
+                shards = files.shards_of_examples(examples, outputs, catalogues)
+            logs = given.get(CANDIDATES)
+            run_job(self._make_beam_pipeline(), plan, schema, sources, catalogues, shards, logs, summary)
         found = _checked(summary)
         documents.write(report_uri, found)
         output_dict[spec.EXTENDED_EXAMPLES_KEY] = outputs
         logging.info("Kept %d of %d pairs as the split %s.", found.kept, found.drawn, UNLABELLED_SPLIT)
 
 
-def _at_hand(logs: str | None) -> AbstractContextManager[str | None]:
-    """The folder of candidates where Beam reads it; None where pairs are put together."""
-    return locally(logs) if logs else nullcontext()
+@contextmanager
+def _at_hand(given: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """The folders that pairs are made of, where Beam reads them."""
+    with ExitStack() as stack:
+        yield {name: stack.enter_context(locally(uri)) for name, uri in given.items()}
 
 
-def _check_logs(logs: str, expected: str) -> None:
-    """Checks that the candidates are those that a cache knows this run by.
+def _check_unchanged(name: str, uri: str, expected: str) -> None:
+    """Checks that what pairs are made of is what a cache knows this run by.
 
     Raises:
-      InputError: They are others.
+      InputError: It is something else.
     """
-    found = fingerprint(logs)
+    found = fingerprint(uri)
     if found != expected:
         raise InputError(
-            f"candidates {logs}: expected the fingerprint {expected}, found {found}: they have changed since the run "
+            f"{name} {uri}: expected the fingerprint {expected}, found {found}: they have changed since the run "
             "was asked for. Start the run again; `crosskd fingerprint` prints it."
         )
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tfx.dsl.io import fileio
 from tfx.types import Artifact, artifact_utils
 
-from components.candidate_sampler.catalogue import Source
+from components.candidate_sampler.catalogue import CatalogueFile
 from components.candidate_sampler.drawing import PairShard
+from components.candidate_sampler.sides import Source
 from records.example_artifacts import check_format, files_in, split_files, take_over
-from schema.candidates import UNLABELLED_SPLIT
+from schema.candidates import ITEMS, PEOPLE, UNLABELLED_SPLIT
 from schema.errors import InputError
 from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
 
@@ -33,11 +34,37 @@ def list_sources(inputs: Sequence[Artifact]) -> list[Source]:
     return found
 
 
-def shards_of_examples(inputs: Sequence[Artifact], outputs: Sequence[Artifact]) -> list[PairShard]:
-    """One output file for each file of the training split."""
+def list_catalogues(given: Mapping[str, str], at_hand: Mapping[str, str]) -> list[CatalogueFile]:
+    """The files of the catalogues.
+
+    Args:
+      given: Folders as the user gave them, by what pairs are made of.
+      at_hand: The same ones where Beam reads them.
+
+    Raises:
+      InputError: A catalogue holds no files, or files that are no gzipped TFRecords.
+    """
+    found: list[CatalogueFile] = []
+    for which in (each for each in (PEOPLE, ITEMS) if each in given):
+        paths = files_in(at_hand[which])
+        if not paths:
+            raise InputError(
+                f"--{which} {given[which]}: expected gzipped TFRecords of tf.Example (*.gz), a row for each of the "
+                f"{which}; found no file"
+            )
+        found.extend(CatalogueFile(which, given[which], path, len(found) + at) for at, path in enumerate(paths))
+    return found
+
+
+def shards_of_examples(
+    inputs: Sequence[Artifact], outputs: Sequence[Artifact], catalogues: Sequence[CatalogueFile] = ()
+) -> list[PairShard]:
+    """One output file for each file of the training split and of people, which are dealt out to the artifacts."""
     shards: list[PairShard] = []
-    for source, output in zip(inputs, outputs, strict=True):
-        shards.extend(_shards(split_files(source, TRAIN_SPLIT), output, len(shards)))
+    people = [file for file in catalogues if file.of == PEOPLE]
+    for number, (source, output) in enumerate(zip(inputs, outputs, strict=True)):
+        paths = [*split_files(source, TRAIN_SPLIT), *people[number :: len(outputs)]]
+        shards.extend(_shards(paths, output, len(shards)))
     return shards
 
 
@@ -59,10 +86,12 @@ def shards_of_logs(folder: str, outputs: Sequence[Artifact]) -> list[PairShard]:
     return shards
 
 
-def _shards(paths: Sequence[str], output: Artifact, first: int) -> Iterator[PairShard]:
+def _shards(sources: Sequence[str | CatalogueFile], output: Artifact, first: int) -> Iterator[PairShard]:
     folder = artifact_utils.get_split_uri([output], UNLABELLED_SPLIT)
-    for number, path in enumerate(paths):
-        yield PairShard(path, f"{folder}/{_SHARD_NAME.format(number=number, total=len(paths))}", first + number)
+    for number, source in enumerate(sources):
+        people = source if isinstance(source, CatalogueFile) else None
+        path = f"{folder}/{_SHARD_NAME.format(number=number, total=len(sources))}"
+        yield PairShard(source if people is None else people.path, path, first + number, people)
 
 
 def describe(outputs: Sequence[Artifact], inputs: Sequence[Artifact]) -> None:

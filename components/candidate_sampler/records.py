@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -37,14 +38,19 @@ class Reader:
         Raises:
           InputError: The file is not whole, holds no tf.Examples, or a column has another type.
         """
-        try:
+        with _naming(path):
             for records in records_of(path).batch(_BATCH).as_numpy_iterator():
                 found = records.tolist()
                 yield found, self._decoder.DecodeBatch(found)
-        except (tf.errors.OpError, RuntimeError, ValueError) as error:
-            raise InputError(
-                f"{path}: expected gzipped TFRecords of tf.Example whose columns are as schema.pbtxt says: {error}"
-            ) from error
+
+    def decode(self, records: Sequence[bytes], where: str) -> pa.RecordBatch:
+        """The columns of records that were read before.
+
+        Raises:
+          InputError: They are no tf.Examples, or a column has another type.
+        """
+        with _naming(where):
+            return self._decoder.DecodeBatch(list(records))
 
     def whole(self, path: str) -> pa.RecordBatch:
         """The columns of all of the file's records; no rows for an empty file."""
@@ -52,6 +58,16 @@ class Reader:
         if not batches:
             return self._decoder.DecodeBatch([])
         return pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
+
+
+@contextmanager
+def _naming(where: str) -> Iterator[None]:
+    try:
+        yield
+    except (tf.errors.OpError, RuntimeError, ValueError) as error:
+        raise InputError(
+            f"{where}: expected gzipped TFRecords of tf.Example whose columns are as schema.pbtxt says: {error}"
+        ) from error
 
 
 def write(path: str, records: Iterable[bytes]) -> None:
@@ -84,11 +100,16 @@ def _encode(batch: pa.RecordBatch) -> list[bytes]:
 
 def present(batch: pa.RecordBatch, name: str) -> NDArray[np.bool_]:
     """Which rows have at least one value of the column."""
+    return counts(batch, name) > 0
+
+
+def counts(batch: pa.RecordBatch, name: str) -> NDArray[np.int64]:
+    """How many values of the column each row has."""
     column = batch.column(name)
     if pa.types.is_null(column.type):
-        return np.zeros(batch.num_rows, np.bool_)
+        return np.zeros(batch.num_rows, np.int64)
     lengths = column.value_lengths().fill_null(0)
-    return lengths.to_numpy(zero_copy_only=False) > 0
+    return lengths.to_numpy(zero_copy_only=False).astype(np.int64)
 
 
 def values(batch: pa.RecordBatch, name: str) -> NDArray[Any]:
@@ -98,11 +119,10 @@ def values(batch: pa.RecordBatch, name: str) -> NDArray[Any]:
       InputError: A row lacks it, or has another number of values.
     """
     column = batch.column(name)
-    lengths = np.zeros(batch.num_rows) if pa.types.is_null(column.type) else column.value_lengths().fill_null(0)
-    found = np.unique(np.asarray(lengths))
+    found = np.unique(counts(batch, name))
     if len(found) > 1 or (len(found) == 1 and found[0] == 0):
         raise InputError(
-            f"column {name!r}: expected the same number of values in every example, found {found.astype(int).tolist()}"
+            f"column {name!r}: expected the same number of values in every example, found {found.tolist()}"
         )
     if not batch.num_rows:
         return np.empty((0,))

@@ -5,14 +5,13 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 
 from contracts import keys
 from contracts.artifacts import CandidateReportArtifact
+from schema.candidates import PAIRS_FROM, fingerprint_key
 
 EXAMPLES_KEY = "examples"
 SCHEMA_KEY = "schema"
 EXTENDED_EXAMPLES_KEY = keys.EXTENDED_EXAMPLES
 REPORT_KEY = keys.CANDIDATE_REPORT
 PLAN_KEY = "plan"
-CANDIDATES_KEY = "candidates"
-CANDIDATES_FINGERPRINT_KEY = "candidates_fingerprint"
 
 
 class CandidateSamplerSpec(ComponentSpec):
@@ -20,8 +19,11 @@ class CandidateSamplerSpec(ComponentSpec):
 
     PARAMETERS = {  # noqa: RUF012 - ComponentSpec reads plain class attributes
         PLAN_KEY: ExecutionParameter(type=str),
-        CANDIDATES_KEY: ExecutionParameter(type=str, optional=True),
-        CANDIDATES_FINGERPRINT_KEY: ExecutionParameter(type=str, optional=True),
+        **{
+            key: ExecutionParameter(type=str, optional=True)
+            for name in PAIRS_FROM
+            for key in (name, fingerprint_key(name))
+        },
         keys.CODE: ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from crosskd.checking.findings import CheckReport, SampledSplit
 from crosskd.checking.sample import Sample, read_sample
 from crosskd.launch import check_own_code, choose_window, expect_saved_model, surface_folder, with_bound
 from records.examples import files_of
+from schema.candidates import ITEMS, PAIRS_FROM, PEOPLE
 from schema.checks import Problems
 from schema.errors import InputError
 from schema.loader import SurfaceFolder, load_surface
+from schema.pairs import check_pairs_from
 from schema.surface import EVAL_SPLIT, TRAIN_SPLIT, distilled
 
 SAMPLED_RECORDS = 2_000
-_CANDIDATES = "candidates"
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class RunInputs:
       teacher: The teacher's SavedModel.
       span: As `records.spans.choose` takes it, like `window`.
       window: Spans in the window.
-      candidates: Folder of candidates.
+      pairs_from: Folders that unlabelled pairs are made of, by `schema.candidates.PAIRS_FROM`.
       beam_args: Arguments for Beam.
       max_bad_fraction: In place of the surface's own; None keeps that.
       counts: Examples by split, where somebody has counted them.
@@ -40,7 +41,7 @@ class RunInputs:
     teacher: Path
     span: str | None = None
     window: int | None = None
-    candidates: Path | None = None
+    pairs_from: Mapping[str, Path] = field(default_factory=dict)
     beam_args: Sequence[str] = ()
     max_bad_fraction: float | None = None
     counts: Mapping[str, int] | None = None
@@ -89,14 +90,10 @@ def _folders(given: RunInputs, loaded: SurfaceFolder | None, problems: Problems)
         window = choose_window(given.examples, given.span, given.window)
         newest = window.folders.folder(window.last) if window else given.examples
         folders = {split: Path(newest) / split for split in (TRAIN_SPLIT, EVAL_SPLIT)}
-    if given.candidates is not None:
-        folders[_CANDIDATES] = given.candidates
-        if loaded is not None and loaded.surface.unlabelled is None:
-            problems.found.append(
-                f"--candidates {given.candidates}: the surface has no `unlabelled:` section, so nothing would be "
-                "trained on them; add `unlabelled: {per_row: 5}` to its surface.yaml"
-            )
-    return folders
+    if loaded is not None:
+        with problems.noted():
+            check_pairs_from(loaded.surface, given.pairs_from)
+    return {**folders, **given.pairs_from}
 
 
 def _files(folders: Mapping[str, Path], problems: Problems) -> dict[str, list[str]]:
@@ -116,9 +113,10 @@ def _look_inside(
     problems: Problems,
     report: CheckReport,
 ) -> list[Sample]:
-    """Checks the arguments for Beam, and a sample of each split against surface and schema."""
+    """Checks the arguments for Beam, and a sample of each split against surface and schema; those of whole examples."""
     from crosskd.checking import data
     from crosskd.checking.beam import check_arguments
+    from crosskd.checking.catalogue import check_catalogue
 
     samples = [read_sample(split, files, rows, problems) for split, files in listed.items() if files]
     with problems.noted():
@@ -130,7 +128,9 @@ def _look_inside(
         report.splits.append(
             SampledSplit(split=sample.split, files=len(sample.files), rows=len(sample.records), whole=sample.whole)
         )
-        if not sample.records or sample.split == _CANDIDATES:
+        if sample.split in PAIRS_FROM:
+            check_catalogue(loaded, sample, report)
+        if not sample.records or sample.split in PAIRS_FROM:
             continue
         batch = data.check_split(loaded, sample, report)
         if batch is None:
@@ -141,4 +141,4 @@ def _look_inside(
             data.check_batches(surface, sample, (given.counts or {}).get(TRAIN_SPLIT), report)
         else:
             data.check_gates(surface, sample, batch, report)
-    return samples
+    return [sample for sample in samples if sample.split not in (PEOPLE, ITEMS)]

@@ -23,9 +23,11 @@ from pipeline.kfp.spans import earlier, name_of
 from pipeline.kfp.storage import check_bucket
 from pipeline.pipeline import create_pipeline
 from pipeline.resolvers import from_destination_alone
-from pipeline.settings import Settings
+from pipeline.settings import Folder, Settings
 from pipeline.teachers import copied
+from schema.candidates import fingerprint_key
 from schema.errors import InputError
+from schema.pairs import check_pairs_from
 from schema.surface import Surface
 
 ENTRYPOINT = "pipeline.kfp.entrypoint"
@@ -134,11 +136,7 @@ def _check(request: CompileRequest) -> None:
                 f"{option}: expected {SPAN_PATTERN} in --examples, which the span takes the place of, "
                 f"found {request.defaults.examples!r}"
             )
-    if request.defaults.candidates is not None and request.surface.unlabelled is None:
-        raise InputError(
-            f"--candidates: surface {request.surface.name!r} has no `unlabelled:` section, so nothing would be trained "
-            "on them; add `unlabelled: {per_row: 5}` to its surface.yaml"
-        )
+    check_pairs_from(request.surface, request.defaults.pairs_from())
 
 
 def _earlier_spans(request: CompileRequest) -> dict[str, str]:
@@ -165,7 +163,6 @@ def _settings(request: CompileRequest) -> Settings:
     folders = [template.replace(SPAN_PATTERN, placeholder(name_of(before))) for before in range(request.window)]
     spanned = SPAN_PATTERN in template
     oldest, newest = placeholder(name_of(request.window - 1)), placeholder(name_of(0))
-    candidates = request.defaults.candidates is not None
     return Settings(
         surface=request.surface,
         schema_path=next(iter(_files(request))),
@@ -179,8 +176,9 @@ def _settings(request: CompileRequest) -> Settings:
         metadata=":memory:",
         beam_args=(),
         code_revision=request.code_revision,
-        candidates=values["candidates"] if candidates else None,
-        candidates_fingerprint=values["candidates_fingerprint"] if candidates else None,
+        pairs_from={
+            name: Folder(values[name], values[fingerprint_key(name)]) for name in request.defaults.pairs_from()
+        },
         span=newest if spanned else None,
         data_span=f"{oldest}:{newest}" if request.window > 1 else None,
     )

@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 
 from pipeline.kfp.spans import spans_before
+from schema.candidates import PAIRS_FROM, fingerprint_key
 from schema.errors import InputError
 
 # Kubeflow's own prefix for a pipeline's parameter among a task's inputs.
@@ -21,7 +22,7 @@ SPAN_PATTERN = "{SPAN}"
 
 _PLACEHOLDER = re.compile(r"\{\{\$\.inputs\.parameters\['" + PREFIX + r"(\w+)'\]\}\}")
 # Where containers find something: on a volume, or in a store that TensorFlow or `records.buckets` reads.
-_PLACES = ("examples", "teacher", "serving", "candidates")
+_PLACES = ("examples", "teacher", "serving", *PAIRS_FROM)
 _BUCKETS = ("gs://", "s3://", "minio://")
 # Would break out of the JSON that the launcher puts the value into.
 _UNSAFE = re.compile(r"[\"\\\n\r\t]|\{\{")
@@ -46,7 +47,12 @@ RUN_PARAMETERS: Mapping[str, RunParameter] = {
     "examples": RunParameter(Kind.STRING, "Folder with train/ and eval/, gzipped TFRecords of tf.Example."),
     "span": RunParameter(Kind.STRING, "What takes the place of {SPAN} in the examples' folder, such as a day."),
     "candidates": RunParameter(Kind.STRING, "Folder of candidates that unlabelled pairs are read from."),
-    "candidates_fingerprint": RunParameter(Kind.STRING, "Of the candidates' content; `crosskd submit` computes it."),
+    "people": RunParameter(Kind.STRING, "Catalogue of people that unlabelled pairs are drawn for, too."),
+    "items": RunParameter(Kind.STRING, "Catalogue of items that unlabelled pairs are drawn from, too."),
+    **{
+        fingerprint_key(name): RunParameter(Kind.STRING, f"Of the content of {name}; `crosskd submit` computes it.")
+        for name in PAIRS_FROM
+    },
     "teacher": RunParameter(Kind.STRING, "The teacher's SavedModel."),
     "teacher_fingerprint": RunParameter(Kind.STRING, "Of the teacher's content; `crosskd submit` computes it."),
     "serving": RunParameter(Kind.STRING, "Folder that the model server watches; versions are pushed here."),
@@ -70,6 +76,14 @@ class Defaults:
     beam_args: str | None
     candidates: str | None = None
     candidates_fingerprint: str | None = None
+    people: str | None = None
+    people_fingerprint: str | None = None
+    items: str | None = None
+    items_fingerprint: str | None = None
+
+    def pairs_from(self) -> list[str]:
+        """What unlabelled pairs are made of beside the examples."""
+        return [name for name in PAIRS_FROM if getattr(self, name) is not None]
 
     def given(self) -> dict[str, str | int]:
         """Those that there are, checked."""

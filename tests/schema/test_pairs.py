@@ -53,8 +53,9 @@ def test_sides_and_identity_come_from_the_features(tmp_path):
     plan = pair_plan(load(tmp_path))
     assert (plan.user, plan.item) == (("user_id",), ("item_id",))
     assert plan.item_side == ("item_id", "item_content", "item_age")
-    assert {"user_id", "user_profile_music", "position", "shelf"} <= set(plan.user_side)
-    assert not {"familiar", "music_profile_match"} & {*plan.user_side, *plan.item_side}
+    assert {"user_id", "user_profile_music"} <= set(plan.user_side)
+    assert {"position", "shelf"} <= set(plan.context_side)
+    assert not {"familiar", "music_profile_match"} & {*plan.user_side, *plan.context_side, *plan.item_side}
     assert plan.labels == ("click", "trail_engagement", "discovery")
     assert (plan.per_row, plan.weights) == (5, "popularity")
 
@@ -91,6 +92,7 @@ def test_a_control_asks_for_no_pairs(tmp_path):
         ),
         ({"unlabelled__item": ["item_content"]}, "expected an id that every example has .* found 'item_content'"),
         ({"unlabelled__columns": {"position": "user"}}, "columns.position: it is a feature"),
+        ({"unlabelled__columns": {"click": "user"}}, "columns.click: it is a label, and no pair has one"),
         ({"unlabelled__per_row": 0}, "unlabelled.per_row: .* found 0"),
         ({"teacher__features__when": {"dtype": "int", "from": "timestamp"}}, "columns: {timestamp: user}"),
         ({"warm_start": {"item_content": {}}}, "expected a categorical feature, found 'item_content'"),
@@ -104,7 +106,7 @@ def test_what_cannot_work_is_said_when_the_surface_is_read(changes, message, tmp
 def test_the_side_of_a_column_that_only_the_teacher_reads_can_be_told(tmp_path):
     told = {"unlabelled__columns": {"timestamp": "context"}}
     surface = load(tmp_path, **told, teacher__features__when={"dtype": "int", "from": "timestamp"})
-    assert "timestamp" in pair_plan(surface).user_side
+    assert "timestamp" in pair_plan(surface).context_side
 
 
 def test_labels_must_be_allowed_to_be_absent(tmp_path):
@@ -119,3 +121,10 @@ def test_a_cross_feature_with_a_default_may_be_absent(tmp_path):
         tmp_path, schema, unlabelled__cross=cross, features__familiar={**CONTENT["features"]["familiar"], "default": 0}
     )
     assert set(pair_plan(surface).cross) == {"music_profile_match"}
+
+
+def test_what_identifies_a_person_is_the_person_s_even_where_it_is_the_group(tmp_path):
+    told = {"unlabelled__columns": {"timestamp": "context"}, "unlabelled__user": ["timestamp"]}
+    plan = pair_plan(load(tmp_path, **told))
+    assert "timestamp" in plan.user_side
+    assert "timestamp" not in plan.context_side

@@ -21,6 +21,7 @@ from contracts.artifacts import CandidateReportArtifact as ReportArtifact
 from contracts.candidate_report import CandidateReport
 from records import documents
 from records.fingerprint import fingerprint
+from schema.candidates import fingerprint_key
 from schema.pairs import pair_plan
 from schema.surface import Surface
 
@@ -142,7 +143,13 @@ class Made:
 Run = Callable[..., Made]
 
 
-def run(folder: Path, rows: Mapping[str, Sequence[Row]], asked: Surface, candidates: Path | None = None) -> Made:
+def run(
+    folder: Path,
+    rows: Mapping[str, Sequence[Row]],
+    asked: Surface,
+    candidates: Path | None = None,
+    **catalogues: Path,
+) -> Made:
     examples, schema = standard_artifacts.Examples(), standard_artifacts.Schema()
     extended, found = standard_artifacts.Examples(), ReportArtifact()
     for artifact, name in ((examples, "in"), (schema, "schema"), (extended, "out"), (found, "report")):
@@ -157,8 +164,10 @@ def run(folder: Path, rows: Mapping[str, Sequence[Row]], asked: Surface, candida
     context = BaseBeamExecutor.Context(
         beam_pipeline_args=["--runner=FnApiRunner", "--sdk_container_image=unused-in-process"]
     )
-    properties = {"plan": pair_plan(asked).model_dump_json(), "candidates": str(candidates) if candidates else None}
-    properties["candidates_fingerprint"] = fingerprint(str(candidates)) if candidates else None
+    properties = {"plan": pair_plan(asked).model_dump_json()}
+    for name, place in {"candidates": candidates, **catalogues}.items():
+        if place is not None:
+            properties |= {name: str(place), fingerprint_key(name): fingerprint(str(place))}
     Executor(context).Do(
         {"examples": [examples], "schema": [schema]},
         {"extended_examples": [extended], "candidate_report": [found]},

@@ -21,7 +21,8 @@ def test_only_what_pairs_depend_on_is_part_of_the_cache_key():
     plan = json.loads(sampler(surface(per_row=3)).exec_properties["plan"])
     assert plan["per_row"] == 3
     assert plan["user"] == ["user"]
-    assert plan["user_side"] == ["user", "taste", "position"]
+    assert plan["user_side"] == ["user", "taste"]
+    assert plan["context_side"] == ["position"]
     assert plan["item_side"] == ["item", "content", "genre"]
     assert plan["labels"] == ["clicked"]
     faster = surface(per_row=3)
@@ -42,3 +43,18 @@ def test_two_ids_of_one_side_must_be_told_apart():
 def test_candidates_need_their_fingerprint():
     with pytest.raises(InputError, match="need each other"):
         sampler(surface(), candidates="somewhere")
+
+
+def test_a_catalogue_is_part_of_the_cache_key_by_its_fingerprint():
+    made = sampler(surface(), people="somewhere", people_fingerprint="abc")
+    assert made.exec_properties["people_fingerprint"] == "abc"
+    with pytest.raises(InputError, match="items and items_fingerprint need each other"):
+        sampler(surface(), items="somewhere")
+
+
+def test_a_catalogue_beside_candidates_or_for_nothing_is_an_error():
+    given = {"people": "p", "people_fingerprint": "a"}
+    with pytest.raises(InputError, match="--people: expected no --candidates beside it"):
+        sampler(surface(), candidates="c", candidates_fingerprint="b", **given)
+    with pytest.raises(InputError, match=r"--people: surface 'made' says `unlabelled: \{catalogue: false\}`"):
+        sampler(surface(catalogue=False), **given)

@@ -34,10 +34,14 @@ def test_candidates_without_an_id_are_an_error(rows, tmp_path):
 
 
 def test_a_folder_without_candidates_is_an_error(rows, tmp_path):
-    with pytest.raises(InputError, match=r"nothing: expected the folder of a teacher or of candidates, found no such"):
+    with pytest.raises(
+        InputError, match=r"nothing: expected the folder of a teacher, candidates or a catalogue, found no such"
+    ):
         run(tmp_path / "run", rows, surface(), tmp_path / "nothing")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match=r"empty: expected the folder of a teacher or of candidates, found an empty"):
+    with pytest.raises(
+        InputError, match=r"empty: expected the folder of a teacher, candidates or a catalogue, found an empty"
+    ):
         run(tmp_path / "again", rows, surface(), tmp_path / "empty")
 
 

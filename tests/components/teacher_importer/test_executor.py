@@ -53,10 +53,10 @@ def test_another_teacher_than_was_asked_for_is_not_taken(teacher, tmp_path):
 
 
 def test_no_teacher_at_all(tmp_path, store, monkeypatch):
-    with pytest.raises(InputError, match="nowhere: expected the folder of a teacher or of candidates"):
+    with pytest.raises(InputError, match="nowhere: expected the folder of a teacher, candidates or a catalogue"):
         bring(tmp_path / "nowhere", "abc", tmp_path / "out")
     reach(store, monkeypatch)
-    with pytest.raises(InputError, match="s3://elsewhere/nothing: expected the folder of a teacher or of candidates"):
+    with pytest.raises(InputError, match="s3://elsewhere/nothing: expected the folder of a teacher, candidates"):
         bring("s3://elsewhere/nothing", "abc", tmp_path / "out")
 
 

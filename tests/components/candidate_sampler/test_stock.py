@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.candidate_sampler.catalogue import Catalogue, Source, read_sides
+from components.candidate_sampler.sides import Source, read_sides
+from components.candidate_sampler.stock import Stock
 from schema.errors import InputError
 from schema.pairs import pair_plan
 from tests.components.candidate_sampler.conftest import ITEMS, SCHEMA, surface, write
@@ -24,10 +25,10 @@ def sources(rows, tmp_path_factory):
     return found
 
 
-def catalogue(sources, *, backwards=False, **unlabelled):
+def stock(sources, *, backwards=False, **unlabelled):
     plan = pair_plan(surface(**unlabelled))
     parts = [read_sides(each, plan, SCHEMA) for each in sources]
-    return Catalogue(parts[::-1] if backwards else parts, plan)
+    return Stock(parts[::-1] if backwards else parts, plan)
 
 
 def in_order(rows):
@@ -38,7 +39,7 @@ def in_order(rows):
 @pytest.mark.parametrize("weights", ["popularity", "uniform", "new_release"])
 def test_items_are_drawn_by_the_weights_asked_for(weights, sources, rows):
     more = {"new_release": {"column": "new", "value": 1}} if weights == "new_release" else {}
-    drawn = catalogue(sources, weights=weights, **more).draw(200_000, np.random.default_rng(0))
+    drawn = stock(sources, weights=weights, **more).draw(200_000, np.random.default_rng(0))
     items = [row["item"] for row in in_order(rows)]
     shown = Counter(items)
     eligible = [row["item"] for row in in_order(rows) if row["new"] or weights != "new_release"]
@@ -52,9 +53,9 @@ def test_items_are_drawn_by_the_weights_asked_for(weights, sources, rows):
 
 
 def test_the_order_in_which_files_arrive_does_not_matter(sources):
-    one, other = catalogue(sources), catalogue(sources, backwards=True)
+    one, other = stock(sources), stock(sources, backwards=True)
     # Features may come in any order in a record; what counts is what they are.
-    parsed = [[tf.train.Example.FromString(each) for each in which.item_records] for which in (one, other)]
+    parsed = [[tf.train.Example.FromString(each) for each in which.items.records] for which in (one, other)]
     assert parsed[0] == parsed[1]
     rngs = [np.random.default_rng(1) for _ in range(2)]
     np.testing.assert_array_equal(one.draw(50, rngs[0]), other.draw(50, rngs[1]))
@@ -62,10 +63,10 @@ def test_the_order_in_which_files_arrive_does_not_matter(sources):
 
 def test_no_new_item_is_an_error(sources):
     with pytest.raises(InputError, match="no training example has 'new' = 7"):
-        catalogue(sources, weights="new_release", new_release={"column": "new", "value": 7})
+        stock(sources, weights="new_release", new_release={"column": "new", "value": 7})
 
 
 def test_another_scale_than_the_data_s_is_an_error(sources):
     cross = {"match": {"dot": ["taste", "content"], "scale": 1.0}, "seen": {"value": 0}}
     with pytest.raises(InputError, match=r"cross\.match: expected 1 times the scalar product .* Mend `dot:`"):
-        catalogue(sources, cross=cross)
+        stock(sources, cross=cross)
