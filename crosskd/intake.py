@@ -10,8 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crosskd.launch import choose_window, only_run_in, surface_folder
+from crosskd.launch import choose_window, is_saved_model, only_run_in, surface_folder
 from crosskd.terminal import TERMINAL
+from schema.candidates import CANDIDATES
 from schema.errors import InputError
 
 if TYPE_CHECKING:
@@ -143,12 +144,27 @@ def _whole_at_hand(surface: str, name: str, folder: Path, root: Path) -> Path:
 
     if not _is_uri(folder) and not folder.exists():
         return folder
+    into = root / "examples" / f"{name}-{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
+    if name != CANDIDATES and is_saved_model(folder):
+        return _known_ids(surface, name, folder, into, root)
     formats = {file.format for files in splits_of(folder).values() for file in files}
     if not _is_uri(folder) and formats == {Format.TFRECORDS}:
         return folder
-    into = root / "examples" / f"{name}-{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
     with only_run_in(root):
         _take_in(surface, folder, into, root / _LOG, "", of_pairs=name)
+    return into
+
+
+def _known_ids(surface: str, name: str, teacher: Path, into: Path, root: Path) -> Path:
+    """A catalogue of the ids that a teacher knows."""
+    from schema.loader import load_surface
+
+    loaded = load_surface(surface_folder(surface))
+    with only_run_in(root), TERMINAL.noise_to(root / _LOG):
+        from crosskd.known_ids import write_known_ids
+
+        count = write_known_ids(loaded, name, teacher, into)
+        TERMINAL.say(f"{name}: {count:,} ids that {teacher} knows")
     return into
 
 

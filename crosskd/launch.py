@@ -72,8 +72,8 @@ CandidatesOption = Annotated[
 PeopleOption = Annotated[
     Path | None,
     typer.Option(
-        help="Catalogue of people, Parquet, CSV or gzipped TFRecords with the columns of their side: the pairs of "
-        "`unlabelled:` are drawn for those without a training row, too."
+        help="Catalogue of people, Parquet, CSV or gzipped TFRecords with the columns of their side, or a "
+        "teacher whose ids they are: the pairs of `unlabelled:` are drawn for those without a training row, too."
     ),
 ]
 ItemsOption = Annotated[
@@ -115,9 +115,14 @@ def check_surface_and_teacher(surface: str, teacher: Path) -> None:
     expect_saved_model(teacher)
 
 
+def is_saved_model(folder: Path) -> bool:
+    """Whether a folder holds a SavedModel, or an artifact with one."""
+    return any((folder / inside / _SAVED_MODEL).is_file() for inside in ("", "Format-Serving"))
+
+
 def expect_saved_model(teacher: Path) -> None:
     """Raises InputError if a folder holds no SavedModel, or artifact with one."""
-    if not any((teacher / folder / _SAVED_MODEL).is_file() for folder in ("", "Format-Serving")):
+    if not is_saved_model(teacher):
         raise InputError(f"{teacher}: expected the folder of a SavedModel ({_SAVED_MODEL} in it), found none")
 
 

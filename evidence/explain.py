@@ -235,8 +235,9 @@ def _id(each: IdFacts) -> list[str]:
         lines.append(line)
     if each.new > _MANY_NEW:
         lines.append(
-            f"{each.feature}: with so many new {each.side.value}s, the student's own embedding of them says nothing: "
-            "trials with many new users or items failed."
+            f"{each.feature}: with so many new {each.side.value}s, the student's own embedding of them says nothing "
+            "unless pairs are drawn for them (`crosskd run` with --people and --items): without, trials with many new "
+            "users or items failed."
         )
     return lines
 

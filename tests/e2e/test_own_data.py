@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow_transform import TFTransformOutput
 
 from contracts.candidate_report import CandidateReport
 from crosskd.runs import newest_run
@@ -20,6 +21,10 @@ from tests.forked import crosskd
 pytestmark = pytest.mark.slow
 
 
+# Readers of the catalogue who have no training row.
+STRANGERS = [f"stranger-{number}" for number in range(8)]
+
+
 class Case:
     """The library's folders, and runs over them."""
 
@@ -29,10 +34,13 @@ class Case:
         self.surface = library.write_surface(folder / "surface", surface=text, schema=library.SCHEMA_WITH_PAIRS)
         self.examples = library.write_examples(folder / "examples")
         self.teacher = library.write_teacher(folder / "teacher")
+        self.people = folder / "people.csv"
+        self.people.write_text("\n".join(["reader", "reader-3", *STRANGERS, ""]))
 
     def command(self) -> list[str]:
         """After `crosskd`."""
         folders = {"surface": self.surface, "examples": self.examples, "teacher": self.teacher, "root": self.root}
+        folders |= {"people": self.people}
         options = [word for name, folder in folders.items() for word in (f"--{name}", str(folder))]
         return ["run", *options, "--json"]
 
@@ -75,7 +83,10 @@ def test_pairs_never_shown_were_made_labelled_and_transformed(first, case):
     assert first[1]["nodes"]["CandidateSampler"]["state"] == "COMPLETE"
     run = newest_run(case.root)
     sampled = documents.read(run.output("CandidateSampler", "candidate_report")[0], CandidateReport)
-    assert 0 < sampled.kept == library.TRAIN_ROWS - sampled.given_up
+    assert 0 < sampled.kept == library.TRAIN_ROWS + len(STRANGERS) - sampled.given_up
+    assert (sampled.users_without_row, sampled.items_without_row) == (len(STRANGERS), 0)
+    people = sampled.catalogues["people"]
+    assert (people.listed, people.with_row, people.drawn) == (len(STRANGERS) + 1, 1, len(STRANGERS))
     transformed = Path(run.output("Transform", "transformed_examples")[0])
     files = [str(path) for path in (transformed / "Split-unlabelled").glob("*.gz")]
     rows = [tf.train.Example.FromString(each) for each in tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator()]
@@ -83,6 +94,13 @@ def test_pairs_never_shown_were_made_labelled_and_transformed(first, case):
     for row in rows:
         assert np.isnan(row.features.feature["label/borrowed"].float_list.value[0])
         assert np.isfinite(row.features.feature["teacher/loan"].float_list.value[0])
+
+
+def test_strangers_of_the_catalogue_have_embedding_rows(first, case):
+    graph = Path(newest_run(case.root).output("Transform", "transform_graph")[0])
+    readers = TFTransformOutput(str(graph)).vocabulary_by_name("vocabulary_reader")
+    assert {each.encode() for each in STRANGERS} < set(readers)
+    assert len(readers) == 20 + len(STRANGERS)
 
 
 def test_every_gate_was_judged_or_says_why_not(first):

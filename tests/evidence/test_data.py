@@ -26,7 +26,7 @@ SLICED = SURFACE.model_copy(
 )
 
 
-def _example(row: dict) -> bytes:
+def serialized(row: dict) -> bytes:
     example = tf.train.Example()
     for name, value in row.items():
         feature = example.features.feature[name]
@@ -50,7 +50,7 @@ def paths(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory) ->
         shutil.copy(path, folder / "train")
     with tf.io.TFRecordWriter(str(folder / "eval" / "part.gz"), "GZIP") as writer:
         for row in reversed(transformed.raw):
-            writer.write(_example(row))
+            writer.write(serialized(row))
     return RunPaths("made", transformed.graph, (str(folder / "train"),), str(folder / "eval"))
 
 

@@ -64,7 +64,7 @@ def test_what_made_trials_fail_is_said():
     assert "as good as the control, within the margin" in text
     assert "in trials small sources taught little" in text
     assert "Where the teacher never saw the items, trials showed nothing beyond noise." in text
-    assert "trials with many new users or items failed" in text
+    assert "without, trials with many new users or items failed" in text
     assert "user_id: the teacher does not read it" in text
     assert "shuffled soft labels alone move the control by +0.0200" in text
 

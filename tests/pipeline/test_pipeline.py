@@ -1,5 +1,6 @@
 import importlib
 import inspect
+import json
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ from tfx.orchestration.pipeline import Pipeline
 from contracts.outcome import Outcome
 from pipeline.earlier_runs import from_records
 from pipeline.pipeline import create_labelling, create_pipeline
-from pipeline.settings import Settings
+from pipeline.settings import Folder, Settings
 from records.spans import SpanFolders, Window
 from schema.loader import load_surface
 from tests.e2e import library
@@ -60,6 +61,30 @@ def test_nothing_is_judged_or_pushed_when_the_resolver_fails(nodes):
 def test_student_and_control_differ_in_their_arm_alone(nodes):
     student, control = (nodes[f"Trainer.{arm}"].exec_properties["custom_config"] for arm in ("student", "control"))
     assert student.replace('\\"student\\"', '\\"control\\"').replace('"student"', '"control"') == control
+
+
+@pytest.fixture(scope="module")
+def paired(settings, tmp_path_factory) -> Settings:
+    folder = tmp_path_factory.mktemp("paired")
+    text = library.SURFACE + library.PAIRS
+    surface = load_surface(library.write_surface(folder / "surface", surface=text, schema=library.SCHEMA_WITH_PAIRS))
+    return replace(settings, surface=surface.surface, schema_path=str(surface.schema_path))
+
+
+def test_transform_learns_ids_from_pairs_where_there_are_any(nodes, paired):
+    assert nodes["Transform"].exec_properties["splits_config"] is None
+    found = {node.id: node for node in create_pipeline(paired).components}["Transform"]
+    splits = json.loads(found.exec_properties["splits_config"])
+    assert splits == {"analyze": ["train", "unlabelled"], "transform": ["train", "eval", "unlabelled"]}
+
+
+def test_catalogues_reach_the_sampler_with_their_fingerprints(paired):
+    given = {"people": Folder("of/people", "abc"), "items": Folder("of/items", "def")}
+    found = {node.id: node for node in create_pipeline(replace(paired, pairs_from=given)).components}
+    properties = found["CandidateSampler"].exec_properties
+    assert [properties[name] for name in ("people", "people_fingerprint")] == ["of/people", "abc"]
+    assert [properties[name] for name in ("items", "items_fingerprint")] == ["of/items", "def"]
+    assert properties.get("candidates") is None
 
 
 def test_a_new_teacher_under_the_same_path_is_another_input(nodes):

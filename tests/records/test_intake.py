@@ -15,13 +15,15 @@ import tensorflow as tf
 from pyarrow import csv
 
 from records.examples import check_examples, files_of
-from records.intake import Reading, take_in
+from records.intake import Reading, reading_of_pairs, take_in
 from records.record_files import first_records, write_records
 from records.table_files import holds_tables, splits_of
 from records.tables import Columns
 from records.tf_example import values_of
 from schema.errors import InputError
+from schema.loader import SurfaceFolder, load_surface
 from schema.split import Split
+from tests.e2e import library
 from tests.kubeflow.object_store import ObjectStore, reach
 
 ROWS = 600
@@ -321,3 +323,32 @@ def test_a_bucket_is_read_like_a_folder(tmp_path: Path, monkeypatch: pytest.Monk
             take_in("s3:/logs/none", READING, tmp_path / "none")
     finally:
         store.close()
+
+
+@pytest.fixture(scope="module")
+def paired(tmp_path_factory: pytest.TempPathFactory) -> SurfaceFolder:
+    text = library.SURFACE + library.PAIRS
+    folder = tmp_path_factory.mktemp("paired") / "surface"
+    return load_surface(library.write_surface(folder, surface=text, schema=library.SCHEMA_WITH_PAIRS))
+
+
+def test_of_a_catalogue_only_its_side_is_read(paired: SurfaceFolder, tmp_path: Path) -> None:
+    table = pa.table({"book": [1, 2], "genre": [None, "crime"], "was_borrowed": [1, 0], "reader": ["a", "b"]})
+    pq.write_table(table, tmp_path / "items.parquet")
+    found = take_in(tmp_path / "items.parquet", reading_of_pairs(paired, "items"), tmp_path / "into", [""])
+    assert found.rows == {"": 2}
+    assert column(tmp_path / "into", "book") == [[1], [2]]
+    assert column(tmp_path / "into", "genre") == [[], [b"crime"]]
+    assert {name for each in examples(tmp_path / "into") for name in each.features.feature} <= {"book", "genre"}
+
+
+def test_a_catalogue_without_what_identifies_its_side_is_an_error(paired: SurfaceFolder, tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text("book\n1\n")
+    with pytest.raises(InputError, match=r"expected the column 'reader', which schema.pbtxt says every example has"):
+        take_in(tmp_path / "people.csv", reading_of_pairs(paired, "people"), tmp_path / "into", [""])
+
+
+def test_candidates_need_no_label(paired: SurfaceFolder, tmp_path: Path) -> None:
+    (tmp_path / "shown.csv").write_text("reader,book,match\na,1,0.5\n")
+    found = take_in(tmp_path / "shown.csv", reading_of_pairs(paired, "candidates"), tmp_path / "into", [""])
+    assert found.rows == {"": 1}

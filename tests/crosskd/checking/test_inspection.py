@@ -14,6 +14,7 @@ from crosskd.checking.findings import CheckReport, Severity
 from crosskd.checking.inspection import RunInputs, inspect_inputs
 from records.record_files import first_records, write_records
 from tests.e2e import library
+from tests.examples import example
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +166,38 @@ def test_ids_that_the_teacher_does_not_know(whole: RunInputs, tmp_path: Path) ->
     known = {each.name: each.known_rate for each in report.inputs if each.split == "train"}
     assert known["name"] == pytest.approx(0.1, abs=0.04)
     assert known["match"] is None
+
+
+@pytest.fixture(scope="module")
+def paired(whole: RunInputs, tmp_path_factory: pytest.TempPathFactory) -> RunInputs:
+    """The same with pairs, for which a catalogue of people has a use."""
+    folder = tmp_path_factory.mktemp("paired")
+    text = library.SURFACE + library.PAIRS
+    surface = library.write_surface(folder / "surface", surface=text, schema=library.SCHEMA_WITH_PAIRS)
+    (folder / "people").mkdir()
+    write_records(str(folder / "people" / "all.gz"), [example({"reader": b"somebody"}).SerializeToString()], level=1)
+    return replace(whole, surface=str(surface), pairs_from={"people": folder / "people"})
+
+
+def test_a_catalogue_is_looked_at_and_is_no_split_that_a_teacher_could_label(paired: RunInputs) -> None:
+    report = inspect_inputs(paired)
+    assert not report.of(Severity.PROBLEM)
+    assert [(each.split, each.rows) for each in report.splits][-1] == ("people", 1)
+    assert {each.split for each in report.inputs} == {"train", "eval"}
+
+
+def test_a_catalogue_that_lacks_a_column_is_empty_or_has_no_use(
+    paired: RunInputs, whole: RunInputs, tmp_path: Path
+) -> None:
+    (tmp_path / "nameless").mkdir()
+    write_records(str(tmp_path / "nameless" / "all.gz"), [example({"book": 3}).SerializeToString()], level=1)
+    (tmp_path / "empty").mkdir()
+    given = {"people": tmp_path / "nameless", "items": tmp_path / "empty"}
+    found = problems(replace(paired, pairs_from=given))
+    assert any("expected the column 'reader', which identifies them" in each for each in found)
+    assert any("empty: expected gzipped TFRecords" in each for each in found)
+    found = problems(replace(whole, pairs_from={"people": paired.pairs_from["people"]}))
+    assert any("--people: surface 'library' has no `unlabelled:` section" in each for each in found)
 
 
 def test_a_task_without_a_label_and_a_gate_that_cannot_be_judged(whole: RunInputs, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from pipeline.kfp.specification import kubernetes_name
 from pipeline.pipeline import create_pipeline
 from pipeline.resolvers import from_destination_alone
 from pipeline.settings import Settings
+from schema.candidates import PAIRS_FROM
 from schema.errors import InputError
 from schema.loader import load_surface
 from tests.e2e import library
@@ -261,16 +262,20 @@ def test_the_window_is_trained_on_the_oldest_first(over_spans):
     assert json.loads(origin)["data_span"] == f"{placeholder('span_minus_2')}:{placeholder('span')}"
 
 
-def test_candidates_are_run_parameters(request_, tmp_path):
+@pytest.mark.parametrize("given", [("candidates",), ("people", "items")])
+def test_what_pairs_are_made_of_are_run_parameters(given, request_, tmp_path):
     folder = library.write_surface(
         tmp_path / "surface", surface=library.SURFACE + library.PAIRS, schema=library.SCHEMA_WITH_PAIRS
     )
-    defaults = replace(DEFAULTS, candidates="s3://data/candidates", candidates_fingerprint="abc")
+    values = {name: f"s3://data/{name}" for name in given} | {f"{name}_fingerprint": f"of-{name}" for name in given}
+    defaults = replace(DEFAULTS, **values)
     spec = compile_job(replace(request_, surface=load_surface(folder).surface, defaults=defaults))["pipelineSpec"]
-    values = task(spec, "candidate-sampler")["inputs"]["parameters"]
-    for name in ("candidates", "candidates_fingerprint"):
-        assert values[name] == {"componentInputParameter": name}
-        assert spec["root"]["inputDefinitions"]["parameters"][name]["defaultValue"] == getattr(defaults, name)
+    found = task(spec, "candidate-sampler")["inputs"]["parameters"]
+    parameters = spec["root"]["inputDefinitions"]["parameters"]
+    for name, value in values.items():
+        assert found[name] == {"componentInputParameter": name}
+        assert parameters[name]["defaultValue"] == value
+    assert {name for name in parameters if name in PAIRS_FROM} == set(given)
 
 
 @pytest.mark.parametrize(("fails_unless", "said"), [(Outcome.PUSHED, "pushed"), (Outcome.BLESSED, "blessed")])
@@ -299,6 +304,11 @@ def test_a_run_may_end_well_whatever_it_comes_to(request_):
             {"defaults": replace(DEFAULTS, candidates="s3://d/c")},
             "--candidates: surface 'library' has no `unlabelled:` section",
         ),
+        (
+            {"defaults": replace(DEFAULTS, people="s3://d/p")},
+            "--people: surface 'library' has no `unlabelled:` section",
+        ),
+        ({"defaults": replace(DEFAULTS, items="items")}, "'items': expected an absolute path on a volume, or a bucket"),
         ({"image": "team/crosskd"}, "--image: expected registry/name:tag"),
         ({"image": "Team/crosskd:1"}, "--image: expected registry/name:tag"),
         ({"pipeline_root": "/data/root"}, "--pipeline-root: expected a bucket"),
