@@ -242,7 +242,7 @@ def _sampler(
     """The CandidateSampler of a surface with an `unlabelled:` section; None for any other."""
     if settings.surface.unlabelled is None:
         return None
-    pairs_from = {}
+    pairs_from: dict[str, str] = {}
     for name, folder in settings.pairs_from.items():
         pairs_from |= {name: folder.path, fingerprint_key(name): folder.fingerprint}
     return CandidateSampler(examples=examples, schema=schema, surface=settings.surface_json, **pairs_from).with_id(

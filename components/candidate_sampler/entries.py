@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from components.candidate_sampler.records import Keys, encode, keys, values
-from schema.pairs import Columns
+from schema.candidates import Columns
 
 
 @dataclass(frozen=True)

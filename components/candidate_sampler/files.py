@@ -63,8 +63,8 @@ def shards_of_examples(
     shards: list[PairShard] = []
     people = [file for file in catalogues if file.of == PEOPLE]
     for number, (source, output) in enumerate(zip(inputs, outputs, strict=True)):
-        paths = [*split_files(source, TRAIN_SPLIT), *people[number :: len(outputs)]]
-        shards.extend(_shards(paths, output, len(shards)))
+        sources: list[str | CatalogueFile] = [*split_files(source, TRAIN_SPLIT), *people[number :: len(outputs)]]
+        shards.extend(_shards(sources, output, len(shards)))
     return shards
 
 
@@ -89,9 +89,11 @@ def shards_of_logs(folder: str, outputs: Sequence[Artifact]) -> list[PairShard]:
 def _shards(sources: Sequence[str | CatalogueFile], output: Artifact, first: int) -> Iterator[PairShard]:
     folder = artifact_utils.get_split_uri([output], UNLABELLED_SPLIT)
     for number, source in enumerate(sources):
-        people = source if isinstance(source, CatalogueFile) else None
         path = f"{folder}/{_SHARD_NAME.format(number=number, total=len(sources))}"
-        yield PairShard(source if people is None else people.path, path, first + number, people)
+        if isinstance(source, CatalogueFile):
+            yield PairShard(source.path, path, first + number, source)
+        else:
+            yield PairShard(source, path, first + number)
 
 
 def describe(outputs: Sequence[Artifact], inputs: Sequence[Artifact]) -> None:

@@ -179,7 +179,7 @@ MUTATIONS = [
     mutation(
         "candidates in a bucket are left to Beam, which reads no S3",
         candidates_come_from_a_bucket,
-        ("components.candidate_sampler.executor", "locally(logs) if logs else nullcontext()", "nullcontext(logs)"),
+        ("components.candidate_sampler.executor", "stack.enter_context(locally(uri))", "uri"),
     ),
     mutation(
         "a run whose student is not blessed is shown as one that succeeded",
