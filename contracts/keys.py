@@ -17,9 +17,6 @@ PAGE = "page"
 # The one file of the page.
 PAGE_FILE = "index.html"
 
-# Of the Window: the labelled examples of its spans.
-WINDOW_EXAMPLES = "examples"
-
 # Outputs of TFX's own nodes, whose module of constants takes seconds to import.
 IMPORTED = "result"
 TRANSFORMED_EXAMPLES = "transformed_examples"

@@ -196,7 +196,9 @@ def run_paths(root: Path) -> RunPaths:
 def _labelled_spans(root: Path, run: Run) -> list[str]:
     """The labelled examples of all spans that were trained on; one where there are none."""
     if nodes.WINDOW in run.nodes:
-        return _artifacts(root, run, nodes.WINDOW, keys.WINDOW_EXAMPLES)
+        from pipeline.spans import EXAMPLES
+
+        return _artifacts(root, run, nodes.WINDOW, EXAMPLES)
     return _artifacts(root, run, nodes.TEACHER_LABELER, keys.LABELLED_EXAMPLES)
 
 

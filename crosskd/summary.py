@@ -22,6 +22,7 @@ from schema.metrics import is_main
 from schema.surface import EVAL_SPLIT
 
 if TYPE_CHECKING:
+    from contracts.candidate_report import CandidateReport
     from contracts.decision import Decision, GateResult, Measurement
     from contracts.label_report import LabelReport
     from crosskd.runs import Run
@@ -65,7 +66,10 @@ class NodeSummary(BaseModel):
 
 
 class RunSummary(BaseModel):
-    """Everything that `crosskd summary` shows; the shape of its `--json`."""
+    """Everything that `crosskd summary` shows; the shape of its `--json`.
+
+    `pairs` is the `contracts.candidate_report.CandidateReport`; None where there are no pairs.
+    """
 
     surface: str
     run_id: str
@@ -74,6 +78,7 @@ class RunSummary(BaseModel):
     decision: Any
     push: PushOfRun
     label_report: str
+    pairs: Any = None
     report: str | None
     nodes: dict[str, NodeSummary]
 
@@ -146,6 +151,7 @@ def summarize(root: Path) -> RunSummary:
         decision=found,
         push=_push(run, root / "serving" / found.surface, found.blessed),
         label_report=labels[0],
+        pairs=_pairs(run),
         report=_report(run),
         nodes={
             name: NodeSummary(state=node.state, seconds=node.seconds, peak_memory=node.peak_memory)
@@ -166,6 +172,8 @@ def print_summary(summary: RunSummary, as_json: bool) -> None:
     out.print(_gates_table(summary.decision))
     for check in summary.decision.checks:
         out.print(f"{VERDICT_MARKS[check.verdict.value]}  {check.name}: {check.sentence}", highlight=False)
+    if summary.pairs:
+        out.print(_pairs_sentence(summary.pairs), markup=False, highlight=False, soft_wrap=True)
     out.print()
     style = "bold green" if summary.decision.blessed else "bold red"
     out.print(summary.decision.sentence, style=style, markup=False, highlight=False)
@@ -179,6 +187,26 @@ def print_summary(summary: RunSummary, as_json: bool) -> None:
 def _teacher_metrics(labels: LabelReport) -> dict[str, float | None]:
     split = labels.splits.get(EVAL_SPLIT)
     return {task: found.value for task, found in split.counterparts.items()} if split else {}
+
+
+def _pairs(run: Run) -> CandidateReport | None:
+    from contracts.candidate_report import CandidateReport
+    from records import documents
+
+    found = run.output(nodes.CANDIDATE_SAMPLER, keys.CANDIDATE_REPORT)
+    return documents.read(found[0], CandidateReport) if found else None
+
+
+def _pairs_sentence(pairs: CandidateReport) -> str:
+    """Of whom and of what the pairs are, and where these come from."""
+    listed = "".join(
+        f" The catalogue of {which} lists {each.listed:,}, of which {each.with_row:,} have a training row."
+        for which, each in pairs.catalogues.items()
+    )
+    return (
+        f"Pairs never shown: {pairs.kept:,}, of {pairs.unique_users:,} users ({pairs.users_without_row:,} without a "
+        f"training row) and {pairs.unique_items:,} items ({pairs.items_without_row:,} without).{listed}"
+    )
 
 
 def _push(run: Run, serving: Path, blessed: bool) -> PushOfRun:

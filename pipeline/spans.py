@@ -16,7 +16,7 @@ from contracts import keys, nodes, properties
 from pipeline.settings import Settings
 from schema.errors import InputError
 
-EXAMPLES = keys.WINDOW_EXAMPLES
+EXAMPLES = "examples"
 STATISTICS = "statistics"
 PREVIOUS = "previous_statistics"
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
 from components.model_pusher.destination import Destination
+from contracts.candidate_report import CandidateReport, CatalogueCounts
 from contracts.decision import Decision
 from contracts.outcome import Exit
 from contracts.provenance import Origin, Provenance
 from crosskd.runs import NodeOfRun, Run
-from crosskd.summary import RunSummary, _push, exit_code, print_summary
+from crosskd.summary import RunSummary, _pairs, _push, exit_code, print_summary
+from records import documents
 from tests.components.model_pusher.handmade import cut, write_model
 
 
@@ -123,3 +126,33 @@ def test_a_version_that_is_gone_is_not_pushed(serving: Path) -> None:
         f"Pushed to {where}, which is gone. Give the same `crosskd run` again to push it anew."
     )
     assert summary.push.serves is None
+
+
+def test_of_whom_and_of_what_pairs_are(serving: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = CandidateReport(
+        source="examples",
+        drawn=70,
+        shown=6,
+        evaluated=4,
+        labelled=0,
+        kept=60,
+        given_up=0,
+        unique_pairs=55,
+        unique_users=12,
+        unique_items=9,
+        users_without_row=5,
+        items_without_row=0,
+        catalogues={"people": CatalogueCounts(source="people", listed=1200, with_row=1195, drawn=5)},
+    )
+    documents.write(str(tmp_path / "report"), report)
+    outputs = {"candidate_report": [(str(tmp_path / "report"), {})]}
+    run = Run("run", "crosskd-tiny", {"CandidateSampler": NodeOfRun("COMPLETE", 1.0, outputs, {})})
+    summary = summary_of(run_of(None), serving).model_copy(update={"pairs": _pairs(run)})
+    print_summary(summary, as_json=False)
+    assert (
+        "Pairs never shown: 60, of 12 users (5 without a training row) and 9 items (0 without). The catalogue of "
+        "people lists 1,200, of which 1,195 have a training row."
+    ) in capsys.readouterr().out
+    print_summary(summary, as_json=True)
+    assert json.loads(capsys.readouterr().out)["pairs"]["users_without_row"] == 5
+    assert _pairs(run_of(None)) is None

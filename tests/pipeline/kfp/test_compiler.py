@@ -276,6 +276,10 @@ def test_what_pairs_are_made_of_are_run_parameters(given, request_, tmp_path):
         assert found[name] == {"componentInputParameter": name}
         assert parameters[name]["defaultValue"] == value
     assert {name for name in parameters if name in PAIRS_FROM} == set(given)
+    with pytest.raises(
+        InputError, match=f"run parameter '{given[0]}': expected an absolute path on a volume, or a bucket"
+    ):
+        replace(DEFAULTS, **{given[0]: "here"}).given()
 
 
 @pytest.mark.parametrize(("fails_unless", "said"), [(Outcome.PUSHED, "pushed"), (Outcome.BLESSED, "blessed")])
@@ -308,7 +312,6 @@ def test_a_run_may_end_well_whatever_it_comes_to(request_):
             {"defaults": replace(DEFAULTS, people="s3://d/p")},
             "--people: surface 'library' has no `unlabelled:` section",
         ),
-        ({"defaults": replace(DEFAULTS, items="items")}, "'items': expected an absolute path on a volume, or a bucket"),
         ({"image": "team/crosskd"}, "--image: expected registry/name:tag"),
         ({"image": "Team/crosskd:1"}, "--image: expected registry/name:tag"),
         ({"pipeline_root": "/data/root"}, "--pipeline-root: expected a bucket"),
