@@ -59,8 +59,10 @@ def test_nothing_is_judged_or_pushed_when_the_resolver_fails(nodes):
 
 
 def test_student_and_control_differ_in_their_arm_alone(nodes):
-    student, control = (nodes[f"Trainer.{arm}"].exec_properties["custom_config"] for arm in ("student", "control"))
-    assert student.replace('\\"student\\"', '\\"control\\"').replace('"student"', '"control"') == control
+    names = ("student", "control")
+    configs = [json.loads(nodes[f"Trainer.{name}"].exec_properties["custom_config"]) for name in names]
+    assert [each.pop("arm") for each in configs] == list(names)
+    assert configs[0] == configs[1]
 
 
 @pytest.fixture(scope="module")
