@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
+from pydantic import BaseModel
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from evidence.ab.readout import LogLift, Readout
     from evidence.ab.spec import LogSpec
 
+Told = TypeVar("Told", bound=BaseModel)
 _MARKS = {"better": "[green]better[/]", "worse": "[red]WORSE[/]", "undecided": "undecided", "undefined": "undefined"}
 
 
@@ -85,10 +88,20 @@ def command(
             start=_start(start, date),
         )
         shares = read_shares(share or [])
-        if plan:
-            _plan(places, spec, shares, (lift, power, confidence), as_json)
-            return
-        _read_out(places, spec, shares, (control, confidence), page, as_json)
+        planned = _plan(places, spec, shares, (lift, power, confidence)) if plan else None
+        found = None if plan else _read_out(places, spec, shares, (control, confidence), page)
+    if planned is not None:
+        _tell(planned, print_plan, as_json)
+    if found is not None:
+        _tell(found, print_readout, as_json)
+        raise typer.Exit(exit_code(found))
+
+
+def _tell(found: Told, printed: Callable[[Told], None], as_json: bool) -> None:
+    if as_json:
+        TERMINAL.json(found.model_dump(mode="json"))
+    else:
+        printed(found)
 
 
 def _none_named(places: list[Path]) -> list[str]:
@@ -107,13 +120,8 @@ def _start(start: datetime.datetime | None, date: str | None) -> datetime.date |
 
 
 def _read_out(
-    places: list[Path],
-    spec: LogSpec,
-    shares: dict[str, float],
-    asked: tuple[str, float],
-    page: Path | None,
-    as_json: bool,
-) -> None:
+    places: list[Path], spec: LogSpec, shares: dict[str, float], asked: tuple[str, float], page: Path | None
+) -> Readout:
     from evidence.ab.readout import Asked, read_out
     from records.logs import read_log
 
@@ -123,13 +131,7 @@ def _read_out(
         from crosskd.ab_page import write
 
         write(found, page)
-    if as_json:
-        TERMINAL.json(found.model_dump(mode="json"))
-    else:
-        print_readout(found)
-        if page is not None:
-            TERMINAL.out.print(str(page), markup=False, highlight=False, soft_wrap=True)
-    raise typer.Exit(exit_code(found))
+    return found
 
 
 def exit_code(found: Readout) -> Exit:
@@ -205,9 +207,7 @@ def cells(each: LogLift, bracket: str = "[") -> tuple[str, ...]:
     )
 
 
-def _plan(
-    places: list[Path], spec: LogSpec, shares: dict[str, float], wish: tuple[float, float, float], as_json: bool
-) -> None:
+def _plan(places: list[Path], spec: LogSpec, shares: dict[str, float], wish: tuple[float, float, float]) -> Plan:
     from evidence.ab.plan import Wish, plan
     from records.logs import read_log
 
@@ -217,11 +217,7 @@ def _plan(
     ours, theirs = shares.values() if shares else (0.5, 0.5)
     if ours + theirs > 1:
         ours, theirs = ours / (ours + theirs), theirs / (ours + theirs)
-    found = plan(read_log(places, spec.columns), spec, Wish(lift, power, (ours, theirs), confidence))
-    if as_json:
-        TERMINAL.json(found.model_dump(mode="json"))
-    else:
-        print_plan(found)
+    return plan(read_log(places, spec.columns), spec, Wish(lift, power, (ours, theirs), confidence))
 
 
 def print_plan(found: Plan) -> None:

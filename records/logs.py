@@ -131,7 +131,8 @@ def _batches(file: DataFile, columns: LogColumns) -> Iterator[pa.RecordBatch]:
         yield pa.RecordBatch.from_arrays(
             [_column(file, name, _found(batch, name), columns) for name in columns.names], list(columns.names)
         )
-    _expect_columns(file, columns, [*seen])
+    if seen:
+        _expect_columns(file, columns, [*seen])
 
 
 def _found(batch: pa.RecordBatch, name: str) -> pa.Array:
@@ -142,7 +143,8 @@ def _found(batch: pa.RecordBatch, name: str) -> pa.Array:
 def _read(file: DataFile, columns: LogColumns) -> Iterable[pa.RecordBatch]:
     if file.format is Format.TFRECORDS:
         return lists(file)
-    _expect_columns(file, columns, [*schema_of(file).names])
+    if names := schema_of(file).names:
+        _expect_columns(file, columns, names)
     numbers = {*columns.sums, *columns.constants, *columns.flags}
     return tables(file, Columns({name: FLOAT if name in numbers else STRING for name in columns.names}))
 

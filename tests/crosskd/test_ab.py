@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from contracts.outcome import Exit
 from crosskd.main import app
+from tests.docs.pages import DOCS, blocks, crosskd_calls
 from tests.evidence.ab.logs import people, write_log
 
 
@@ -88,3 +89,21 @@ def test_wrong_input_is_said(log: Path, arguments: tuple[str, ...], message: str
 def test_a_log_that_is_not_there(tmp_path: Path):
     done = run("--log", tmp_path / "none.parquet", *USUAL)
     assert done.exit_code == Exit.BAD_INPUT and "no such file or folder" in done.output
+
+
+def test_the_commands_of_the_documentation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """They run as they are written, where logs lie as they say."""
+    frame = people(800, lift=0.1, warm_up=3).assign(
+        impressions=lambda each: each["plays"] + 1, clicks=lambda each: each["skips"]
+    )
+    for part in range(2):
+        write_log(frame.iloc[part::2], tmp_path / "my/experiment" / f"{part}.parquet")
+    write_log(people(4000, days=10).assign(impressions=1.0, clicks=1.0), tmp_path / "my/history/log.csv")
+    monkeypatch.chdir(tmp_path)
+    marked = [each for each in blocks(DOCS / "operations.md") if "test_the_commands_of_the_documentation" in each.mark]
+    calls = [call for block in marked for call in crosskd_calls(block)]
+    assert [call[0] for call in calls] == ["ab"] * 3
+    for call in calls:
+        done = run(*call[1:])
+        assert done.exit_code == Exit.OK, done.output
+    assert (tmp_path / "ab.html").is_file()

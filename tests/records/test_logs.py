@@ -88,9 +88,10 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, change, message
     assert str(path) in str(raised.value)
 
 
-def test_an_empty_log_and_a_column_with_two_meanings(tmp_path: Path):
+@pytest.mark.parametrize("name", ["log.parquet", "log.csv", "log.gz"])
+def test_an_empty_log_and_a_column_with_two_meanings(tmp_path: Path, name: str):
     with pytest.raises(InputError, match="found files without a single row"):
-        read_log([write_log(people(20).iloc[:0], tmp_path / "log.parquet")], COLUMNS)
+        read_log([write_log(people(20).iloc[:0], tmp_path / name)], COLUMNS)
     with pytest.raises(InputError, match="'user': expected one meaning"):
         LogColumns(texts=("user",), sums=("user",))
 

@@ -28,7 +28,7 @@ def read(frame: pd.DataFrame, folder: Path, asked: Asked | None = None, **spec: 
 
 
 def test_a_lift_is_that_of_the_sums_per_person(tmp_path):
-    frame = people(800, lift=0.3)
+    frame = people(800, lift=0.3, seed=1)
     found = read(frame, tmp_path, metrics=(MINUTES, LogMetric("per play", "minutes", "plays")))
     of_arm = frame.groupby("arm")
     mean = of_arm["minutes"].sum() / of_arm["user"].nunique()
@@ -94,7 +94,7 @@ def test_rows_and_columns_from_before_adjust_alike(tmp_path):
     ).lifts[0]
     assert by_rows.model_copy(update={"reduction": None}) == by_column.model_copy(update={"reduction": None})
     plain = read(now, tmp_path).lifts[0]
-    assert plain.reduction is None and by_rows.reduction > 0.15
+    assert plain.reduction is None and by_rows.reduction > 0.08
     width = (by_rows.high - by_rows.low) / (plain.high - plain.low)
     assert width == pytest.approx(np.sqrt(1 - by_rows.reduction), rel=1e-3)
 
@@ -124,7 +124,8 @@ def test_slices_are_corrected_for_all_of_them(tmp_path):
     for each in found.slices:
         assert each.p_adjusted == pytest.approx(min(1.0, 2 * each.p_value))
     assert sum(each.units for each in found.slices) == found.lifts[0].units
-    assert read(people(120), tmp_path, slices=("country",)).small_slices == 1
+    small = read(people(240), tmp_path, slices=("country",))
+    assert (small.small_slices, {each.slice for each in small.slices}) == (1, {"country=fr"})
 
 
 def test_three_arms_are_compared_with_the_control(tmp_path):

@@ -19,11 +19,11 @@ def quiet(sequences: int, spans: int, *, seed: int = 0, promised_error: float = 
     return rng.normal(0, ERROR, (sequences, spans)) - promised
 
 
-@pytest.mark.parametrize("spans", [FORTNIGHT, 200])
+@pytest.mark.parametrize("spans", [FORTNIGHT, 100])
 @pytest.mark.parametrize("promised_error", [0.0, ERROR], ids=["known", "measured"])
 def test_quiet_sequences_hardly_ever_alarm_though_each_day_is_looked_at(spans, promised_error):
     """With the promise known and no margin, the model is as bad as it may be: the hardest quiet case."""
-    sequences = 20_000 if spans == FORTNIGHT else 2_000
+    sequences = 5_000 if spans == FORTNIGHT else 500
     limit = lower_limit(0.0, promised_error, 0.0, 0.05)
     assert limit.alpha == 0.025
     values = quiet(sequences, spans, promised_error=promised_error)
@@ -32,7 +32,7 @@ def test_quiet_sequences_hardly_ever_alarm_though_each_day_is_looked_at(spans, p
     )
     assert stats.binomtest(found, sequences, 0.05, alternative="greater").pvalue > 0.01
     if not promised_error:
-        assert found > 0.002 * sequences  # it could alarm
+        assert found > 0  # it could alarm
 
 
 def test_looking_daily_with_a_test_for_one_day_would_alarm_ten_times_as_often():
@@ -46,9 +46,9 @@ def test_looking_daily_with_a_test_for_one_day_would_alarm_ten_times_as_often():
 
 def test_the_mixture_starts_at_one_in_expectation():
     """What makes Ville's inequality hold: E[M(t)] <= 1 at every t, and is about 1 where the limit is just kept."""
-    values = quiet(400_000, 4, promised_error=0.0)
+    values = quiet(200_000, 2, promised_error=0.0)
     mixed = np.exp(evidence(values, np.array(ERROR), np.array(EXAMPLES), 0.0))
-    assert mixed.mean(axis=0) == pytest.approx(np.ones(4), abs=0.02)
+    assert mixed.mean(axis=0) == pytest.approx(np.ones(2), abs=0.03)
 
 
 def test_the_formula_is_the_integral_over_the_half_normal():
@@ -63,19 +63,19 @@ def test_the_formula_is_the_integral_over_the_half_normal():
     assert found == pytest.approx(integral / 2 + 0.5, rel=1e-6)
 
 
-@pytest.mark.parametrize(("after", "days"), [(0, 6), (10, 7), (60, 8)])
+@pytest.mark.parametrize(("after", "days"), [(0, 4), (10, 6), (60, 7)])
 def test_a_fall_is_found_soon_however_long_it_was_quiet_before(after, days):
-    """A fall by .02, two standard errors of a day, found within about a week in nine of ten sequences."""
+    """A fall by .02, four standard errors of a day, is found within a week, though ten metrics share the error."""
     rng = np.random.default_rng(1)
     raised, began = [], []
     for _ in range(200):
-        values = rng.normal(0.75, ERROR, after + FORTNIGHT)
+        values = rng.normal(0.75, ERROR / 2, after + FORTNIGHT)
         values[after:] -= 0.02
         spans = len(values)
-        alarm = watch(values, [ERROR] * spans, [2000] * spans, lower_limit(0.75, 0.002, 0.0, 0.05 / 10))
+        alarm = watch(values, [ERROR / 2] * spans, [8000] * spans, lower_limit(0.75, 0.002, 0.0, 0.05 / 10))
         raised.append(np.inf if alarm is None or alarm.raised < after else alarm.raised - after)
         began.append(np.nan if alarm is None else alarm.began - after)
-    assert np.mean(np.array(raised) < days) > 0.8
+    assert np.mean(np.array(raised) < days) > 0.9
     assert np.isfinite(raised).mean() > 0.99
     assert np.nanmedian(np.abs(began)) <= 1
 
