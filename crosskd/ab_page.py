@@ -89,13 +89,14 @@ def _table(name: str, lifts: list[LogLift]) -> Table:
 def _course(found: Readout) -> Section:
     pairs = dict.fromkeys((each.metric, each.arm) for each in found.days)
     figures = [
-        _figure(metric, arm, [each for each in found.days if (each.metric, each.arm) == (metric, arm)], found)
-        for metric, arm in pairs
+        _figure(number, [each for each in found.days if (each.metric, each.arm) == pair], found.confidence)
+        for number, pair in enumerate(pairs)
     ]
     return Section("course", "Course", "Lifts over all days up to each.", figures=tuple(figures))
 
 
-def _figure(metric: str, arm: str, days: list[LiftToDate], found: Readout) -> Figure:
+def _figure(number: int, days: list[LiftToDate], confidence: float) -> Figure:
+    metric, arm = days[0].metric, days[0].arm
     rows = [
         {"day": place, "lift": each.lift, "low": each.low, "high": each.high, "told": f"{each.day}: {each.lift:+.2%}"}
         for place, each in enumerate(days, start=1)
@@ -103,7 +104,7 @@ def _figure(metric: str, arm: str, days: list[LiftToDate], found: Readout) -> Fi
     ]
     return Figure(
         title=f"{metric}, {arm}",
-        note=f"Lift by day; the bars are {found.confidence:.0%} intervals of this metric on this day alone.",
+        note=f"Lift by day; the bars are {confidence:.0%} intervals of this metric on this day alone.",
         svg=_plot(rows),
         table=Table(
             caption=f"Lift of {arm} in {metric} up to each day",
@@ -113,7 +114,7 @@ def _figure(metric: str, arm: str, days: list[LiftToDate], found: Readout) -> Fi
                 for each in days
             ),
             folded=True,
-            name=f"course-{metric}-{arm}",
+            name=f"course-{number}",
         ),
     )
 
@@ -129,7 +130,7 @@ def _plot(rows: list[charts.Row]) -> str:
     zero = (
         alt.Chart(charts.data([{"zero": 0}]))
         .mark_rule(strokeDash=[4, 4])
-        .encode(y="zero:Q", color=alt.value(charts.MUTED))
+        .encode(y=alt.Y("zero:Q", title=None), color=alt.value(charts.MUTED))
     )
     color = alt.value(charts.color(charts.STUDENT))
     return charts.draw(

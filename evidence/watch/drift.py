@@ -10,6 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import tfx  # noqa: F401 - TFDV cannot be imported before it
+
+# isort: split
 import numpy as np
 import pyarrow as pa
 import tensorflow_data_validation as tfdv
