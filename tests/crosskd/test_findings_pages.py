@@ -1,4 +1,4 @@
-"""The pages of `crosskd ab` and `crosskd monitor`: what they say, and in a real browser that they say it to everyone."""
+"""The pages of `crosskd ab` and `crosskd monitor`: what they say, and, in a browser, that they say it to everyone."""
 
 from __future__ import annotations
 
