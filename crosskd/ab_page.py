@@ -70,7 +70,7 @@ def _table(name: str, lifts: list[LogLift]) -> Table:
     names = ("metric", "arm", *(("slice",) if sliced else ()))
     numbers = ("control", "arm's", "lift", "interval", "joint interval", "p", "CUPED")
     return Table(
-        caption="Lifts over the control, with intervals over units",
+        caption=f"Lifts over the control, with intervals over units{', by slice' if sliced else ''}",
         columns=(*map(Heading, names), *(Heading(each, numeric=True) for each in numbers), Heading("verdict")),
         rows=tuple(
             (

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import tensorflow as tf
 from numpy.typing import NDArray
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.coders import example_coder
@@ -95,6 +96,11 @@ def score_examples(model: WatchedModel, place: str | Path, frequent: Kept | None
     served = SessionModel(model.folder)
     try:
         parts = [_part(model, served, decoder, batch) for batch in _batches(model, place)]
+    except tf.errors.InvalidArgumentError as error:
+        raise InputError(
+            f"{place}: expected examples that {model.folder}, which serves, can answer; it refuses some: "
+            f"{error.message.splitlines()[0][:300]}"
+        ) from error
     finally:
         served.close()
     if not parts:

@@ -114,7 +114,7 @@ def test_a_good_student_is_blessed_and_compared(tmp_path: Path, control: str, ex
     files = [path for path in (tmp_path / "student/Format-Serving").rglob("*") if path.is_file()]
     assert found.models["student"].megabytes == pytest.approx(sum(path.stat().st_size for path in files) / 1e6)
     # As TFX's InfraValidator writes it, and about which model.
-    assert [path.name for path in Path(blessing.uri).iterdir()] == ["INFRA_BLESSED"]
+    assert {path.name for path in Path(blessing.uri).iterdir()} == {"INFRA_BLESSED", "tf_serving_warmup_requests"}
     assert model_utils.is_infra_validated(blessing)
     assert blessing.get_string_custom_property("current_model") == model.uri
     assert blessing.get_int_custom_property("current_model_id") == 7
