@@ -9,6 +9,7 @@ for which the threshold is .1 as well.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TypeAlias
 
 import tfx  # noqa: F401 - TFDV cannot be imported before it
 
@@ -35,7 +36,7 @@ _DISTANCES = {
     _Measurement.L_INFTY: Distance.L_INFINITY,
     _Measurement.JENSEN_SHANNON_DIVERGENCE: Distance.JENSEN_SHANNON,
 }
-Statistics = statistics_pb2.DatasetFeatureStatisticsList
+Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
 
 
 def statistics_of(surface: Surface, schema: schema_pb2.Schema, scored: ScoredExamples) -> Statistics:
