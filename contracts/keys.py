@@ -17,6 +17,9 @@ PAGE = "page"
 # The one file of the page.
 PAGE_FILE = "index.html"
 
+# What servers warm up with, in a blessing of ours, and in `assets.extra` of what is pushed.
+WARM_UP_FILE = "tf_serving_warmup_requests"
+
 # Outputs of TFX's own nodes, whose module of constants takes seconds to import.
 IMPORTED = "result"
 TRANSFORMED_EXAMPLES = "transformed_examples"

@@ -6,7 +6,11 @@ from enum import IntEnum, StrEnum
 
 
 class Exit(IntEnum):
-    """Exit codes of every command, and of the containers that end a run."""
+    """Exit codes of every command, and of the containers that end a run.
+
+    `ALERT`: what serves, or an arm of an experiment, is worse than it should be.  `UNSOUND`: an
+    experiment's arms are not of the sizes they should have, so that nothing follows from it.
+    """
 
     OK = 0
     FAILED = 1
@@ -14,6 +18,8 @@ class Exit(IntEnum):
     NOT_BLESSED = 3
     NOT_PUSHED = 4
     GOING_ON = 5
+    ALERT = 6
+    UNSOUND = 7
     INTERRUPTED = 130
 
 

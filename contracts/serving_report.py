@@ -49,6 +49,22 @@ class Latency(Part):
     limit: float
 
 
+class Budget(Part):
+    """Something absolute that was asked of the student.
+
+    Attributes:
+      what: What was measured: `p99, batches of 16`, or `size`.
+      unit: The unit of both numbers.
+      found: What was found.
+      most: What is allowed.
+    """
+
+    what: str
+    unit: str
+    found: float
+    most: float
+
+
 class ServingReport(Document):
     """Whether a student can serve, and how it compares.
 
@@ -62,6 +78,7 @@ class ServingReport(Document):
       checks: Every check; those that a failure made impossible are not among them.
       models: Costs by model: `student`, `control` and, where there is one, `last_blessed`.
       latencies: The latencies by other model and batch size.
+      budgets: What was asked of the student alone.
     """
 
     FILE: ClassVar[str] = "report.json"
@@ -76,3 +93,4 @@ class ServingReport(Document):
     checks: tuple[Check, ...]
     models: dict[str, Cost]
     latencies: tuple[Latency, ...]
+    budgets: tuple[Budget, ...] = ()

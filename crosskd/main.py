@@ -14,6 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from contracts.outcome import Exit
 from crosskd import (
+    ab,
     check,
     compare,
     curve,
@@ -29,6 +30,7 @@ from crosskd import (
     join_teachers,
     label,
     live,
+    monitor,
     relocate,
     report,
     rollback,
@@ -88,7 +90,8 @@ app = typer.Typer(
     cls=_Commands,
     help="Zero-shot cross-domain knowledge distillation for multi-task ranking models.",
     epilog="Exit codes: 0 done; 1 failed; 2 bad input; 3 finished, and the student was not blessed; 4 blessed, and not "
-    "pushed; 5 the newest run is still going on; 130 interrupted (143: by SIGTERM).",
+    "pushed; 5 the newest run is still going on; 6 an alert; 7 an experiment's sample ratio is off; 130 interrupted "
+    "(143: by SIGTERM).",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -124,11 +127,13 @@ app.command("summary", cls=_Command)(summary.command)
 app.command("gate", cls=_Command)(gate.command)
 app.command("report", cls=_Command)(report.command)
 app.command("compare", cls=_Command)(compare.command)
+app.command("monitor", cls=_Command)(monitor.command)
 app.command("rollback", cls=_Command)(rollback.command)
 app.command("relocate", cls=_Command)(relocate.command)
 app.command("experiment", cls=_Command)(experiment.command)
 app.command("curve", cls=_Command)(curve.command)
 app.command("live", cls=_Command)(live.command)
+app.command("ab", cls=_Command)(ab.command)
 app.command("demo", cls=_Command)(demo.command)
 app.command("doctor", cls=_Command)(doctor.command)
 app.command("fingerprint", cls=_Command)(fingerprint.command)

@@ -96,6 +96,17 @@ def tables(file: DataFile, columns: Columns | None = None) -> Iterator[pa.Record
         raise InputError(f"{file.path}: expected a whole {file.format} file: {str(error).splitlines()[0]}") from error
 
 
+def lists(file: DataFile) -> Iterator[pa.RecordBatch]:
+    """The rows of a file of TFRecords, each column a list of values, with the columns that its folders name.
+
+    Raises:
+      InputError: The file is damaged, or holds something else.
+    """
+    decoder = example_coder.ExamplesToRecordBatchDecoder().DecodeBatch
+    for batch in _decoded(file, decoder):
+        yield _with_partitions(batch.columns, file, None)
+
+
 def schema_of(file: DataFile) -> pa.Schema:
     """Names and types of a Parquet or CSV file's columns, with those of its folders; CSV's from its first rows."""
     for batch in tables(file):
@@ -185,7 +196,10 @@ def _encode(
 
 
 def _records(file: DataFile, looked_at: Mapping[str, str]) -> Iterator[Batch]:
-    decoder = _decoder(looked_at)
+    yield from _decoded(file, _decoder(looked_at))
+
+
+def _decoded(file: DataFile, decoder: Callable[[list[bytes]], pa.RecordBatch]) -> Iterator[Batch]:
     try:
         with file.system.open_input_stream(file.path, compression=None) as stream:
             for records in read_records(io.BufferedReader(stream), compressed=True, batch_size=_ROWS):

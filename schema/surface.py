@@ -138,6 +138,9 @@ class Task(Strict):
         return self
 
 
+PositiveNumber = Annotated[float, Field(gt=0)]
+
+
 class BreakingChange(Strict):
     """The word that clients are ready for a change of the serving signature, for one change alone.
 
@@ -170,6 +173,10 @@ class Serving(Strict):
       calls: Calls per model in each round; p99 is taken over them.
       max_p99_ratio_vs_control: Most that the student's p99 may be, relative to the control's.
       max_p99_ratio_vs_last_blessed: The same, relative to the last blessed model's.
+      max_p99_ms: Most milliseconds that the student's p99 may be on the machine of the run: of every
+        batch size, or of some, as `{1: 2.5, 128: 20}`; None asks nothing.  Unlike the ratios, it
+        says something of one machine alone.
+      max_size_mb: Most that the student's files may be together, in 10^6 bytes; None asks nothing.
       breaking_change: Changes that break the clients of the version that serves, and that they are
         ready for; None allows none.
     """
@@ -180,7 +187,28 @@ class Serving(Strict):
     calls: PositiveInt = 100
     max_p99_ratio_vs_control: Annotated[float, Field(gt=0)] = 1.25
     max_p99_ratio_vs_last_blessed: Annotated[float, Field(gt=0)] = 1.5
+    max_p99_ms: PositiveNumber | dict[PositiveInt, PositiveNumber] | None = None
+    max_size_mb: PositiveNumber | None = None
     breaking_change: BreakingChange | None = None
+
+    @property
+    def p99_budgets(self) -> dict[int, float]:
+        """The most milliseconds of a p99 by batch size, where something is asked."""
+        if self.max_p99_ms is None:
+            return {}
+        return (
+            self.max_p99_ms if isinstance(self.max_p99_ms, dict) else dict.fromkeys(self.batch_sizes, self.max_p99_ms)
+        )
+
+    @model_validator(mode="after")
+    def _budgets_are_measured(self) -> Serving:
+        unmeasured = sorted(set(self.p99_budgets) - set(self.batch_sizes))
+        if unmeasured:
+            sizes = ", ".join(map(str, self.batch_sizes))
+            raise ValueError(
+                f"max_p99_ms: expected batch sizes that are measured (batch_sizes: {sizes}), found {unmeasured[0]}"
+            )
+        return self
 
 
 class Surface(Strict):

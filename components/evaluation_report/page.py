@@ -205,6 +205,27 @@ class ComparisonPage:
     sections: tuple[Section, ...]
 
 
+@dataclass(frozen=True)
+class FindingsPage:
+    """What a command found, beside runs and their comparison.
+
+    Attributes:
+      title: What it is about.
+      command: What wrote it.
+      good: Whether nobody needs to do anything.
+      sentence: What was found, in one sentence.
+      facts: For a glance.
+      sections: In order.
+    """
+
+    title: str
+    command: str
+    good: bool
+    sentence: str
+    facts: tuple[Fact, ...]
+    sections: tuple[Section, ...]
+
+
 def render(page: ReportPage) -> str:
     """The page as one HTML document that needs no other file."""
     return _rendered("report.html.j2", page)
@@ -215,7 +236,12 @@ def render_comparison(page: ComparisonPage) -> str:
     return _rendered("comparison.html.j2", page)
 
 
-def _rendered(template: str, page: ReportPage | ComparisonPage) -> str:
+def render_findings(page: FindingsPage) -> str:
+    """What was found as one HTML document that needs no other file."""
+    return _rendered("findings.html.j2", page)
+
+
+def _rendered(template: str, page: ReportPage | ComparisonPage | FindingsPage) -> str:
     style, script = (
         "".join((_TEMPLATES / f"{name}.{kind}").read_text() for name in ("report", "slicer")) for kind in ("css", "js")
     )

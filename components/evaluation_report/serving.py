@@ -8,6 +8,7 @@ from components.evaluation_report import charts, page
 from components.evaluation_report.charts import STUDENT
 from components.evaluation_report.page import Cell, Figure, Heading, Section, Table
 from components.evaluation_report.sources import Sources
+from contracts.decision import Verdict
 from contracts.serving_report import Latency, ServingReport
 
 _ROW, _AXIS = 30, 52
@@ -24,7 +25,7 @@ def section(sources: Sources) -> Section:
         title="Serving",
         lead=f"{report.sentence} Latencies are measured in turn in one process, as a server loads the models.",
         figures=tuple(_figure(other, [e for e in report.latencies if e.against == other]) for other in others),
-        tables=(_latency_table(report), _cost_table(report)),
+        tables=(_latency_table(report), _cost_table(report), *([_budget_table(report)] if report.budgets else [])),
     )
 
 
@@ -127,4 +128,28 @@ def _cost_table(report: ServingReport) -> Table:
             for model, cost in report.models.items()
         ),
         name="costs",
+    )
+
+
+def _budget_table(report: ServingReport) -> Table:
+    return Table(
+        caption="Budgets of the student",
+        columns=(
+            Heading("budget"),
+            Heading("unit"),
+            Heading("found", numeric=True),
+            Heading("allowed", numeric=True),
+            Heading("verdict"),
+        ),
+        rows=tuple(
+            (
+                Cell(each.what),
+                Cell(each.unit),
+                page.number(each.found, 3),
+                page.number(each.most, 3),
+                page.verdict(Verdict.PASS if each.found <= each.most else Verdict.FAIL),
+            )
+            for each in report.budgets
+        ),
+        name="budgets",
     )

@@ -14,9 +14,10 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from tfx.dsl.io import fileio
 
@@ -32,6 +33,9 @@ from schema.errors import InputError
 # Servers read the names of versions as numbers and pass over everything else.
 _STAGING_PREFIX = ".pushing-"
 _LOCK = ".lock"
+# The folder of a SavedModel that loaders leave alone.
+_ASSETS_EXTRA = "assets.extra"
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Destination(Versions):
@@ -72,12 +76,15 @@ class Destination(Versions):
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def publish(self, model_dir: str, describe: Callable[[int], Provenance]) -> Provenance:
+    def publish(
+        self, model_dir: str, describe: Callable[[int], Provenance], beside: Mapping[str, str] = NOTHING
+    ) -> Provenance:
         """Publishes a SavedModel under a version higher than all there are.  Call it inside `locked`.
 
         Args:
           model_dir: The SavedModel.
           describe: Gives the provenance of the version that it is called with.
+          beside: Files that go into its `assets.extra`, by their names there.
 
         Returns:
           The provenance, with the version.
@@ -88,17 +95,17 @@ class Destination(Versions):
         version = max([int(time.time()), *(each + 1 for each in self.versions())])
         provenance = describe(version)
         if self._is_local:
-            self._publish_by_rename(model_dir, provenance)
+            self._publish_by_rename(model_dir, provenance, beside)
         else:
             _expect_loadable(model_dir)
-            _copy(model_dir, self.path(version), provenance)
+            _copy(model_dir, self.path(version), provenance, beside)
         return provenance
 
-    def _publish_by_rename(self, model_dir: str, provenance: Provenance) -> None:
+    def _publish_by_rename(self, model_dir: str, provenance: Provenance, beside: Mapping[str, str]) -> None:
         self._remove_abandoned()
         staging = f"{self.base}/{_STAGING_PREFIX}{provenance.version}"
         try:
-            _copy(model_dir, staging, provenance)
+            _copy(model_dir, staging, provenance, beside)
             _write_through(Path(staging))
             _expect_loadable(staging)
         except BaseException:
@@ -118,13 +125,18 @@ class Destination(Versions):
         return "://" not in self.base
 
 
-def _copy(source: str, target: str, provenance: Provenance) -> None:
+def _copy(source: str, target: str, provenance: Provenance, beside: Mapping[str, str]) -> None:
     """Copies a SavedModel with provenance and manifest; `saved_model.pb` comes last."""
     root = source.rstrip("/")
     own = (Provenance.FILE, Manifest.FILE)
     files = {name: each for name, each in measure(root).files.items() if name not in own}
     for name in sorted(set(files) - {SAVED_MODEL_FILE}):
         _copy_file(root, target, name)
+    for name, file in beside.items():
+        place = f"{_ASSETS_EXTRA}/{name}"
+        fileio.makedirs(f"{target}/{_ASSETS_EXTRA}")
+        fileio.copy(file, f"{target}/{place}", overwrite=True)
+        files[place] = record(f"{target}/{place}")
     documents.write(target, provenance)
     files[Provenance.FILE] = record(f"{target}/{Provenance.FILE}")
     documents.write(target, Manifest(files=files))

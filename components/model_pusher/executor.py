@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from absl import logging
 from tfx import types
 from tfx.components.pusher import executor as pusher
+from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, proto_utils
 from tfx.v1 import proto
@@ -20,7 +22,7 @@ from components.model_pusher.agreement import (
     says_blessed,
 )
 from components.model_pusher.destination import Destination
-from contracts import properties
+from contracts import keys, properties
 from contracts.blessings import INFRA_BLESSING, MODEL_BLESSING
 from contracts.decision import Decision
 from contracts.provenance import Origin, Provenance
@@ -62,14 +64,19 @@ class Executor(pusher.Executor):
         first_run = bool(
             documents.read(artifact_utils.get_single_uri(input_dict[spec.DECISION_KEY]), Decision).first_run
         )
+        publish = functools.partial(
+            destination.publish,
+            self.GetModelPath(input_dict),
+            describe,
+            _warm_up(input_dict.get(spec.INFRA_BLESSING_KEY)),
+        )
         with destination.locked():
-            self._push(destination, self.GetModelPath(input_dict), describe, fingerprint, pushed, first_run)
+            self._push(destination, publish, fingerprint, pushed, first_run)
 
     def _push(
         self,
         destination: Destination,
-        model_dir: str,
-        describe: functools.partial[Provenance],
+        publish: Callable[[], Provenance],
         fingerprint: str,
         pushed: types.Artifact,
         first_run: bool,
@@ -85,7 +92,7 @@ class Executor(pusher.Executor):
         if refusal:
             self._refuse(pushed, refusal)
             return
-        version = same[-1] if same else destination.publish(model_dir, describe).version
+        version = same[-1] if same else publish().version
         sentence = f"Version {version} already serves this content." if same else f"Pushed as version {version}."
         if broken:
             sentence += f" Version {versions[-1]}, which it takes the place of, was damaged: {broken}."
@@ -100,6 +107,12 @@ class Executor(pusher.Executor):
         logging.info(sentence)
         self._MarkNotPushed(pushed)
         pushed.set_string_custom_property(properties.SENTENCE, sentence)
+
+
+def _warm_up(infra_blessings: list[types.Artifact] | None) -> dict[str, str]:
+    """The requests that servers warm up with, where the serving validation left some, by name."""
+    files = [f"{each.uri.rstrip('/')}/{keys.WARM_UP_FILE}" for each in infra_blessings or []]
+    return {keys.WARM_UP_FILE: files[0]} if files and fileio.exists(files[0]) else {}
 
 
 def find_refusal(input_dict: Artifacts, origin: Origin, needs_infra_blessing: bool) -> str | None:

@@ -10,22 +10,23 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from components.serving_validator import judge, spec
+from components.serving_validator import judge, spec, warm_up
 from components.serving_validator.clients import clients_check
 from components.serving_validator.graph import ModelGraph, read_graph
 from components.serving_validator.requests import Requests, read_requests
 from components.serving_validator.requirements import Requirements
 from components.serving_validator.trial import Other, Trial, serve
 from components.serving_validator.worker import Loaded
-from contracts import properties
+from contracts import keys, properties
 from contracts.blessings import INFRA_BLESSING
 from contracts.decision import Check, Verdict
 from contracts.provenance import Provenance
 from contracts.roles import ModelRole
-from contracts.serving_report import Cost, ServingReport
+from contracts.serving_report import Budget, Cost, ServingReport
 from records import documents
 from records.content import content_fingerprint
 from records.served import ServedModel, read_served
+from records.sessions import SIGNATURE
 from schema.errors import InputError
 
 Artifacts = dict[str, list[types.Artifact]]
@@ -63,7 +64,10 @@ class Executor(base_executor.BaseExecutor):
         report = validate(model_dirs, example_uris, requirements, model.uri, version)
         logging.info(report.sentence)
         documents.write(artifact_utils.get_single_uri(output_dict[spec.REPORT_KEY]), report)
-        write_blessing(artifact_utils.get_single_instance(output_dict[spec.BLESSING_KEY]), model, report)
+        blessing = artifact_utils.get_single_instance(output_dict[spec.BLESSING_KEY])
+        write_blessing(blessing, model, report)
+        if report.blessed:
+            _write_warm_up(blessing.uri, model_dirs[ModelRole.STUDENT], example_uris, requirements)
 
 
 def validate(
@@ -84,6 +88,7 @@ def validate(
     requests = read_requests(example_uris, requirements)
     others = {name: read_graph(path) for name, path in model_dirs.items() if name != ModelRole.STUDENT}
     checks: list[Check] = []
+    budgets: list[Budget] = []
     trial, graphs, fingerprint = Trial(), others, ""
     try:
         student = read_graph(model_dirs[ModelRole.STUDENT])
@@ -98,6 +103,8 @@ def validate(
             model_dirs[ModelRole.STUDENT], _others(model_dirs, others, requests, requirements), requests, requirements
         )
         checks += judge.trial_checks(trial, requirements)
+        budgets += judge.budgets(student, trial, requirements)
+        checks += map(judge.budget_check, budgets)
     except InputError as error:
         checks.append(Check(name="files", verdict=Verdict.FAIL, sentence=str(error)))
     return ServingReport(
@@ -110,6 +117,7 @@ def validate(
         checks=tuple(checks),
         models=_costs(graphs, trial),
         latencies=tuple(judge.latencies(trial, requirements)),
+        budgets=tuple(budgets),
     )
 
 
@@ -127,6 +135,16 @@ def write_blessing(blessing: types.Artifact, model: types.Artifact, report: Serv
     blessing.set_string_custom_property(properties.SENTENCE, report.sentence)
     io_utils.write_string_file(f"{blessing.uri.rstrip('/')}/{INFRA_BLESSING.named(blessed=report.blessed)}", "")
     blessing.set_int_custom_property(properties.BLESSED, int(report.blessed))
+
+
+def _write_warm_up(blessing: str, student: str, example_uris: list[str], requirements: Requirements) -> None:
+    """Writes the requests that servers warm up with beside the blessing, from where they are pushed along."""
+    (input_name,) = read_graph(student).signatures[SIGNATURE].inputs
+    requests = read_requests(example_uris, requirements)
+    made = warm_up.warm_up_requests(
+        requirements.surface, input_name, requests.stripped, requirements.serving.batch_sizes
+    )
+    warm_up.write(f"{blessing.rstrip('/')}/{keys.WARM_UP_FILE}", made)
 
 
 def _facts(model_dir: str, version: int) -> ServedModel:

@@ -11,7 +11,7 @@ import pytest
 from contracts.decision import Decision
 from contracts.provenance import Provenance
 from records import documents
-from records.manifest import damage
+from records.manifest import Manifest, damage
 from schema.errors import InputError
 from tests.components.model_pusher.handmade import ORIGIN, Push, content_of, cut, push_of
 
@@ -257,3 +257,16 @@ def test_a_version_pushed_before_there_were_manifests_goes_on_working(tmp_path: 
     assert len(again.versions()) == 1
     cut(push.serving / push.versions()[0])
     assert "was damaged: a server cannot load it" in push_of(tmp_path, "a").run().get_string_custom_property("sentence")
+
+
+def test_what_servers_warm_up_with_is_pushed_along_and_part_of_the_manifest(tmp_path: Path) -> None:
+    push = push_of(tmp_path, infra=True)
+    (push.uri("infra_blessing") / "tf_serving_warmup_requests").write_bytes(b"requests")
+    push.run()
+    (version,) = push.versions()
+    assert (push.serving / version / "assets.extra/tf_serving_warmup_requests").read_bytes() == b"requests"
+    manifest = documents.read(str(push.serving / version), Manifest)
+    assert manifest.files["assets.extra/tf_serving_warmup_requests"].size == len(b"requests")
+    without = push_of(tmp_path, "other", infra=True)
+    without.run()
+    assert not (without.serving / without.versions()[-1] / "assets.extra/tf_serving_warmup_requests").exists()

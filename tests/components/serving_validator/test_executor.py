@@ -9,7 +9,10 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
 from tfx.components.util import model_utils
 from tfx.types import standard_artifacts
 
@@ -19,6 +22,7 @@ from contracts.decision import Verdict
 from contracts.serving_report import ServingReport
 from records import documents
 from records.content import content_fingerprint
+from records.sessions import SessionModel
 from schema.errors import InputError
 from tests.components.serving_validator.handmade import REQUIREMENTS, write_examples, write_model
 
@@ -45,6 +49,31 @@ def artifact(kind: type, folder: Path, identity: int):
     made = kind()
     made.uri, made.id = str(folder), identity
     return made
+
+
+def warmed_up(requests: Path, model: str) -> list[tuple[int, np.ndarray]]:
+    """Replays warm-up requests as TensorFlow Serving does: by name of signature and input."""
+    served = SessionModel(model)
+    answers = []
+    for record in tf.data.TFRecordDataset(str(requests)):
+        request = prediction_log_pb2.PredictionLog.FromString(record.numpy()).predict_log.request
+        assert (request.model_spec.name, request.model_spec.signature_name) == ("tiny", "serving_default")
+        assert list(request.inputs) == served.inputs
+        batch = tf.make_ndarray(request.inputs[served.inputs[0]])
+        answers.append((len(batch), served.predict(list(batch))["click"]))
+    served.close()
+    return answers
+
+
+def test_what_misses_an_absolute_budget_is_not_blessed(tmp_path: Path, control: str, examples: str) -> None:
+    serving = REQUIREMENTS.serving.model_copy(update={"max_size_mb": 0.001, "max_p99_ms": 10_000.0})
+    asked = REQUIREMENTS.model_copy(update={"serving": serving})
+    student = write_model(tmp_path / "model")
+    report = validate({"student": student, "control": control}, [examples], asked, "uri")
+    assert list(failures(report)) == ["budget of size"]
+    assert [each.what for each in report.budgets] == ["size", "p99, batches of 1", "p99, batches of 4"]
+    assert report.budgets[0].found == report.models["student"].megabytes > 0.001
+    assert not report.blessed
 
 
 def test_a_good_student_is_blessed_and_compared(tmp_path: Path, control: str, examples: str) -> None:
@@ -78,11 +107,14 @@ def test_a_good_student_is_blessed_and_compared(tmp_path: Path, control: str, ex
         ("last_blessed", 4, 60),
     ]
     assert set(found.models) == {"student", "control", "last_blessed"}
+    answers = warmed_up(tmp_path / "blessing/tf_serving_warmup_requests", str(tmp_path / "student/Format-Serving"))
+    assert [size for size, _ in answers] == [1, 4]
+    assert all(np.isfinite(values).all() and len(values) == size for size, values in answers)
     assert all(cost.load_seconds and cost.first_request_seconds for cost in found.models.values())
     files = [path for path in (tmp_path / "student/Format-Serving").rglob("*") if path.is_file()]
     assert found.models["student"].megabytes == pytest.approx(sum(path.stat().st_size for path in files) / 1e6)
     # As TFX's InfraValidator writes it, and about which model.
-    assert [path.name for path in Path(blessing.uri).iterdir()] == ["INFRA_BLESSED"]
+    assert {path.name for path in Path(blessing.uri).iterdir()} == {"INFRA_BLESSED", "tf_serving_warmup_requests"}
     assert model_utils.is_infra_validated(blessing)
     assert blessing.get_string_custom_property("current_model") == model.uri
     assert blessing.get_int_custom_property("current_model_id") == 7

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
-from components.serving_validator.judge import latencies, sentence, trial_checks
+from components.serving_validator.graph import ModelGraph
+from components.serving_validator.judge import budget_check, budgets, latencies, sentence, trial_checks
 from components.serving_validator.latency import measure, percentile_ratio
 from components.serving_validator.requests import _malformed, _strip
 from components.serving_validator.trial import Trial
@@ -89,6 +92,34 @@ def test_latency_is_gated_on_the_ratio(times: float, verdict: Verdict) -> None:
     assert check.sentence == (
         f"Latency, batches of 4: the student's p99 is {times:.2f} times the control's, 5 is allowed."
     )
+
+
+def graph_of(megabytes: float) -> ModelGraph:
+    return ModelGraph(signatures={}, names=frozenset(), columns={}, shapes=Counter(), megabytes=megabytes)
+
+
+def test_budgets_are_of_the_student_alone() -> None:
+    """A p99 is the median over rounds: one round in which the machine was busy does not decide."""
+    rounds = np.full([3, 100], 0.002)
+    rounds[2] = 0.9
+    serving = REQUIREMENTS.serving.model_copy(update={"max_p99_ms": {4: 1.9}, "max_size_mb": 5.0})
+    asked = REQUIREMENTS.model_copy(update={"serving": serving})
+    trial = Trial(seconds={"student/4": rounds, "student/1": rounds, "control/4": rounds})
+    size, p99 = budgets(graph_of(4.2), trial, asked)
+    assert (size.what, size.unit, size.found, size.most) == ("size", "MB", 4.2, 5.0)
+    assert (p99.what, p99.unit, p99.most) == ("p99, batches of 4", "ms", 1.9)
+    assert p99.found == pytest.approx(2.0)
+    assert budget_check(size).verdict is Verdict.PASS
+    failed = budget_check(p99)
+    assert failed.verdict is Verdict.FAIL
+    assert failed.sentence == "P99, batches of 4: the student's is 2 ms, 1.9 ms is allowed."
+    assert [each.what for each in budgets(graph_of(4.2), Trial(), asked)] == ["size"]
+    assert list(budgets(graph_of(4.2), trial, REQUIREMENTS)) == []
+
+
+def test_one_budget_is_of_every_batch_size() -> None:
+    asked = REQUIREMENTS.serving.model_copy(update={"max_p99_ms": 3.0})
+    assert asked.p99_budgets == {1: 3.0, 4: 3.0}
 
 
 def test_models_are_measured_in_turn() -> None:

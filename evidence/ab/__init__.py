@@ -1,0 +1,1 @@
+"""The readout of a live experiment from anyone's logs: lifts with intervals, and how long to run it."""
