@@ -292,7 +292,8 @@ def _told(empty: LogLift, measured: MeasuredLift, metric: LogMetric, several: in
 
 
 def _slices(units: Units, spec: LogSpec, asked: Asked) -> tuple[list[LogLift], int]:
-    parts, small = {}, 0
+    parts: dict[str | None, np.ndarray] = {}
+    small = 0
     for column in spec.slices:
         values = units.slices[column]
         for value in sorted({value for value in values if value is not None}):

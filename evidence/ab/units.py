@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -95,7 +96,7 @@ def units_of(log: Log, spec: LogSpec) -> Units:
     known = frame[frame["#unit"].notna()]
     dated = known[known["#day"].notna()] if spec.day else known
     _expect_rows(dated, "a row that says whose it is, and when")
-    early = dated["#day"] < _number(spec) if spec.start else pd.Series(False, index=dated.index)
+    early = dated["#day"] < _number(spec.start) if spec.start else pd.Series(False, index=dated.index)
     main = dated[~early]
     _expect_rows(main, f"rows from {spec.start} (--start) on, which is when the experiment began")
     arms, without, several = _arms(main, spec)
@@ -113,8 +114,8 @@ def units_of(log: Log, spec: LogSpec) -> Units:
     return _units(exposed, dated[early], arms, spec, left_out)
 
 
-def _number(spec: LogSpec) -> int:
-    return (pd.Timestamp(spec.start) - _FIRST).days
+def _number(start: date) -> int:
+    return (pd.Timestamp(start) - _FIRST).days
 
 
 def _frame(log: Log, spec: LogSpec) -> Frame:
@@ -167,7 +168,7 @@ def _units(frame: Frame, early: Frame, arms: pd.Series, spec: LogSpec, left_out:
     rows = frame.assign(**{"#unit": codes}).groupby(["#unit", "#day"], sort=True)[columns].sum().reset_index()
     names, numbers = np.unique(arms.loc[found].to_numpy(str), return_inverse=True)
     units = len(found)
-    days = rows["#day"].unique() if spec.day else []
+    days: list[int] = sorted(map(int, rows["#day"].unique())) if spec.day else []
     return Units(
         names=tuple(map(str, names)),
         arms=numbers.astype(np.intp),
@@ -175,7 +176,7 @@ def _units(frame: Frame, early: Frame, arms: pd.Series, spec: LogSpec, left_out:
         before={**_sums_before(early, found, columns), **_columns_before(frame, codes, spec)},
         slices={name: _slice(frame, codes, name) for name in spec.slices},
         rows=rows,
-        days=tuple(_FIRST + pd.Timedelta(days=int(day)) for day in sorted(days)),
+        days=tuple(_FIRST + pd.Timedelta(days=day) for day in days),
         left_out=left_out,
         covered=not early.empty,
     )

@@ -122,7 +122,8 @@ def evidence(values: Floats, errors: Floats, examples: Floats, limit: float) -> 
     Returns:
       Float [..., spans].
     """
-    return _evidence(_terms(*np.broadcast_arrays(values, errors, examples), limit))
+    x, s, n = np.broadcast_arrays(values, errors, examples)
+    return _evidence(_terms(x, s, n, limit))
 
 
 def _terms(values: Floats, errors: Floats, examples: Floats, limit: float) -> Floats:
