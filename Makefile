@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO ?= runs/demo
 DIST ?= dist
+IMAGE ?= build/image
 COVERAGE := $(CURDIR)/build/coverage
 # What `make coverage` runs; by default, all tests.
 TESTS ?=
@@ -24,7 +25,7 @@ export PYTHONDONTWRITEBYTECODE =
 # Nothing here has a GPU; TensorFlow's start-up notes would bury the messages meant for people.
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help setup demo test coverage test-flink lint docs wheel bench lock clean
+.PHONY: help setup demo test coverage test-flink image lint docs wheel bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -60,6 +61,9 @@ coverage: setup ## Run all tests, and say which lines none of them runs
 test-flink: setup ## Label on a Flink cluster that loses a task manager (Java 17, Maven)
 	tests/flink/fetch.sh
 	$(BIN)/python -m pytest -m flink tests/flink
+
+image: setup ## Build the image without Docker, and run every node in it (root; buildah, runc, mmdebstrap)
+	kubeflow/image.sh $(IMAGE)
 
 lint: setup ## Check style, types and the directions of imports
 	$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """The compiled pipeline, run as Kubeflow's backends run it, comes to what the local runner comes to."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -36,6 +37,7 @@ from tests.kubeflow.comparison import (
     verdicts_of,
 )
 from tests.kubeflow.containers import Containers
+from tests.kubeflow.image import ROOT_VARIABLE, InImage
 from tests.kubeflow.metadata_service import MetadataService
 from tests.kubeflow.object_store import ACCESS, ObjectStore
 from tests.kubeflow.vertex import Vertex
@@ -236,6 +238,18 @@ def test_vertex_comes_to_the_local_runners_model_decision_and_metrics(vertex, lo
 
 def test_open_source_comes_to_the_local_runners_model_decision_and_metrics(local, world, open_source, served):
     check_against_local(open_source, served, local, world)
+
+
+@pytest.mark.image
+def test_the_built_image_comes_to_the_local_runners_model_decision_and_metrics(
+    world, cluster, in_buckets, local, tmp_path
+):
+    """Every node in a container of the image, and nothing from the cache."""
+    containers = InImage(Path(os.environ[ROOT_VARIABLE]), world.folder.parent)
+    serving = f"{ELSEWHERE}/image"
+    ran = run_open_source(world, replace(cluster, cache={}), containers, in_buckets, "image", serving=serving)
+    cluster.store.download(serving, tmp_path / "serving")
+    check_against_local(ran, tmp_path / "serving", local, world)
 
 
 def test_the_object_store_holds_nested_folders_and_no_marker(open_source, cluster):
