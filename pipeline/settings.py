@@ -26,6 +26,8 @@ class Settings:
       serving: Where a blessed student is pushed, one numbered folder per version.
       metadata: The SQLite file of ML Metadata, or the URL of a database server; see `pipeline.metadata`.
       beam_args: Arguments of every Beam pipeline.
+      measurements: Folder in which the runner keeps a `contracts.measurements.Measurements` of the nodes; empty
+        where it measures none.
       candidates: Folder of candidates, gzipped TFRecords of tf.Example, that the unlabelled
         pairs are read from; None puts them together from the examples.
       candidates_fingerprint: The fingerprint of its content.
@@ -50,6 +52,7 @@ class Settings:
     serving: str
     metadata: str
     beam_args: Sequence[str]
+    measurements: str = ""
     candidates: str | None = None
     candidates_fingerprint: str | None = None
     code_revision: str | None = None

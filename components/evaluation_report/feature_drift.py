@@ -1,0 +1,68 @@
+"""How the features of the training examples moved since the last run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from components.evaluation_report import page
+from components.evaluation_report.page import Cell, Heading, Section, Table
+from components.evaluation_report.sources import Shift, Side, Sources
+
+MOST_LISTED = 200
+
+
+def section(sources: Sources) -> Section:
+    """The section on drift of features: one row for each feature, the one that moved most first."""
+    found = sources.shifts
+    return Section(
+        name="feature-drift",
+        title="Drift of features",
+        lead="How the examples of the training split moved since the last run, before anything was made of them.",
+        tables=() if isinstance(found, str) else (_table(found[:MOST_LISTED]),),
+        notes=(found,) if isinstance(found, str) else _notes(found),
+    )
+
+
+def _notes(found: Sequence[Shift]) -> tuple[str, ...]:
+    notes = [
+        "The Jensen-Shannon divergence of the two distributions, as TensorFlow Data Validation computes it: 0 where "
+        "they are alike, 1 where they have nothing in common. A run that must stop at some value says so by "
+        "`drift_comparator` in schema.pbtxt."
+    ]
+    if len(found) > MOST_LISTED:
+        notes.append(f"These are {MOST_LISTED:,} of {len(found):,} features, those that moved most first.")
+    return tuple(notes)
+
+
+def _table(found: Sequence[Shift]) -> Table:
+    numbers = ("divergence", "missing, last run", "missing, now", "mean, last run", "mean, now")
+    return Table(
+        caption="Features of the training examples, the one that moved most first",
+        columns=(
+            Heading("feature"),
+            *(Heading(name, numeric=True) for name in numbers),
+            Heading("values, last run", numeric=True),
+            Heading("values, now", numeric=True),
+        ),
+        rows=tuple(_row(each) for each in found),
+        sortable=True,
+        name="feature-drift",
+    )
+
+
+def _row(each: Shift) -> tuple[Cell, ...]:
+    name = each.name + (" (new)" if each.before is None else " (gone)" if each.now is None else "")
+    sides = (each.before, each.now)
+    return (
+        Cell(name),
+        page.NOTHING if each.divergence is None else page.number(each.divergence),
+        *(page.NOTHING if side is None else page.share(side.missing) for side in sides),
+        *(_mean(side) for side in sides),
+        *(page.NOTHING if side is None else page.count(side.distinct) for side in sides),
+    )
+
+
+def _mean(side: Side | None) -> Cell:
+    if side is None or side.mean is None:
+        return page.NOTHING
+    return Cell(f"{side.mean:,.4g}".replace("-", "\N{MINUS SIGN}"), side.mean)
