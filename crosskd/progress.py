@@ -6,7 +6,7 @@ import logging
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -160,9 +160,10 @@ class NodeProgress(logging.Handler):
         self._running = None
 
     def _write(self) -> None:
-        """Leaves what was measured so far where the run's report finds it."""
+        """Leaves what was measured so far where the run's report finds it; a full disk ends no run here."""
         if self._folder is not None:
-            documents.write(str(self._folder), Measurements(nodes=self.measured))
+            with suppress(OSError):
+                documents.write(str(self._folder), Measurements(nodes=self.measured))
 
     def _stop_live(self) -> None:
         if self._live is not None:

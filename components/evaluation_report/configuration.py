@@ -50,12 +50,18 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str
 
 
 def flattened(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Dotted keys, as `--set` takes them, with their values in JSON."""
-    if isinstance(value, Mapping) and value:
-        for key, each in value.items():
-            yield from flattened(each, f"{prefix}.{key}" if prefix else key)
-    else:
+    """Dotted keys, as `--set` takes them, with their values in JSON; of a list of sections, each by its place."""
+    parts = value.items() if isinstance(value, Mapping) else _sections(value)
+    if not parts:
         yield prefix, json.dumps(value)
+    for key, each in parts:
+        yield from flattened(each, f"{prefix}.{key}" if prefix else str(key))
+
+
+def _sections(value: Any) -> list[tuple[int, Any]]:
+    """The entries of a list of sections, such as gates; none of anything else."""
+    is_list = isinstance(value, list | tuple)
+    return list(enumerate(value)) if is_list and any(isinstance(each, Mapping) for each in value) else []
 
 
 def _since_the_last_run(sources: Sources) -> tuple[list[tuple[str, str, str]], str]:

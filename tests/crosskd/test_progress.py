@@ -61,6 +61,14 @@ def test_what_was_measured_is_left_for_the_report_as_soon_as_a_node_is_done(term
     assert found["Transform"].peak_memory > 10 * 2**20
 
 
+def test_a_folder_that_cannot_be_written_ends_no_run(terminal, tmp_path):
+    (tmp_path / "logs").touch()
+    with follow(terminal, 1, tmp_path / "logs"):
+        absl_logging.info("node Pusher is running.")
+        absl_logging.info("node Pusher is finished.")
+    assert len(lines(terminal)) == 1
+
+
 def test_progress_survives_that_beam_executors_parse_flags(terminal):
     with follow(terminal, 1):
         flags.FLAGS(["crosskd", "--runner=FnApiRunner"], known_only=True)

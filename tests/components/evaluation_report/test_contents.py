@@ -95,16 +95,26 @@ def made_of(version: str = "1.0", **keys: object) -> RunInputs:
 
 
 def test_the_configuration_is_compared_with_the_last_runs():
-    then = made_of(training={"epochs": 5, "seed": 0}, tasks={"click": {"weight": 1.0}, "old": {"weight": 2}})
-    now = made_of("1.1", training={"epochs": 7, "seed": 0}, tasks={"click": {"weight": 1.0}}, group="request")
+    then = made_of(
+        training={"epochs": 5, "seed": 0, "trunk": [8, 4]},
+        tasks={"click": {"gates": [{"at_least": 0.5}, {"at_least": 0.6}]}, "old": {"weight": 2}},
+    )
+    now = made_of(
+        "1.1",
+        training={"epochs": 7, "seed": 0, "trunk": [8]},
+        tasks={"click": {"gates": [{"at_least": 0.5}, {"at_least": 0.7}]}},
+        group="request",
+    )
     section = configuration.section(with_configurations(then, now))
     assert texts(table(section, "changes")) == [
         ["(version of crosskd)", "1.0", "1.1"],
         ["group", "-", '"request"'],
+        ["tasks.click.gates.1.at_least", "0.6", "0.7"],
         ["tasks.old.weight", "2", "-"],
         ["training.epochs", "5", "7"],
+        ["training.trunk", "[8, 4]", "[8]"],
     ]
-    assert section.notes == ("4 changes since the last run (2026-03-01 04:30 UTC).",)
+    assert section.notes == ("6 changes since the last run (2026-03-01 04:30 UTC).",)
 
 
 @pytest.mark.parametrize(
