@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from components.evaluation_report.page import Cell, Heading, Section, Table
@@ -82,7 +82,7 @@ def _since_the_last_run(sources: Sources) -> tuple[list[tuple[str, str, str]], s
     return found[:MOST_CHANGES], f"{len(found)} changes since {named}{shown}."
 
 
-def _table(caption: str, names: tuple[str, ...], rows: list[tuple[str, ...]], name: str) -> Table:
+def _table(caption: str, names: tuple[str, ...], rows: Sequence[tuple[str, ...]], name: str) -> Table:
     return Table(
         caption=caption,
         columns=tuple(map(Heading, names)),

@@ -15,11 +15,9 @@ from schema.surface import TRAIN_SPLIT
 
 # The divergence, with logarithms to base 2, is at most 1, so that at this threshold nothing is an anomaly.
 _NEVER = 1.0
-_Feature = statistics_pb2.FeatureNameStatistics
-_Statistics = statistics_pb2.DatasetFeatureStatisticsList
 
 
-def read_statistics(uri: str) -> _Statistics:
+def read_statistics(uri: str) -> statistics_pb2.DatasetFeatureStatisticsList:
     """The statistics of the training split in an ExampleStatistics artifact.
 
     Raises:
@@ -31,12 +29,14 @@ def read_statistics(uri: str) -> _Statistics:
     with fileio.open(path, "rb") as file:
         content = file.read()
     try:
-        return _Statistics.FromString(content)
+        return statistics_pb2.DatasetFeatureStatisticsList.FromString(content)
     except DecodeError as error:
         raise InputError(f"{path}: expected the statistics of training examples, found a damaged file") from error
 
 
-def shifts(before: _Statistics, now: _Statistics) -> list[Shift]:
+def shifts(
+    before: statistics_pb2.DatasetFeatureStatisticsList, now: statistics_pb2.DatasetFeatureStatisticsList
+) -> list[Shift]:
     """Every feature of either: new ones and those that are gone first, then the one that moved most."""
     earlier, later = _by_name(before), _by_name(now)
     divergences = _divergences(before, now)
@@ -58,11 +58,15 @@ def _place(shift: Shift) -> tuple[bool, bool, float, str]:
     return is_on_both_sides, shift.divergence is None, -(shift.divergence or 0), shift.name
 
 
-def _by_name(statistics: _Statistics) -> Mapping[str, _Feature]:
+def _by_name(
+    statistics: statistics_pb2.DatasetFeatureStatisticsList,
+) -> Mapping[str, statistics_pb2.FeatureNameStatistics]:
     return {".".join(each.path.step): each for part in statistics.datasets[:1] for each in part.features}
 
 
-def _divergences(before: _Statistics, now: _Statistics) -> dict[str, float]:
+def _divergences(
+    before: statistics_pb2.DatasetFeatureStatisticsList, now: statistics_pb2.DatasetFeatureStatisticsList
+) -> dict[str, float]:
     """What TFDV measures where a schema asks it to compare every feature."""
     schema: schema_pb2.Schema = tfdv.infer_schema(now)
     for feature in schema.feature:
@@ -77,7 +81,7 @@ def _measured(found: object) -> Iterator[tuple[str, float]]:
             yield ".".join(each.path.step), float(measurement.value)
 
 
-def _side(feature: _Feature, examples: float) -> Side:
+def _side(feature: statistics_pb2.FeatureNameStatistics, examples: float) -> Side:
     kind = feature.WhichOneof("stats")
     stats = getattr(feature, str(kind))
     common = stats.common_stats
