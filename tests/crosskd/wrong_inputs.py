@@ -146,7 +146,7 @@ def _one_far_off(product: Product) -> None:
 
 DATA = (
     WrongInput("no folder of examples", "no such folder. Expected a folder with", lambda p: shutil.rmtree(p.examples)),
-    WrongInput("no evaluation split", "eval", _no_files),
+    WrongInput("no evaluation split", "eval: expected gzipped TFRecords of tf.Example (*.gz), found none", _no_files),
     WrongInput("a split without a record", "the split is empty", _empty_split),
     WrongInput(
         "files that are not compressed",
@@ -227,7 +227,9 @@ def _damaged(product: Product) -> None:
 
 TEACHERS = (
     WrongInput("a folder without a SavedModel", "expected the folder of a SavedModel", _teacher_of(Path.mkdir)),
-    WrongInput("a SavedModel that is damaged", "{teacher}", _damaged),
+    WrongInput(
+        "a SavedModel that is damaged", "expected a TensorFlow SavedModel, found bytes that do not parse", _damaged
+    ),
     WrongInput(
         "another signature",
         "teacher.signature: expected a signature 'rank', found",
@@ -250,7 +252,7 @@ TEACHERS = (
     ),
     WrongInput(
         "an output that it does not have",
-        "loan_logits",
+        "teacher.tasks.loan: expected an output 'loan_logits', found fun, loan_logit; did you mean 'loan_logit'?",
         lambda p: p.change("surface.yaml", "output: loan_logit}", "output: loan_logits}"),
     ),
     WrongInput("probabilities for logits", "they look like probabilities", _teacher_of(_probabilities)),
@@ -264,8 +266,20 @@ TEACHERS = (
 OPTIONS = (
     _option("an option that is none", "No such option: --exmples", "check", "--exmples", "x"),
     _option("a required option that is missing", "Missing option '--teacher'", *CHECK[:5]),
-    _option("a number out of its range", "--rows", *CHECK, "--rows", "0"),
-    _option("a fraction above 1", "--max-bad-fraction", *CHECK, "--max-bad-fraction", "2"),
+    _option(
+        "a number out of its range",
+        "Invalid value for '--rows': Input should be greater than or equal to 1",
+        *CHECK,
+        "--rows",
+        "0",
+    ),
+    _option(
+        "a fraction above 1",
+        "Invalid value for '--max-bad-fraction': Input should be less",
+        *CHECK,
+        "--max-bad-fraction",
+        "2",
+    ),
     _option(
         "a window of examples without spans", "--span and --window are for examples in spans", *CHECK, "--window", "7"
     ),
@@ -292,11 +306,26 @@ OPTIONS = (
         "--root",
         "{teacher}/saved_model.pb",
     ),
-    _option("a runner that is none", "--runner", "run", *CHECK[1:], "--root", "{folder}/root", "--runner", "spark"),
+    _option(
+        "a runner that is none",
+        "'spark' is not one of 'beam', 'local'",
+        "run",
+        *CHECK[1:],
+        "--root",
+        "{folder}/root",
+        "--runner",
+        "spark",
+    ),
     _option("a summary of no run", "expected the root of a run", "summary", "--root", "{folder}"),
     _option("a comparison with a run that is none", "is no folder", "compare", "{folder}/one@-1", "{folder}/two"),
     _option(
-        "a draft over a folder that is there", "{surface}", "init", "--examples", "{examples}", "--out", "{surface}"
+        "a draft over a folder that is there",
+        "surface.yaml: is there already; choose another --out, or remove it",
+        "init",
+        "--examples",
+        "{examples}",
+        "--out",
+        "{surface}",
     ),
     _option(
         "an image without a tag",

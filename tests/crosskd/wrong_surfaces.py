@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.crosskd.wrong_inputs import WrongInput
+from tests.crosskd.wrong_inputs import Product, WrongInput
 from tests.e2e import library
 
 
@@ -16,6 +16,11 @@ def _schema(name: str, old: str, new: str, said: str) -> WrongInput:
 
 def _text(name: str, text: str, said: str) -> WrongInput:
     return WrongInput(name, said, lambda product: (product.surface / "surface.yaml").write_text(text) and None)
+
+
+def _as_source(product: Product) -> None:
+    product.change("surface.yaml", "    distil: {from: loan}\n", "")
+    product.change("surface.yaml", _TEACHER, "")
 
 
 _GATES_OF_LIKED = "    gates:\n      - {metric: auc, at_least: 0.4}\n"
@@ -37,8 +42,8 @@ SURFACES = (
     ),
     _surface("a key twice", "name: library", "name: library\nname: books", "this key stands twice"),
     _text("no YAML", "name: [1\n", "surface.yaml: not valid YAML"),
-    _text("a list", "- name\n", "expected a mapping at the top level, found list"),
-    _text("an empty file", "", "expected a mapping at the top level, found NoneType"),
+    _text("a list", "- name\n", "expected keys with values, such as `name: my_surface`, found a list"),
+    _text("an empty file", "", "expected keys with values, such as `name: my_surface`, found nothing"),
     _surface(
         "a kind that does not exist",
         "match: {kind: numeric",
@@ -91,13 +96,23 @@ SURFACES = (
         "a slice of another type",
         "{genre: crime}",
         "{genre: 3}",
-        "slices.crime.features.genre: ",
+        "slices.crime.features.genre: expected text, since the schema has BYTES for 'genre'; found the number 3",
     ),
     _surface("a task without a gate", _GATES_OF_LIKED, "", "tasks.liked: a task needs at least one gate"),
     _surface("a gate that asks nothing", ", at_least: 0.4}", "}", "a gate needs at_least, at_most, between"),
     _surface("a percentage as a bound", "at_least: 0.4", "at_least: 60", "is a fraction, expected a value"),
-    _surface("a bound that is no number", "at_least: 0.4", "at_least: .nan", "tasks.liked.gates.0.at_least: "),
-    _surface("a metric that is none", "metric: auc, at_least: 0.4", "metric: aux, at_least: 0.4", "found 'aux'"),
+    _surface(
+        "a bound that is no number",
+        "at_least: 0.4",
+        "at_least: .nan",
+        "tasks.liked.gates.0.at_least: input should be a finite number, found nan",
+    ),
+    _surface(
+        "a metric that is none",
+        "metric: auc, at_least: 0.4",
+        "metric: aux, at_least: 0.4",
+        "tasks.liked.gates.0.metric: input should be 'auc'",
+    ),
     _surface(
         "a metric of the other kind of task",
         "metric: auc, at_least: 0.4",
@@ -111,7 +126,9 @@ SURFACES = (
         "is computed within groups",
     ),
     _surface("a negative learning rate", "learning_rate: 0.005", "learning_rate: -1", "should be greater than 0"),
-    _surface("a word as a number", "epochs: 4", "epochs: many", "training.epochs: input should be a valid integer"),
+    _surface(
+        "a word as a number", "epochs: 4", "epochs: many", "training.epochs: expected a whole number, found 'many'"
+    ),
     _surface(
         "a score that is no formula",
         "slices:\n",
@@ -119,11 +136,12 @@ SURFACES = (
         "expected an arithmetic expression, found 'borrowed +'",
     ),
     _surface(
-        "a source domain as a target",
+        "no teacher for what is distilled",
         _TEACHER,
         "",
-        "there is nothing to distil",
+        "tasks.borrowed.distil.from: there is nothing to distil from, the `teacher:` section is absent",
     ),
+    WrongInput("a source domain as a target", "section, found none; there is nothing to distil", _as_source),
     _surface(
         "an input of the teacher without a source",
         "hour: {dtype: float, default: 0.5}",
