@@ -26,7 +26,9 @@ _NOTE = "\n\n*Executed by `docs/render_notebooks.py` on a real run; the notebook
 
 def main(root: str, other: str, experiment: str = "") -> None:
     """Executes the notebooks and writes their pages."""
-    os.environ.update(CROSSKD_ROOT=root, CROSSKD_OTHER_ROOT=other, CROSSKD_EXPERIMENT=experiment)
+    folders = {"ROOT": root, "OTHER_ROOT": other, "EXPERIMENT": experiment}
+    # Absolute: notebooks run in their own folder.
+    os.environ.update({f"CROSSKD_{name}": str(Path(folder).resolve()) for name, folder in folders.items() if folder})
     PAGES.mkdir(exist_ok=True)
     for file in sorted(NOTEBOOKS.glob("*.ipynb")):
         if file.stem != "experiment" or experiment:

@@ -50,8 +50,8 @@ class Shot:
 
 
 SHOTS = (
-    Shot("report-light", height=1180),
-    Shot("report-dark", dark=True, height=1180),
+    Shot("report-light", height=1060),
+    Shot("report-dark", dark=True, height=1060),
     Shot("report-phone", width=390, height=844, scale=2),
     Shot("report-phone-slices", section="slices", width=390, height=844, scale=2),
     Shot("report-slices", section="slices"),
@@ -64,7 +64,7 @@ SHOTS = (
     Shot("report-durations", section="durations"),
     Shot("report-training", section="training", dark=True),
     Shot("report-runs", section="history"),
-    Shot("comparison", comparison=True, height=1000),
+    Shot("comparison", comparison=True, height=820),
 )
 
 

@@ -79,7 +79,8 @@ def _since_the_last_run(sources: Sources) -> tuple[list[tuple[str, str, str]], s
     if not found:
         return [], f"Nothing changed since {named}: the same surface.yaml, and crosskd {now.version}."
     shown = f"; these are {MOST_CHANGES} of them" if len(found) > MOST_CHANGES else ""
-    return found[:MOST_CHANGES], f"{len(found)} changes since {named}{shown}."
+    counted = f"{len(found):,} change{'' if len(found) == 1 else 's'}"
+    return found[:MOST_CHANGES], f"{counted} since {named}{shown}."
 
 
 def _table(caption: str, names: tuple[str, ...], rows: Sequence[tuple[str, ...]], name: str) -> Table:

@@ -9,6 +9,7 @@ from components.evaluation_report.page import Cell, Heading, Section, Table
 from components.evaluation_report.sources import Shift, Side, Sources
 
 MOST_LISTED = 200
+_ALL_DIGITS = 1000
 
 
 def section(sources: Sources) -> Section:
@@ -27,7 +28,7 @@ def _notes(found: Sequence[Shift]) -> tuple[str, ...]:
     notes = [
         "The Jensen-Shannon divergence of the two distributions, as TensorFlow Data Validation computes it: 0 where "
         "they are alike, 1 where they have nothing in common. A run that must stop at some value says so by "
-        "`drift_comparator` in schema.pbtxt."
+        "drift_comparator in schema.pbtxt."
     ]
     if len(found) > MOST_LISTED:
         notes.append(f"These are {MOST_LISTED:,} of {len(found):,} features, those that moved most first.")
@@ -35,16 +36,16 @@ def _notes(found: Sequence[Shift]) -> tuple[str, ...]:
 
 
 def _table(found: Sequence[Shift]) -> Table:
-    numbers = ("divergence", "missing, last run", "missing, now", "mean, last run", "mean, now")
+    has_texts = any(
+        side is not None and side.distinct is not None for each in found for side in (each.before, each.now)
+    )
+    numbers = ["divergence", "missing, last run", "missing, now", "mean, last run", "mean, now"]
+    numbers += ["values, last run", "values, now"] if has_texts else []
+    columns = (Heading("feature"), *(Heading(name, numeric=True) for name in numbers))
     return Table(
-        caption="Features of the training examples, the one that moved most first",
-        columns=(
-            Heading("feature"),
-            *(Heading(name, numeric=True) for name in numbers),
-            Heading("values, last run", numeric=True),
-            Heading("values, now", numeric=True),
-        ),
-        rows=tuple(_row(each) for each in found),
+        caption="Features of the training examples: new ones and those that are gone, then the one that moved most",
+        columns=columns,
+        rows=tuple(_row(each)[: len(columns)] for each in found),
         sortable=True,
         name="feature-drift",
     )
@@ -63,6 +64,8 @@ def _row(each: Shift) -> tuple[Cell, ...]:
 
 
 def _mean(side: Side | None) -> Cell:
+    """A mean with four digits, or all that stand before the point."""
     if side is None or side.mean is None:
         return page.NOTHING
-    return Cell(f"{side.mean:,.4g}".replace("-", "\N{MINUS SIGN}"), side.mean)
+    text = f"{side.mean:,.0f}" if abs(side.mean) >= _ALL_DIGITS else f"{side.mean:.4g}"
+    return Cell(text.replace("-", "\N{MINUS SIGN}"), side.mean)

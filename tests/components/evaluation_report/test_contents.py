@@ -134,6 +134,11 @@ def test_why_no_change_is_listed_is_said(then, now, said):
     assert section.notes[-1].startswith(said)
 
 
+def test_a_single_change_is_one():
+    section = configuration.section(with_configurations(made_of(a=1), made_of(a=2)))
+    assert section.notes[-1] == "1 change since the last run (2026-03-01 04:30 UTC)."
+
+
 def test_the_configuration_of_a_first_run_has_nothing_before_it():
     section = configuration.section(handmade.sources(runs=1))
     assert section.notes == ("There is no run before this one to compare with.",)
@@ -199,8 +204,10 @@ def test_features_stand_beside_those_of_the_last_run():
     assert texts(table(section, "feature-drift")) == [
         ["fresh (new)", "", "", "0.0%", "", "", "", "12"],
         ["old (gone)", "", "50.0%", "", "1", "", "", ""],
-        ["age", "0.2500", "0.0%", "12.5%", "-30", "1.235e+06", "", ""],
+        ["age", "0.2500", "0.0%", "12.5%", "-30", "1,234,567", "", ""],
     ]
+    no_texts = feature_drift.section(handmade.sources(shifts=moved[1:]))
+    assert [len(row) for row in texts(table(no_texts, "feature-drift"))] == [6, 6]
     many = [Shift(str(number), 0.1, Side(0.0, 1.0, None), Side(0.0, 1.0, None)) for number in range(250)]
     section = feature_drift.section(handmade.sources(shifts=many))
     assert len(table(section, "feature-drift").rows) == feature_drift.MOST_LISTED
