@@ -5,21 +5,26 @@ ROOT is the root of two finished runs of `crosskd run`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 from crosskd.summary import quiet_summary
 from schema.errors import InputError
 
 PICTURES = Path(__file__).parent / "pictures"
-_CROSSKD = Path(sys.executable).parent / "crosskd"
+_BIN = Path(sys.executable).parent
+_TRIES = 60
 _MARGIN = 20
 _EDGES = "name => document.getElementById(name).getBoundingClientRect().toJSON()"
 
@@ -76,7 +81,7 @@ def main(root: Path) -> None:
     PICTURES.mkdir(exist_ok=True)
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         comparison = Path(folder) / "comparison.html"
-        subprocess.run([_CROSSKD, "compare", f"{root}@-1", root, "--out", comparison], check=True)
+        subprocess.run([_BIN / "crosskd", "compare", f"{root}@-1", root, "--out", comparison], check=True)
         browser = playwright.chromium.launch(
             executable_path=os.environ.get("CROSSKD_CHROMIUM") or shutil.which("chromium")
         )
@@ -84,7 +89,27 @@ def main(root: Path) -> None:
             path = PICTURES / f"{shot.name}.png"
             path.write_bytes(_take(browser, comparison if shot.comparison else Path(report), shot))
             print(f"{path}: {path.stat().st_size:,} bytes")
+        _tensorboard(browser, root, PICTURES / "tensorboard.png")
         browser.close()
+
+
+def _tensorboard(browser: Browser, root: Path, path: Path) -> None:
+    """Takes the picture of TensorBoard with the losses of all runs under `root`."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    folders = ["--logdir", root / "artifacts", "--host", "127.0.0.1", "--port", port]
+    with subprocess.Popen([_BIN / "tensorboard", *folders], stderr=subprocess.DEVNULL) as server:
+        page = browser.new_page(viewport={"width": 1200, "height": 800})
+        for _ in range(_TRIES):
+            with contextlib.suppress(PlaywrightError):  # it is not up yet
+                page.goto(f"http://127.0.0.1:{port}/?tagFilter=epoch_(hard|soft)_loss#timeseries")
+                break
+            time.sleep(1)
+        page.locator("scalar-card line-chart").first.wait_for(timeout=60_000)
+        page.wait_for_timeout(3_000)  # until the lines are drawn
+        path.write_bytes(page.screenshot())
+        server.terminate()
 
 
 def _take(browser: Browser, report: Path, shot: Shot) -> bytes:

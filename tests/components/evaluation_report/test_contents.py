@@ -26,7 +26,6 @@ from components.evaluation_report.page import Cell, Section, Table, render
 from components.evaluation_report.sources import Shift, Side, Sources
 from contracts.decision import Measurement, RunInputs, Verdict
 from contracts.label_report import LabelReport
-from contracts.measurements import Measurements, NodeMeasurement
 from schema.training import Model, Training
 from tests.components.evaluation_report import handmade
 
@@ -151,20 +150,8 @@ def test_of_very_many_changes_the_page_lists_some_and_counts_all():
     assert section.notes[-1].startswith("250 changes since")
 
 
-MEASURED = Measurements(
-    nodes={
-        "ImportExampleGen": NodeMeasurement(seconds=None, peak_memory=None),
-        "TeacherLabeler": NodeMeasurement(seconds=4.0, peak_memory=700 * 2**20),
-        "Transform": NodeMeasurement(seconds=20.0, peak_memory=900 * 2**20),
-        "Trainer.student": NodeMeasurement(seconds=6.0, peak_memory=800 * 2**20),
-        "Evaluator.control": NodeMeasurement(seconds=10.0, peak_memory=850 * 2**20),
-        "Pusher": NodeMeasurement(seconds=0.5, peak_memory=850 * 2**20),
-    }
-)
-
-
 def test_each_node_has_its_duration_rows_and_memory():
-    section = durations.section(handmade.sources(measurements=MEASURED))
+    section = durations.section(handmade.sources())
     assert texts(table(section, "durations")) == [
         ["ImportExampleGen", "cached", "2,000", "", ""],
         ["TeacherLabeler", "4.0", "1,000", "250", "700"],
@@ -179,7 +166,7 @@ def test_each_node_has_its_duration_rows_and_memory():
 
 
 def test_rows_of_older_spans_are_not_guessed():
-    section = durations.section(handmade.sources(measurements=MEASURED, facts={"data span": "3:7"}))
+    section = durations.section(handmade.sources(facts={"data span": "3:7"}))
     found = {row[0]: row[2] for row in texts(table(section, "durations"))}
     assert (found["Transform"], found["Trainer.student"], found["TeacherLabeler"]) == ("", "", "1,000")
     assert "older spans" in section.notes[-1]
@@ -195,18 +182,13 @@ def test_where_no_node_was_measured_the_page_says_why_and_what_labelling_took():
 
 
 def test_features_stand_beside_those_of_the_last_run():
-    moved = [
-        Shift("fresh", None, None, Side(0.0, None, 12)),
-        Shift("old", None, Side(0.5, 1.0, None), None),
-        Shift("age", 0.25, Side(0.0, -30.0, None), Side(0.125, 1234567.0, None)),
-    ]
-    section = feature_drift.section(handmade.sources(shifts=moved))
+    section = feature_drift.section(handmade.sources())
     assert texts(table(section, "feature-drift")) == [
         ["fresh (new)", "", "", "0.0%", "", "", "", "12"],
         ["old (gone)", "", "50.0%", "", "1", "", "", ""],
         ["age", "0.2500", "0.0%", "12.5%", "-30", "1,234,567", "", ""],
     ]
-    no_texts = feature_drift.section(handmade.sources(shifts=moved[1:]))
+    no_texts = feature_drift.section(handmade.sources(shifts=handmade.MOVED[1:]))
     assert [len(row) for row in texts(table(no_texts, "feature-drift"))] == [6, 6]
     many = [Shift(str(number), 0.1, Side(0.0, 1.0, None), Side(0.0, 1.0, None)) for number in range(250)]
     section = feature_drift.section(handmade.sources(shifts=many))
