@@ -98,8 +98,8 @@ def _tensorboard(browser: Browser, root: Path, path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    folders = ["--logdir", root / "artifacts", "--host", "127.0.0.1", "--port", port]
-    with subprocess.Popen([_BIN / "tensorboard", *folders], stderr=subprocess.DEVNULL) as server:
+    options = ["--logdir", str(root / "artifacts"), "--host", "127.0.0.1", "--port", port]
+    with subprocess.Popen([str(_BIN / "tensorboard"), *options], stderr=subprocess.DEVNULL) as server:
         page = browser.new_page(viewport={"width": 1200, "height": 800})
         for _ in range(_TRIES):
             with contextlib.suppress(PlaywrightError):  # it is not up yet

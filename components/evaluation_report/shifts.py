@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import tensorflow_data_validation as tfdv
 from google.protobuf.message import DecodeError
@@ -75,8 +76,8 @@ def _divergences(
     return dict(_measured(found))
 
 
-def _measured(found: object) -> Iterator[tuple[str, float]]:
-    for each in found:  # type: ignore[attr-defined]  # a repeated message, which protobuf makes at import
+def _measured(found: Iterable[Any]) -> Iterator[tuple[str, float]]:
+    for each in found:
         for measurement in each.drift_measurements:
             yield ".".join(each.path.step), float(measurement.value)
 
