@@ -30,6 +30,7 @@ def serving(folder: Path) -> Iterator[str]:
         port = free.getsockname()[1]
     own = {name: str(folder / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")}
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}", "--port-retries=0"]
+    command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
     command += ["--IdentityProvider.token=", "--ip=127.0.0.1", f"--ServerApp.root_dir={folder / 'notebooks'}"]
     with (folder / "lab.log").open("w") as log:
         server = subprocess.Popen(command, env={**os.environ, **own}, stdout=log, stderr=log)
@@ -46,6 +47,8 @@ def run_all(page: Page, address: str) -> None:
     """Opens a notebook and runs all of its cells."""
     page.goto(address)
     page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=_SECONDS * 1000)
+    # Before its kernel is there, JupyterLab would ask for one.
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=_SECONDS * 1000)
     page.locator(".lm-MenuBar-itemLabel", has_text="Run").first.click()
     page.locator(".lm-Menu-itemLabel", has_text="Run All Cells").first.click()
 
