@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO ?= runs/demo
+# The run that `make notebooks` looks at.
+ROOT ?= $(DEMO)/homepage
 DIST ?= dist
 IMAGE ?= build/image
 COVERAGE := $(CURDIR)/build/coverage
@@ -25,7 +27,7 @@ export PYTHONDONTWRITEBYTECODE =
 # Nothing here has a GPU; TensorFlow's start-up notes would bury the messages meant for people.
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help setup demo test coverage test-flink image lint docs wheel bench lock clean
+.PHONY: help setup demo test coverage test-flink image lint notebooks docs wheel bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -70,6 +72,10 @@ lint: setup ## Check style, types and the directions of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
+
+notebooks: setup ## Open the notebooks in JupyterLab, with this environment's kernel; ROOT=path names a run
+	CROSSKD_ROOT=$(abspath $(ROOT)) $(BIN)/jupyter lab notebooks \
+		--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
 
 docs: setup ## Build the documentation into build/site; a broken link or an unknown page is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

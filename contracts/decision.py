@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from contracts.base import Document, Part
 from contracts.roles import ModelRole
@@ -109,6 +109,20 @@ class MetricRow(Part):
     last_blessed: Measurement | None
 
 
+class RunInputs(Part):
+    """What the judged run was made of, for the comparison with the run after it.
+
+    Attributes:
+      version: The version of crosskd.
+      configuration: The surface, as JSON by the keys of `surface.yaml`, defaults included.
+      statistics: The folder of the statistics of its newest examples; None where the gate was not told.
+    """
+
+    version: str
+    configuration: dict[str, Any]
+    statistics: str | None = None
+
+
 class Decision(Document):
     """Whether the student may serve, and why.
 
@@ -121,6 +135,7 @@ class Decision(Document):
       gates: Every gate and bound of the surface, judged.
       checks: Conditions on the run as a whole.
       metrics: All metrics of all models, overall first.
+      made_of: What the run was made of; None in decisions of versions that did not note it.
     """
 
     FILE: ClassVar[str] = "decision.json"
@@ -133,3 +148,4 @@ class Decision(Document):
     gates: tuple[GateResult, ...]
     checks: tuple[Check, ...]
     metrics: tuple[MetricRow, ...]
+    made_of: RunInputs | None = None

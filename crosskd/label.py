@@ -16,6 +16,7 @@ from crosskd.intake import at_hand
 from crosskd.inventory import whole
 from crosskd.launch import (
     EXAMPLES_HELP,
+    LOGS,
     BadFractionOption,
     BeamArguments,
     RunnerName,
@@ -122,7 +123,7 @@ def label(
     counts = {
         each: check_examples(window.folders.folder(each) if window and each is not None else examples) for each in spans
     }
-    log = root / "logs" / f"{time.strftime('%Y%m%d-%H%M%S')}-label.log"
+    log = root / LOGS / f"{time.strftime('%Y%m%d-%H%M%S')}-label.log"
     with only_run_in(root), TERMINAL.noise_to(log), whole(root, TERMINAL.say):
         what = f"{len(window.spans)} span(s), {window}" if window else str(examples)
         TERMINAL.say(f"labelling {surface}: {what} (log: {log})")

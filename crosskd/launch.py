@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from schema.surface import Surface
 
 _SAVED_MODEL = "saved_model.pb"
+LOGS = "logs"
 # Held by the run or rollback that is at work under a root.
 _LOCK = ".lock"
 _USED = "{root}: another run uses this root, or a rollback; wait for it, or choose another --root"
@@ -255,6 +256,7 @@ def make_settings(
         teacher_fingerprint=fingerprint(str(teacher.resolve())),
         root=str(root.resolve() / "artifacts"),
         serving=str(root.resolve() / "serving" / loaded.surface.name),
+        measurements=str(root.resolve() / LOGS),
         metadata=metadata_for(root.resolve()),
         beam_args=beam_args(extra),
         code_revision=revision(),
@@ -308,7 +310,7 @@ def execute(pipeline: Any, runner: RunnerName, log: Path) -> None:
     from pipeline.runners import Runner
     from pipeline.runners import run as run_with
 
-    with follow(TERMINAL, len(pipeline.components)) as progress:
+    with follow(TERMINAL, len(pipeline.components), log.parent) as progress:
         try:
             run_with(pipeline, Runner(runner.value))
         except Exception as error:
@@ -320,7 +322,7 @@ def execute(pipeline: Any, runner: RunnerName, log: Path) -> None:
                 raise InputError(f"{where}\n{known}") from error
             TERMINAL.complain(f"{where}\n{last_line(error)}\nThe whole story is in {log}")
             raise typer.Exit(Exit.FAILED) from error
-        note_peak_memory(pipeline.metadata_connection_config, progress.peaks)
+        note_peak_memory(pipeline.metadata_connection_config, progress.measured)
 
 
 def revision() -> str | None:

@@ -6,7 +6,8 @@ import logging
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from absl import logging as absl_logging
@@ -15,8 +16,10 @@ from rich.spinner import Spinner
 from rich.table import Table
 
 from contracts.history import HARD_LOSS, SOFT_LOSS, VALIDATION_PREFIX
+from contracts.measurements import Measurements, NodeMeasurement
 from crosskd.memory import PeakMemory
 from crosskd.terminal import Terminal, seconds
+from records import documents
 
 # What the runners of TFX 1.21 log: beam_dag_runner.py, local_dag_runner.py, launcher.py.
 _STARTED = re.compile(r"^(?:node|Component) (\S+) is running\.$")
@@ -77,6 +80,11 @@ class _Running:
         return str(self.labelling) or self.epoch
 
     @property
+    def seconds(self) -> float:
+        """How long it has been running."""
+        return time.monotonic() - self._started
+
+    @property
     def took(self) -> str:
         return "cached" if self.cached else seconds(self._started)
 
@@ -90,11 +98,10 @@ class NodeProgress(logging.Handler):
     """Prints a line when a node is done; on a terminal, a live line shows the one that runs.
 
     Attributes:
-      peaks: The most memory that was held while each finished node ran, in bytes; none of those that
-        came from the cache.
+      measured: What was measured of each finished node.
     """
 
-    def __init__(self, terminal: Terminal, total: int, memory: PeakMemory):
+    def __init__(self, terminal: Terminal, total: int, memory: PeakMemory, folder: Path | None = None):
         super().__init__(logging.INFO)
         self._terminal = terminal
         self._total = total
@@ -102,7 +109,9 @@ class NodeProgress(logging.Handler):
         self._running: _Running | None = None
         self._live: Live | None = None
         self._memory = memory
-        self.peaks: dict[str, int] = {}
+        self._folder = folder
+        self.measured: dict[str, NodeMeasurement] = {}
+        self._write()  # nothing yet, in place of what an earlier run left
 
     @property
     def current(self) -> str | None:
@@ -142,12 +151,19 @@ class NodeProgress(logging.Handler):
 
     def _finish(self, running: _Running) -> None:
         self._stop_live()
-        if not running.cached:
-            self.peaks[running.node] = self._memory.peak()
+        measured = (None, None) if running.cached else (running.seconds, self._memory.peak())
+        self.measured[running.node] = NodeMeasurement(seconds=measured[0], peak_memory=measured[1])
+        self._write()
         self._done += 1
         line = f"  {self._done:>2}/{self._total} {running.node:<24} {running.took:>10}  {running.detail}"
         self._terminal.err.print(line.rstrip(), markup=False, highlight=False, soft_wrap=True)
         self._running = None
+
+    def _write(self) -> None:
+        """Leaves what was measured so far where the run's report finds it; a full disk ends no run here."""
+        if self._folder is not None:
+            with suppress(OSError):
+                documents.write(str(self._folder), Measurements(nodes=self.measured))
 
     def _stop_live(self) -> None:
         if self._live is not None:
@@ -162,14 +178,20 @@ def _epoch(done: int, of: int, losses: dict[str, Any]) -> str:
 
 
 @contextmanager
-def follow(terminal: Terminal, total: int) -> Iterator[NodeProgress]:
-    """Shows the progress of a run of `total` nodes for the time being."""
+def follow(terminal: Terminal, total: int, folder: Path | None = None) -> Iterator[NodeProgress]:
+    """Shows the progress of a run for the time being.
+
+    Args:
+      terminal: Where it is shown.
+      total: How many nodes the run has.
+      folder: Where a `contracts.measurements.Measurements` of the finished nodes is kept; None keeps none.
+    """
     logger = absl_logging.get_absl_logger()
     verbosity = absl_logging.get_verbosity()
     # Not logger.setLevel: TFX's Beam executors parse absl's flags, which sets the level anew.
     absl_logging.set_verbosity(absl_logging.INFO)
     with PeakMemory() as memory:
-        handler = NodeProgress(terminal, total, memory)
+        handler = NodeProgress(terminal, total, memory, folder)
         logger.addHandler(handler)
         try:
             yield handler

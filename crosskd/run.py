@@ -18,6 +18,7 @@ from crosskd.intake import at_hand, pairs_from_at_hand
 from crosskd.inventory import whole
 from crosskd.label import label_spans
 from crosskd.launch import (
+    LOGS,
     BadFractionOption,
     BeamArguments,
     CandidatesOption,
@@ -123,7 +124,7 @@ def run(
     chosen = (str(window), None) if window else (span, length)
     checked(RunInputs(surface, examples, teacher, *chosen, folders, beam_args or [], max_bad_fraction))
     counts = check_examples(window.folders.folder(window.last) if window else examples)
-    log = root / "logs" / f"{time.strftime('%Y%m%d-%H%M%S')}.log"
+    log = root / LOGS / f"{time.strftime('%Y%m%d-%H%M%S')}.log"
     with only_run_in(root), TERMINAL.noise_to(log), whole(root, TERMINAL.say):
         of_spans = f" of span {window.folders.title(window.last)}, trained on {window}" if window else ""
         TERMINAL.say(

@@ -12,6 +12,7 @@ from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from contracts import properties
+from contracts.measurements import NodeMeasurement
 from crosskd.places import METADATA_FILE, expect_here
 from pipeline.metadata import checked_url, connection
 from schema.errors import InputError
@@ -100,16 +101,17 @@ def _run(store: MetadataStore, context: mlmd.Context) -> Run:
     return Run(context.name, pipeline, measured)
 
 
-def note_peak_memory(config: mlmd.ConnectionConfig, peaks: Mapping[str, int]) -> None:
-    """Notes how much memory the nodes of the run that ended last held.
+def note_peak_memory(config: mlmd.ConnectionConfig, measured: Mapping[str, NodeMeasurement]) -> None:
+    """Notes how much memory the nodes of the run that ended last held; those from the cache held none of it.
 
     Args:
       config: Reaches the metadata.
-      peaks: Bytes by node.
+      measured: What was measured, by node.
     """
+    peaks = {name: node.peak_memory for name, node in measured.items() if node.peak_memory is not None}
     store = MetadataStore(config)
     newest = max(store.get_contexts_by_type(RUN_CONTEXT), key=lambda context: context.id)
-    newest.custom_properties[properties.PEAK_MEMORY].string_value = json.dumps(dict(peaks))
+    newest.custom_properties[properties.PEAK_MEMORY].string_value = json.dumps(peaks)
     store.put_contexts([newest])
 
 

@@ -28,21 +28,47 @@ from schema.base import TaskKind
 from schema.metrics import METRICS, Direction, Metric, main_metric
 
 HERE = Path(__file__).parent
+# Four doors; the first page of each says what is behind it.
 ORDER: dict[str, tuple[str, ...]] = {
-    "Start": ("index.md", "tutorial.md", "own-data.md", "features.md", "walkthrough.md"),
-    "How it works": (
-        "concepts.md",
-        "labelling.md",
+    "Home": ("index.md",),
+    "Try it": (
+        "try/index.md",
+        "tutorial.md",
+        "report.md",
+        "notebooks/slicing.md",
+        "notebooks/labels.md",
+        "notebooks/experiment.md",
+    ),
+    "Your data": (
+        "your-data/index.md",
+        "own-data.md",
+        "walkthrough.md",
+        "features.md",
         "techniques.md",
         "unlabelled.md",
-        "engines.md",
-        "house.md",
-        "decisions.md",
+        "errors.md",
+        "reference/surface.md",
+        "reference/metrics.md",
     ),
-    "Operate": ("operations.md", "daily.md", "kubeflow.md"),
-    "Look": ("report.md", "notebooks/slicing.md", "notebooks/labels.md", "notebooks/experiment.md"),
-    "Results": ("results.md", "evidence.md"),
-    "Reference": ("reference/surface.md", "reference/metrics.md", "reference/commands.md"),
+    "Run it every day": (
+        "every-day/index.md",
+        "operations.md",
+        "daily.md",
+        "kubeflow.md",
+        "engines.md",
+        "reference/commands.md",
+    ),
+    "How it works and what was found": (
+        "how/index.md",
+        "findings.md",
+        "results.md",
+        "evidence.md",
+        "concepts.md",
+        "labelling.md",
+        "decisions.md",
+        "house.md",
+        "python.md",
+    ),
 }
 _OUTSIDE = re.compile(r"\[([^\]]*)\]\((?:\.\./)+([^)#]+)(?:#[^)]*)?\)")
 

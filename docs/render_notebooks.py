@@ -1,7 +1,7 @@
-"""Makes the pages of the notebooks from real runs: `python docs/render_notebooks.py ROOT OTHER_ROOT EXPERIMENT`.
+"""Makes the pages of the notebooks from real runs: `python docs/render_notebooks.py ROOT OTHER_ROOT [EXPERIMENT]`.
 
-Needs the two roots of `crosskd run` and the folder of `crosskd experiment`; writes Markdown and
-SVG into docs/notebooks.
+Needs the two roots of `crosskd run` and the folder of `crosskd experiment`; without the latter, its page
+stays as it is.  Writes Markdown, SVG and the slicing tool's page into docs/notebooks.
 """
 
 from __future__ import annotations
@@ -24,13 +24,16 @@ _SECONDS = 600
 _NOTE = "\n\n*Executed by `docs/render_notebooks.py` on a real run; the notebook is `notebooks/{name}`.*\n"
 
 
-def main(root: str, other: str, experiment: str) -> None:
-    """Executes every notebook and writes its page."""
-    os.environ.update(CROSSKD_ROOT=root, CROSSKD_OTHER_ROOT=other, CROSSKD_EXPERIMENT=experiment)
-    shutil.rmtree(PAGES, ignore_errors=True)
-    PAGES.mkdir()
+def main(root: str, other: str, experiment: str = "") -> None:
+    """Executes the notebooks and writes their pages."""
+    folders = {"ROOT": root, "OTHER_ROOT": other, "EXPERIMENT": experiment}
+    # Absolute: notebooks run in their own folder.
+    os.environ.update({f"CROSSKD_{name}": str(Path(folder).resolve()) for name, folder in folders.items() if folder})
+    PAGES.mkdir(exist_ok=True)
     for file in sorted(NOTEBOOKS.glob("*.ipynb")):
-        render(execute(file), file.name)
+        if file.stem != "experiment" or experiment:
+            shutil.rmtree(PAGES / f"{file.stem}_files", ignore_errors=True)
+            render(execute(file), file.name)
 
 
 def execute(file: Path) -> Any:

@@ -1,22 +1,30 @@
-"""Takes the documentation's pictures of a report, in a real browser: `python docs/screenshots.py ROOT`.
+"""Takes the documentation's pictures of reports, in a real browser: `python docs/screenshots.py ROOT`.
 
-ROOT is the root of a finished `crosskd run`.
+ROOT is the root of two finished runs of `crosskd run`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import socket
+import subprocess
 import sys
+import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 from crosskd.summary import quiet_summary
 from schema.errors import InputError
 
 PICTURES = Path(__file__).parent / "pictures"
+_BIN = Path(sys.executable).parent
+_TRIES = 60
 _MARGIN = 20
 _EDGES = "name => document.getElementById(name).getBoundingClientRect().toJSON()"
 
@@ -28,6 +36,8 @@ class Shot:
     Attributes:
       name: The name of the file.
       section: The section; None for the window.
+      comparison: Whether it is of the comparison of the two runs, and not of the newest one's report.
+      slices: What is typed into the slicing tool first; empty for nothing.
       dark: Whether the reader prefers dark pages.
       width: The width of the window, in CSS pixels.
       height: The height of the window; also the most of a section that is shown.
@@ -36,41 +46,70 @@ class Shot:
 
     name: str
     section: str | None = None
+    comparison: bool = False
+    slices: str = ""
     dark: bool = False
     width: int = 1200
     height: int = 900
-    scale: float = 1.5
+    scale: float = 1.25
 
 
 SHOTS = (
-    Shot("report-light", height=1180),
-    Shot("report-dark", dark=True, height=1180),
+    Shot("report-light", height=1060),
+    Shot("report-dark", dark=True, height=1060),
     Shot("report-phone", width=390, height=844, scale=2),
     Shot("report-phone-slices", section="slices", width=390, height=844, scale=2),
-    Shot("report-slices", section="slices", height=1100),
+    Shot("report-slices", section="slices"),
+    Shot("slicing", section="explore", height=1000),
+    Shot("slicing-chosen", section="explore", slices="new_release", height=1000),
     Shot("report-calibration", section="calibration"),
     Shot("report-labels", section="soft-labels"),
     Shot("report-drift", section="drift"),
+    Shot("report-features", section="feature-drift"),
+    Shot("report-durations", section="durations"),
     Shot("report-training", section="training", dark=True),
     Shot("report-runs", section="history"),
+    Shot("comparison", comparison=True, height=820),
 )
 
 
 def main(root: Path) -> None:
-    """Takes all pictures of the newest run's report under `root`."""
+    """Takes all pictures: of the newest run's report under `root`, and of its comparison with the run before."""
     report = quiet_summary(root, as_json=False).report
     if report is None:
         raise InputError(f"{root}: the newest run has no report; give the same `crosskd run` again to make it")
     PICTURES.mkdir(exist_ok=True)
-    with sync_playwright() as playwright:
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+        comparison = Path(folder) / "comparison.html"
+        subprocess.run([_BIN / "crosskd", "compare", f"{root}@-1", root, "--out", comparison], check=True)
         browser = playwright.chromium.launch(
             executable_path=os.environ.get("CROSSKD_CHROMIUM") or shutil.which("chromium")
         )
         for shot in SHOTS:
             path = PICTURES / f"{shot.name}.png"
-            path.write_bytes(_take(browser, Path(report), shot))
+            path.write_bytes(_take(browser, comparison if shot.comparison else Path(report), shot))
             print(f"{path}: {path.stat().st_size:,} bytes")
+        _tensorboard(browser, root, PICTURES / "tensorboard.png")
         browser.close()
+
+
+def _tensorboard(browser: Browser, root: Path, path: Path) -> None:
+    """Takes the picture of TensorBoard with the losses of all runs under `root`."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    options = ["--logdir", str(root / "artifacts"), "--host", "127.0.0.1", "--port", port]
+    with subprocess.Popen([str(_BIN / "tensorboard"), *options], stderr=subprocess.DEVNULL) as server:
+        page = browser.new_page(viewport={"width": 1200, "height": 800})
+        for _ in range(_TRIES):
+            with contextlib.suppress(PlaywrightError):  # it is not up yet
+                page.goto(f"http://127.0.0.1:{port}/?tagFilter=epoch_(hard|soft)_loss#timeseries")
+                break
+            time.sleep(1)
+        page.locator("scalar-card line-chart").first.wait_for(timeout=60_000)
+        page.wait_for_timeout(3_000)  # until the lines are drawn
+        path.write_bytes(page.screenshot())
+        server.terminate()
 
 
 def _take(browser: Browser, report: Path, shot: Shot) -> bytes:
@@ -80,6 +119,8 @@ def _take(browser: Browser, report: Path, shot: Shot) -> bytes:
         device_scale_factor=shot.scale,
     )
     page.goto(report.as_uri())
+    if shot.slices:
+        page.fill(".slicer input[name=text]", shot.slices)
     if shot.section is None:
         picture = page.screenshot()
     else:

@@ -51,6 +51,7 @@ def judging(
     examples: tfx.dsl.Channel,
     label_report: tfx.dsl.Channel,
     last_blessed: LastBlessed = resolvers.from_destination,
+    statistics: tfx.dsl.Channel | None = None,
 ) -> Judging:
     """Evaluates and serves the student beside the last blessed model and the control, decides, and pushes.
 
@@ -61,6 +62,7 @@ def judging(
       examples: Labelled examples; their evaluation split is used.
       label_report: What the teacher said of them.
       last_blessed: Makes the nodes that find the model that serves today; see `pipeline.resolvers`.
+      statistics: Statistics of the examples before labelling, for the report of the next run.
     """
     resolved = last_blessed(settings, student)
     against_last = _evaluator(settings, ModelRole.LAST_BLESSED, examples, student, resolved.model)
@@ -81,6 +83,7 @@ def judging(
         label_report=label_report,
         infra_blessing=validator.outputs["blessing"],
         baseline_model=resolved.model,
+        statistics=statistics,
         surface=settings.surface_json,
     ).with_id(nodes.BLESSING_GATE)
     pusher = ModelPusher(

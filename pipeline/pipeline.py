@@ -45,6 +45,7 @@ def create_pipeline(
         examples=labelled.examples,
         label_report=labelled.report,
         last_blessed=last_blessed,
+        statistics=labelled.statistics,
     )
     report = reporting(settings, labelled, trained, judged, earlier_runs, fails_unless)
     return assemble(settings, [*labelled.nodes, *trained.nodes, *judged.nodes, *report])

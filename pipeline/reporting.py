@@ -50,6 +50,7 @@ def reporting(
         earlier_label_reports=earlier.label_reports,
         surface=settings.surface_json,
         origin=settings.origin.model_dump_json(),
+        measurements=settings.measurements,
     ).with_id(nodes.EVALUATION_REPORT)
     if fails_unless is None:
         return [earlier.node, report]

@@ -36,6 +36,8 @@ class Settings:
       beam_args: Arguments of every Beam pipeline.
       pairs_from: Folders of gzipped TFRecords of tf.Example that unlabelled pairs are made of
         beside the examples, by `schema.candidates.PAIRS_FROM`.
+      measurements: Folder in which the runner keeps a `contracts.measurements.Measurements` of the nodes; empty
+        where it measures none.
       code_revision: The version control revision of the code, for provenance.
       span: The span of the examples, where no window says it.
       window: The spans to train on; the last one is labelled and evaluated.  None where
@@ -58,6 +60,7 @@ class Settings:
     metadata: str
     beam_args: Sequence[str]
     pairs_from: Mapping[str, Folder] = field(default_factory=dict)
+    measurements: str = ""
     code_revision: str | None = None
     span: str | None = None
     window: Window | None = None

@@ -63,6 +63,12 @@ def nearest(name: str, candidates: Iterable[str]) -> str:
     return f"; expected one of {', '.join(names)}" if names else ""
 
 
+def nearest_and_end(name: str, candidates: Iterable[str]) -> str:
+    """The same where another sentence follows."""
+    hint = nearest(name, candidates)
+    return hint if hint.endswith("?") else f"{hint}."
+
+
 def _is_slip(written: str, meant: str) -> bool:
     """Whether one may stand where the other is meant; not with a whole word too much, or with the opposite one."""
     mine, theirs = set(written.lower().split("_")), set(meant.lower().split("_"))

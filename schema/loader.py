@@ -126,7 +126,8 @@ def _read_surface(path: Path, overrides: Sequence[str]) -> tuple[Surface, Mappin
     """The surface, and the places of its values; none where they were overridden."""
     content, places = read(_read_text(path), str(path))
     if not isinstance(content, dict):
-        raise InputError(f"{path}: expected a mapping at the top level, found {type(content).__name__}")
+        found = "nothing" if content is None else f"a {type(content).__name__}"
+        raise InputError(f"{path}: expected keys with values, such as `name: my_surface`, found {found}")
     for each in overrides:
         override(content, each)
     places = {} if overrides else places

@@ -70,7 +70,7 @@ def _sentence(keys: Keys, problems: Sequence[dict[str, Any]], model: type[BaseMo
     if first["type"] == _MISSING:
         return f"{key}: this key is required and absent"
     found = first["input"]
-    if len(problems) > 1 or first["type"] in ("tuple_type", "list_type"):
+    if len(problems) > 1 or first["type"] in _KINDS:
         return f"{key}: expected {_kinds(problems)}, found {_shown(found)}{_no_range(keys, found)}"
     if first["type"] == _PATTERN:
         return f"{key}: {_NAME}, found {found!r}"

@@ -50,6 +50,7 @@ class BlessingGate(base_component.BaseComponent):
         label_report: BaseChannel[Any] | None = None,
         infra_blessing: BaseChannel[Any] | None = None,
         baseline_model: BaseChannel[Any] | None = None,
+        statistics: BaseChannel[Any] | None = None,
     ) -> None:
         """Constructs the component.
 
@@ -65,6 +66,8 @@ class BlessingGate(base_component.BaseComponent):
             be served is not blessed.
           baseline_model: Channel of `standard_artifacts.Model`: the last blessed model, to say why
             a task cannot be compared with it; may resolve to none.
+          statistics: Channel of `standard_artifacts.ExampleStatistics` of the newest examples: the decision says
+            where they lie, and the report of the next run tells by them how features drifted.
 
         Raises:
           InputError: `surface` is not a surface.
@@ -77,6 +80,7 @@ class BlessingGate(base_component.BaseComponent):
             label_report=label_report,
             infra_blessing=infra_blessing,
             baseline_model=baseline_model,
+            statistics=statistics,
             surface=surface,
             code=code_version("components.blessing_gate"),
             blessing=channel_utils.as_channel([standard_artifacts.ModelBlessing()]),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from importlib.metadata import version
 from typing import Any
 
 from absl import logging
@@ -16,7 +18,7 @@ from components.blessing_gate.checks import Evidence
 from components.blessing_gate.judge import decide
 from contracts import properties
 from contracts.blessings import MODEL_BLESSING
-from contracts.decision import Check, Decision, Verdict
+from contracts.decision import Check, Decision, RunInputs, Verdict
 from contracts.label_report import LabelReport
 from contracts.provenance import Provenance
 from evaluation import results
@@ -39,7 +41,7 @@ class Executor(base_executor.BaseExecutor):
 
         Args:
           input_dict: model, evaluation, control_evaluation, and optionally label_report,
-            infra_blessing and baseline_model, one artifact each.
+            infra_blessing, baseline_model and statistics, one artifact each.
           output_dict: blessing and decision.
           exec_properties: surface, as JSON.
         """
@@ -52,7 +54,7 @@ class Executor(base_executor.BaseExecutor):
             checks=(*_label_checks(input_dict), *_serving_checks(input_dict)),
             served=_served(input_dict),
         )
-        decision = decide(surface, evidence)
+        decision = decide(surface, evidence).model_copy(update={"made_of": _made_of(input_dict, surface)})
         logging.info(decision.sentence)
         decided = artifact_utils.get_single_instance(output_dict[spec.DECISION_KEY])
         documents.write(decided.uri, decision)
@@ -109,6 +111,15 @@ def _served(input_dict: Artifacts) -> ServedModel | None:
     provenance = documents.find_whole(folder, Provenance)
     version = model.get_int_custom_property(properties.SERVED_VERSION)
     return read_served(folder, version, provenance.origin.task_kinds if provenance else None)
+
+
+def _made_of(input_dict: Artifacts, surface: Surface) -> RunInputs:
+    has_statistics = input_dict.get(spec.STATISTICS_KEY)
+    return RunInputs(
+        version=version("crosskd"),
+        configuration=json.loads(surface.model_dump_json(by_alias=True)),
+        statistics=_uri(input_dict, spec.STATISTICS_KEY) if has_statistics else None,
+    )
 
 
 def _label_checks(input_dict: Artifacts) -> list[Check]:

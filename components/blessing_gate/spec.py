@@ -12,6 +12,7 @@ CONTROL_EVALUATION_KEY = "control_evaluation"
 LABEL_REPORT_KEY = keys.LABEL_REPORT
 INFRA_BLESSING_KEY = "infra_blessing"
 BASELINE_KEY = "baseline_model"
+STATISTICS_KEY = "statistics"
 BLESSING_KEY = "blessing"
 DECISION_KEY = keys.DECISION
 SURFACE_KEY = keys.SURFACE
@@ -31,6 +32,7 @@ class BlessingGateSpec(ComponentSpec):
         LABEL_REPORT_KEY: ChannelParameter(type=LabelReportArtifact, optional=True),
         INFRA_BLESSING_KEY: ChannelParameter(type=standard_artifacts.InfraBlessing, optional=True),
         BASELINE_KEY: ChannelParameter(type=standard_artifacts.Model, optional=True),
+        STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics, optional=True),
     }
     OUTPUTS = {  # noqa: RUF012
         BLESSING_KEY: ChannelParameter(type=standard_artifacts.ModelBlessing),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from components.evaluation_report import page, slicer
+from components.evaluation_report.configuration import changes
 from components.evaluation_report.explore import explorer
 from components.evaluation_report.page import Cell, ComparisonPage, Heading, Section, Table
 from components.evaluation_report.slicer import SlicedRun
@@ -66,9 +65,7 @@ def compare(first: ComparedRun, second: ComparedRun) -> ComparisonPage:
 
 def changed_keys(first: Surface, second: Surface) -> list[tuple[str, str, str]]:
     """Keys of surface.yaml whose values differ, with both values; a dash where one has none."""
-    one, other = (dict(_flat("", each.model_dump(mode="json", by_alias=True))) for each in (first, second))
-    keys = sorted({*one, *other})
-    return [(key, one.get(key, "-"), other.get(key, "-")) for key in keys if one.get(key) != other.get(key)]
+    return changes(*(each.model_dump(mode="json", by_alias=True) for each in (first, second)))
 
 
 def _headline(run: ComparedRun) -> str:
@@ -182,11 +179,3 @@ def _nodes(first: ComparedRun, second: ComparedRun) -> Section:
 
 def _took(seconds: float | None) -> Cell:
     return page.NOTHING if seconds is None else page.number(seconds, 1)
-
-
-def _flat(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping) and value:
-        for key, each in value.items():
-            yield from _flat(f"{prefix}.{key}" if prefix else key, each)
-    else:
-        yield prefix, json.dumps(value)

@@ -58,6 +58,7 @@ class EvaluationReport(base_component.BaseComponent):
         pushed_model: BaseChannel[Any] | None = None,
         earlier_decisions: BaseChannel[Any] | None = None,
         earlier_label_reports: BaseChannel[Any] | None = None,
+        measurements: str = "",
     ) -> None:
         """Constructs the component.
 
@@ -78,6 +79,8 @@ class EvaluationReport(base_component.BaseComponent):
           earlier_decisions: Channel of `GateDecision` of earlier runs.  It must not change when
             an unchanged run is repeated; see `pipeline.resolvers.EarlierRuns`.
           earlier_label_reports: The same of `LabelReport`.
+          measurements: Folder in which the runner keeps a `contracts.measurements.Measurements` of the nodes that
+            are finished; empty where it measures none.
 
         Raises:
           InputError: `surface` or `origin` is not what it should be.
@@ -98,6 +101,7 @@ class EvaluationReport(base_component.BaseComponent):
             earlier_label_reports=earlier_label_reports,
             surface=surface,
             origin=origin,
+            measurements=measurements,
             code=code_version("components.evaluation_report"),
             page=channel_utils.as_channel([HtmlPage()]),
         )

@@ -8,7 +8,9 @@ from components.evaluation_report import (
     calibration,
     configuration,
     drift,
+    durations,
     explore,
+    feature_drift,
     gates,
     history,
     labels,
@@ -25,7 +27,8 @@ from components.evaluation_report.times import when_text
 from contracts.decision import BoundKind, Verdict
 
 _SECTIONS = (
-    *(tasks, gates, slices, explore, calibration, labels, drift, training, serving, history, configuration, provenance),
+    *(tasks, gates, slices, explore, calibration, labels, drift, feature_drift, training, serving, history),
+    *(durations, configuration, provenance),
 )
 
 
@@ -37,6 +40,7 @@ def compose(sources: Sources) -> ReportPage:
         sentence=sources.decision.sentence,
         push=sources.push,
         when=when_text(sources.when),
+        version=sources.version,
         caution=_caution(sources),
         facts=_facts(sources),
         sections=tuple(module.section(sources) for module in _SECTIONS),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from importlib.metadata import version
 from typing import Any, TypeVar
 
 from absl import logging
@@ -12,14 +13,16 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from components.evaluation_report import provenance, sources, spec, times
+from components.evaluation_report import provenance, shifts, sources, spec, times
 from components.evaluation_report.charts import CONTROL, LAST_BLESSED, STUDENT
+from components.evaluation_report.configuration import NO_RUN_BEFORE
 from components.evaluation_report.contents import compose
 from components.evaluation_report.page import render
-from components.evaluation_report.sources import Sources
+from components.evaluation_report.sources import Shift, Sources
 from contracts import keys, properties
 from contracts.decision import Decision
 from contracts.label_report import LabelReport
+from contracts.measurements import Measurements
 from contracts.provenance import Origin
 from contracts.serving_report import ServingReport
 from evaluation import results as evaluations
@@ -69,6 +72,7 @@ def read_sources(input_dict: Artifacts, exec_properties: dict[str, Any]) -> Sour
         **(_readable(sources.read_curves, against_last, LAST_BLESSED) or {}),
         **(_readable(sources.read_curves, against_control, CONTROL) or {}),
     }
+    decisions = list(_dated(input_dict.get(spec.EARLIER_DECISIONS_KEY, []), decision, Decision))
     return Sources(
         surface=surface,
         decision=documents.read(decision.uri, Decision),
@@ -80,10 +84,13 @@ def read_sources(input_dict: Artifacts, exec_properties: dict[str, Any]) -> Sour
         histories={model: _readable(sources.read_history, input_dict[key][0].uri) or {} for model, key in runs.items()},
         curves=curves,
         hard_labels=(_readable(sources.read_hard_labels, statistics[0].uri, surface) or {}) if statistics else {},
-        decisions=list(_dated(input_dict.get(spec.EARLIER_DECISIONS_KEY, []), decision, Decision)),
+        decisions=decisions,
         label_reports=list(_dated(input_dict.get(spec.EARLIER_LABEL_REPORTS_KEY, []), labels, LabelReport)),
         facts=_facts(input_dict, exec_properties),
         push=_push(input_dict),
+        measurements=_measurements(exec_properties.get(spec.MEASUREMENTS_KEY) or ""),
+        shifts=_shifts([each for _, each in decisions]),
+        version=version("crosskd"),
     )
 
 
@@ -94,6 +101,31 @@ def _readable(read: Callable[..., Found], *arguments: Any) -> Found | None:
     except InputError as error:
         logging.warning("The report goes without it: %s", error)
         return None
+
+
+def _measurements(folder: str) -> Measurements | str:
+    """What the runner measured so far."""
+    if not folder:
+        return (
+            "This backend runs each node in a container of its own, and no node sees what the others took: its own "
+            "pages say how long each one ran and how much memory it held."
+        )
+    return documents.find_whole(folder, Measurements) or "The runner of this run did not measure its nodes."
+
+
+def _shifts(decisions: list[Decision]) -> list[Shift] | str:
+    """How features moved between the examples of the last two decisions, by the statistics that these name."""
+    if len(decisions) < 2:
+        return NO_RUN_BEFORE
+    before, now = (each.made_of.statistics if each.made_of else None for each in decisions[-2:])
+    if not before or not now:
+        return "Which examples the last run trained on is not known: its version of crosskd did not note it."
+    if before == now:
+        return "The last run had the same examples."
+    try:
+        return shifts.shifts(*(shifts.read_statistics(uri) for uri in (before, now)))
+    except InputError as error:
+        return f"The features cannot be compared with those of the last run: {error}"
 
 
 def _evaluation(uri: str) -> evaluations.Evaluation | str:

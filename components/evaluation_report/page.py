@@ -172,6 +172,7 @@ class ReportPage:
       push: What became of the student.
       when: When it was decided, for people; empty where that is not known.
       caution: What may not be concluded from it.
+      version: The version of crosskd that made the page.
       facts: For a glance.
       sections: In order.
     """
@@ -182,6 +183,7 @@ class ReportPage:
     push: str
     when: str
     caution: str = ""
+    version: str = ""
     facts: tuple[Fact, ...] = ()
     sections: tuple[Section, ...] = field(default=())
 

@@ -17,6 +17,7 @@ from components.evaluation_report.charts import CONTROL, LAST_BLESSED, STUDENT
 from contracts.decision import Decision, Measurement
 from contracts.history import HISTORY_FILE
 from contracts.label_report import LabelReport
+from contracts.measurements import Measurements
 from contracts.serving_report import ServingReport
 from evaluation.results import OVERALL, Evaluation, SliceKey, TaskMetrics
 from schema.base import TaskKind
@@ -59,6 +60,39 @@ class HardLabels:
 
 
 @dataclass(frozen=True)
+class Side:
+    """One feature in one run.
+
+    Attributes:
+      missing: The part of the examples without a value.
+      mean: The mean of a number; None for anything else.
+      distinct: How many different values there are of a text; None for anything else.
+    """
+
+    missing: float | None
+    mean: float | None
+    distinct: int | None
+
+
+@dataclass(frozen=True)
+class Shift:
+    """How one feature moved.
+
+    Attributes:
+      name: Its column.
+      divergence: The Jensen-Shannon divergence of its distributions, from 0 (alike) to 1 (nothing in common);
+        None where TFDV cannot tell.
+      before: In the run before; None where the feature is new.
+      now: In this run; None where it is gone.
+    """
+
+    name: str
+    divergence: float | None
+    before: Side | None
+    now: Side | None
+
+
+@dataclass(frozen=True)
 class Sources:
     """Everything that a report is made of; what is not there is None, empty, or a text that says why.
 
@@ -78,6 +112,9 @@ class Sources:
       label_reports: Likewise; one per labelling, which several runs may share.
       facts: Where the run comes from, by name.
       push: What became of the student, in a sentence.
+      measurements: What was measured of the run's nodes; a text says why nothing was.
+      shifts: How features moved since the last run, most first; a text says why that is not known.
+      version: The version of crosskd that makes the page.
     """
 
     surface: Surface
@@ -94,6 +131,14 @@ class Sources:
     label_reports: Sequence[tuple[datetime | None, LabelReport]] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     push: str = ""
+    measurements: Measurements | str = "Nobody measured the nodes."
+    shifts: Sequence[Shift] | str = "Nobody compared the features."
+    version: str = ""
+
+    @property
+    def last_run(self) -> tuple[datetime | None, Decision] | None:
+        """The decision of the run before this one, and when it was made; None for a first run."""
+        return self.decisions[-2] if len(self.decisions) > 1 else None
 
     def metric(self, task: str) -> Metric:
         """The metric that a task, or the score, is first of all judged on."""

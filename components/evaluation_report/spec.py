@@ -20,6 +20,7 @@ EARLIER_LABEL_REPORTS_KEY = "earlier_label_reports"
 PAGE_KEY = keys.PAGE
 SURFACE_KEY = keys.SURFACE
 ORIGIN_KEY = "origin"
+MEASUREMENTS_KEY = "measurements"
 
 
 class EvaluationReportSpec(ComponentSpec):
@@ -28,6 +29,7 @@ class EvaluationReportSpec(ComponentSpec):
     PARAMETERS = {  # noqa: RUF012 - ComponentSpec reads plain class attributes
         SURFACE_KEY: ExecutionParameter(type=str),
         ORIGIN_KEY: ExecutionParameter(type=str),
+        MEASUREMENTS_KEY: ExecutionParameter(type=str),
         keys.CODE: ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012

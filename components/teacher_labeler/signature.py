@@ -12,7 +12,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 
 from records.saved_model import find_saved_model, read_signatures
-from schema.checks import Problems, nearest
+from schema.checks import Problems, nearest, nearest_and_end
 from schema.errors import InputError
 from schema.teacher import Teacher
 from schema.teacher_feature import TeacherFeature
@@ -96,7 +96,7 @@ def _check_outputs(
             if key not in outputs:
                 raise InputError(
                     f"{where}: teacher.tasks.{task}: expected an output {key!r}, found {_listed(outputs)}"
-                    f"{nearest(key, outputs)} Give `output:` (the signature's name for it)."
+                    f"{nearest_and_end(key, outputs)} Give `output:` (the signature's name for it)."
                 )
             _check_output(f"{where}: teacher.tasks.{task}: output {key!r}", outputs[key])
     for name, representation in teacher.representations.items():
@@ -105,7 +105,8 @@ def _check_outputs(
             if key not in outputs:
                 raise InputError(
                     f"{where}: teacher.representations.{name}: expected an output {key!r}, found {_listed(outputs)}"
-                    f"{nearest(key, outputs)} Give `output:` (the signature's name for it), or another `signature:`."
+                    f"{nearest_and_end(key, outputs)} Give `output:` (the signature's name for it), or another "
+                    "`signature:`."
                 )
             _check_vector(f"{where}: teacher.representations.{name}: output {key!r}", outputs[key], representation.size)
     return keys
@@ -134,13 +135,13 @@ def _check_inputs(
     for name in sorted(set(teacher.features) - set(inputs)):
         problems.found.append(
             f"{where}: teacher.features.{name}: expected an input of the signature, found {_listed(inputs)}"
-            f"{nearest(name, inputs)} Remove the feature, or set `takes: examples` if the signature takes "
+            f"{nearest_and_end(name, inputs)} Remove the feature, or set `takes: examples` if the signature takes "
             "serialized examples."
         )
     for name in sorted(set(inputs) - set(teacher.features)):
         problems.found.append(
             f"{where}: its input {name!r} is not declared in teacher.features"
-            f"{nearest(name, teacher.features)} Declare it with `from:` (the target's feature) or `default:`."
+            f"{nearest_and_end(name, teacher.features)} Declare it with `from:` (the target's feature) or `default:`."
         )
     for name in sorted(set(inputs) & set(teacher.features)):
         with problems.noted():

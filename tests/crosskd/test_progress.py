@@ -9,8 +9,10 @@ from absl import flags
 from absl import logging as absl_logging
 from rich.console import Console
 
+from contracts.measurements import Measurements, NodeMeasurement
 from crosskd.progress import follow
 from crosskd.terminal import Terminal
+from records import documents
 
 
 @pytest.fixture
@@ -41,6 +43,30 @@ def test_the_running_node_is_known(terminal):
     with follow(terminal, 1) as progress:
         absl_logging.info("node Trainer.student is running.")
         assert progress.current == "Trainer.student"
+
+
+def test_what_was_measured_is_left_for_the_report_as_soon_as_a_node_is_done(terminal, tmp_path):
+    documents.write(str(tmp_path), Measurements(nodes={"Old": NodeMeasurement(seconds=1, peak_memory=2)}))
+    with follow(terminal, 2, tmp_path) as progress:
+        assert documents.read(str(tmp_path), Measurements).nodes == {}
+        absl_logging.info("node Transform is running.")
+        absl_logging.info("node Transform is finished.")
+        absl_logging.info("Component Pusher is running.")
+        absl_logging.info("A cached execution 12 is used.")
+        absl_logging.info("Component Pusher is finished.")
+        found = documents.read(str(tmp_path), Measurements).nodes
+    assert found == progress.measured
+    assert found["Pusher"] == NodeMeasurement(seconds=None, peak_memory=None)
+    assert 0 <= found["Transform"].seconds < 5
+    assert found["Transform"].peak_memory > 10 * 2**20
+
+
+def test_a_folder_that_cannot_be_written_ends_no_run(terminal, tmp_path):
+    (tmp_path / "logs").touch()
+    with follow(terminal, 1, tmp_path / "logs"):
+        absl_logging.info("node Pusher is running.")
+        absl_logging.info("node Pusher is finished.")
+    assert len(lines(terminal)) == 1
 
 
 def test_progress_survives_that_beam_executors_parse_flags(terminal):

@@ -10,7 +10,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+# Those of the notebooks are made from them.
+PAGES = [ROOT / "README.md", *sorted(page for page in DOCS.rglob("*.md") if page.parent.name != "notebooks")]
 
 # A comment before a block says who executes it: nobody, the test here, or a test that it names.
 _BLOCK = re.compile(r"(?:<!-- (?P<mark>executed[^>]*?) -->\n)?```(?P<language>\w+)[^\n]*\n(?P<code>.*?)\n```", re.S)
@@ -51,3 +52,11 @@ def crosskd_calls(block: Block) -> Iterator[list[str]]:
         words = shlex.split(line.partition(" # ")[0])
         if words and words[0] == "crosskd":
             yield words[1:]
+
+
+def quoted_errors(heading: str) -> list[str]:
+    """The messages that a table of the page on errors explains; dots stand for names and numbers."""
+    page = (DOCS / "errors.md").read_text(encoding="utf-8")
+    table = page.partition(heading)[2].partition("\n## ")[0]
+    cells = re.findall(r"^\| (`.+?`) \|", table, re.M)
+    return [quote for cell in cells for quote in re.findall(r"`([^`]+)`", cell)]

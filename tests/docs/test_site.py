@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from schema.metrics import METRICS
+from tests.browser import open_page
 from tests.docs.pages import DOCS, ROOT
 
 # What a browser fetches by itself, unlike a link.
@@ -69,3 +70,51 @@ def test_every_diagram_is_drawn_and_shown(site):
         title = ElementTree.parse(file).getroot().find("{http://www.w3.org/2000/svg}title")
         assert title is not None and title.text
         assert f"diagrams/{file.name}" in shown
+
+
+def test_each_door_opens_on_a_page_that_says_what_is_behind_it(site):
+    home = (site / "index.html").read_text(encoding="utf-8")
+    for door in ("try", "your-data", "every-day", "how"):
+        assert f'href="{door}/index.html"' in home
+        assert (site / door / "index.html").is_file()
+
+
+def test_every_page_stands_behind_a_door(site):
+    """A page that nobody put in order stands under "More", where nobody looks."""
+    assert ">More<" not in re.sub(r"\s", "", (site / "index.html").read_text(encoding="utf-8"))
+
+
+def test_the_python_reference_has_what_its_page_names(site):
+    page = (site / "python.html").read_text(encoding="utf-8")
+    for name in ("crosskd.frames.slices", "crosskd.runs.newest_run", "pipeline.pipeline.create_pipeline"):
+        assert f'id="{name}"' in page
+    assert "no run has started" not in page  # texts of the code are not in it, docstrings are
+    assert "The run that started last under" in page
+
+
+def test_every_table_of_results_says_when_and_at_which_state_it_was_written_down():
+    page = (DOCS / "results.md").read_text(encoding="utf-8")
+    tables = re.findall(r"(?:^\|.*\n)+\n?(?P<after>.*)", page, re.M)
+    assert len(tables) > 20
+    dated = re.compile(r"\*Written down on \d{4}-\d\d-\d\d at `[0-9a-f]{7,}`\.\*")
+    assert [after for after in tables if not dated.fullmatch(after)] == []
+
+
+def test_what_was_found_repeats_figures_of_the_results_and_links_to_each():
+    found = (DOCS / "findings.md").read_text(encoding="utf-8")
+    detail = "".join((DOCS / name).read_text(encoding="utf-8") for name in ("results.md", "labelling.md"))
+    figures = re.findall(r"[+-][.\d]+%? \[[^\]]+\]|\b0\.996 |91,967", found)
+    assert len(figures) > 15
+    assert [figure for figure in figures if figure.split(" [")[0].strip() not in detail] == []
+
+
+@pytest.mark.browser
+def test_search_works_from_disk(site, chromium):
+    opened = open_page(chromium, site / "index.html")
+    opened.page.click(".md-search__input")
+    opened.page.keyboard.type("placebo", delay=20)
+    opened.page.wait_for_selector(".md-search-result__link")
+    links = opened.page.locator(".md-search-result__link").evaluate_all("links => links.map(link => link.href)")
+    assert any("/evidence.html" in link for link in links)
+    assert opened.complaints == []
+    assert [url for url in opened.requests if not url.startswith("file:")] == []

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
 from tensorflow_transform import TFTransformOutput
 
 from contracts.candidate_report import CandidateReport
@@ -193,6 +194,23 @@ def test_the_report_shows_the_numbers_of_the_run(first, case, chromium):
         (row["examples"], row["control"]["value"], row["student"]["value"]) for row in metrics
     )
     assert opened.page.locator("#calibration figure").count() == len({row["task"] for row in metrics})
+    durations = {row[0][0]: [value for _, value in row[1:]] for row in opened.cells("durations")}
+    measured = {name: node for name, node in first[1]["nodes"].items() if name in durations}
+    assert set(first[1]["nodes"]) - set(measured) == {"EvaluationReport"}
+    for name, node in measured.items():
+        assert durations[name][0] == pytest.approx(node["seconds"], abs=2)
+        assert durations[name][3] == round(node["peak_memory"] / 2**20)
+    # All examples of both splits, and then the pairs, too.
+    assert durations["TeacherLabeler"][1] > durations["RawStatistics"][1] == library.TRAIN_ROWS + library.EVAL_ROWS
+    assert "There is no run before this one to compare with." in opened.page.locator("#feature-drift").inner_text()
+
+
+def test_tensorboard_finds_the_losses_of_both_arms(first, case):
+    found = EventMultiplexer().AddRunsFromDirectory(str(case.root / "artifacts")).Reload()
+    runs = {name.partition("/")[0]: name for name in found.Runs() if name.endswith("/train")}
+    assert set(runs) == {"Trainer.student", "Trainer.control"}
+    for name in runs.values():
+        assert len(found.Tensors(name, "epoch_loss")) == 4  # training.epochs of the surface
 
 
 def numbers(opened: Opened, table: str, columns: tuple[int, ...]) -> list[tuple[float | None, ...]]:
@@ -245,4 +263,9 @@ def test_started_again_it_goes_on_and_compares_with_the_last_blessed_model(tomor
     assert summary["push"]["now"]
     assert case.pushed() == 2
     # The run that was cut short came to no decision.
-    assert "2 runs, 2 of them blessed" in Path(summary["report"]).read_text()
+    page = Path(summary["report"]).read_text()
+    assert "2 runs, 2 of them blessed" in page
+    assert "Nothing changed since the last run" in page
+    drift = page.partition('id="table-feature-drift"')[2].partition("</table>")[0]
+    for column in ("reader", "book", "genre", "match", "pages"):
+        assert f'<th scope="row">{column}</th>' in drift

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -308,6 +309,18 @@ def test_the_report_tells_of_earlier_runs(open_source, again, refused):
     assert metrics_of(earlier) == metrics_of(first)
     assert "2 runs, 1 of them blessed" in page_of(refused)
     assert "This is the first run" in page_of(again)
+
+
+def test_the_report_tells_what_changed_since_the_last_run_and_what_cannot_be_known_there(again, refused):
+    assert "There is no run before this one to compare with." in page_of(again)
+    page = page_of(refused)
+    changed = page.partition('id="table-changes"')[2].partition("</table>")[0]
+    keys = re.findall(r'scope="row"><code>(.*?)</code>', changed)
+    assert "tasks.borrowed.gates.0.at_least" in keys
+    assert {key.partition(".gates.")[0] for key in keys} == {"tasks.borrowed"}
+    assert "The last run had the same examples." in page
+    assert "each node in a container of its own" in page
+    assert re.search(r"TeacherLabeler itself measured [\d.,]+ s for [\d,]+ rows", page)
 
 
 def test_the_next_day_finds_the_labels_of_this_one(world, containers, cluster, in_buckets, open_source):

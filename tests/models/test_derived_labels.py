@@ -59,6 +59,12 @@ def test_a_count_is_not_negative() -> None:
         label_statistics(counted(), columns)
 
 
+def test_a_task_without_a_single_label_is_named() -> None:
+    columns = {"label/click": np.array([np.nan, np.nan]), "label/minutes": np.array([1.0, 2.0])}
+    with pytest.raises(InputError, match="task 'click': the training split holds no label 'clicked'; a task needs"):
+        label_statistics(counted(), columns)
+
+
 def test_the_loss_compares_logarithms_and_the_served_value_has_the_labels_unit() -> None:
     statistics = LabelStatistics(mean=1.5, std=0.5)
     ranker = build(

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 
 import nbformat
 import numpy as np
 import pytest
+from jupyter_client import KernelManager
 from nbclient import NotebookClient
 from typer.testing import CliRunner
 
@@ -19,6 +22,7 @@ from crosskd.summary import summarize
 from schema.errors import InputError
 from tests.docs.pages import DOCS, ROOT, blocks
 from tests.e2e import library
+from tests.notebooks import lab
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 SECONDS = 120
@@ -44,6 +48,31 @@ def test_the_page_of_a_notebook_is_small(file):
     assert pictures
     assert {each.suffix for each in pictures} - {".html"} == {".svg"}  # a page is what the slicing tool is
     assert page.stat().st_size + sum(each.stat().st_size for each in pictures) < 300_000
+
+
+def test_make_notebooks_opens_jupyterlab_with_the_kernel_of_this_environment():
+    """JupyterLab starts a notebook's kernel by its name; the name must mean this interpreter."""
+    said = subprocess.run(["make", "-n", "notebooks", "ROOT=x"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert f"CROSSKD_ROOT={ROOT / 'x'} .venv/bin/jupyter lab notebooks" in said.stdout
+    names = {nbformat.read(file, as_version=4).metadata.kernelspec.name for file in NOTEBOOKS}
+    assert names == {"python3"}
+    kernel = KernelManager(kernel_name="python3")
+    assert kernel.format_kernel_cmd()[0] == sys.executable
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_jupyterlab_shows_the_slicing_tool_of_a_notebook(case, chromium, monkeypatch, tmp_path):
+    monkeypatch.setenv("CROSSKD_ROOT", str(case.root))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    with lab.serving(tmp_path) as address:
+        page = chromium.new_page(viewport={"width": 1280, "height": 900})
+        lab.run_all(page, f"{address}/lab/tree/slicing.ipynb")
+        tool = page.frame_locator("iframe[srcdoc]")
+        tool.locator("table.sliced tbody tr").first.wait_for(timeout=SECONDS * 1000)
+        before = tool.locator("table.sliced tbody tr").count()
+        tool.locator("input[name=text]").fill("genre=crime")
+        assert 0 < tool.locator("table.sliced tbody tr").count() < before
 
 
 @pytest.mark.slow

@@ -98,6 +98,10 @@ def test_the_report_comes_last_and_knows_of_earlier_runs(nodes):
     assert nodes["EvaluationReport"].downstream_nodes == set()
 
 
+def test_the_gate_notes_the_statistics_of_the_examples_for_the_report_of_the_next_run(nodes):
+    assert nodes["BlessingGate"].inputs["statistics"].producer_component_id == "RawStatistics"
+
+
 def test_a_backend_without_resolvers_of_our_own_reads_earlier_runs_from_the_push_destination(settings):
     nodes = {node.id: node for node in create_pipeline(settings, earlier_runs=from_records).components}
     assert type(nodes["EarlierRuns"]).__name__ == "RunHistory"

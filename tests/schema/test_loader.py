@@ -116,7 +116,7 @@ def test_every_problem_is_reported_at_once(refused: Callable[..., str]) -> None:
     content["training"]["epochs"] = "many"
     lines = refused(content).splitlines()
     assert len(lines) == 2
-    assert any("training.epochs: input should be a valid integer" in line and "'many'" in line for line in lines)
+    assert any("training.epochs: expected a whole number, found 'many'" in line for line in lines)
 
 
 def test_problems_of_several_kinds_are_reported_at_once(refused: Callable[..., str]) -> None:
@@ -304,8 +304,8 @@ def test_a_file_that_is_absent(tmp_path: Path, refused: Callable[..., str]) -> N
     ("text", "message"),
     [
         ("name: [1\n", "D/surface.yaml: not valid YAML: "),
-        ("- name\n", "D/surface.yaml: expected a mapping at the top level, found list"),
-        ("", "D/surface.yaml: expected a mapping at the top level, found NoneType"),
+        ("- name\n", "D/surface.yaml: expected keys with values, such as `name: my_surface`, found a list"),
+        ("", "D/surface.yaml: expected keys with values, such as `name: my_surface`, found nothing"),
     ],
 )
 def test_a_surface_that_is_no_mapping(refused: Callable[..., str], text: str, message: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,16 @@ def files(artifact: standard_artifacts.ModelBlessing) -> list[str]:
 
 def failures(decision: Decision) -> list[str]:
     return [gate.sentence for gate in decision.gates if gate.verdict is Verdict.FAIL]
+
+
+def test_the_decision_says_what_the_run_was_made_of(tmp_path: Path, world: World) -> None:
+    statistics = standard_artifacts.ExampleStatistics()
+    statistics.uri = "/statistics/7"
+    made_of = run(tmp_path, world, "good", None, "worse", statistics=[statistics])[0].made_of
+    assert made_of is not None
+    assert (made_of.statistics, made_of.version) == ("/statistics/7", version("crosskd"))
+    assert made_of.configuration["tasks"]["click"]["gates"][0]["at_least"] == 0.6
+    assert made_of.configuration["training"]["seed"] == SURFACE.training.seed
 
 
 def test_first_run_of_a_good_student(tmp_path: Path, world: World) -> None:

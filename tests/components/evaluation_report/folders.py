@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import tensorflow as tf
+import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import statistics_pb2
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 
+from contracts.decision import RunInputs
 from records import documents
 from tests.components.evaluation_report import handmade
 
@@ -26,8 +29,9 @@ def write(folder: Path, *, student: float = 0.7, mean_label: float = -2.0) -> No
     write_statistics(folder / "statistics")
 
 
-def write_decision(folder: Path, student: float) -> None:
-    documents.write(str(folder), handmade.decision(handmade.two_tasks(), student))
+def write_decision(folder: Path, student: float, made_of: RunInputs | None = None) -> None:
+    decision = handmade.decision(handmade.two_tasks(), student)
+    documents.write(str(folder), decision.model_copy(update={"made_of": made_of}))
 
 
 def write_plots(folder: Path) -> None:
@@ -46,6 +50,18 @@ def write_plots(folder: Path) -> None:
                     total_weighted_refined_prediction={"value": 40.0},
                 )
             writer.write(plots.SerializeToString())
+
+
+def statistics_of(examples: pd.DataFrame) -> statistics_pb2.DatasetFeatureStatisticsList:
+    """What StatisticsGen finds in examples."""
+    return tfdv.generate_statistics_from_dataframe(examples)
+
+
+def write_training_statistics(folder: Path, examples: pd.DataFrame) -> None:
+    """Statistics of a training split, as StatisticsGen writes them."""
+    path = folder / "Split-train" / "FeatureStats.pb"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(statistics_of(examples).SerializeToString())
 
 
 def write_statistics(folder: Path) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from components.blessing_gate.judge import decide
-from components.evaluation_report.sources import Bin, HardLabels, Sources
+from components.evaluation_report.sources import Bin, HardLabels, Shift, Side, Sources
 from contracts.decision import BoundKind, Check, Decision, Verdict
 from contracts.label_report import (
     CounterpartReport,
@@ -16,6 +16,7 @@ from contracts.label_report import (
     SplitReport,
     TaskReport,
 )
+from contracts.measurements import Measurements, NodeMeasurement
 from contracts.serving_report import Cost, Latency, ServingReport
 from evaluation.results import OVERALL, Evaluation
 from schema.surface import Surface
@@ -24,6 +25,21 @@ from tests.components.blessing_gate.handmade import BOTH, Found, binary, evaluat
 NEW = (("new_release", 1),)
 SHELVES = tuple((("shelf", number),) for number in range(3))
 FIRST_DAY = datetime(2026, 3, 1, 4, 30, tzinfo=UTC)
+MEASURED = Measurements(
+    nodes={
+        "ImportExampleGen": NodeMeasurement(seconds=None, peak_memory=None),
+        "TeacherLabeler": NodeMeasurement(seconds=4.0, peak_memory=700 * 2**20),
+        "Transform": NodeMeasurement(seconds=20.0, peak_memory=900 * 2**20),
+        "Trainer.student": NodeMeasurement(seconds=6.0, peak_memory=800 * 2**20),
+        "Evaluator.control": NodeMeasurement(seconds=10.0, peak_memory=850 * 2**20),
+        "Pusher": NodeMeasurement(seconds=0.5, peak_memory=850 * 2**20),
+    }
+)
+MOVED = [
+    Shift("fresh", None, None, Side(0.0, None, 12)),
+    Shift("old", None, Side(0.5, 1.0, None), None),
+    Shift("age", 0.25, Side(0.0, -30.0, None), Side(0.125, 1234567.0, None)),
+]
 
 
 def two_tasks() -> Surface:
@@ -164,5 +180,8 @@ def sources(*, student: float = 0.7, runs: int = 3, **changes: Any) -> Sources:
         label_reports=[(day, labels(-2.0 + n / 10)) for n, day in enumerate(days)],
         facts={"git revision": "8454f7b", "teacher": "/a<b>/teacher"},
         push="Pushed as version 1795646924.",
+        measurements=MEASURED,
+        shifts=MOVED,
+        version="1.2",
     )
     return dataclasses.replace(made, **changes)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import tensorflow as tf
 from tfx.types import standard_artifacts
 
 from components.evaluation_report import spec
+from components.evaluation_report.configuration import NO_RUN_BEFORE
 from components.evaluation_report.executor import Executor, read_sources
 from components.evaluation_report.sources import Bin, HardLabels
 from contracts.artifacts import GateDecision, HtmlPage, LabelReportArtifact, ServingReportArtifact
+from contracts.decision import RunInputs
+from contracts.measurements import Measurements, NodeMeasurement
+from records import documents
 from schema.errors import InputError
 from tests.components.evaluation_report import folders, handmade
 
@@ -31,9 +37,9 @@ def artifact(kind, folder: Path, number: int = 1, day: int | None = None):
     return made
 
 
-def decided(folder: Path, number: int, day: int, student: float = 0.7):
+def decided(folder: Path, number: int, day: int, student: float = 0.7, made_of: RunInputs | None = None):
     made = artifact(GateDecision, folder, number, day)
-    folders.write_decision(folder, student)
+    folders.write_decision(folder, student, made_of)
     return made
 
 
@@ -115,3 +121,50 @@ def test_the_page_is_written_into_its_artifact(inputs, tmp_path):
     html = (tmp_path / "page" / "index.html").read_text()
     assert html.lstrip().startswith("<!doctype html>")
     assert "Pushed as version 7." in html
+
+
+def test_a_first_run_has_no_features_to_compare_with(inputs):
+    found = read_sources(inputs, PROPERTIES)
+    assert found.shifts == NO_RUN_BEFORE
+    assert found.last_run is None
+    assert found.version == version("crosskd")
+
+
+def of_examples(folder: Path, age: float) -> RunInputs:
+    """Inputs of a run whose examples had an age."""
+    folders.write_training_statistics(folder, pd.DataFrame({"age": [age, age + 1, age + 2]}))
+    return RunInputs(version="1", configuration={}, statistics=str(folder))
+
+
+def test_features_are_compared_by_the_statistics_that_the_two_decisions_name(inputs, tmp_path):
+    then, now = of_examples(tmp_path / "then", 20.0), of_examples(tmp_path / "now", 50.0)
+    inputs[spec.DECISION_KEY] = [decided(tmp_path / "later", 30, day=3, made_of=now)]
+    inputs[spec.EARLIER_DECISIONS_KEY] = [decided(tmp_path / "earlier", 10, day=1, made_of=then)]
+    found = read_sources(inputs, PROPERTIES)
+    assert found.last_run[1].made_of == then
+    assert [(each.name, each.before.mean, each.now.mean) for each in found.shifts] == [("age", 21.0, 51.0)]
+    assert found.shifts[0].divergence == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "said"),
+    [
+        (None, "/now", "is not known: its version of crosskd did not note it"),
+        ("/same", "/same", "The last run had the same examples."),
+        ("/gone", "/now", "/gone/Split-train/FeatureStats.pb: expected the statistics of training examples, found no"),
+    ],
+)
+def test_why_features_cannot_be_compared_is_said(inputs, tmp_path, then, now, said):
+    made = [RunInputs(version="1", configuration={}, statistics=each) if each else None for each in (then, now)]
+    inputs[spec.EARLIER_DECISIONS_KEY] = [decided(tmp_path / "earlier", 10, day=1, made_of=made[0])]
+    inputs[spec.DECISION_KEY] = [decided(tmp_path / "later", 30, day=3, made_of=made[1])]
+    assert said in read_sources(inputs, PROPERTIES).shifts
+
+
+def test_what_the_runner_measured_is_read_and_why_nothing_was_is_said(inputs, tmp_path):
+    assert "each node in a container of its own" in read_sources(inputs, PROPERTIES).measurements
+    properties = {**PROPERTIES, spec.MEASUREMENTS_KEY: str(tmp_path / "logs")}
+    assert read_sources(inputs, properties).measurements == "The runner of this run did not measure its nodes."
+    measured = Measurements(nodes={"Transform": NodeMeasurement(seconds=2.5, peak_memory=2**30)})
+    documents.write(str(tmp_path / "logs"), measured)
+    assert read_sources(inputs, properties).measurements == measured

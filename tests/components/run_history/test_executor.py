@@ -7,7 +7,7 @@ from components.run_history.component import RunHistory
 from components.run_history.executor import Executor
 from components.run_history.records import RunRecords
 from contracts.artifacts import GateDecision, LabelReportArtifact
-from contracts.decision import Decision
+from contracts.decision import Decision, RunInputs
 from contracts.label_report import LabelReport
 from records import documents
 from records.versions import Versions
@@ -32,11 +32,17 @@ def run(serving, tmp_path):
     """One run: what it found, and what its outputs stand for."""
     count = iter(range(100))
 
-    def once(sentence: str, model: str = "s3://b/model", most: int = 60, blessed: bool = True):
+    def once(
+        sentence: str,
+        model: str = "s3://b/model",
+        most: int = 60,
+        blessed: bool = True,
+        made_of: RunInputs | None = None,
+    ):
         folder = tmp_path / str(next(count))
         decision, labels, blessing = GateDecision(), LabelReportArtifact(), standard_artifacts.ModelBlessing()
         decision.uri, labels.uri = str(folder / "decision"), str(folder / "labels")
-        documents.write(decision.uri, decision_of(sentence, blessed))
+        documents.write(decision.uri, decision_of(sentence, blessed).model_copy(update={"made_of": made_of}))
         documents.write(labels.uri, handmade.labels())
         blessing.set_string_custom_property("current_model", model)
         decisions, reports = GateDecision(), LabelReportArtifact()
@@ -78,6 +84,14 @@ def test_later_runs_find_the_earlier_ones_oldest_first_with_when_they_were(run):
     assert [documents.read(each.uri, LabelReport) for each in outputs["earlier_label_reports"]] == [
         handmade.labels()
     ] * 2
+
+
+def test_later_runs_learn_what_the_earlier_ones_were_made_of(run):
+    """So that the report of a backend without our resolvers tells what changed, and how features moved."""
+    made_of = RunInputs(version="1.0", configuration={"training": {"epochs": 5}}, statistics="s3://b/statistics/1")
+    run("first", "s3://b/1", made_of=made_of)
+    (found,) = run("second", "s3://b/2")["earlier_decisions"]
+    assert documents.read(found.uri, Decision).made_of == made_of
 
 
 def test_a_repetition_is_the_same_run(run, serving):
