@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Annotated, Literal
+from enum import StrEnum, auto
+from typing import Annotated
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -147,6 +147,13 @@ class Gate(Strict):
         return Limits(None, -change.at_least, _OPPOSITE.get(self.judged_on, self.judged_on))
 
 
+class Against(StrEnum):
+    """The model beside which no task may be worse."""
+
+    CONTROL = auto()
+    LAST_BLESSED = auto()
+
+
 class JointGate(Strict):
     """No task may be worse than another model by more than a margin, with one confidence for all of them.
 
@@ -163,7 +170,7 @@ class JointGate(Strict):
       may_be_unjudged: Where some task cannot be judged, the gate fails; true lets it pass unjudged.
     """
 
-    against: Literal["control", "last_blessed"]
+    against: Against
     worse_by: Annotated[float, Field(gt=0)]
     relative: bool = True
     metrics: dict[Name, GatedMetric] = Field(default_factory=dict)
