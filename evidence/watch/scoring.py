@@ -22,6 +22,7 @@ from evaluation.slice_finder import SliceFinder, kept_values
 from evaluation.slices import slicing_spec
 from records.labels import label_of_numbers
 from records.sessions import SessionModel
+from records.shards import cause
 from records.table_files import splits_of
 from records.tables import KINDS, Columns, read
 from schema.base import TaskKind
@@ -99,7 +100,7 @@ def score_examples(model: WatchedModel, place: str | Path, frequent: Kept | None
     except tf.errors.InvalidArgumentError as error:
         raise InputError(
             f"{place}: expected examples that {model.folder}, which serves, can answer; it refuses some: "
-            f"{error.message.splitlines()[0][:300]}"
+            f"{cause(error)[:300]}"
         ) from error
     finally:
         served.close()
