@@ -40,7 +40,7 @@ def _made(**outputs: list[Path]) -> NodeOfRun:
 
 
 def test_a_run_over_several_spans_trained_on_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    folders = {name: tmp_path / name for name in ("monday", "tuesday", "labelled", "graph", "teacher")}
+    folders = {name: tmp_path / name for name in ("monday", "tuesday", "before", "labelled", "graph", "teacher")}
     for folder in folders.values():
         folder.mkdir()
     (folders["tuesday"] / "Split-unlabelled").mkdir()
@@ -49,6 +49,7 @@ def test_a_run_over_several_spans_trained_on_all_of_them(tmp_path: Path, monkeyp
             transformed_examples=[folders["monday"], folders["tuesday"]], transform_graph=[folders["graph"]]
         ),
         "TeacherLabeler": _made(labelled_examples=[folders["labelled"]]),
+        "Window": _made(examples=[folders["before"], folders["labelled"]]),
         "Teacher": _made(result=[folders["teacher"]]),
     }
     monkeypatch.setattr(runs, "newest_run", lambda root: Run("a run", "crosskd-tiny", nodes))
@@ -57,6 +58,7 @@ def test_a_run_over_several_spans_trained_on_all_of_them(tmp_path: Path, monkeyp
         transform_graph=str(folders["graph"]),
         train=(f"{folders['monday']}/Split-train", f"{folders['tuesday']}/Split-train"),
         labelled_eval=f"{folders['labelled']}/Split-eval",
+        labelled_train=(f"{folders['before']}/Split-train", f"{folders['labelled']}/Split-train"),
         unlabelled=(f"{folders['tuesday']}/Split-unlabelled",),
         teacher=str(folders["teacher"]),
     )
