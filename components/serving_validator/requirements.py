@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict
 from schema.base import Scalar, TaskKind
 from schema.distillation import Head
 from schema.score import Score
-from schema.surface import Serving, Surface, soft_label
+from schema.serving import Serving
+from schema.surface import Surface, soft_label
 
 
 class Requirements(BaseModel):

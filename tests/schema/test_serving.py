@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from schema.surface import Serving
+from schema.serving import Serving
 
 
 def test_a_budget_of_milliseconds_is_of_every_batch_size_or_of_some():
