@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from contracts import nodes
+from contracts.measurements import NodeMeasurement
 from contracts.outcome import Exit
 from crosskd.launch import in_use, only_run_in
 from crosskd.main import app
@@ -82,7 +83,11 @@ def test_to_look_is_not_to_take(root: Path) -> None:
 
 def test_each_node_has_its_time_and_memory(root: Path, capfd: pytest.CaptureFixture) -> None:
     write_run(root, "first", FINISHED)
-    note_peak_memory(connection(str(root / "metadata.sqlite")), {nodes.PUSHER: 1234})
+    measured = {
+        nodes.PUSHER: NodeMeasurement(seconds=1.5, peak_memory=1234),
+        nodes.TRANSFORM: NodeMeasurement(seconds=None, peak_memory=None),
+    }
+    note_peak_memory(connection(str(root / "metadata.sqlite")), measured)
     result = told(root, "summary", "--json")
     found = json.loads(capfd.readouterr().out or result.stdout)["nodes"]
     assert set(found) == set(FINISHED)

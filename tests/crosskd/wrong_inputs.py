@@ -285,7 +285,7 @@ OPTIONS = (
     ),
     _option(
         "candidates that nothing would read",
-        "the surface has no `unlabelled:` section",
+        "surface 'library' has no `unlabelled:` section, so nothing would be trained on them",
         *(*CHECK, "--candidates", "{examples}/train"),
     ),
     _option("an option that Beam does not know", "Beam knows no option", *CHECK, "--", "--direct_num_worker=2"),
