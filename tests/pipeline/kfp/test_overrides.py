@@ -42,7 +42,7 @@ def test_gates_of_a_task_are_replaced_and_those_of_others_stay(surface):
             "liked: [{metric: auc, at_least: 0.5, slice: war}]",
             r"expected a slice of the surface \(crime\), found 'war'",
         ),
-        ("liked: [{metric: r2, at_least: 0.5}]", "gated on auc"),
+        ("liked: [{metric: r2, at_least: 0.5}]", "gated on one of auc, .*; found r2"),
         ("liked: []", "needs at least one gate"),
         ("- liked", "expected task names with lists of gates, found list"),
         ("liked: [", "f.yaml: not valid YAML"),
