@@ -93,6 +93,21 @@ def listen(error_descriptor: Callable[[], int]) -> None:
     os.register_at_fork(before=_hold_back, after_in_parent=_let_through, after_in_child=_as_before)
 
 
+def conclude(code: object) -> None:
+    """The command has ended, and said how: a signal that comes now ends the process with its own exit code.
+
+    Args:
+      code: What `SystemExit` carries: an exit code, None for 0, or a message.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):  # who read it has gone
+            stream.flush()
+    number = code if isinstance(code, int) else int(code is not None)
+    for each in _SIGNALS:
+        if signal.getsignal(each) is _raise:
+            signal.signal(each, lambda *_: os._exit(number))
+
+
 def end_children() -> None:
     """Ends what this process started: workers of Beam, a model that is served for a trial."""
     for child in psutil.Process().children(recursive=True):

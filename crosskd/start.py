@@ -39,11 +39,17 @@ def main() -> None:
 def _run(alone: bool) -> None:
     """Hands over to the command line; `alone`, to the doctor without the other commands, which cannot be imported."""
     if alone:
-        from crosskd.doctor import app
-    else:
-        from crosskd import interrupts
-        from crosskd.main import app
-        from crosskd.terminal import TERMINAL
+        from crosskd.doctor import app as doctor
 
-        interrupts.listen(lambda: TERMINAL.err.file.fileno())
-    app()
+        doctor()
+        return
+    from crosskd import interrupts
+    from crosskd.main import app
+    from crosskd.terminal import TERMINAL
+
+    interrupts.listen(lambda: TERMINAL.err.file.fileno())
+    try:
+        app()
+    except SystemExit as ended:
+        interrupts.conclude(ended.code)
+        raise

@@ -124,3 +124,18 @@ def test_a_forked_child_is_ended_alone(tmp_path: Path) -> None:
     time.sleep(3)"""
     running = start(tmp_path, body)
     assert running.wait(timeout=30) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_after_the_end_leaves_the_command_as_it_ended(number: int) -> None:
+    code = f"""if True:
+        import atexit, os, sys
+        from crosskd import start
+        atexit.register(os.kill, os.getpid(), {int(number)})
+        sys.argv = ["crosskd", "summary", "--root", "nowhere"]
+        start.main()
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "nowhere" in done.stderr
