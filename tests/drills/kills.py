@@ -147,7 +147,9 @@ class Drill:
         way, trigger, delay = self._plan(command)
         done = attempt(self.arguments(command), self.root, self.disk, (way, trigger), delay)
         if done.finished:
-            self._expect(done, command)
+            # It may have been killed after it had said that it was done.
+            self.story.count(command, _LET_THROUGH if done.code == 0 else way)
+            self._note_time(done, command)
             return True
         self.story.count(command, way)
         if way == FULL_DISK:
@@ -195,6 +197,9 @@ class Drill:
         if done.code != 0:
             raise RuntimeError(f"{command}: it was let through, and ended with {done.code}: {done.said[-3000:]}")
         self.story.count(command, _LET_THROUGH)
+        self._note_time(done, command)
+
+    def _note_time(self, done: Attempt, command: str) -> None:
         self.story.took[command] = min(done.seconds, self.story.took.get(command, done.seconds))
 
     def _settle(self, command: str) -> None:
