@@ -20,7 +20,7 @@ from crosskd.relocate import relocate
 from crosskd.runs import METADATA_URL_FILE
 from pipeline.metadata import connection
 from schema.errors import InputError
-from tests.crosskd.test_rollback import keep_metadata, push
+from tests.crosskd.pushes import keep_metadata, push
 
 OTHER = "/elsewhere/artifacts/Trainer.student/model/7"
 

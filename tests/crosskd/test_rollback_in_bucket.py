@@ -16,7 +16,7 @@ from crosskd import rollback, rolling_back
 from records.content import content_fingerprint
 from schema.errors import InputError
 from tests.components.model_pusher.handmade import write_model
-from tests.crosskd.test_rollback import Killed, kill_in
+from tests.crosskd.pushes import Killed, kill_in
 from tests.kubeflow.object_store import ObjectStore, reach
 
 

@@ -19,7 +19,7 @@ from crosskd.main import app
 from crosskd.places import METADATA_FILE
 from crosskd.troubles import explain
 from schema.errors import InputError
-from tests.crosskd.test_rollback import keep_metadata, push
+from tests.crosskd.pushes import keep_metadata, push
 from tests.e2e import library
 
 CROSSKD = Path(sys.executable).parent / "crosskd"

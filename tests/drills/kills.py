@@ -25,7 +25,7 @@ from typing import Annotated
 import typer
 
 from tests import forked
-from tests.crosskd.test_rollback import keep_metadata, push
+from tests.crosskd.pushes import keep_metadata, push
 from tests.drills.killing import FULL_DISK, LARGE, WAYS, Attempt, SmallDisk, attempt
 from tests.drills.watching import Seen, Watcher, check_loads, check_root
 from tests.e2e import library

@@ -7,84 +7,52 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-import yaml
 
-from contracts.decision import Decision
-from crosskd.runs import newest_run
 from evaluation import results as evaluation
 from pipeline.beam_options import DEFAULT_BEAM_ARGS
-from pipeline.kfp.compiler import CompileRequest, compile_job
+from pipeline.kfp.compiler import CompileRequest
 from pipeline.kfp.parameters import Defaults
-from pipeline.kfp.platform import read_platform
 from pipeline.kfp.policies import Policies
-from records import documents
 from records.fingerprint import fingerprint
 from schema.loader import load_surface
 from tests.e2e import library
-from tests.kubeflow.backend import Backend, Cluster, OpenSource, TaskFailedError
+from tests.kubeflow.backend import Cluster, OpenSource, TaskFailedError
 from tests.kubeflow.comparison import (
     decision_of,
     earlier_runs_of,
     metrics_of,
     page_of,
-    predictions,
     pushed,
-    span_of,
-    verdicts_of,
+)
+from tests.kubeflow.conforming import (
+    ELSEWHERE,
+    ROOT,
+    ROWS,
+    SECRETS,
+    WINDOW,
+    World,
+    check_against_local,
+    run_open_source,
 )
 from tests.kubeflow.containers import Containers
 from tests.kubeflow.image import ROOT_VARIABLE, InImage
 from tests.kubeflow.metadata_service import MetadataService
-from tests.kubeflow.object_store import ACCESS, ObjectStore
+from tests.kubeflow.object_store import ObjectStore
 from tests.kubeflow.vertex import Vertex
 
 SECONDS = 1200
+
+
 # The first test of each backend runs the whole pipeline, and on a busy machine that takes its time.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2 * SECONDS)]
 
+
 TFX_ENTRY_POINT = "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"
 TFX_OPTIONS = ("--executor_class_path", "--json_serialized_invocation_args", "--json_serialized_inputs_spec_args")
-
-
-# Two spans of few examples: it is the way through the nodes that takes the time.
-WINDOW = ("1", "2")
-ROWS = (700, 400)
-ROOT = "s3://mlpipeline/v2/artifacts"
-ELSEWHERE = "s3://elsewhere"
-SECRETS = {("store", "access"): ACCESS["aws_access_key_id"], ("store", "secret"): ACCESS["aws_secret_access_key"]}
-
-
-@dataclass(frozen=True)
-class World:
-    """The library's folders, and the pipeline compiled for folders and for buckets.
-
-    Attributes:
-      folder: Where it all is.
-      request: What is compiled, but for the places of examples, teacher and serving.
-    """
-
-    folder: Path
-    request: CompileRequest
-
-    @property
-    def teacher(self) -> Path:
-        return self.folder / "teacher"
-
-    def compile(self, name: str, endpoint: str | None = None, **places: str) -> Path:
-        """Compiles for these places; with an endpoint the containers get credentials for it."""
-        defaults = replace(self.request.defaults, **places)
-        job = compile_job(replace(self.request, defaults=defaults))
-        secrets = ["store:access=AWS_ACCESS_KEY_ID", "store:secret=AWS_SECRET_ACCESS_KEY"] if endpoint else []
-        platform = read_platform([], secrets, [f"AWS_ENDPOINT_URL={endpoint}"] if endpoint else [])
-        platform.give_environment(job)
-        path = self.folder / f"{name}.yaml"
-        path.write_text(yaml.safe_dump_all([job["pipelineSpec"], platform.document(job)]))
-        return path
 
 
 @pytest.fixture(scope="module")
@@ -183,12 +151,6 @@ def in_buckets(world, cluster) -> Path:
     )
 
 
-def run_open_source(world: World, cluster: Cluster, containers: Containers, pipeline: Path, name: str, **parameters):
-    backend = OpenSource(pipeline, world.folder / name, parameters, containers, cluster, ROOT)
-    backend.run()
-    return backend
-
-
 @pytest.fixture(scope="module")
 def open_source(world, containers, cluster, in_buckets) -> OpenSource:
     return run_open_source(world, cluster, containers, in_buckets, "open_source")
@@ -216,21 +178,6 @@ def served(cluster, open_source, tmp_path) -> Path:
     """What the model server would see, on this disk."""
     cluster.store.download(f"{ELSEWHERE}/serving", tmp_path / "serving")
     return tmp_path / "serving"
-
-
-def check_against_local(backend: Backend, served: Path, local: Path, world: World) -> None:
-    run, expected_in = newest_run(local), local / "serving" / "library"
-    expected, found = documents.read(run.output("BlessingGate", "decision")[0], Decision), decision_of(backend)
-    assert (found.blessed, found.first_run, found.sentence) == (True, True, expected.sentence)
-    assert verdicts_of(found) == verdicts_of(expected)
-    assert metrics_of(found) == pytest.approx(metrics_of(expected), abs=1e-5)
-    assert span_of(served) == span_of(expected_in) == ":".join(WINDOW)
-    examples = world.folder / "examples" / WINDOW[-1]
-    ours = predictions(pushed(served), examples)
-    theirs = predictions(pushed(expected_in), examples)
-    assert set(ours) == set(theirs) == {"borrowed", "liked"}
-    for task, scores in ours.items():
-        np.testing.assert_allclose(scores, theirs[task], atol=1e-5)
 
 
 def test_vertex_comes_to_the_local_runners_model_decision_and_metrics(vertex, local, world):

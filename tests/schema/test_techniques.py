@@ -10,7 +10,7 @@ import yaml
 from schema.errors import InputError
 from schema.loader import load_surface
 from schema.surface import Surface
-from tests.schema.test_loader import CONTENT, SCHEMA
+from tests.schema.homepage import CONTENT, SCHEMA
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from evaluation.results import OVERALL, Evaluation, SliceKey, StandardError, Tas
 from schema.metrics import METRICS, main_metric
 from schema.surface import Surface
 
+NEW = (("new_release", 1),)
 NAN = float("nan")
 BOTH = (BoundKind.ABSOLUTE, BoundKind.LAST_BLESSED)
 

@@ -9,10 +9,7 @@ import pytest
 
 from components.evaluation_report import (
     calibration,
-    configuration,
     drift,
-    durations,
-    feature_drift,
     gates,
     history,
     labels,
@@ -22,26 +19,12 @@ from components.evaluation_report import (
     training,
 )
 from components.evaluation_report.contents import compose
-from components.evaluation_report.page import Cell, Section, Table, render
-from components.evaluation_report.sources import Shift, Side, Sources
-from contracts.decision import Measurement, RunInputs, Verdict
+from components.evaluation_report.page import render
+from components.evaluation_report.sources import Sources
+from contracts.decision import Measurement, Verdict
 from contracts.label_report import LabelReport
-from schema.training import Model, Training
 from tests.components.evaluation_report import handmade
-
-
-def table(section: Section, name: str) -> Table:
-    found = [*section.tables, *(figure.table for figure in section.figures)]
-    return next(each for each in found if each.name == name)
-
-
-def texts(found: Table) -> list[list[str]]:
-    return [[text(cell) for cell in row] for row in found.rows]
-
-
-def text(cell: Cell) -> str:
-    """As read, with the minus sign of keyboards; empty where there is nothing."""
-    return "" if cell == page.NOTHING else cell.text.replace("\N{MINUS SIGN}", "-")
+from tests.components.evaluation_report.reading import table, text, texts
 
 
 def test_the_decision_stands_first_word_for_word():
@@ -59,146 +42,6 @@ def test_the_decision_stands_first_word_for_word():
         "1.01 times",
         "the control's (0.7 ms and 0.69 ms); at most 1.25 times is allowed",
     )
-
-
-def test_the_configuration_is_what_differs_from_the_defaults():
-    sources = handmade.sources()
-    of = sources.surface.model_copy(update={"training": Training(epochs=7, seed=3), "model": Model(trunk=(8, 4))})
-    section = configuration.section(dataclasses.replace(sources, surface=of))
-    assert texts(table(section, "configuration")) == [
-        ["tasks.click.distil.from", '"click"'],
-        ["model.trunk", "[8, 4]"],
-        ["training.epochs", "7"],
-        ["training.seed", "3"],
-    ]
-
-
-def test_a_configuration_of_defaults_alone_says_so():
-    tasks = {name: task.model_copy(update={"distil": None}) for name, task in handmade.two_tasks().tasks.items()}
-    of = handmade.two_tasks().model_copy(update={"tasks": tasks})
-    section = configuration.section(dataclasses.replace(handmade.sources(), surface=of))
-    assert section.tables == ()
-    assert section.notes[0] == "Everything is as by default."
-
-
-def with_configurations(then: RunInputs | None, now: RunInputs | None) -> Sources:
-    """A second run, on the second of March, after one on the first."""
-    made = handmade.sources(runs=2)
-    (day, first), (today, second) = made.decisions
-    decisions = [(day, first.model_copy(update={"made_of": then})), (today, second.model_copy(update={"made_of": now}))]
-    return dataclasses.replace(made, decisions=decisions, decision=decisions[-1][1])
-
-
-def made_of(version: str = "1.0", **keys: object) -> RunInputs:
-    return RunInputs(version=version, configuration=keys)
-
-
-def test_the_configuration_is_compared_with_the_last_runs():
-    then = made_of(
-        training={"epochs": 5, "seed": 0, "trunk": [8, 4]},
-        tasks={"click": {"gates": [{"at_least": 0.5}, {"at_least": 0.6}]}, "old": {"weight": 2}},
-    )
-    now = made_of(
-        "1.1",
-        training={"epochs": 7, "seed": 0, "trunk": [8]},
-        tasks={"click": {"gates": [{"at_least": 0.5}, {"at_least": 0.7}]}},
-        group="request",
-    )
-    section = configuration.section(with_configurations(then, now))
-    assert texts(table(section, "changes")) == [
-        ["(version of crosskd)", "1.0", "1.1"],
-        ["group", "-", '"request"'],
-        ["tasks.click.gates.1.at_least", "0.6", "0.7"],
-        ["tasks.old.weight", "2", "-"],
-        ["training.epochs", "5", "7"],
-        ["training.trunk", "[8, 4]", "[8]"],
-    ]
-    assert section.notes == ("6 changes since the last run (2026-03-01 04:30 UTC).",)
-
-
-@pytest.mark.parametrize(
-    ("then", "now", "said"),
-    [
-        (
-            made_of(a=1),
-            made_of(a=1),
-            "Nothing changed since the last run (2026-03-01 04:30 UTC): the same",
-        ),
-        (None, made_of(a=1), "How the last run (2026-03-01 04:30 UTC) was configured is not known"),
-    ],
-)
-def test_why_no_change_is_listed_is_said(then, now, said):
-    section = configuration.section(with_configurations(then, now))
-    assert [each.name for each in section.tables] == ["configuration"]
-    assert section.notes[-1].startswith(said)
-
-
-def test_a_single_change_is_one():
-    section = configuration.section(with_configurations(made_of(a=1), made_of(a=2)))
-    assert section.notes[-1] == "1 change since the last run (2026-03-01 04:30 UTC)."
-
-
-def test_the_configuration_of_a_first_run_has_nothing_before_it():
-    section = configuration.section(handmade.sources(runs=1))
-    assert section.notes == ("There is no run before this one to compare with.",)
-
-
-def test_of_very_many_changes_the_page_lists_some_and_counts_all():
-    now = {f"key{number:03}": number for number in range(250)}
-    section = configuration.section(with_configurations(made_of(name="s"), made_of(name="s", **now)))
-    assert len(table(section, "changes").rows) == configuration.MOST_CHANGES
-    assert section.notes[-1].startswith("250 changes since")
-
-
-def test_each_node_has_its_duration_rows_and_memory():
-    section = durations.section(handmade.sources())
-    assert texts(table(section, "durations")) == [
-        ["ImportExampleGen", "cached", "2,000", "", ""],
-        ["TeacherLabeler", "4.0", "1,000", "250", "700"],
-        ["Transform", "20.0", "1,000", "50", "900"],
-        # 1,000 training rows in each of the three epochs.
-        ["Trainer.student", "6.0", "3,000", "500", "800"],
-        ["Evaluator.control", "10.0", "1,000", "100", "850"],
-        ["Pusher", "0.5", "", "", "850"],
-        ["all of them", "40.5", "", "", "900"],
-    ]
-    assert "EvaluationReport" in section.lead
-
-
-def test_rows_of_older_spans_are_not_guessed():
-    section = durations.section(handmade.sources(facts={"data span": "3:7"}))
-    found = {row[0]: row[2] for row in texts(table(section, "durations"))}
-    assert (found["Transform"], found["Trainer.student"], found["TeacherLabeler"]) == ("", "", "1,000")
-    assert "older spans" in section.notes[-1]
-
-
-def test_where_no_node_was_measured_the_page_says_why_and_what_labelling_took():
-    section = durations.section(handmade.sources(measurements="Each node has a container."))
-    assert section.tables == ()
-    assert section.notes == (
-        "Each node has a container.",
-        "TeacherLabeler itself measured 1.0 s for 1,000 rows, 1,000 per second.",
-    )
-
-
-def test_features_stand_beside_those_of_the_last_run():
-    section = feature_drift.section(handmade.sources())
-    assert texts(table(section, "feature-drift")) == [
-        ["fresh (new)", "", "", "0.0%", "", "", "", "12"],
-        ["old (gone)", "", "50.0%", "", "1", "", "", ""],
-        ["age", "0.2500", "0.0%", "12.5%", "-30", "1,234,567", "", ""],
-    ]
-    no_texts = feature_drift.section(handmade.sources(shifts=handmade.MOVED[1:]))
-    assert [len(row) for row in texts(table(no_texts, "feature-drift"))] == [6, 6]
-    many = [Shift(str(number), 0.1, Side(0.0, 1.0, None), Side(0.0, 1.0, None)) for number in range(250)]
-    section = feature_drift.section(handmade.sources(shifts=many))
-    assert len(table(section, "feature-drift").rows) == feature_drift.MOST_LISTED
-    assert "200 of 250 features" in section.notes[-1]
-
-
-def test_why_features_are_not_compared_stands_in_their_section():
-    section = feature_drift.section(handmade.sources(shifts="There is no run before this one to compare with."))
-    assert (section.tables, section.notes) == ((), ("There is no run before this one to compare with.",))
 
 
 def test_the_version_stands_at_the_top():
