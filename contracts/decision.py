@@ -109,7 +109,7 @@ class MetricRow(Part):
     last_blessed: Measurement | None
 
 
-class RunInputs(Part):
+class MadeOf(Part):
     """What the judged run was made of, for the comparison with the run after it.
 
     Attributes:
@@ -148,4 +148,4 @@ class Decision(Document):
     gates: tuple[GateResult, ...]
     checks: tuple[Check, ...]
     metrics: tuple[MetricRow, ...]
-    made_of: RunInputs | None = None
+    made_of: MadeOf | None = None

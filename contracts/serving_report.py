@@ -49,7 +49,7 @@ class Latency(Part):
     limit: float
 
 
-class Budget(Part):
+class ServingBudget(Part):
     """Something absolute that was asked of the student.
 
     Attributes:
@@ -93,4 +93,4 @@ class ServingReport(Document):
     checks: tuple[Check, ...]
     models: dict[str, Cost]
     latencies: tuple[Latency, ...]
-    budgets: tuple[Budget, ...] = ()
+    budgets: tuple[ServingBudget, ...] = ()

@@ -17,7 +17,7 @@ from crosskd.terminal import TERMINAL
 from schema.errors import InputError
 
 if TYPE_CHECKING:
-    from evidence.ab.plan import Plan
+    from evidence.ab.plan import LogPlan
     from evidence.ab.readout import LogLift, Readout
     from evidence.ab.spec import LogSpec
 
@@ -122,11 +122,11 @@ def _start(start: datetime.datetime | None, date: str | None) -> datetime.date |
 def _read_out(
     places: list[Path], spec: LogSpec, shares: dict[str, float], asked: tuple[str, float], page: Path | None
 ) -> Readout:
-    from evidence.ab.readout import Asked, read_out
+    from evidence.ab.readout import ReadoutTerms, read_out
     from records.logs import read_log
 
     control, confidence = asked
-    found = read_out(read_log(places, spec.columns), spec, Asked(control, shares, confidence))
+    found = read_out(read_log(places, spec.columns), spec, ReadoutTerms(control, shares, confidence))
     if page is not None:
         from crosskd.ab_page import write
 
@@ -207,7 +207,7 @@ def cells(each: LogLift, bracket: str = "[") -> tuple[str, ...]:
     )
 
 
-def _plan(places: list[Path], spec: LogSpec, shares: dict[str, float], wish: tuple[float, float, float]) -> Plan:
+def _plan(places: list[Path], spec: LogSpec, shares: dict[str, float], wish: tuple[float, float, float]) -> LogPlan:
     from evidence.ab.plan import Wish, plan
     from records.logs import read_log
 
@@ -220,7 +220,7 @@ def _plan(places: list[Path], spec: LogSpec, shares: dict[str, float], wish: tup
     return plan(read_log(places, spec.columns), spec, Wish(lift, power, (ours, theirs), confidence))
 
 
-def print_plan(found: Plan) -> None:
+def print_plan(found: LogPlan) -> None:
     """Prints how long each metric takes."""
     table = Table(title=f"to find a lift of {found.lift:.2%} with a power of {found.power:.0%}", box=SIMPLE_HEAD)
     table.add_column("metric", no_wrap=True)

@@ -66,7 +66,7 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class Sources:
+class DraftSources:
     """What is read: the examples and how many of them, the teacher if there is one, and its signature."""
 
     examples: Path
@@ -103,7 +103,7 @@ def command(
     if (out / SURFACE_FILE).exists():
         raise InputError(f"{out / SURFACE_FILE}: is there already; choose another --out, or remove it")
     answers = Answers(*(tuple(each or ()) for each in (labels, features, not_served, same_id)))
-    sources = Sources(examples, rows, teacher, signature)
+    sources = DraftSources(examples, rows, teacher, signature)
     with tempfile.TemporaryDirectory(prefix="crosskd-") as folder, TERMINAL.noise_to(Path(folder) / "init.log"):
         TERMINAL.say(f"reading up to {rows:,} examples of {examples}")
         from crosskd.draft.asking import answered
@@ -119,7 +119,7 @@ def command(
         _print(drafted)
 
 
-def draft_folder(sources: Sources, out: Path, answers: Answers, sample: ExampleSample | None = None) -> Drafted:
+def draft_folder(sources: DraftSources, out: Path, answers: Answers, sample: ExampleSample | None = None) -> Drafted:
     """Writes the folder `out`, and tries it as `crosskd run` would; nothing is left of it if that fails.
 
     Args:
@@ -148,7 +148,7 @@ def draft_folder(sources: Sources, out: Path, answers: Answers, sample: ExampleS
         raise
 
 
-def _drafted(draft: Draft, out: Path, sources: Sources) -> Drafted:
+def _drafted(draft: Draft, out: Path, sources: DraftSources) -> Drafted:
     from crosskd.draft.drafting import open_of
     from crosskd.draft.files import NAMES, task_name
     from schema.loader import SURFACE_FILE

@@ -29,7 +29,7 @@ Numbers = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
-class Score:
+class MetricScore:
     """A metric on some examples.
 
     Attributes:
@@ -43,10 +43,10 @@ class Score:
 
 
 # Takes labelled rows; None where the metric is not defined.
-Scorer = Callable[[Rows], Score | None]
+Scorer = Callable[[Rows], MetricScore | None]
 
 
-def auc(rows: Rows) -> Score | None:
+def auc(rows: Rows) -> MetricScore | None:
     """Area under the ROC curve, ties counted half; None with one class only, and where a score is no number."""
     positive, negative = rows.weights * (rows.labels > 0), rows.weights * (rows.labels <= 0)
     positives, negatives = positive.sum(), negative.sum()
@@ -57,10 +57,10 @@ def auc(rows: Rows) -> Score | None:
     placement = np.where(rows.labels > 0, won, 1 - lost)
     value = float(positive @ placement / positives)
     share = np.where(rows.labels > 0, positives, negatives) / len(placement)
-    return Score(value, rows.weights * (placement - value) / share)
+    return MetricScore(value, rows.weights * (placement - value) / share)
 
 
-def pr_auc(rows: Rows) -> Score | None:
+def pr_auc(rows: Rows) -> MetricScore | None:
     """Average precision, the area under the curve of precision over recall; None without positives.
 
     A row moves the precision at every score up to its own, and its own step if it is positive.
@@ -78,10 +78,10 @@ def pr_auc(rows: Rows) -> Score | None:
     relevant = rows.labels > 0
     own = np.where(relevant, precision[of] - value, 0.0)
     others_steps = np.where(relevant, steps[of], 0.0) - drawn[of]
-    return Score(value, len(of) * rows.weights * (own + others_steps) / positives)
+    return MetricScore(value, len(of) * rows.weights * (own + others_steps) / positives)
 
 
-def calibration_error(rows: Rows) -> Score | None:
+def calibration_error(rows: Rows) -> MetricScore | None:
     """The expected calibration error of `evaluation.ranking`, its bins taken as they are."""
     weight = rows.weights.sum()
     if not weight or np.isnan(rows.predictions).any():
@@ -91,20 +91,20 @@ def calibration_error(rows: Rows) -> Score | None:
     misses = rows.weights * (rows.predictions - rows.labels)
     signs = np.sign(np.bincount(bins, misses))
     value = float(signs[bins] @ misses / weight)
-    return Score(value, len(bins) * (signs[bins] * misses - value * rows.weights) / weight)
+    return MetricScore(value, len(bins) * (signs[bins] * misses - value * rows.weights) / weight)
 
 
-def r2(rows: Rows) -> Score | None:
+def r2(rows: Rows) -> MetricScore | None:
     """1 - SSE / SST about the mean of these labels; None where they do not vary or a prediction is no number."""
     totals = WeightedSums.of(rows).total()
     value = sums.coefficient_of_determination(totals)
     if math.isnan(value):
         return None
     squares, errors = np.square(rows.labels - totals.mean), np.square(rows.labels - rows.predictions)
-    return Score(value, rows.weights * ((1 - value) * squares - errors) * totals.count / totals.deviation)
+    return MetricScore(value, rows.weights * ((1 - value) * squares - errors) * totals.count / totals.deviation)
 
 
-def normalized_entropy(rows: Rows) -> Score | None:
+def normalized_entropy(rows: Rows) -> MetricScore | None:
     """The log loss relative to that of the mean label; None with one class only."""
     totals = WeightedSums.of(rows).total()
     value = sums.normalized_entropy(totals)
@@ -113,22 +113,22 @@ def normalized_entropy(rows: Rows) -> Score | None:
     bound, odds = sums.entropy(totals.mean), math.log((1 - totals.mean) / totals.mean)
     surprise = sums.log_losses(rows.labels, rows.predictions) - sums.log_loss(totals)
     moved = (surprise - value * odds * (rows.labels - totals.mean)) / bound
-    return Score(value, totals.count * rows.weights * moved / totals.weight)
+    return MetricScore(value, totals.count * rows.weights * moved / totals.weight)
 
 
-def root_squared_error(rows: Rows) -> Score | None:
+def root_squared_error(rows: Rows) -> MetricScore | None:
     """The root of the mean squared error; its influence is that of the square over twice the root."""
     square = mean(np.square(rows.labels - rows.predictions), rows.weights)
     if square is None:
         return None
     value = math.sqrt(square.value)
-    return Score(value, square.influence / (2 * value) if value else np.zeros_like(square.influence))
+    return MetricScore(value, square.influence / (2 * value) if value else np.zeros_like(square.influence))
 
 
 def over_groups(measure: Measure) -> Scorer:
     """The mean of a measure over groups; a group's influence stands at one of its rows, and the others have none."""
 
-    def scored(rows: Rows) -> Score | None:
+    def scored(rows: Rows) -> MetricScore | None:
         if not rows.labels.size:
             return None
         found = measure(Ranking(RankedRows.of(rows)))
@@ -138,22 +138,22 @@ def over_groups(measure: Measure) -> Scorer:
             return None
         influence = np.zeros(rows.labels.size)
         influence[found.firsts] = rows.labels.size * found.weights * (found.values - value) / weight
-        return Score(value, influence)
+        return MetricScore(value, influence)
 
     return scored
 
 
-def mean(numbers: Numbers, weights: Numbers | None = None) -> Score | None:
+def mean(numbers: Numbers, weights: Numbers | None = None) -> MetricScore | None:
     """The mean of a number per example; None without examples, and where one is no number."""
     return ratio(numbers, np.ones(len(numbers)), weights)
 
 
-def ratio(upper: Numbers, lower: Numbers, weights: Numbers | None = None) -> Score | None:
+def ratio(upper: Numbers, lower: Numbers, weights: Numbers | None = None) -> MetricScore | None:
     """sum(upper) / sum(lower) over the same units (Deng, Knoblich and Lu, KDD 2018, section 3); None over 0."""
     weighted = np.ones(len(upper)) if weights is None else weights
     total = float(weighted @ lower)
     value = float(weighted @ upper) / total if total else math.nan
-    return None if math.isnan(value) else Score(value, len(upper) * weighted * (upper - value * lower) / total)
+    return None if math.isnan(value) else MetricScore(value, len(upper) * weighted * (upper - value * lower) / total)
 
 
 def _by_score(scores: Numbers, *weights: Numbers) -> tuple[NDArray[np.intp], list[Floats]]:

@@ -62,7 +62,7 @@ def _of_sums(class_name: str, formula: Formula, rows: Scorer | None = None) -> C
 def _mean_of(class_name: str, formula: Formula, number: Callable[[Floats, Floats], Floats]) -> Computation:
     """A metric that is the mean of a number per row, which takes labels and predictions."""
 
-    def rows(found: Rows) -> influence.Score | None:
+    def rows(found: Rows) -> influence.MetricScore | None:
         return influence.mean(number(found.labels, found.predictions), found.weights)
 
     return _of_sums(class_name, formula, rows)
@@ -118,7 +118,7 @@ def score(
     predictions: influence.Numbers,
     weights: influence.Numbers | None = None,
     of_groups: NDArray[np.int64] | None = None,
-) -> influence.Score | None:
+) -> influence.MetricScore | None:
     """A metric of rows at hand.
 
     Args:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.influence import Score
+from evaluation.influence import MetricScore
 from evaluation.registry import score
 from evidence.arms import LOGITS_AS_INPUTS, TEACHER, Group
 from evidence.data import RunData
@@ -24,7 +24,7 @@ from schema.surface import Surface
 
 # By arm, run and seed: predictions by task, float [examples].
 Predictions = Mapping[str, Sequence[Sequence[Mapping[str, NDArray[Any]]]]]
-_Scores = list[list[Score]]
+_Scores = list[list[MetricScore]]
 
 
 @dataclass(frozen=True)

@@ -30,15 +30,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from evaluation.influence import Score, ratio
+from evaluation.influence import MetricScore, ratio
 
 Floats = NDArray[np.floating]
 # Of one arm, by run and seed.
-Scores = Sequence[Sequence[Score]]
+Scores = Sequence[Sequence[MetricScore]]
 
 
 @dataclass(frozen=True)
-class Spread:
+class SeedSpread:
     """What makes an interval as wide as it is.
 
     Attributes:
@@ -87,10 +87,10 @@ class Estimate:
     high: float
     p_value: float
     replicates: tuple[float, ...]
-    spread: Spread | None = None
+    spread: SeedSpread | None = None
 
 
-def lift(ours: Floats, theirs: Floats) -> Score | None:
+def lift(ours: Floats, theirs: Floats) -> MetricScore | None:
     """The relative difference of two totals over the same units, such as people.
 
     sum(ours) / sum(theirs) - 1, with the delta method's influence of a unit on a ratio.
@@ -103,10 +103,10 @@ def lift(ours: Floats, theirs: Floats) -> Score | None:
       None where the other arm has nothing.
     """
     found = ratio(ours, theirs)
-    return None if found is None else Score(found.value - 1, found.influence)
+    return None if found is None else MetricScore(found.value - 1, found.influence)
 
 
-def mean_of(scores: Sequence[Score], *, confidence: float) -> Estimate:
+def mean_of(scores: Sequence[MetricScore], *, confidence: float) -> Estimate:
     """The mean of one metric over models of several seeds, met by the same units.
 
     Args:
@@ -116,7 +116,7 @@ def mean_of(scores: Sequence[Score], *, confidence: float) -> Estimate:
     values = np.array([[each.value for each in scores]])
     of_one = float(np.var(values, ddof=1)) if len(scores) > 1 else 0.0
     examples = _example_variance(_mean_influence(scores), None)
-    return _interval(values, Spread(of_one, len(scores), 2, examples, confidence))
+    return _interval(values, SeedSpread(of_one, len(scores), 2, examples, confidence))
 
 
 def difference(
@@ -157,7 +157,7 @@ def difference(
         )
     )
     of_one = _variance_of_one([_by_unit(each) for each in (ours, theirs, *others)])
-    return _interval(values, Spread(of_one, units, 2 + len(others), examples, confidence))
+    return _interval(values, SeedSpread(of_one, units, 2 + len(others), examples, confidence))
 
 
 def units_to_decide(estimate: Estimate, margin: float, most: int = 1000) -> int | None:
@@ -209,7 +209,7 @@ def _variance_of_one(arms: Sequence[Floats]) -> float:
     return max(own, 2 * float(np.square(residual).sum()) / ((rows - 1) * (columns - 1)))
 
 
-def _interval(values: Floats, spread: Spread) -> Estimate:
+def _interval(values: Floats, spread: SeedSpread) -> Estimate:
     mean, half = float(values.mean()), spread.half_width(spread.units)
     error = np.sqrt(spread.variance(spread.units))
     different = 0.0 if mean else 1.0
@@ -217,7 +217,7 @@ def _interval(values: Floats, spread: Spread) -> Estimate:
     return Estimate(mean, mean - half, mean + half, p_value, tuple(map(float, values.ravel())), spread)
 
 
-def _mean_influence(scores: Sequence[Score]) -> Floats:
+def _mean_influence(scores: Sequence[MetricScore]) -> Floats:
     return np.mean([each.influence for each in scores], axis=0)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from evaluation.influence import Score
+from evaluation.influence import MetricScore
 from evidence.result import Transfer
 from evidence.statistics import Estimate, Scores, difference
 
@@ -65,11 +65,11 @@ def transfer(
     return Transfer(ratio=gain.mean / room.mean, low=float((-b - root) / (2 * a)), high=float((-b + root) / (2 * a)))
 
 
-def _combined(candidate: Scores, control: Scores, ceiling: Scores) -> list[list[Score]]:
+def _combined(candidate: Scores, control: Scores, ceiling: Scores) -> list[list[MetricScore]]:
     """Scores whose difference to the control is the sum of both gains."""
     return [
         [
-            Score(a.value + c.value - b.value, a.influence + c.influence - b.influence)
+            MetricScore(a.value + c.value - b.value, a.influence + c.influence - b.influence)
             for a, b, c in zip(*of_run, strict=True)
         ]
         for of_run in zip(candidate, control, ceiling, strict=True)

@@ -10,7 +10,7 @@ import keras
 from models.columns import InputColumn, input_columns
 from models.layers import LayerMaker, input_layer
 from models.names import identifier
-from models.reading import EventMask, Pool, read_events
+from models.reading import EventMask, ListPool, read_events
 from schema.features import Feature
 from schema.inputs import candidates
 from schema.surface import ABSENT_PREFIX, POOL_PREFIX, Surface
@@ -90,7 +90,7 @@ class _Encoder:
             return self._embedded(name)
         mask = EventMask(name=f"mask_{identifier(name)}")(self._inputs[name])
         weights = self._inputs.get(POOL_PREFIX + name)
-        pool = Pool(feature.pool, name=f"pool_{identifier(name)}")
+        pool = ListPool(feature.pool, name=f"pool_{identifier(name)}")
         return pool([self._embedded(name), mask, *([] if weights is None else [weights])])
 
     def sequence(self, name: str, columns: list[str], candidate: list[keras.KerasTensor]) -> keras.KerasTensor:

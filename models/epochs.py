@@ -57,7 +57,7 @@ class Gathered(tf.experimental.ExtensionType):
 
 
 @dataclass(frozen=True)
-class Part:
+class RowsPart:
     """Some batches of (features, labels by column) in memory, once.
 
     Attributes:
@@ -79,7 +79,7 @@ class Batches:
     """
 
     steps: int
-    parts: Callable[[], Iterator[Part]]
+    parts: Callable[[], Iterator[RowsPart]]
 
 
 class TrainingData(Protocol):
@@ -94,7 +94,7 @@ class TrainingData(Protocol):
 
 def at_once(feed: Feed, steps: int) -> Batches:
     """Batches that are all in memory."""
-    return Batches(steps, lambda: iter([Part(feed, steps)]))
+    return Batches(steps, lambda: iter([RowsPart(feed, steps)]))
 
 
 class InMemory:
@@ -193,7 +193,7 @@ class Streamed:
         rows = math.ceil(self._labelled.rows / self._every)
         return Batches(math.ceil(rows / HELD_OUT_BATCH), lambda: _ahead(self._held_out(rows)))
 
-    def _windows(self, fitted: int, epoch: int) -> Iterator[Part]:
+    def _windows(self, fitted: int, epoch: int) -> Iterator[RowsPart]:
         seed, size = self._training.seed, self._training.batch_size
         room = max(1, _WINDOW // (size * (1 + self._per_row))) * size
         pool = Repeated(self._unlabelled.rows, seed, epoch) if self._unlabelled and self._per_row else None
@@ -208,7 +208,7 @@ class Streamed:
                 order = interleaved(order, np.arange(len(rows), len(rows) + len(drawn)), size, self._per_row)
             yield _part(columns, order, size * (1 + self._per_row))
 
-    def _held_out(self, rows: int) -> Iterator[Part]:
+    def _held_out(self, rows: int) -> Iterator[RowsPart]:
         room = max(1, _WINDOW // HELD_OUT_BATCH) * HELD_OUT_BATCH
         for start in range(0, rows, room):
             places = np.arange(start, min(start + room, rows))
@@ -221,13 +221,13 @@ def expect_unlabelled(rows: int, per_row: int) -> None:
         raise InputError(f"expected unlabelled examples, {per_row} for each labelled one of a batch; found none")
 
 
-def _part(columns: Packed, rows: NDArray[np.int64], size: int) -> Part:
-    return Part(
+def _part(columns: Packed, rows: NDArray[np.int64], size: int) -> RowsPart:
+    return RowsPart(
         Gathered(columns, tf.constant(rows, tf.int64), tf.constant(size, tf.int64)), math.ceil(len(rows) / size)
     )
 
 
-def _ahead(parts: Iterator[Part]) -> Iterator[Part]:
+def _ahead(parts: Iterator[RowsPart]) -> Iterator[RowsPart]:
     """The same, each made while the one before it is used."""
     with ThreadPoolExecutor(1) as maker:
         coming = maker.submit(next, parts, None)

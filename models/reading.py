@@ -30,7 +30,7 @@ class EventMask(keras.layers.Layer):
         return keras.KerasTensor(indices.shape, "float32")
 
 
-class Pool(keras.layers.Layer):
+class ListPool(keras.layers.Layer):
     """Embeddings [batch, length, width], mask [batch, length] and perhaps weights of that shape to [batch, width].
 
     With weights w the sum is of w e; the mean is that over the sum of w; and `sqrtn` is it
@@ -103,7 +103,7 @@ def read_events(
         return _attended(maker, name, events, mask, candidate)
     if sequence.read is Read.SELF_ATTENTION:
         events = _block(maker, name, events, mask)
-    return Pool("mean", name=f"{name}.mean")([events, mask])
+    return ListPool("mean", name=f"{name}.mean")([events, mask])
 
 
 def _attended(

@@ -18,7 +18,7 @@ from components.blessing_gate.checks import Evidence
 from components.blessing_gate.judge import decide
 from contracts import properties
 from contracts.blessings import MODEL_BLESSING
-from contracts.decision import Check, Decision, RunInputs, Verdict
+from contracts.decision import Check, Decision, MadeOf, Verdict
 from contracts.label_report import LabelReport
 from contracts.provenance import Provenance
 from evaluation import results
@@ -113,9 +113,9 @@ def _served(input_dict: Artifacts) -> ServedModel | None:
     return read_served(folder, version, provenance.origin.task_kinds if provenance else None)
 
 
-def _made_of(input_dict: Artifacts, surface: Surface) -> RunInputs:
+def _made_of(input_dict: Artifacts, surface: Surface) -> MadeOf:
     has_statistics = input_dict.get(spec.STATISTICS_KEY)
-    return RunInputs(
+    return MadeOf(
         version=version("crosskd"),
         configuration=json.loads(surface.model_dump_json(by_alias=True)),
         statistics=_uri(input_dict, spec.STATISTICS_KEY) if has_statistics else None,

@@ -28,7 +28,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingSide:
     """What a file of the training split adds.
 
     Attributes:
@@ -56,7 +56,7 @@ class Sides:
 
     source: Source
     pairs: Keys
-    trained: Trained | None = None
+    trained: TrainingSide | None = None
 
 
 def read_sides(source: Source, plan: PairPlan, schema: schema_pb2.Schema, *, contexts: bool = False) -> Sides:
@@ -84,7 +84,7 @@ def read_sides(source: Source, plan: PairPlan, schema: schema_pb2.Schema, *, con
         return Sides(source, pairs)
     cross.verify(batch, plan, source.path)
     operands = cross.operands(plan)
-    trained = Trained(
+    trained = TrainingSide(
         users,
         entries_of(batch, plan.item, plan.item_side, operands),
         entries_of(batch, (), plan.context_side, operands) if contexts else None,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from components.evaluation_report import page
 from components.evaluation_report.page import Cell, Heading, Section, Table
-from components.evaluation_report.sources import Shift, Side, Sources
+from components.evaluation_report.sources import Shift, ShiftEnd, Sources
 
 MOST_LISTED = 200
 _ALL_DIGITS = 1000
@@ -63,7 +63,7 @@ def _row(each: Shift) -> tuple[Cell, ...]:
     )
 
 
-def _mean(side: Side | None) -> Cell:
+def _mean(side: ShiftEnd | None) -> Cell:
     """A mean with four digits, or all that stand before the point."""
     if side is None or side.mean is None:
         return page.NOTHING

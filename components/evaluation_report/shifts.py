@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tfx.dsl.io import fileio
 
-from components.evaluation_report.sources import Shift, Side
+from components.evaluation_report.sources import Shift, ShiftEnd
 from schema.errors import InputError
 from schema.surface import TRAIN_SPLIT
 
@@ -82,11 +82,11 @@ def _measured(found: Iterable[Any]) -> Iterator[tuple[str, float]]:
             yield ".".join(each.path.step), float(measurement.value)
 
 
-def _side(feature: statistics_pb2.FeatureNameStatistics, examples: float) -> Side:
+def _side(feature: statistics_pb2.FeatureNameStatistics, examples: float) -> ShiftEnd:
     kind = feature.WhichOneof("stats")
     stats = getattr(feature, str(kind))
     common = stats.common_stats
-    return Side(
+    return ShiftEnd(
         missing=1 - common.num_non_missing / examples if examples else None,
         mean=float(stats.mean) if kind == "num_stats" and common.num_non_missing else None,
         distinct=int(stats.unique) if kind == "string_stats" else None,

@@ -60,7 +60,7 @@ class HardLabels:
 
 
 @dataclass(frozen=True)
-class Side:
+class ShiftEnd:
     """One feature in one run.
 
     Attributes:
@@ -88,8 +88,8 @@ class Shift:
 
     name: str
     divergence: float | None
-    before: Side | None
-    now: Side | None
+    before: ShiftEnd | None
+    now: ShiftEnd | None
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from contracts.blessings import INFRA_BLESSING
 from contracts.decision import Check, Verdict
 from contracts.provenance import Provenance
 from contracts.roles import ModelRole
-from contracts.serving_report import Budget, Cost, ServingReport
+from contracts.serving_report import Cost, ServingBudget, ServingReport
 from records import documents
 from records.content import content_fingerprint
 from records.served import ServedModel, read_served
@@ -88,7 +88,7 @@ def validate(
     requests = read_requests(example_uris, requirements)
     others = {name: read_graph(path) for name, path in model_dirs.items() if name != ModelRole.STUDENT}
     checks: list[Check] = []
-    budgets: list[Budget] = []
+    budgets: list[ServingBudget] = []
     trial, graphs, fingerprint = Trial(), others, ""
     try:
         student = read_graph(model_dirs[ModelRole.STUDENT])

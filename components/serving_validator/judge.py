@@ -16,7 +16,7 @@ from components.serving_validator.worker import WAYS, Counted
 from contracts.decision import Check, Verdict
 from contracts.heads import DISTILLATION_PREFIX, LAYER_PREFIX
 from contracts.roles import PHRASES, ModelRole
-from contracts.serving_report import Budget, Latency
+from contracts.serving_report import Latency, ServingBudget
 from evaluation.gains import FUNCTIONS
 from records.sessions import SIGNATURE, TENSORS_SIGNATURE
 from schema.score import SCORE, Score
@@ -299,19 +299,19 @@ def _latency_check(row: Latency) -> Check:
     return Check(name=f"latency against {PHRASES[row.against]}", verdict=verdict, sentence=text)
 
 
-def budgets(student: ModelGraph, trial: Trial, requirements: Requirements) -> Iterator[Budget]:
+def budgets(student: ModelGraph, trial: Trial, requirements: Requirements) -> Iterator[ServingBudget]:
     """What the surface asks of the student alone, and what was found; a p99 that nobody measured is not among them."""
     serving, seconds = requirements.serving, trial.seconds or {}
     if serving.max_size_mb is not None:
-        yield Budget(what="size", unit="MB", found=student.megabytes, most=serving.max_size_mb)
+        yield ServingBudget(what="size", unit="MB", found=student.megabytes, most=serving.max_size_mb)
     for size, most in serving.p99_budgets.items():
         if (found := seconds.get(f"{ModelRole.STUDENT}/{size}")) is not None:
             # The median over rounds, as for the ratios: one interruption decides a p99 of a hundred calls.
             p99 = float(np.median(np.percentile(found, 99, axis=1)) * 1e3)
-            yield Budget(what=f"p99, batches of {size}", unit="ms", found=p99, most=most)
+            yield ServingBudget(what=f"p99, batches of {size}", unit="ms", found=p99, most=most)
 
 
-def budget_check(budget: Budget) -> Check:
+def budget_check(budget: ServingBudget) -> Check:
     """Whether a budget is kept."""
     text = (
         f"{budget.what}: the student's is {budget.found:.3g} {budget.unit}, {budget.most:g} {budget.unit} is allowed."

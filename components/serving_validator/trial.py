@@ -155,7 +155,7 @@ def _collect(folder: Path, ended: str | None) -> Trial:
         loaded=worker.Loaded.model_validate_json(loaded) if loaded else None,
         predictions=arrays.get(worker.PREDICTIONS_FILE),
         rows=worker.EvaluatedRows.model_validate_json(rows).tasks if rows else None,
-        answers=tuple(worker.Answers.model_validate_json(answers).answers) if answers else None,
+        answers=tuple(worker.ModelAnswers.model_validate_json(answers).answers) if answers else None,
         others=worker.Others.model_validate_json(others) if others else None,
         seconds=arrays.get(worker.LATENCIES_FILE),
         failure=ended,

@@ -152,7 +152,7 @@ class MalformedAnswer(BaseModel):
     recovered: bool
 
 
-class Answers(BaseModel):
+class ModelAnswers(BaseModel):
     """All malformed requests."""
 
     answers: list[MalformedAnswer]
@@ -183,7 +183,9 @@ def _serve(job: Job, folder: Path) -> None:
     _save_predictions(folder, student, predictions, job, stripped)
     _write(folder / ROWS_FILE, EvaluatedRows(tasks=count_rows(student, job.files, job.binary)))
     malformed = zip(job.descriptions, _read(job.malformed), strict=True)
-    _write(folder / ANSWERS_FILE, Answers(answers=[_try(student, each, stripped, predictions) for each in malformed]))
+    _write(
+        folder / ANSWERS_FILE, ModelAnswers(answers=[_try(student, each, stripped, predictions) for each in malformed])
+    )
     models: dict[str, SessionModel] = {ModelRole.STUDENT: student}
     requests = {ModelRole.STUDENT.value: stripped}
     others = Others(models={})

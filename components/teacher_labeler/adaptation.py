@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from components.teacher_labeler.columns import column_of, hard_labels, readers
-from components.teacher_labeler.parsing import ANY_SIZE, ColumnShape, ParsedColumn
+from components.teacher_labeler.parsing import ANY_SIZE, ColumnShape, MarkedColumn
 from components.teacher_labeler.vocabulary import Lookup
 from records.labels import label_of
 from records.tf_example import FLOAT, INT, STRING
@@ -22,7 +22,7 @@ from schema.errors import InputError
 from schema.surface import DistilledSurface
 from schema.teacher_feature import Clip, TeacherFeature
 
-Parser = Callable[[tf.Tensor, Mapping[str, str], Mapping[str, ColumnShape]], dict[str, ParsedColumn]]
+Parser = Callable[[tf.Tensor, Mapping[str, str], Mapping[str, ColumnShape]], dict[str, MarkedColumn]]
 Lookups = Mapping[str, Lookup]
 
 
@@ -162,7 +162,7 @@ def _unmapped(read: Mapping[str, _Read], features: Mapping[str, TeacherFeature],
 
 
 def _read_feature(
-    column: ParsedColumn, name: str, feature: TeacherFeature, dtype_name: str, lookup: Lookup | None
+    column: MarkedColumn, name: str, feature: TeacherFeature, dtype_name: str, lookup: Lookup | None
 ) -> _Read:
     dtype, default = tf.as_dtype(dtype_name), default_values(name, feature)
     held = tf.ones_like(column.values, tf.bool) if column.lengths is None else _held(column)
@@ -180,13 +180,13 @@ def _read_feature(
     return _Read(values, column.lengths, column.absent, rows, unfit)
 
 
-def _held(column: ParsedColumn) -> tf.Tensor:
+def _held(column: MarkedColumn) -> tf.Tensor:
     """Boolean [batch, size]: where a variable column has a value."""
     return tf.sequence_mask(column.lengths, tf.shape(column.values)[1])
 
 
 def _teachers_values(
-    column: ParsedColumn,
+    column: MarkedColumn,
     feature: TeacherFeature,
     dtype: tf.DType,
     lookup: Lookup | None,
@@ -230,7 +230,7 @@ def _clip(values: tf.Tensor, clip: Clip) -> tf.Tensor:
 
 
 def _labels(
-    columns: Mapping[str, ParsedColumn], surface: DistilledSurface, batch: tf.Tensor
+    columns: Mapping[str, MarkedColumn], surface: DistilledSurface, batch: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Hard labels [batch, labels], NaN where absent, and which rows hold one that is none [batch]."""
     declared = hard_labels(surface)

@@ -45,7 +45,7 @@ class ColumnShape:
 
 
 @dataclass(frozen=True)
-class ParsedColumn:
+class MarkedColumn:
     """One parsed column.
 
     Attributes:
@@ -63,7 +63,7 @@ class ParsedColumn:
 
 def parse_fixed(
     serialized: tf.Tensor, kinds: Mapping[str, str], shapes: Mapping[str, ColumnShape]
-) -> dict[str, ParsedColumn]:
+) -> dict[str, MarkedColumn]:
     """Parses a batch in which each column that is not variable has `size` values or is absent.
 
     Args:
@@ -91,7 +91,7 @@ def parse_fixed(
 
 def parse_ragged(
     serialized: tf.Tensor, kinds: Mapping[str, str], shapes: Mapping[str, ColumnShape]
-) -> dict[str, ParsedColumn]:
+) -> dict[str, MarkedColumn]:
     """Parses a batch of any sizes; arguments as for `parse_fixed`.
 
     Raises (when the graph runs):
@@ -108,10 +108,10 @@ def _ragged_spec(kind: str) -> tf.io.RaggedFeature:
     return tf.io.RaggedFeature(_DTYPES[kind], row_splits_dtype=tf.int32)
 
 
-def _marked_column(values: tf.Tensor, kind: str) -> ParsedColumn:
+def _marked_column(values: tf.Tensor, kind: str) -> MarkedColumn:
     absent = _is_mark(values[:, 0], kind)
     placeholder = tf.constant(_PLACEHOLDERS[kind], values.dtype)
-    return ParsedColumn(tf.where(absent[:, tf.newaxis], placeholder, values), tf.logical_not(absent), absent)
+    return MarkedColumn(tf.where(absent[:, tf.newaxis], placeholder, values), tf.logical_not(absent), absent)
 
 
 def _is_mark(values: tf.Tensor, kind: str) -> tf.Tensor:
@@ -120,18 +120,18 @@ def _is_mark(values: tf.Tensor, kind: str) -> tf.Tensor:
     return tf.equal(values, _MARKS[kind])
 
 
-def _ragged_column(values: tf.RaggedTensor, kind: str, size: int) -> ParsedColumn:
+def _ragged_column(values: tf.RaggedTensor, kind: str, size: int) -> MarkedColumn:
     counts = values.row_lengths()
     present = tf.equal(counts, size)
     placeholders = tf.fill([size], tf.constant(_PLACEHOLDERS[kind], values.dtype))
     starts = tf.where(present, values.row_starts(), tf.size(values.flat_values))
     index = starts[:, tf.newaxis] + tf.range(size)
     dense = tf.gather(tf.concat([values.flat_values, placeholders], axis=0), index)
-    return ParsedColumn(dense, present, tf.equal(counts, 0))
+    return MarkedColumn(dense, present, tf.equal(counts, 0))
 
 
-def _variable_column(values: tf.RaggedTensor, kind: str, size: int) -> ParsedColumn:
+def _variable_column(values: tf.RaggedTensor, kind: str, size: int) -> MarkedColumn:
     lengths = values.row_lengths()
     dense = values.to_tensor(_PLACEHOLDERS[kind], shape=[None, None if size == ANY_SIZE else size])
     absent = tf.equal(lengths, 0)
-    return ParsedColumn(dense, tf.logical_not(absent), absent, tf.minimum(lengths, tf.shape(dense)[1]))
+    return MarkedColumn(dense, tf.logical_not(absent), absent, tf.minimum(lengths, tf.shape(dense)[1]))

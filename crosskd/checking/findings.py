@@ -15,7 +15,7 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
-class Finding(BaseModel):
+class CheckFinding(BaseModel):
     """One thing that is wrong, or looks so."""
 
     severity: Severity
@@ -79,7 +79,7 @@ class CheckReport(BaseModel):
     """Everything that was found; without a problem, a run may begin."""
 
     surface: str
-    findings: list[Finding] = Field(default_factory=list)
+    findings: list[CheckFinding] = Field(default_factory=list)
     splits: list[SampledSplit] = Field(default_factory=list)
     inputs: list[InputRates] = Field(default_factory=list)
     labels: list[LabelRates] = Field(default_factory=list)
@@ -104,7 +104,7 @@ class CheckReport(BaseModel):
     def _add(self, severity: Severity, sentences: tuple[str, ...]) -> None:
         known = {each.sentence for each in self.findings}
         new = (each for each in dict.fromkeys(sentences) if each not in known)
-        self.findings.extend(Finding(severity=severity, sentence=each) for each in new)
+        self.findings.extend(CheckFinding(severity=severity, sentence=each) for each in new)
 
 
 # Of a sample that lies within the bound, one in thirty thousand is so far out.

@@ -12,12 +12,12 @@ from crosskd.draft.sample import ExampleSample
 from crosskd.terminal import TERMINAL
 
 if TYPE_CHECKING:
-    from crosskd.init import Answers, Sources
+    from crosskd.init import Answers, DraftSources
 
 _FEATURE, _LABEL, _NEITHER = "feature", "label", "neither"
 
 
-def answered(sources: Sources, sample: ExampleSample, answers: Answers) -> Answers:
+def answered(sources: DraftSources, sample: ExampleSample, answers: Answers) -> Answers:
     """Asks of each open column whether it is a feature, a label or neither, and of each id whether it is shared.
 
     Args:

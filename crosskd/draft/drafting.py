@@ -13,10 +13,10 @@ from schema.base import TaskKind
 from schema.errors import InputError
 
 if TYPE_CHECKING:
-    from crosskd.init import Answers, Sources
+    from crosskd.init import Answers, DraftSources
 
 
-def draft_of(sources: Sources, name: str, sample: ExampleSample, answers: Answers) -> files.Draft:
+def draft_of(sources: DraftSources, name: str, sample: ExampleSample, answers: Answers) -> files.Draft:
     """All that the files will say.
 
     Args:
@@ -113,7 +113,7 @@ def _split(sample: ExampleSample, group: str | None) -> str:
 
 
 def _teacher(
-    sources: Sources,
+    sources: DraftSources,
     sample: ExampleSample,
     answers: Answers,
     features: Iterable[str],

@@ -15,7 +15,7 @@ variance of one to stay as it was at its end.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,7 +82,7 @@ class MetricPlan(_Part):
     course: list[DayOfPlan]
 
 
-class Plan(_Part):
+class LogPlan(_Part):
     """How long an experiment must run.
 
     Attributes:
@@ -102,7 +102,7 @@ class Plan(_Part):
     metrics: list[MetricPlan]
 
 
-def plan(log: Log, spec: LogSpec, wish: Wish) -> Plan:
+def plan(log: Log, spec: LogSpec, wish: Wish) -> LogPlan:
     """Plans an experiment on the people of a log.
 
     Args:
@@ -116,12 +116,12 @@ def plan(log: Log, spec: LogSpec, wish: Wish) -> Plan:
     units = units_of(log, spec)
     if len(units.days) < 2:
         raise InputError("--plan: expected a log of two days or more (--day), found fewer")
-    known = list(_to_date(units))
+    known = list(units.to_date())
     arrivals = _arrivals([int(seen.sum()) for seen, _ in known])
     needed = (len(spec.metrics), wish)
     metrics = [_metric_plan(units, metric, known, arrivals, needed) for metric in spec.metrics]
     days = [each.days for each in metrics]
-    return Plan(
+    return LogPlan(
         lift=wish.lift,
         power=wish.power,
         confidence=wish.confidence,
@@ -159,18 +159,6 @@ def _quantiles(wish: Wish, metrics: int) -> float:
     return float(stats.norm.isf((1 - wish.confidence) / metrics / 2) + stats.norm.ppf(wish.power))
 
 
-def _to_date(units: Units) -> Iterator[tuple[np.ndarray, dict[str, Floats]]]:
-    """Who was seen up to each day, and the sums of everyone up to then."""
-    sums: dict[str, Floats] = {name: np.zeros(len(units.arms)) for name in units.sums}
-    seen = np.zeros(len(units.arms), bool)
-    for _, rows in units.rows.groupby("#day", sort=True):
-        who = rows["#unit"].to_numpy()
-        seen = seen.copy()
-        seen[who] = True
-        sums = {name: total + np.bincount(who, rows[name], len(total)) for name, total in sums.items()}
-        yield seen, sums
-
-
 def _arrivals(units: Sequence[int]) -> float:
     """New units per day in the second half of the log."""
     middle = len(units) // 2
@@ -188,7 +176,7 @@ def _metric_plan(
     course = []
     found = None
     for day, (seen, sums) in enumerate(known, start=1):
-        found = explained(units.of(metric, None, sums).of(seen))
+        found = explained(units.of(metric, sums).of(seen))
         if found is not None:
             people = int(seen.sum())
             smallest = smallest_lift(found.variance, people, wish, metrics)

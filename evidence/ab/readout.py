@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from evidence.ab.lifts import Floats, MeasuredLift, measure, sample_ratio
+from evidence.ab.lifts import MeasuredLift, measure, sample_ratio
 from evidence.ab.spec import LogMetric, LogSpec
 from evidence.ab.units import Units, units_of
 from evidence.verdicts import corrected_confidence
@@ -30,7 +29,7 @@ LEAST_IN_SLICE = 50
 SOUND = 0.001
 
 
-class Verdict(StrEnum):
+class LiftVerdict(StrEnum):
     """What an arm does to a metric, all metrics and arms taken together."""
 
     BETTER = "better"
@@ -40,7 +39,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReadoutTerms:
     """How an experiment is read out.
 
     Attributes:
@@ -116,7 +115,7 @@ class LogLift(_Part):
     p_value: float | None = None
     p_adjusted: float | None = None
     reduction: float | None = None
-    verdict: Verdict = Verdict.UNDEFINED
+    verdict: LiftVerdict = LiftVerdict.UNDEFINED
 
 
 class LiftToDate(_Part):
@@ -175,7 +174,7 @@ class Readout(_Part):
     notes: list[str] = []
 
 
-def read_out(log: Log, spec: LogSpec, asked: Asked) -> Readout:
+def read_out(log: Log, spec: LogSpec, asked: ReadoutTerms) -> Readout:
     """Reads an experiment out.
 
     Args:
@@ -207,7 +206,7 @@ def read_out(log: Log, spec: LogSpec, asked: Asked) -> Readout:
     )
 
 
-def _expect_arms(units: Units, spec: LogSpec, asked: Asked) -> None:
+def _expect_arms(units: Units, spec: LogSpec, asked: ReadoutTerms) -> None:
     listed = ", ".join(map(repr, units.names))
     if len(units.names) < 2:
         raise InputError(f"the log: expected two arms or more in the column {spec.arm!r}, found {listed} alone")
@@ -222,7 +221,7 @@ def _expect_arms(units: Units, spec: LogSpec, asked: Asked) -> None:
         )
 
 
-def _shares(units: Units, asked: Asked) -> list[float]:
+def _shares(units: Units, asked: ReadoutTerms) -> list[float]:
     shares = [asked.shares.get(name, 1.0) for name in units.names]
     return [share / sum(shares) for share in shares]
 
@@ -231,21 +230,21 @@ def _counts(units: Units) -> list[int]:
     return [int(count) for count in np.bincount(units.arms, minlength=len(units.names))]
 
 
-def _arms(units: Units, asked: Asked) -> list[ArmCount]:
+def _arms(units: Units, asked: ReadoutTerms) -> list[ArmCount]:
     found = zip(units.names, _counts(units), _shares(units, asked), strict=True)
     return [ArmCount(arm=arm, units=count, expected=share) for arm, count, share in found]
 
 
-def _sample_ratio(units: Units, asked: Asked) -> SampleRatio:
+def _sample_ratio(units: Units, asked: ReadoutTerms) -> SampleRatio:
     p_value = sample_ratio(_counts(units), _shares(units, asked))
     return SampleRatio(p_value=p_value, sound=p_value >= SOUND)
 
 
-def _treatments(units: Units, asked: Asked) -> list[int]:
+def _treatments(units: Units, asked: ReadoutTerms) -> list[int]:
     return [index for index, name in enumerate(units.names) if name != asked.control]
 
 
-def _lifts(units: Units, spec: LogSpec, asked: Asked, parts: Mapping[str | None, np.ndarray]) -> list[LogLift]:
+def _lifts(units: Units, spec: LogSpec, asked: ReadoutTerms, parts: Mapping[str | None, np.ndarray]) -> list[LogLift]:
     """All metrics, arms and parts, corrected for how many they are."""
     control = units.names.index(asked.control)
     found: list[tuple[LogLift, MeasuredLift | None, LogMetric]] = []
@@ -253,7 +252,7 @@ def _lifts(units: Units, spec: LogSpec, asked: Asked, parts: Mapping[str | None,
         for arm in _treatments(units, asked):
             ours, theirs = rows & (units.arms == arm), rows & (units.arms == control)
             for metric in spec.metrics:
-                whole = units.of(metric, None)
+                whole = units.of(metric)
                 empty = LogLift(
                     metric=metric.name,
                     arm=units.names[arm],
@@ -273,7 +272,7 @@ def _told(empty: LogLift, measured: MeasuredLift, metric: LogMetric, several: in
     low, high = measured.interval(confidence)
     joint_low, joint_high = measured.interval(corrected_confidence(confidence, several))
     good = measured.lift < 0 if metric.lower_is_better else measured.lift > 0
-    decided = Verdict.BETTER if good else Verdict.WORSE
+    decided = LiftVerdict.BETTER if good else LiftVerdict.WORSE
     return empty.model_copy(
         update={
             "control": measured.control,
@@ -286,12 +285,12 @@ def _told(empty: LogLift, measured: MeasuredLift, metric: LogMetric, several: in
             "p_value": measured.p_value,
             "p_adjusted": min(1.0, several * measured.p_value),
             "reduction": measured.reduction,
-            "verdict": decided if joint_low > 0 or joint_high < 0 else Verdict.UNDECIDED,
+            "verdict": decided if joint_low > 0 or joint_high < 0 else LiftVerdict.UNDECIDED,
         }
     )
 
 
-def _slices(units: Units, spec: LogSpec, asked: Asked) -> tuple[list[LogLift], int]:
+def _slices(units: Units, spec: LogSpec, asked: ReadoutTerms) -> tuple[list[LogLift], int]:
     parts: dict[str | None, np.ndarray] = {}
     small = 0
     for column in spec.slices:
@@ -305,24 +304,14 @@ def _slices(units: Units, spec: LogSpec, asked: Asked) -> tuple[list[LogLift], i
     return (_lifts(units, spec, asked, parts) if parts else []), small
 
 
-def _course(units: Units, spec: LogSpec, asked: Asked) -> Iterator[LiftToDate]:
+def _course(units: Units, spec: LogSpec, asked: ReadoutTerms) -> Iterator[LiftToDate]:
     """The lifts over the days up to each, from those who were seen up to then."""
     control = units.names.index(asked.control)
-    sums: dict[str, Floats] = {name: np.zeros(len(units.arms)) for name in units.sums}
-    seen = np.zeros(len(units.arms), bool)
-    numbers = units.rows["#day"].to_numpy()
-    ends = [*np.flatnonzero(np.diff(np.sort(numbers))) + 1, len(numbers)]
-    order = np.argsort(numbers, kind="stable")
-    for day, (first, last) in zip(units.days, pairwise([0, *ends]), strict=True):
-        rows = units.rows.iloc[order[first:last]]
-        who = rows["#unit"].to_numpy()
-        seen[who] = True
-        for name, total in sums.items():
-            total[who] += rows[name].to_numpy()
+    for day, (seen, sums) in zip(units.days, units.to_date(), strict=True):
         for arm in _treatments(units, asked):
             ours, theirs = seen & (units.arms == arm), seen & (units.arms == control)
             for metric in spec.metrics:
-                whole = units.of(metric, None, sums)
+                whole = units.of(metric, sums)
                 measured = measure(whole.of(ours), whole.of(theirs))
                 yield _to_date(_iso(day), metric.name, units.names[arm], (ours, theirs), measured, asked.confidence)
 

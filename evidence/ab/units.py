@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -66,15 +67,22 @@ class Units:
     left_out: LeftOut
     covered: bool
 
-    def of(self, metric: LogMetric, arm: int | None, sums: dict[str, Floats] | None = None) -> ArmUnits:
-        """The units of an arm (of all arms, for None) as a metric sees them."""
+    def of(self, metric: LogMetric, sums: dict[str, Floats] | None = None) -> ArmUnits:
+        """All units as a metric sees them, by the sums of all days or those that are given."""
         values = self.sums if sums is None else sums
-        whole = ArmUnits(
-            values[metric.upper],
-            None if metric.lower is None else values[metric.lower],
-            self.covariates(metric),
-        )
-        return whole if arm is None else whole.of(self.arms == arm)
+        lower = None if metric.lower is None else values[metric.lower]
+        return ArmUnits(values[metric.upper], lower, self.covariates(metric))
+
+    def to_date(self) -> Iterator[tuple[NDArray[np.bool_], dict[str, Floats]]]:
+        """By day: who was seen up to then, [units], and everyone's sums up to then."""
+        sums: dict[str, Floats] = {name: np.zeros(len(self.arms)) for name in self.sums}
+        seen = np.zeros(len(self.arms), bool)
+        for _, rows in self.rows.groupby("#day", sort=True):
+            who = rows["#unit"].to_numpy()
+            seen = seen.copy()
+            seen[who] = True
+            sums = {name: total + np.bincount(who, rows[name], len(total)) for name, total in sums.items()}
+            yield seen, sums
 
     def covariates(self, metric: LogMetric) -> Floats | None:
         """What a metric is adjusted by, [units, covariates]; None for nothing."""

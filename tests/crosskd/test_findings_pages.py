@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from crosskd import ab_page, monitor_page
 from crosskd.monitor import Watched
-from evidence.ab.readout import Asked, read_out
+from evidence.ab.readout import ReadoutTerms, read_out
 from evidence.ab.spec import LogMetric, LogSpec
 from evidence.watch.judging import Tolerance, alerts
 from records.logs import read_log
@@ -53,7 +53,7 @@ def page_of_experiment(folder: Path) -> Path:
     spec = LogSpec("user", metrics, "arm", "day", slices=("country",))
     log = read_log([write_log(people(600, lift=0.3), folder / "log.parquet")], spec.columns)
     path = folder / "ab.html"
-    ab_page.write(read_out(log, spec, Asked("control")), path)
+    ab_page.write(read_out(log, spec, ReadoutTerms("control")), path)
     return path
 
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from crosskd.init import Answers, Drafted, Sources, draft_folder
+from crosskd.init import Answers, Drafted, DraftSources, draft_folder
 from crosskd.main import app
 from schema.errors import InputError
 from schema.loader import load_surface
@@ -30,7 +30,7 @@ def data(tmp_path_factory) -> Path:
 def draft(data: Path, out: Path, *, teacher: bool = True, labels=None, not_served=(), signature=None) -> Drafted:
     path = data / "teacher" if teacher else None
     answers = Answers(labels=tuple(labels or ()), not_served=tuple(not_served))
-    return draft_folder(Sources(data / "examples", ROWS, path, signature), out, answers)
+    return draft_folder(DraftSources(data / "examples", ROWS, path, signature), out, answers)
 
 
 def test_a_draft_says_what_it_found_and_what_is_open(data, tmp_path):
@@ -75,7 +75,7 @@ def test_what_the_user_says_goes_before_guesses(data, tmp_path):
 def test_without_a_label_the_gap_is_named_by_the_loader(data, tmp_path):
     examples = library.write_examples(tmp_path / "examples", without="was_borrowed")
     out = tmp_path / "books"
-    drafted = draft_folder(Sources(examples, ROWS), out, Answers(not_served=("was_liked",)))
+    drafted = draft_folder(DraftSources(examples, ROWS), out, Answers(not_served=("was_liked",)))
     assert drafted.tasks == []
     assert "found 'LABEL_COLUMN'" in drafted.gap
 
@@ -105,9 +105,9 @@ def test_records_that_are_no_examples_are_bad_input(tmp_path):
     (tmp_path / "train").mkdir()
     (tmp_path / "train" / "part.gz").write_bytes(b"not gzip")
     with pytest.raises(InputError, match="expected gzipped TFRecords"):
-        draft_folder(Sources(tmp_path, ROWS), tmp_path / "out", Answers())
+        draft_folder(DraftSources(tmp_path, ROWS), tmp_path / "out", Answers())
     with pytest.raises(InputError, match=r"here/train: expected gzipped TFRecords of tf.Example \(\*.gz\), found none"):
-        draft_folder(Sources(tmp_path / "nowhere" / "here", ROWS), tmp_path / "out", Answers())
+        draft_folder(DraftSources(tmp_path / "nowhere" / "here", ROWS), tmp_path / "out", Answers())
 
 
 def test_what_is_open_is_asked_at_the_terminal(tmp_path):
@@ -128,17 +128,17 @@ def test_nothing_is_left_of_a_draft_that_fails(data, tmp_path, monkeypatch):
         draft(data, tmp_path / "books")
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(InputError, match="expected a TensorFlow SavedModel"):
-        draft_folder(Sources(data / "examples", ROWS, tmp_path), tmp_path / "books", Answers())
+        draft_folder(DraftSources(data / "examples", ROWS, tmp_path), tmp_path / "books", Answers())
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_users_word_on_a_feature_and_on_ids_goes_before_what_is_asked(tmp_path):
     pq.write_table(pa.table(LOGS["video"]()), tmp_path / "log.parquet")
     answers = Answers(labels=("watch_seconds",), features=("is_new",), not_served=("completion",))
-    drafted = draft_folder(Sources(tmp_path / "log.parquet", 1200), tmp_path / "video", answers)
+    drafted = draft_folder(DraftSources(tmp_path / "log.parquet", 1200), tmp_path / "video", answers)
     assert drafted.tasks == ["watch_seconds"]
     assert "is_new" in drafted.features
     assert set(drafted.open) == {"features.part_of_it", "features.like"}
     with pytest.raises(InputError, match="--feature mood: no example of the sample has a value of it"):
         pq.write_table(pa.table(LOGS["music"]()), tmp_path / "music.parquet")
-        draft_folder(Sources(tmp_path / "music.parquet", 1200), tmp_path / "x", Answers(features=("mood",)))
+        draft_folder(DraftSources(tmp_path / "music.parquet", 1200), tmp_path / "x", Answers(features=("mood",)))

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from evaluation.influence import Score
+from evaluation.influence import MetricScore
 from evidence.statistics import difference, lift, mean_of, units_to_decide
 
 
-def _flat(value: float, examples: int = 10) -> Score:
-    return Score(value, np.zeros(examples))
+def _flat(value: float, examples: int = 10) -> MetricScore:
+    return MetricScore(value, np.zeros(examples))
 
 
 def test_difference_over_seeds_is_a_paired_t_interval():
@@ -25,7 +25,7 @@ def test_difference_over_seeds_is_a_paired_t_interval():
 
 
 def test_difference_over_examples_is_normal_when_seeds_agree():
-    ours = Score(0.8, np.array([1.0, -1.0, 1.0, -1.0]))
+    ours = MetricScore(0.8, np.array([1.0, -1.0, 1.0, -1.0]))
     found = difference([[ours, ours]], [[_flat(0.5, 4), _flat(0.5, 4)]], confidence=0.95)
     # The squared error is 4 / 4^2.
     assert found.mean == pytest.approx(0.3)
@@ -33,7 +33,7 @@ def test_difference_over_examples_is_normal_when_seeds_agree():
 
 
 def test_clusters_of_alike_examples_widen_the_interval():
-    ours = Score(0.8, np.array([1.0, 1.0, -1.0, -1.0]))
+    ours = MetricScore(0.8, np.array([1.0, 1.0, -1.0, -1.0]))
     theirs = _flat(0.5, 4)
     alone = difference([[ours, ours]], [[theirs, theirs]], confidence=0.95)
     together = difference([[ours, ours]], [[theirs, theirs]], confidence=0.95, clusters=[np.array([0, 0, 1, 1])])
@@ -67,7 +67,7 @@ def test_intervals_cover_the_truth_with_few_seeds():
     for _ in range(400):
         shared = rng.normal(size=200) * 0.02 * np.sqrt(200)
         seeds = rng.normal(size=5) * 0.02
-        ours = [[Score(float(shared.mean() + seed), shared - shared.mean()) for seed in seeds]]
+        ours = [[MetricScore(float(shared.mean() + seed), shared - shared.mean()) for seed in seeds]]
         found = difference(ours, [[_flat(0.0, 200)] * 5], confidence=0.95)
         held += found.low <= 0 <= found.high
     assert held / 400 > 0.93
@@ -101,13 +101,13 @@ def test_the_interval_of_a_lift_is_the_bootstraps():
 
 def test_lifts_of_several_pairs_vary_by_pair_as_well():
     flat = np.zeros(100)
-    found = mean_of([Score(0.1, flat), Score(0.3, flat)], confidence=0.95)
+    found = mean_of([MetricScore(0.1, flat), MetricScore(0.3, flat)], confidence=0.95)
     # Two pairs: t with one degree of freedom, standard error .1.
     assert found.mean == pytest.approx(0.2)
     assert found.high - found.mean == pytest.approx(stats.t.ppf(0.975, 1) * 0.1)
 
 
-def _seeds(values: np.ndarray) -> list[list[Score]]:
+def _seeds(values: np.ndarray) -> list[list[MetricScore]]:
     return [[_flat(float(each)) for each in values]]
 
 
@@ -155,6 +155,6 @@ def test_the_number_of_seeds_that_would_decide():
 
 
 def test_no_number_of_seeds_makes_up_for_too_few_examples():
-    ours = Score(0.53, np.array([1.0, -1.0, 1.0, -1.0]))
+    ours = MetricScore(0.53, np.array([1.0, -1.0, 1.0, -1.0]))
     found = difference([[ours] * 4], [[_flat(0.5, 4)] * 4], confidence=0.95)
     assert units_to_decide(found, margin=0.005) is None

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from evaluation.influence import Score
+from evaluation.influence import MetricScore
 from evidence.transfer import transfer
 
 
-def _arm(values: list[float], influence: np.ndarray | None = None) -> list[list[Score]]:
-    return [[Score(each, np.zeros(4) if influence is None else influence) for each in values]]
+def _arm(values: list[float], influence: np.ndarray | None = None) -> list[list[MetricScore]]:
+    return [[MetricScore(each, np.zeros(4) if influence is None else influence) for each in values]]
 
 
 def test_the_ratio_is_of_the_mean_gains():
@@ -45,7 +45,7 @@ def test_the_interval_holds_the_true_ratio():
         for gain in (0.03, 0.0, 0.06):
             own = shared + rng.normal(size=300) * 0.003 * np.sqrt(300)
             values = gain + own.mean() + 0.008 * rng.normal(size=5)
-            arms.append([[Score(float(value), own - own.mean()) for value in values]])
+            arms.append([[MetricScore(float(value), own - own.mean()) for value in values]])
         found = transfer(*arms, confidence=0.95)
         if found.ratio is not None:
             told += 1

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from evaluation.influence import Score
-from evidence.statistics import Estimate, Spread, difference
+from evaluation.influence import MetricScore
+from evidence.statistics import Estimate, SeedSpread, difference
 from evidence.verdicts import Compared, Effect, corrected_confidence, judge
 
 
@@ -13,7 +13,7 @@ def _estimate(low: float, high: float) -> Estimate:
     """An interval of four seeds, whose examples add nothing."""
     mean = (low + high) / 2
     error = (high - mean) / stats.t.ppf(0.975, 3)
-    return Estimate(mean, low, high, 0.5, (), Spread(4 * error**2, 4, 2, 0.0, 0.95))
+    return Estimate(mean, low, high, 0.5, (), SeedSpread(4 * error**2, 4, 2, 0.0, 0.95))
 
 
 BETTER, WORSE, WIDE = _estimate(0.01, 0.03), _estimate(-0.03, -0.01), _estimate(-0.01, 0.02)
@@ -44,7 +44,7 @@ def test_judge(control, placebos, expected):
 def test_a_gain_of_a_tenth_that_two_seeds_hide_is_not_called_none():
     """Two seeds, a gain of .131 on many examples, one degree of freedom: [-.029, .291] is no evidence of nothing."""
     error = 0.16 / stats.t.ppf(0.975, 1)
-    found = judge(Estimate(0.131, -0.029, 0.291, 0.06, (), Spread(2 * error**2, 2, 2, 0.0, 0.95)), [BEATEN])
+    found = judge(Estimate(0.131, -0.029, 0.291, 0.06, (), SeedSpread(2 * error**2, 2, 2, 0.0, 0.95)), [BEATEN])
     assert found.effect is Effect.INCONCLUSIVE
     assert found.units == 3
 
@@ -112,15 +112,15 @@ def _simulated(rng: np.random.Generator, gains: tuple[float, float, float], spre
     examples = 400
     shared = rng.normal(size=examples) * 0.01 * np.sqrt(examples)
 
-    def arm(gain: float, factor: float) -> list[list[Score]]:
+    def arm(gain: float, factor: float) -> list[list[MetricScore]]:
         own = shared + rng.normal(size=examples) * 0.002 * np.sqrt(examples)
         of_seeds = gain + own.mean() + factor * 0.01 * rng.normal(size=5)
-        return [[Score(float(value), own - own.mean()) for value in of_seeds]]
+        return [[MetricScore(float(value), own - own.mean()) for value in of_seeds]]
 
     control, candidate = arm(0.0, 1.0), arm(gains[0], spread)
     placebos = [arm(gain, 1.0) for gain in gains[1:]]
 
-    def compared(one: list[list[Score]], other: list[list[Score]]) -> Estimate:
+    def compared(one: list[list[MetricScore]], other: list[list[MetricScore]]) -> Estimate:
         others = [each for each in (control, candidate, *placebos) if each is not one and each is not other]
         return difference(one, other, confidence=0.95, others=others)
 

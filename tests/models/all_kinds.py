@@ -5,17 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import apache_beam as beam
 import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
-import tensorflow_transform.beam as tft_beam
-from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, schema_utils
 
 from models import inputs
-from models.preprocessing import preprocessing_fn
 from schema.inputs import resolve_files
 from schema.surface import Surface
+from tests.models.transforming import through_transform
 
 LANGUAGES = ["de", "en", "日本語"]
 VECTORS = {"de": (0.25, -0.5), "日本語": (1.0, 2.0)}
@@ -171,30 +168,8 @@ def serialized(row: dict[str, Any], *, labels: bool = True) -> bytes:
 
 
 def transform(surface: Surface, rows: list[dict[str, Any]], folder: Path) -> tuple[str, list[str]]:
-    """Sends rows through Transform.
-
-    Returns:
-      Transform's graph, and the pattern of the transformed examples.
-    """
-    metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(RAW_SPEC))
-    config = {"surface": surface.model_dump_json(by_alias=True)}
-    with (
-        beam.Pipeline(argv=["--runner=FnApiRunner"]) as pipeline,
-        tft_beam.Context(temp_dir=str(folder / "tmp")),
-    ):
-        raw = pipeline | beam.Create(rows), metadata
-        (data, transformed_metadata), function = raw | tft_beam.AnalyzeAndTransformDataset(
-            lambda columns: preprocessing_fn(columns, config)
-        )
-        coder = tft.coders.ExampleProtoCoder(transformed_metadata.schema)
-        _ = (
-            data
-            | beam.Map(coder.encode)
-            | beam.io.WriteToTFRecord(str(folder / "Split-train" / "part"), file_name_suffix=".gz", num_shards=2)
-        )
-        _ = function | tft_beam.WriteTransformFn(str(folder / "graph"))
-    metadata_io.write_metadata(metadata, str(folder / "graph" / tft.TFTransformOutput.RAW_METADATA_DIR))
-    return str(folder / "graph"), [str(folder / "Split-train" / "*")]
+    """Sends rows through Transform: its graph, and the pattern of the transformed examples."""
+    return through_transform(surface, rows, RAW_SPEC, folder)
 
 
 def columns_of(graph: str, files: list[str]) -> dict[str, Any]:

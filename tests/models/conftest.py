@@ -5,16 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import apache_beam as beam
 import numpy as np
 import pytest
 import tensorflow as tf
-import tensorflow_transform as tft
-import tensorflow_transform.beam as tft_beam
-from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, schema_utils
 
-from models.preprocessing import preprocessing_fn
 from schema.surface import Surface
+from tests.models.transforming import through_transform
 
 ROWS = 400
 
@@ -100,23 +96,5 @@ def transformed(tmp_path_factory: pytest.TempPathFactory) -> Transformed:
 def write_transformed(folder: Path) -> Transformed:
     """Sends the raw rows through Transform; the examples are in ``Split-train``, in two shards."""
     rows = raw_rows()
-    metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(RAW_SPEC))
     weighted = SURFACE.model_copy(update={"weight_column": "importance"})
-    config = {"surface": weighted.model_dump_json(by_alias=True)}
-    with (
-        beam.Pipeline(argv=["--runner=FnApiRunner"]) as pipeline,
-        tft_beam.Context(temp_dir=str(folder / "tmp")),
-    ):
-        raw = pipeline | beam.Create(rows), metadata
-        (data, transformed_metadata), function = raw | tft_beam.AnalyzeAndTransformDataset(
-            lambda inputs: preprocessing_fn(inputs, config)
-        )
-        coder = tft.coders.ExampleProtoCoder(transformed_metadata.schema)
-        _ = (
-            data
-            | beam.Map(coder.encode)
-            | beam.io.WriteToTFRecord(str(folder / "Split-train" / "train"), file_name_suffix=".gz", num_shards=2)
-        )
-        _ = function | tft_beam.WriteTransformFn(str(folder / "graph"))
-    metadata_io.write_metadata(metadata, str(folder / "graph" / tft.TFTransformOutput.RAW_METADATA_DIR))
-    return Transformed(rows, str(folder / "graph"), [str(folder / "Split-train" / "*")])
+    return Transformed(rows, *through_transform(weighted, rows, RAW_SPEC, folder))

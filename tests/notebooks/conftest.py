@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from contracts.outcome import Exit
 from crosskd import run as run_command
-from crosskd.init import Answers, Sources, draft_folder
+from crosskd.init import Answers, DraftSources, draft_folder
 from crosskd.main import app
 from tests.e2e import library
 
@@ -34,7 +34,7 @@ def case(tmp_path_factory) -> Case:
     examples = library.write_examples(folder / "examples")
     teacher = library.write_teacher(folder / "teacher")
     surface, root, experiment = folder / "books", folder / "root", folder / "experiment"
-    draft_folder(Sources(examples, 10_000, teacher), surface, Answers())
+    draft_folder(DraftSources(examples, 10_000, teacher), surface, Answers())
     _change(surface, "    # distil: {from: fun}", "    distil: {from: loan_logit}")
     _change(surface, "slices: {}", f"slices: {{genre: {{features: {{genre: null}}}}}}\n{_SERVING}")
     _change(surface, "epochs: 10", "epochs: 4")

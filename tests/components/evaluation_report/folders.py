@@ -10,7 +10,7 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import statistics_pb2
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 
-from contracts.decision import RunInputs
+from contracts.decision import MadeOf
 from records import documents
 from tests.components.evaluation_report import handmade
 
@@ -29,7 +29,7 @@ def write(folder: Path, *, student: float = 0.7, mean_label: float = -2.0) -> No
     write_statistics(folder / "statistics")
 
 
-def write_decision(folder: Path, student: float, made_of: RunInputs | None = None) -> None:
+def write_decision(folder: Path, student: float, made_of: MadeOf | None = None) -> None:
     decision = handmade.decision(handmade.two_tasks(), student)
     documents.write(str(folder), decision.model_copy(update={"made_of": made_of}))
 

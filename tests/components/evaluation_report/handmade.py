@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from components.blessing_gate.judge import decide
-from components.evaluation_report.sources import Bin, HardLabels, Shift, Side, Sources
+from components.evaluation_report.sources import Bin, HardLabels, Shift, ShiftEnd, Sources
 from contracts.decision import BoundKind, Check, Decision, Verdict
 from contracts.label_report import (
     CounterpartReport,
@@ -36,9 +36,9 @@ MEASURED = Measurements(
     }
 )
 MOVED = [
-    Shift("fresh", None, None, Side(0.0, None, 12)),
-    Shift("old", None, Side(0.5, 1.0, None), None),
-    Shift("age", 0.25, Side(0.0, -30.0, None), Side(0.125, 1234567.0, None)),
+    Shift("fresh", None, None, ShiftEnd(0.0, None, 12)),
+    Shift("old", None, ShiftEnd(0.5, 1.0, None), None),
+    Shift("age", 0.25, ShiftEnd(0.0, -30.0, None), ShiftEnd(0.125, 1234567.0, None)),
 ]
 
 

@@ -10,7 +10,7 @@ from components.evaluation_report import (
     configuration,
 )
 from components.evaluation_report.sources import Sources
-from contracts.decision import RunInputs
+from contracts.decision import MadeOf
 from schema.training import Model, Training
 from tests.components.evaluation_report import handmade
 from tests.components.evaluation_report.reading import table, texts
@@ -36,7 +36,7 @@ def test_a_configuration_of_defaults_alone_says_so():
     assert section.notes[0] == "Everything is as by default."
 
 
-def with_configurations(then: RunInputs | None, now: RunInputs | None) -> Sources:
+def with_configurations(then: MadeOf | None, now: MadeOf | None) -> Sources:
     """A second run, on the second of March, after one on the first."""
     made = handmade.sources(runs=2)
     (day, first), (today, second) = made.decisions
@@ -44,8 +44,8 @@ def with_configurations(then: RunInputs | None, now: RunInputs | None) -> Source
     return dataclasses.replace(made, decisions=decisions, decision=decisions[-1][1])
 
 
-def made_of(version: str = "1.0", **keys: object) -> RunInputs:
-    return RunInputs(version=version, configuration=keys)
+def made_of(version: str = "1.0", **keys: object) -> MadeOf:
+    return MadeOf(version=version, configuration=keys)
 
 
 def test_the_configuration_is_compared_with_the_last_runs():

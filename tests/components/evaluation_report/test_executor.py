@@ -16,7 +16,7 @@ from components.evaluation_report.configuration import NO_RUN_BEFORE
 from components.evaluation_report.executor import Executor, read_sources
 from components.evaluation_report.sources import Bin, HardLabels
 from contracts.artifacts import GateDecision, HtmlPage, LabelReportArtifact, ServingReportArtifact
-from contracts.decision import RunInputs
+from contracts.decision import MadeOf
 from contracts.measurements import Measurements, NodeMeasurement
 from records import documents
 from schema.errors import InputError
@@ -37,7 +37,7 @@ def artifact(kind, folder: Path, number: int = 1, day: int | None = None):
     return made
 
 
-def decided(folder: Path, number: int, day: int, student: float = 0.7, made_of: RunInputs | None = None):
+def decided(folder: Path, number: int, day: int, student: float = 0.7, made_of: MadeOf | None = None):
     made = artifact(GateDecision, folder, number, day)
     folders.write_decision(folder, student, made_of)
     return made
@@ -130,10 +130,10 @@ def test_a_first_run_has_no_features_to_compare_with(inputs):
     assert found.version == version("crosskd")
 
 
-def of_examples(folder: Path, age: float) -> RunInputs:
+def of_examples(folder: Path, age: float) -> MadeOf:
     """Inputs of a run whose examples had an age."""
     folders.write_training_statistics(folder, pd.DataFrame({"age": [age, age + 1, age + 2]}))
-    return RunInputs(version="1", configuration={}, statistics=str(folder))
+    return MadeOf(version="1", configuration={}, statistics=str(folder))
 
 
 def test_features_are_compared_by_the_statistics_that_the_two_decisions_name(inputs, tmp_path):
@@ -155,7 +155,7 @@ def test_features_are_compared_by_the_statistics_that_the_two_decisions_name(inp
     ],
 )
 def test_why_features_cannot_be_compared_is_said(inputs, tmp_path, then, now, said):
-    made = [RunInputs(version="1", configuration={}, statistics=each) if each else None for each in (then, now)]
+    made = [MadeOf(version="1", configuration={}, statistics=each) if each else None for each in (then, now)]
     inputs[spec.EARLIER_DECISIONS_KEY] = [decided(tmp_path / "earlier", 10, day=1, made_of=made[0])]
     inputs[spec.DECISION_KEY] = [decided(tmp_path / "later", 30, day=3, made_of=made[1])]
     assert said in read_sources(inputs, PROPERTIES).shifts

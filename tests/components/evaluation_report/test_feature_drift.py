@@ -5,7 +5,7 @@ from __future__ import annotations
 from components.evaluation_report import (
     feature_drift,
 )
-from components.evaluation_report.sources import Shift, Side
+from components.evaluation_report.sources import Shift, ShiftEnd
 from tests.components.evaluation_report import handmade
 from tests.components.evaluation_report.reading import table, texts
 
@@ -19,7 +19,7 @@ def test_features_stand_beside_those_of_the_last_run():
     ]
     no_texts = feature_drift.section(handmade.sources(shifts=handmade.MOVED[1:]))
     assert [len(row) for row in texts(table(no_texts, "feature-drift"))] == [6, 6]
-    many = [Shift(str(number), 0.1, Side(0.0, 1.0, None), Side(0.0, 1.0, None)) for number in range(250)]
+    many = [Shift(str(number), 0.1, ShiftEnd(0.0, 1.0, None), ShiftEnd(0.0, 1.0, None)) for number in range(250)]
     section = feature_drift.section(handmade.sources(shifts=many))
     assert len(table(section, "feature-drift").rows) == feature_drift.MOST_LISTED
     assert "200 of 250 features" in section.notes[-1]

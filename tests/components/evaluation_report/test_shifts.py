@@ -10,7 +10,7 @@ import pytest
 from tfx.dsl.io import fileio  # noqa: F401 - TFDV can be imported only after TFX
 
 from components.evaluation_report.shifts import read_statistics, shifts
-from components.evaluation_report.sources import Shift, Side
+from components.evaluation_report.sources import Shift, ShiftEnd
 from schema.errors import InputError
 from tests.components.evaluation_report import folders
 
@@ -41,13 +41,13 @@ def test_what_is_new_or_gone_comes_first_then_what_moved_most(found):
 def test_a_text_is_compared_by_its_values(found):
     country = found["country"]
     assert country.divergence == pytest.approx(HALF_OF_ONE, abs=1e-6)
-    assert (country.before, country.now) == (Side(0.0, None, 2), Side(0.0, None, 1))
+    assert (country.before, country.now) == (ShiftEnd(0.0, None, 2), ShiftEnd(0.0, None, 1))
 
 
 def test_a_number_is_compared_by_its_histogram(found):
     age = found["age"]
     assert age.divergence == pytest.approx(HALF_OF_ONE, abs=0.03)  # the ends of the bins do not agree
-    assert (age.before, age.now) == (Side(0.0, 10.0, None), Side(0.5, 5.0, None))
+    assert (age.before, age.now) == (ShiftEnd(0.0, 10.0, None), ShiftEnd(0.5, 5.0, None))
 
 
 def test_what_did_not_move_has_no_divergence():

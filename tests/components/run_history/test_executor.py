@@ -7,7 +7,7 @@ from components.run_history.component import RunHistory
 from components.run_history.executor import Executor
 from components.run_history.records import RunRecords
 from contracts.artifacts import GateDecision, LabelReportArtifact
-from contracts.decision import Decision, RunInputs
+from contracts.decision import Decision, MadeOf
 from contracts.label_report import LabelReport
 from records import documents
 from records.versions import Versions
@@ -37,7 +37,7 @@ def run(serving, tmp_path):
         model: str = "s3://b/model",
         most: int = 60,
         blessed: bool = True,
-        made_of: RunInputs | None = None,
+        made_of: MadeOf | None = None,
     ):
         folder = tmp_path / str(next(count))
         decision, labels, blessing = GateDecision(), LabelReportArtifact(), standard_artifacts.ModelBlessing()
@@ -88,7 +88,7 @@ def test_later_runs_find_the_earlier_ones_oldest_first_with_when_they_were(run):
 
 def test_later_runs_learn_what_the_earlier_ones_were_made_of(run):
     """So that the report of a backend without our resolvers tells what changed, and how features moved."""
-    made_of = RunInputs(version="1.0", configuration={"training": {"epochs": 5}}, statistics="s3://b/statistics/1")
+    made_of = MadeOf(version="1.0", configuration={"training": {"epochs": 5}}, statistics="s3://b/statistics/1")
     run("first", "s3://b/1", made_of=made_of)
     (found,) = run("second", "s3://b/2")["earlier_decisions"]
     assert documents.read(found.uri, Decision).made_of == made_of

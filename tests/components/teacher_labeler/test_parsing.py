@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.teacher_labeler.parsing import ColumnShape, ParsedColumn, parse_fixed, parse_ragged
+from components.teacher_labeler.parsing import ColumnShape, MarkedColumn, parse_fixed, parse_ragged
 from tests.components.teacher_labeler.conftest import make_example
 
 KINDS = {"f": "float", "i": "int", "s": "string", "pair": "float", "never": "int"}
@@ -31,7 +31,7 @@ PRESENT = {
 
 @pytest.mark.parametrize("parse", [parse_fixed, parse_ragged])
 def test_values_and_where_there_are_none(parse) -> None:  # type: ignore[no-untyped-def] # one of two functions
-    columns: dict[str, ParsedColumn] = parse(tf.constant(RECORDS), KINDS, SHAPES)
+    columns: dict[str, MarkedColumn] = parse(tf.constant(RECORDS), KINDS, SHAPES)
 
     assert {name: column.present.numpy().tolist() for name, column in columns.items()} == PRESENT
     for name, column in columns.items():

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from crosskd.init import Answers, Drafted, Sources, draft_folder
+from crosskd.init import Answers, Drafted, DraftSources, draft_folder
 from schema.loader import load_surface
 from tests.crosskd.draft.logs import LOGS
 
@@ -65,7 +65,7 @@ def drafts(tmp_path_factory) -> dict[str, tuple[Drafted, Path]]:
     for name, log in LOGS.items():
         folder = tmp_path_factory.mktemp(name)
         pq.write_table(pa.table(log()), folder / "log.parquet")
-        found[name] = draft_folder(Sources(folder / "log.parquet", 1200), folder / "surface", Answers()), folder
+        found[name] = draft_folder(DraftSources(folder / "log.parquet", 1200), folder / "surface", Answers()), folder
     return found
 
 

@@ -10,14 +10,14 @@ import pytest
 from scipy import stats
 
 from evidence.ab.lifts import ArmUnits, explained, measure
-from evidence.ab.plan import Plan, Wish, plan, smallest_lift, units_needed
+from evidence.ab.plan import LogPlan, Wish, plan, smallest_lift, units_needed
 from evidence.ab.spec import LogMetric, LogSpec
 from records.logs import read_log
 from schema.errors import InputError
 from tests.evidence.ab.logs import FIRST, people, write_log
 
 
-def planned(folder: Path, wish: Wish, frame=None, **spec: object) -> Plan:
+def planned(folder: Path, wish: Wish, frame=None, **spec: object) -> LogPlan:
     known = LogSpec(**{"unit": "user", "day": "day", "metrics": (LogMetric("minutes", "minutes"),), **spec})
     frame = people(400, days=8) if frame is None else frame
     return plan(read_log([write_log(frame, folder / "log.parquet")], known.columns), known, wish)

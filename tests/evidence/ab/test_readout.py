@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from evidence.ab.readout import Asked, Readout, read_out
+from evidence.ab.readout import Readout, ReadoutTerms, read_out
 from evidence.ab.spec import LogMetric, LogSpec, Wanted, read_metrics, read_shares
 from records.logs import read_log
 from schema.errors import InputError
@@ -20,10 +20,10 @@ MINUTES = LogMetric("minutes", "minutes")
 SPEC = {"unit": "user", "arm": "arm", "day": "day", "metrics": (MINUTES,)}
 
 
-def read(frame: pd.DataFrame, folder: Path, asked: Asked | None = None, **spec: object) -> Readout:
+def read(frame: pd.DataFrame, folder: Path, asked: ReadoutTerms | None = None, **spec: object) -> Readout:
     known = LogSpec(**{**SPEC, **spec})
     return read_out(
-        read_log([write_log(frame, folder / "log.parquet")], known.columns), known, asked or Asked("control")
+        read_log([write_log(frame, folder / "log.parquet")], known.columns), known, asked or ReadoutTerms("control")
     )
 
 
@@ -114,7 +114,7 @@ def test_a_lost_part_of_an_arm_is_noticed(tmp_path):
     assert found.sample_ratio.p_value == pytest.approx(stats.chisquare(list(counts.values())).pvalue)
     shares = {"control": counts["control"], "student": counts["student"]}
     assert read(
-        frame[(frame["arm"] == "control") | (number % 10 > 1)], tmp_path, Asked("control", shares)
+        frame[(frame["arm"] == "control") | (number % 10 > 1)], tmp_path, ReadoutTerms("control", shares)
     ).sample_ratio.sound
 
 
@@ -168,13 +168,13 @@ def test_a_metric_without_a_number_is_undefined(tmp_path):
     [
         (
             lambda frame: frame[frame["arm"] == "control"],
-            Asked("control"),
+            ReadoutTerms("control"),
             "expected two arms or more .* 'control' alone",
         ),
-        (lambda frame: frame, Asked("old"), "--control old: expected one of the arms 'control', 'student'"),
-        (lambda frame: frame, Asked("control", {"control": 1.0}), "--share: expected one for each arm"),
-        (lambda frame: frame.assign(user=None), Asked("control"), "expected a row that says whose it is"),
-        (lambda frame: frame.assign(arm=None), Asked("control"), "expected units in one arm each"),
+        (lambda frame: frame, ReadoutTerms("old"), "--control old: expected one of the arms 'control', 'student'"),
+        (lambda frame: frame, ReadoutTerms("control", {"control": 1.0}), "--share: expected one for each arm"),
+        (lambda frame: frame.assign(user=None), ReadoutTerms("control"), "expected a row that says whose it is"),
+        (lambda frame: frame.assign(arm=None), ReadoutTerms("control"), "expected units in one arm each"),
     ],
     ids=["one arm", "no such control", "half of the shares", "no units", "no arms"],
 )
