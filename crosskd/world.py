@@ -18,6 +18,13 @@ Out = Annotated[Path, typer.Option(help="Folder to write; one folder a domain or
 Seed = Annotated[int, typer.Option(help="Seed; the same seed gives the same bytes.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the folders that were written as JSON.")]
 Rows = Annotated[int, typer.Option(help="Target rows for training; the rest is for evaluation.")]
+People = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Only so many people have training rows, equally many each; catalogues of people and items are written.",
+    ),
+]
 
 
 class Size(StrEnum):
@@ -85,6 +92,7 @@ def coat(
     data: Annotated[Path, typer.Option(help="Folder with train.ascii, test.ascii and the feature files.")],
     out: Out,
     rows: Rows = 1000,
+    people: People = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -93,7 +101,7 @@ def coat(
     def write() -> list[Path]:
         from worlds import two_exposures
 
-        return two_exposures.write_coat(data, rows=rows, seed=seed, out=out)
+        return two_exposures.write_coat(data, two_exposures.Draw(rows, seed, people), out)
 
     _report(out, write, as_json)
 
@@ -104,6 +112,7 @@ def yahoo_r3(
     shown: Annotated[Path, typer.Option(help="Randomly shown ratings, lines of user,item,rating.")],
     out: Out,
     rows: Rows = 10000,
+    people: People = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -112,7 +121,7 @@ def yahoo_r3(
     def write() -> list[Path]:
         from worlds import two_exposures
 
-        return two_exposures.write_yahoo_r3(chosen, shown, rows=rows, seed=seed, out=out)
+        return two_exposures.write_yahoo_r3(chosen, shown, two_exposures.Draw(rows, seed, people), out)
 
     _report(out, write, as_json)
 

@@ -137,6 +137,21 @@ def write_domain(out: Path, domain: Domain, progress: Callable[[str], None]) -> 
     return folder
 
 
+def write_catalogue(out: Path, name: str, columns: Columns, progress: Callable[[str], None]) -> Path:
+    """Writes rows to ``out/<name>``, in place of what lies there, and returns that path.
+
+    Raises:
+      InputError: The folder cannot be made, or there are no rows.
+    """
+    folder, partial = out / name, _make_partial(out, name)
+    partial.rmdir()
+    rows = write_split(partial, columns, shards=1)
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
+    progress(f"{folder}: {rows:,} rows")
+    return folder
+
+
 def _make_partial(out: Path, name: str) -> Path:
     partial = out / f".{name}.partial"
     shutil.rmtree(partial, ignore_errors=True)

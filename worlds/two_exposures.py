@@ -20,11 +20,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from schema.candidates import ITEMS, PEOPLE
 from schema.errors import InputError
 from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
 from worlds import ratings as common
 from worlds.ratings import LIKE, RATING, SOURCE, TARGET, RatingsShape
-from worlds.records import Columns, Domain, ExampleColumn, quiet, write_domain
+from worlds.records import Columns, Domain, ExampleColumn, quiet, write_catalogue, write_domain
 from worlds.surface_folder import schema_text, surface_text, teacher_section
 
 SKIP = "skip"
@@ -33,6 +34,7 @@ SKIP_AT = 1  # skip: rating 1
 
 COAT_FILES = ("train.ascii", "test.ascii", "user_features.ascii", "item_features.ascii")
 _HEADER = ("user", "item", "rating")
+_USER = "user_id"
 
 # Chosen beforehand and not tuned.  There are few rows for each id: the models are small,
 # and l2 weighs on an id about as much as one of its ratings does.
@@ -64,6 +66,22 @@ class Ratings:
 
 
 @dataclass(frozen=True)
+class Draw:
+    """Which target rows are for training.
+
+    Attributes:
+      rows: How many, drawn at random.
+      seed: The seed of the draw, and of the tenth of the source set aside to evaluate the teacher.
+      people: How many people they are of, drawn at random, with equally many rows each; catalogues of all
+        people and items are written as well.  None draws from everyone's rows, and writes none.
+    """
+
+    rows: int
+    seed: int = 0
+    people: int | None = None
+
+
+@dataclass(frozen=True)
 class _Set:
     """Both ways of showing, what is known of people and items, and the models' shapes."""
 
@@ -75,7 +93,7 @@ class _Set:
     sides: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
-def write_coat(data: Path, rows: int, seed: int, out: Path, progress: Callable[[str], None] = quiet) -> list[Path]:
+def write_coat(data: Path, draw: Draw, out: Path, progress: Callable[[str], None] = quiet) -> list[Path]:
     """Writes ``out/source`` (chosen ratings) and ``out/target`` (random ones) of Coat.
 
     Ids count from 0, in the order of the matrices' rows and columns.  Teacher and student
@@ -83,17 +101,16 @@ def write_coat(data: Path, rows: int, seed: int, out: Path, progress: Callable[[
 
     Args:
       data: Folder with `COAT_FILES`.
-      rows: Target rows for training, drawn at random; all others are for evaluation.
-      seed: The seed of the draw, and of the tenth of the source set aside to evaluate the teacher.
-      out: Folder for the two; made if absent.
+      draw: Which target rows are for training; all others are for evaluation.
+      out: Folder for what is written; made if absent.
       progress: Told what was written.
 
     Returns:
-      The two folders, the source's first.
+      The two folders, the source's first; then those of the catalogues, if there are any.
 
     Raises:
-      InputError: A file is missing or not as described, there are not more than `rows`
-        target rows, or a folder already holds something else.
+      InputError: A file is missing or not as described, there are not as many target rows or
+        people as are to be drawn, or a folder already holds something else.
     """
     contents = {name: common.read_bytes(data / name, "a file of the Coat set") for name in COAT_FILES}
     matrices = {name: _parse_matrix(data / name, content) for name, content in contents.items()}
@@ -107,11 +124,11 @@ def write_coat(data: Path, rows: int, seed: int, out: Path, progress: Callable[[
         embeddings={SOURCE: 16, TARGET: 8},
         sides={"user": user_features.astype(np.float32), "item": item_features.astype(np.float32)},
     )
-    return _write(coat, data, rows, seed, out, common.fingerprint(*contents.values()), progress)
+    return _write(coat, data, draw, out, common.fingerprint(*contents.values()), progress)
 
 
 def write_yahoo_r3(
-    chosen: Path, shown: Path, rows: int, seed: int, out: Path, progress: Callable[[str], None] = quiet
+    chosen: Path, shown: Path, draw: Draw, out: Path, progress: Callable[[str], None] = quiet
 ) -> list[Path]:
     """Writes ``out/source`` and ``out/target`` of two files of ``user,item,rating`` lines.
 
@@ -119,17 +136,16 @@ def write_yahoo_r3(
       chosen: Self-chosen ratings; comma- or tab-separated, with or without the header line
         `user,item,rating`.
       shown: Randomly shown ratings, in the same form.
-      rows: Target rows for training, drawn at random; all others are for evaluation.
-      seed: The seed of the draw, and of the tenth of the source set aside to evaluate the teacher.
-      out: Folder for the two; made if absent.
+      draw: Which target rows are for training; all others are for evaluation.
+      out: Folder for what is written; made if absent.
       progress: Told what was written.
 
     Returns:
-      The two folders, the source's first.
+      The two folders, the source's first; then those of the catalogues, if there are any.
 
     Raises:
-      InputError: A file is missing or not as described, there are not more than `rows`
-        target rows, or a folder already holds something else.
+      InputError: A file is missing or not as described, there are not as many target rows or
+        people as are to be drawn, or a folder already holds something else.
     """
     contents = [common.read_bytes(path, "a file of user,item,rating lines") for path in (chosen, shown)]
     yahoo = _Set(
@@ -139,7 +155,7 @@ def write_yahoo_r3(
         shapes={SOURCE: _YAHOO_SOURCE, TARGET: _YAHOO_TARGET},
         embeddings={SOURCE: 32, TARGET: 8},
     )
-    return _write(yahoo, shown, rows, seed, out, common.fingerprint(*contents), progress)
+    return _write(yahoo, shown, draw, out, common.fingerprint(*contents), progress)
 
 
 def split_target(columns: Columns, rows: int, rng: np.random.Generator) -> dict[str, Columns]:
@@ -150,25 +166,63 @@ def split_target(columns: Columns, rows: int, rng: np.random.Generator) -> dict[
     return {TRAIN_SPLIT: common.select(columns, drawn), EVAL_SPLIT: common.select(columns, ~drawn)}
 
 
-def _write(
-    what: _Set, path: Path, rows: int, seed: int, out: Path, sha256: str, progress: Callable[[str], None]
-) -> list[Path]:
+def split_target_by_people(columns: Columns, rows: int, people: int, rng: np.random.Generator) -> dict[str, Columns]:
+    """Draws people, and `rows` training rows of them, equally many each; all other rows are for evaluation.
+
+    Raises:
+      InputError: There are not so many people with so many rows.
+    """
+    users = columns[_USER].values
+    each = rows // people if people > 0 else 0
+    ids, counts = np.unique(users, return_counts=True)
+    able = ids[counts >= each]
+    if not each or rows % people or len(able) < people:
+        raise InputError(
+            f"--people {people}: expected a number of people among whom --rows {rows} can be shared out evenly; found "
+            + (f"{len(able)} people with {each} ratings or more" if each and not rows % people else "that it cannot")
+        )
+    drawn = np.zeros(len(users), dtype=np.bool_)
+    for user in rng.permutation(able)[:people]:
+        drawn[rng.permutation(np.flatnonzero(users == user))[:each]] = True
+    return {TRAIN_SPLIT: common.select(columns, drawn), EVAL_SPLIT: common.select(columns, ~drawn)}
+
+
+def _write(what: _Set, path: Path, draw: Draw, out: Path, sha256: str, progress: Callable[[str], None]) -> list[Path]:
     total = len(what.shown.ratings)
-    if not 1 <= rows < total:
+    if not 1 <= draw.rows < total:
         raise InputError(
             f"rows: expected from 1 to {total - 1}, since {path} has {total} randomly shown ratings and some must be "
-            f"left for evaluation; found {rows}"
+            f"left for evaluation; found {draw.rows}"
         )
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(draw.seed)
     shown = _columns(what, what.shown) | {SKIP: _integers(what.shown.ratings == SKIP_AT)}
-    splits = {
-        SOURCE: common.split_source(_columns(what, what.chosen), rng),
-        TARGET: split_target(shown, rows, rng),
-    }
+    source = common.split_source(_columns(what, what.chosen), rng)
+    if draw.people is None:
+        target = split_target(shown, draw.rows, rng)
+    else:
+        target = split_target_by_people(shown, draw.rows, draw.people, rng)
+    splits = {SOURCE: source, TARGET: target}
     surfaces = _surfaces(what, splits[SOURCE][TRAIN_SPLIT])
-    origin = {"world": what.name, "rows": rows, "seed": seed, "files_sha256": sha256}
+    origin = {"world": what.name, "rows": draw.rows, "seed": draw.seed, "files_sha256": sha256}
+    if draw.people is not None:
+        origin["people"] = draw.people
     domains = [_domain(what, name, surfaces[name], splits[name], origin) for name in splits]
-    return [write_domain(out, domain, progress) for domain in domains]
+    folders = [write_domain(out, domain, progress) for domain in domains]
+    return folders if draw.people is None else [*folders, *_write_catalogues(what, out, progress)]
+
+
+def _write_catalogues(what: _Set, out: Path, progress: Callable[[str], None]) -> list[Path]:
+    """Everyone and everything that was rated, in either way of showing."""
+    both = (what.chosen, what.shown)
+    ids = {"user": (PEOPLE, [each.users for each in both]), "item": (ITEMS, [each.items for each in both])}
+    folders = []
+    for side, (name, values) in ids.items():
+        unique = np.unique(np.concatenate(values))
+        columns = {f"{side}_id": _integers(unique)}
+        if side in what.sides:
+            columns[f"{side}_features"] = ExampleColumn(what.sides[side][unique])
+        folders.append(write_catalogue(out, name, columns, progress))
+    return folders
 
 
 def _columns(what: _Set, ratings: Ratings) -> dict[str, ExampleColumn]:

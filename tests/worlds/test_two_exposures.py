@@ -8,7 +8,7 @@ import pytest
 from schema.errors import InputError
 from schema.loader import load_surface
 from tests.worlds.conftest import Example, read_examples
-from worlds.two_exposures import write_coat, write_yahoo_r3
+from worlds.two_exposures import Draw, write_coat, write_yahoo_r3
 
 REAL = Path(__file__).parents[2].parent / "shared" / "data" / "coat"
 CHOSEN = np.array([[5, 0, 4, 0], [0, 1, 0, 3], [2, 4, 0, 0]])
@@ -48,7 +48,7 @@ def of_matrix(matrix: np.ndarray) -> list[tuple[int, int, float]]:
 
 
 def test_chosen_ratings_are_the_source_and_random_ones_the_target(coat: Path, tmp_path: Path) -> None:
-    source, target = write_coat(coat, rows=4, seed=0, out=tmp_path / "out")
+    source, target = write_coat(coat, Draw(4), tmp_path / "out")
     parts = {split: read_examples(target / split) for split in ("train", "eval")}
     assert (len(parts["train"]), len(parts["eval"])) == (4, 2)
     # Together all ratings, each once: the parts are disjoint and complete.
@@ -59,7 +59,7 @@ def test_chosen_ratings_are_the_source_and_random_ones_the_target(coat: Path, tm
 
 
 def test_labels_and_features_by_hand(coat: Path, tmp_path: Path) -> None:
-    source, target = write_coat(coat, rows=4, seed=0, out=tmp_path / "out")
+    source, target = write_coat(coat, Draw(4), tmp_path / "out")
     rows = {
         (row["user_id"][0], row["item_id"][0]): row
         for row in read_examples(target / "train") + read_examples(target / "eval")
@@ -74,7 +74,7 @@ def test_labels_and_features_by_hand(coat: Path, tmp_path: Path) -> None:
 
 
 def test_the_folders_are_surfaces(coat: Path, tmp_path: Path) -> None:
-    source, target = (load_surface(folder) for folder in write_coat(coat, rows=3, seed=0, out=tmp_path / "out"))
+    source, target = (load_surface(folder) for folder in write_coat(coat, Draw(3), tmp_path / "out"))
     assert source.surface.teacher is None
     assert target.surface.tasks["skip"].distil is None
     assert target.surface.distillations().keys() == {"like", "rating"}
@@ -85,11 +85,39 @@ def test_the_folders_are_surfaces(coat: Path, tmp_path: Path) -> None:
 
 def test_the_seed_draws_the_rows(coat: Path, tmp_path: Path) -> None:
     drawn = [
-        triples(read_examples(write_coat(coat, rows=3, seed=seed, out=tmp_path / name)[1] / "train"))
+        triples(read_examples(write_coat(coat, Draw(3, seed), tmp_path / name)[1] / "train"))
         for name, seed in (("a", 0), ("b", 0), ("c", 1), ("d", 2))
     ]
     assert drawn[0] == drawn[1]
     assert drawn[2] != drawn[0] or drawn[3] != drawn[0]
+
+
+def test_of_some_people_only_and_of_all_a_catalogue(coat: Path, tmp_path: Path) -> None:
+    """Each of the three people has two ratings that were shown."""
+    folders = write_coat(coat, Draw(2, people=2), tmp_path / "out")
+    assert [folder.name for folder in folders] == ["source", "target", "people", "items"]
+    train, evaluation = (read_examples(folders[1] / split) for split in ("train", "eval"))
+    assert len({row["user_id"][0] for row in train}) == len(train) == 2
+    assert triples(train + evaluation) == of_matrix(SHOWN)
+    people, items = (read_examples(folder) for folder in folders[2:])
+    assert [(row["user_id"], row["user_features"]) for row in people] == [
+        ([user], vector) for user, vector in enumerate(USERS.tolist())
+    ]
+    assert [(row["item_id"], row["item_features"]) for row in items] == [
+        ([item], vector) for item, vector in enumerate(ITEMS.tolist())
+    ]
+    assert all(set(row) == {"user_id", "user_features"} for row in people)
+
+
+@pytest.mark.parametrize(
+    ("rows", "people", "found"), [(3, 2, "that it cannot"), (1, 2, "that it cannot"), (3, 1, "0 people with 3 ratings")]
+)
+def test_rows_that_cannot_be_shared_out(coat: Path, tmp_path: Path, rows: int, people: int, found: str) -> None:
+    with pytest.raises(
+        InputError, match=rf"--people {people}: .* --rows {rows} can be shared out evenly; found {found}"
+    ):
+        write_coat(coat, Draw(rows, people=people), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("separator", [",", "\t"])
@@ -98,7 +126,7 @@ def test_two_files_of_lines(yahoo: tuple[Path, Path], tmp_path: Path, separator:
     for path in yahoo:
         head = "user,item,rating\n" if header else ""
         path.write_text((head + path.read_text()).replace(",", separator))
-    source, target = write_yahoo_r3(*yahoo, rows=2, seed=0, out=tmp_path / "out")
+    source, target = write_yahoo_r3(*yahoo, Draw(2), tmp_path / "out")
     parts = {split: read_examples(target / split) for split in ("train", "eval")}
     assert (len(parts["train"]), len(parts["eval"])) == (2, 3)
     expected = [(1, 2, 1.0), (2, 1, 4.0), (2, 3, 2.0), (3, 3, 5.0), (3, 4, 3.0)]
@@ -110,20 +138,20 @@ def test_two_files_of_lines(yahoo: tuple[Path, Path], tmp_path: Path, separator:
 @pytest.mark.parametrize("rows", [0, 6, 100])
 def test_some_rows_must_be_left_for_evaluation(coat: Path, tmp_path: Path, rows: int) -> None:
     with pytest.raises(InputError, match=rf"rows: expected from 1 to 5.*found {rows}"):
-        write_coat(coat, rows=rows, seed=0, out=tmp_path / "out")
+        write_coat(coat, Draw(rows), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_another_draw_into_the_same_folder_is_refused(coat: Path, tmp_path: Path) -> None:
-    write_coat(coat, rows=3, seed=0, out=tmp_path / "out")
+    write_coat(coat, Draw(3), tmp_path / "out")
     with pytest.raises(InputError, match="Choose another output folder"):
-        write_coat(coat, rows=4, seed=0, out=tmp_path / "out")
+        write_coat(coat, Draw(4), tmp_path / "out")
 
 
 def test_a_missing_file_of_coat_is_named(coat: Path, tmp_path: Path) -> None:
     (coat / "item_features.ascii").unlink()
     with pytest.raises(InputError, match=r"item_features\.ascii: expected a file of the Coat set"):
-        write_coat(coat, rows=3, seed=0, out=tmp_path / "out")
+        write_coat(coat, Draw(3), tmp_path / "out")
 
 
 @pytest.mark.parametrize(
@@ -139,7 +167,7 @@ def test_a_missing_file_of_coat_is_named(coat: Path, tmp_path: Path) -> None:
 def test_matrices_that_do_not_fit(coat: Path, tmp_path: Path, name: str, matrix: np.ndarray, message: str) -> None:
     save(coat / f"{name}.ascii", matrix)
     with pytest.raises(InputError, match=message):
-        write_coat(coat, rows=3, seed=0, out=tmp_path / "out")
+        write_coat(coat, Draw(3), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -147,7 +175,7 @@ def test_matrices_that_do_not_fit(coat: Path, tmp_path: Path, name: str, matrix:
 def test_a_matrix_that_is_none(coat: Path, tmp_path: Path, content: str) -> None:
     (coat / "test.ascii").write_text(content)
     with pytest.raises(InputError, match=r"test\.ascii: expected a matrix of numbers"):
-        write_coat(coat, rows=3, seed=0, out=tmp_path / "out")
+        write_coat(coat, Draw(3), tmp_path / "out")
 
 
 @pytest.mark.parametrize(
@@ -163,13 +191,13 @@ def test_a_matrix_that_is_none(coat: Path, tmp_path: Path, content: str) -> None
 def test_lines_that_are_none(yahoo: tuple[Path, Path], tmp_path: Path, content: str, message: str) -> None:
     yahoo[1].write_text(content)
     with pytest.raises(InputError, match=message):
-        write_yahoo_r3(*yahoo, rows=1, seed=0, out=tmp_path / "out")
+        write_yahoo_r3(*yahoo, Draw(1), tmp_path / "out")
 
 
 @pytest.mark.real_data
 @pytest.mark.skipif(not REAL.exists(), reason="the Coat ratings are not beside the clone")
 def test_the_real_files(tmp_path: Path) -> None:
-    source, target = write_coat(REAL, rows=1_000, seed=0, out=tmp_path)
+    source, target = write_coat(REAL, Draw(1_000), tmp_path)
     train, evaluation = read_examples(target / "train"), read_examples(target / "eval")
     chosen = read_examples(source / "train") + read_examples(source / "eval")
     assert (len(train), len(evaluation), len(chosen)) == (1_000, 3_640, 6_960)
