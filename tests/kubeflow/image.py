@@ -1,6 +1,7 @@
-"""Runs container commands in the built image, as Kubernetes would: by runc, as the image's user, in a read-only root.
+"""Runs container commands in the built image, by runc, as the image's user.
 
-The network is the host's, since the object store of the tests is on it.
+It is no kubelet, and stricter than one is by default: the root file system is read-only, and
+there are no capabilities.  The network is the host's, since the object store of the tests is on it.
 """
 
 from __future__ import annotations
