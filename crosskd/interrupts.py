@@ -27,6 +27,8 @@ import psutil
 MESSAGE = "interrupted. Give the same command again to go on from the last finished step."
 # Seconds for an orderly end.
 _GRACE = 2.0
+# Seconds in which the system ends a process that was killed.
+_DYING = 1.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _SHOW_CURSOR = b"\x1b[?25h"
 
@@ -109,10 +111,15 @@ def conclude(code: object) -> None:
 
 
 def end_children() -> None:
-    """Ends what this process started: workers of Beam, a model that is served for a trial."""
-    for child in psutil.Process().children(recursive=True):
+    """Ends what this process started: workers of Beam, a model that is served for a trial.
+
+    They are gone when it returns, unless the system needs longer than a second to end one.
+    """
+    children = psutil.Process().children(recursive=True)
+    for child in children:
         with contextlib.suppress(psutil.NoSuchProcess):
             child.kill()
+    psutil.wait_procs(children, timeout=_DYING)
 
 
 def _raise(number: int, frame: FrameType | None) -> NoReturn:

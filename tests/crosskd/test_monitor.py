@@ -66,7 +66,7 @@ class Case:
 
     def __init__(self, folder: Path):
         self.folder, self.root = folder, folder / "root"
-        surface = library.write_surface(folder / "surface", surface=library.SURFACE + library.UNHURRIED)
+        surface = library.write_surface(folder / "surface", surface=library.SURFACE)
         # A gate's evaluation data are many, so that what it promises is known.
         examples = library.write_examples(folder / "examples", sizes=(1500, 4000))
         run_command.run(str(surface), examples, library.write_teacher(folder / "teacher"), self.root)

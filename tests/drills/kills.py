@@ -45,8 +45,6 @@ _SURFACE = (
     .replace("at_least: 0.55, min_examples: 50, min_positives: 10", "at_least: 0.1, may_be_unjudged: true")
     .replace("at_least: 0.4", "at_least: 0.1")
     .replace("training: {epochs: 4,", "training: {seed: SEED, epochs: 1,")
-    + "serving: {requests: 16, batch_sizes: [1], rounds: 1, calls: 5, max_p99_ratio_vs_control: 1000, "
-    "max_p99_ratio_vs_last_blessed: 1000}\n"
 )
 
 

@@ -16,8 +16,9 @@ from tests.forked import crosskd
 
 pytestmark = pytest.mark.slow
 
-SURFACE = """
-name: library
+SURFACE = (
+    library.SERVING
+    + """name: library
 features:
   reader: {kind: categorical, side: user, embedding: 4}
   book: {kind: categorical, side: item, embedding: 4}
@@ -84,6 +85,7 @@ slices:
 model: {trunk: [16], tower: [8]}
 training: {epochs: 3, batch_size: 64, learning_rate: 0.005}
 """
+)
 OPTIONAL = 'type: FLOAT presence { min_count: 1 } value_count { min: 1 max: 1 } not_in_environment: "SERVING"'
 SCHEMA = library.SCHEMA.replace('"was_liked"', '"rating"') + "".join(
     f'feature {{ name: "{name}" {OPTIONAL} }}\n' for name in ("minutes", "importance")

@@ -29,8 +29,7 @@ FIRST = (
         "{metric: auc, at_least: 0.1, vs_last_blessed: {at_least: -0.9}, min_positives: 5}",
     )
     .replace("epochs: 4", "epochs: 1")
-    + "serving: {requests: 16, batch_sizes: [1], rounds: 1, calls: 5, max_p99_ratio_vs_control: 1000, "
-    "max_p99_ratio_vs_last_blessed: 1000SERVING}\n"
+    .replace("max_p99_ratio_vs_last_blessed: 1000", "max_p99_ratio_vs_last_blessed: 1000SERVING")
 )
 PAGES = "  pages: {kind: numeric, side: item, default: 200}\n"
 LENGTH = f"""  length:

@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 import yaml
 
+from tests.e2e import library
 from tests.models import all_kinds
 
 pytestmark = pytest.mark.slow
@@ -20,10 +21,7 @@ pytestmark = pytest.mark.slow
 CROSSKD = Path(sys.executable).parent / "crosskd"
 
 GATES: dict[str, Any] = {"gates": [{"metric": "auc", "at_least": 0.5}]}
-SERVING = {
-    "requests": 32, "batch_sizes": [1], "rounds": 1, "calls": 5, "max_p99_ratio_vs_control": 1000.0,
-    "max_p99_ratio_vs_last_blessed": 1000.0,
-}  # fmt: skip
+SERVING: dict[str, Any] = yaml.safe_load(library.SERVING)["serving"]
 OWN_NET = '''
 """A student as a team has it: a Keras class."""
 

@@ -46,7 +46,7 @@ def paths(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("run")
     (folder / "train").mkdir()
     (folder / "eval").mkdir()
-    for path in sorted(Path(transformed.train_files[0]).parent.glob("train*.gz")):
+    for path in sorted(Path(transformed.train_files[0]).parent.glob("*.gz")):
         shutil.copy(path, folder / "train")
     with tf.io.TFRecordWriter(str(folder / "eval" / "part.gz"), "GZIP") as writer:
         for row in reversed(transformed.raw):

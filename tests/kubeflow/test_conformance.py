@@ -75,7 +75,7 @@ def cluster(tmp_path_factory):
 @pytest.fixture(scope="module")
 def world(tmp_path_factory) -> World:
     folder = tmp_path_factory.mktemp("conformance")
-    text = library.SURFACE + library.PAIRS + library.UNHURRIED
+    text = library.SURFACE + library.PAIRS
     surface = load_surface(library.write_surface(folder / "surface", surface=text, schema=library.SCHEMA_WITH_PAIRS))
     for span in WINDOW:
         library.write_examples(folder / "examples" / span, seed=int(span), sizes=ROWS)

@@ -89,7 +89,7 @@ def parts(tmp_path_factory) -> Iterator[Parts]:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("world")
-    library.write_surface(folder / "surface", surface=library.SURFACE + library.UNHURRIED)
+    library.write_surface(folder / "surface", surface=library.SURFACE)
     for span in ("1", "2"):
         library.write_examples(folder / "examples" / span, seed=int(span), sizes=(700, 400))
     library.write_teacher(folder / "teacher")

@@ -114,7 +114,7 @@ def unlabelled_files(transformed, tmp_path_factory):
     """The training examples without hard labels, as the split of pairs never shown."""
     folder = tmp_path_factory.mktemp("transformed") / "Split-unlabelled"
     folder.mkdir()
-    files = [str(path) for path in sorted(Path(transformed.train_files[0]).parent.glob("train*.gz"))]
+    files = [str(path) for path in sorted(Path(transformed.train_files[0]).parent.glob("*.gz"))]
     with tf.io.TFRecordWriter(str(folder / "part.gz"), "GZIP") as writer:
         for record in tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator():
             example = tf.train.Example.FromString(record)
