@@ -56,6 +56,14 @@ def is_absent(column: Any) -> tf.Tensor:
     return tf.cast(_counts(column)[:, tf.newaxis] == 0, tf.float32)
 
 
+def chosen(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """The values [batch, ...] for which the mask, bool [batch], holds.
+
+    `tf.boolean_mask` does the same with ten times the operations; Transform traces each of them ten times.
+    """
+    return tf.gather(values, tf.squeeze(tf.where(mask), axis=1))
+
+
 @dataclass(frozen=True)
 class Lists:
     """The values of a column with many values that are kept, and their places.
@@ -92,8 +100,8 @@ def lists(column: Any, length: int, *, reverse: bool = False) -> Lists:
     if reverse:
         place = tf.gather(_counts(sparse), rows) - 1 - place
     kept = place < length
-    places = tf.boolean_mask(tf.stack([rows, place], axis=1), kept)
-    return Lists(tf.boolean_mask(sparse.values, kept), places, sparse.dense_shape[0], length)
+    places = chosen(tf.stack([rows, place], axis=1), kept)
+    return Lists(chosen(sparse.values, kept), places, sparse.dense_shape[0], length)
 
 
 def _as_sparse(column: tf.Tensor) -> tf.SparseTensor:

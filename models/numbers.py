@@ -10,6 +10,7 @@ from __future__ import annotations
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from models.dense import chosen
 from schema.features import Feature
 
 # Ranks are told apart to a thousandth; the sketch of the quantiles may be off by as much.
@@ -53,7 +54,7 @@ def z_scored(values: tf.Tensor, labelled: tf.Tensor | None = None) -> tf.Tensor:
 
 
 def _observed(values: tf.Tensor, labelled: tf.Tensor | None) -> tf.Tensor:
-    return values if labelled is None else tf.boolean_mask(values, labelled)
+    return values if labelled is None else chosen(values, labelled)
 
 
 def _between_least_and_greatest(values: tf.Tensor, labelled: tf.Tensor | None) -> tf.Tensor:

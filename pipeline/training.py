@@ -43,6 +43,7 @@ def training(settings: Settings, labelled: Labelling) -> TrainedArms:
         splits_config=_splits(settings.surface),
         custom_config={keys.SURFACE: settings.surface_json, keys.CODE: code_version(_PREPROCESSING, *own)},
         disable_statistics=True,
+        disable_analyzer_cache=True,
     )
     transform.add_upstream_nodes(labelled.guards)
     student, control = (

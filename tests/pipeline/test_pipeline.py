@@ -43,6 +43,11 @@ def upstream(nodes, name):
     return {node.id for node in nodes[name].upstream_nodes}
 
 
+def test_transform_makes_nothing_that_nobody_reads(nodes):
+    """A cache of analyzers, which no run read, took a fifth of its time."""
+    assert set(nodes["Transform"].outputs) == {"transform_graph", "transformed_examples"}
+
+
 def test_the_flow_is_that_of_the_design(nodes):
     assert upstream(nodes, "TeacherLabeler") == {"ImportExampleGen", "Teacher", "RawExampleGuard"}
     assert upstream(nodes, "Transform") == {"TeacherLabeler", "ImportSchemaGen", "LabelledExampleGuard"}
