@@ -98,6 +98,11 @@ lock: $(BIN)/python ## Resolve requirements/*.in into the pinned files
 	$(COMPILE) $(PY313) requirements/base.in -o requirements/base-py313.txt
 	$(COMPILE) $(PY312) -c requirements/base-py312.txt requirements/dev.in -o requirements/dev-py312.txt
 	$(COMPILE) $(PY313) -c requirements/base-py313.txt requirements/dev.in -o requirements/dev-py313.txt
+	@# CUDA's libraries, which TensorFlow's wheel loads where there is a GPU: beside any of the files above.
+	$(COMPILE) $(PY311) --override requirements/overrides-cuda.txt -c requirements/base.txt requirements/base.in \
+		-o requirements/cuda.txt
+	awk '/^[^ ]/ { kept = /^nvidia-/ } kept' requirements/cuda.txt > requirements/cuda.part
+	mv requirements/cuda.part requirements/cuda.txt
 
 clean: ## Remove the environment and the demonstration's output
 	rm -rf $(VENV) $(DEMO)

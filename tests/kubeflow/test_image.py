@@ -1,9 +1,12 @@
+import re
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from crosskd import stacks
 from tests.kubeflow.scripts import script
@@ -39,15 +42,43 @@ def test_what_runs_has_no_compiler_and_the_python_and_debian_that_it_was_built_w
 
 def test_the_build_has_the_requirements_of_every_python():
     copied = {name for each in FIRST if each.word == "COPY" for name in each.rest.split()[:-1]}
-    assert {each.file("base") for each in stacks.STACKS} | {"crosskd/stacks.py"} <= copied
+    assert {each.file("base") for each in stacks.STACKS} | {"crosskd/stacks.py", "requirements/cuda.txt"} <= copied
+
+
+def test_cuda_is_what_tensorflow_asks_for_and_beside_the_rest():
+    """For each Python the same: its wheels are of none, and hold libraries alone."""
+    text = (rehearse.PROJECT / "requirements" / "cuda.txt").read_text()
+    pinned = dict(re.findall(r"^([a-z0-9-]+)==([^ ]+) \\\n    --hash=sha256:[0-9a-f]{64}", text, re.M))
+    asked = [Requirement(each) for each in metadata.requires("tensorflow") or []]
+    of_cuda = {each.name: each.specifier for each in asked if each.marker and "and-cuda" in str(each.marker)}
+    assert len(of_cuda) > 10
+    assert pinned.keys() == of_cuda.keys()
+    assert all(pinned[name] in specifier for name, specifier in of_cuda.items())
+    lines = [line for line in text.splitlines() if not line.startswith(" ")]
+    assert len(lines) == len(pinned)
+    for stack in stacks.STACKS:
+        assert "nvidia" not in (rehearse.PROJECT / stack.file("base")).read_text()
+
+
+@pytest.mark.parametrize(("accelerator", "files"), [("", 0), ("cuda", 1)])
+def test_cuda_is_installed_where_it_is_asked_for(tmp_path, accelerator, files):
+    (line,) = [each.rest for each in FIRST if each.word == "RUN" and "ACCELERATOR" in each.rest]
+    (condition,) = [each for each in line.split(" && ") if "ACCELERATOR" in each]
+    installer = tmp_path / "uv"
+    installer.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/given\n')
+    installer.chmod(0o755)
+    command = condition.replace("/build/tools/bin/uv", str(installer))
+    subprocess.run(["/bin/sh", "-ec", command], check=True, env={"ACCELERATOR": accelerator})
+    given = (tmp_path / "given").read_text().splitlines() if files else []
+    assert [each.endswith("--require-hashes -r requirements/cuda.txt") for each in given] == [True] * files
 
 
 def test_everything_is_pinned_and_compiled():
     lines = [line for each in FIRST if each.word == "RUN" for line in each.rest.split(" && ")]
     installs = [line for line in lines if " install " in line]
-    assert len(installs) == 3
-    assert all("--require-hashes" in each for each in installs[:2])
-    assert installs[2].endswith("--no-deps --no-build-isolation .")
+    assert len(installs) == 4
+    assert all("--require-hashes" in each for each in installs[:3])
+    assert installs[3].endswith("--no-deps --no-build-isolation .")
     assert all("--compile-bytecode" in each for each in installs[1:])
 
 
@@ -69,6 +100,7 @@ def test_the_build_holds_every_package_and_nothing_else():
         ("README.md", False),
         ("requirements/base.txt", False),
         ("requirements/base-py313.txt", False),
+        ("requirements/cuda.txt", False),
         ("requirements/base.in", True),
         ("requirements/dev.txt", True),
         ("requirements/dev-py313.txt", True),
