@@ -66,8 +66,8 @@ def check_split(folder: SurfaceFolder, sample: Sample, report: CheckReport) -> p
     anomalies = validate_statistics(statistics, folder.schema, environment=RAW)
     contradictions = list(_anomalies(statistics, anomalies, folder.schema))
     for number, (sentence, certain) in enumerate(contradictions, start=1):
-        remedy = f" {MEND}" if number == len(contradictions) else ""  # once, since there may be many
-        report.add(f"split {sample.split}: {sentence}{remedy}", certain=sample.whole or certain)
+        remedy = f". {MEND}" if number == len(contradictions) else ""  # once, since there may be many
+        report.add(f"split {sample.split}: {sentence.rstrip('.')}{remedy}", certain=sample.whole or certain)
     for sentence in problems_among([records], statistics, folder.surface):
         report.problem(f"split {sample.split}: {sentence}")
     for sentence in lost_columns(statistics, folder.surface):
