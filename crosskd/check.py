@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -40,6 +41,9 @@ def command(
     candidates: CandidatesOption = None,
     people: PeopleOption = None,
     items: ItemsOption = None,
+    root: Annotated[
+        Path | None, typer.Option(help="The --root of runs: also check that clients of what it serves can go on.")
+    ] = None,
     rows: Annotated[int, typer.Option(min=1, help="Records of each split to look at.")] = SAMPLED_RECORDS,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
     max_bad_fraction: BadFractionOption = None,
@@ -48,7 +52,7 @@ def command(
     """Check surface, schema, data and teacher on a sample, and say all that is wrong; a run does so first, too."""
     of_pairs = pairs_from_for_now(surface, pairs_from(candidates, people, items))
     with TERMINAL.quiet(), at_hand_for_now(surface, examples, span, window) as found, of_pairs as folders:
-        given = RunInputs(surface, found[0], teacher, *found[1:], folders, beam_args or [], max_bad_fraction)
+        given = RunInputs(surface, found[0], teacher, *found[1:], folders, beam_args or [], max_bad_fraction, root=root)
         report = inspect_inputs(given, rows)
     problems = report.of(Severity.PROBLEM)
     if as_json:
@@ -81,6 +85,8 @@ def print_report(report: CheckReport) -> None:
         part = "all" if split.whole else "a sample of"
         files = f"{split.files:,} file{'' if split.files == 1 else 's'}"
         out.print(f"{split.split}: {part} {split.rows:,} records of {files}", markup=False, highlight=False)
+    if report.serves is not None:
+        out.print(f"compared with version {report.serves}, which serves", markup=False, highlight=False)
     for table in (_inputs(report), _labels(report), _slices(report)):
         if table.row_count:
             out.print(table)

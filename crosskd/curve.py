@@ -50,8 +50,11 @@ def command(
     from crosskd.launch import surface_folder
     from schema.loader import load_surface
 
-    loaded, paths = load_surface(surface_folder(surface)).surface, run_paths(root)
+    loaded = load_surface(surface_folder(surface)).surface
     with TERMINAL.noise_to(out / "logs" / "curve.log"):
+        # Before TensorFlow is imported: a wrong path should not take ten seconds to be found.
+        paths = run_paths(root)
+
         from evidence import curve, plot
         from evidence.choosing import Budget
         from evidence.levels import LEVELS, Over

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from contracts import keys, nodes
 from contracts.provenance import Provenance
 from crosskd import interrupts
+from crosskd.places import SERVING, serving_folder
 from records import documents
 from records.manifest import damage
 from records.versions import Versions
@@ -65,7 +66,7 @@ def whole(root: Path, say: Callable[[str], None]) -> Iterator[None]:
 
 def take(root: Path) -> Inventory:
     """The inventory of a root as it is now."""
-    served = {path.name: Versions(str(path)).versions()[-1:] for path in _folders(root / "serving")}
+    served = {path.name: Versions(str(path)).versions()[-1:] for path in _folders(root / SERVING)}
     return Inventory(
         artifacts={str(path.relative_to(root / "artifacts")): _digest(path) for path in _artifacts(root)},
         served={surface: newest[0] for surface, newest in served.items() if newest},
@@ -93,7 +94,7 @@ def set_aside_lost(root: Path) -> list[str]:
 
 def _lost_version(root: Path, surface: str, version: int) -> str | None:
     """Has a version that served pushed again if it is gone or damaged, and nothing took its place."""
-    served = Versions(str(root / "serving" / surface))
+    served = Versions(str(serving_folder(root, surface)))
     if (served.versions() or [0])[-1] > version:
         return None
     folder = served.path(version)

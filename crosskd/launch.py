@@ -20,7 +20,7 @@ import typer
 
 from contracts.outcome import Exit
 from crosskd import interrupts
-from crosskd.places import expect_here
+from crosskd.places import expect_here, serving_folder
 from crosskd.terminal import TERMINAL
 from crosskd.troubles import explain
 from schema.errors import InputError
@@ -255,7 +255,7 @@ def make_settings(
         teacher=str(teacher.resolve()),
         teacher_fingerprint=fingerprint(str(teacher.resolve())),
         root=str(root.resolve() / "artifacts"),
-        serving=str(root.resolve() / "serving" / loaded.surface.name),
+        serving=str(serving_folder(root.resolve(), loaded.surface.name)),
         measurements=str(root.resolve() / LOGS),
         metadata=metadata_for(root.resolve()),
         beam_args=beam_args(extra),

@@ -39,7 +39,7 @@ def command(
 ) -> None:
     """Let student and control rank slates for the same simulated people, and measure the lifts."""
     started = time.monotonic()
-    given = _given(student or [], control or [], root)
+    _expect_pairs_or_root(student or [], control or [], root)
     with TERMINAL.noise_to(out / "logs" / "live.log"):
         from evidence import live
         from evidence.plot import lifts
@@ -48,7 +48,9 @@ def command(
         live.page_of(surface)
         folder = world / surface
         people = read_world(folder)
-        pairs = given or _trained(folder, root, seeds, tuning, out)
+        given = zip(student or [], control or [], strict=True)
+        pairs = [live.Pair(str(ours), str(theirs)) for ours, theirs in given]
+        pairs = pairs or _trained(folder, root, seeds, tuning, out)
         result = live.run(surface, people, pairs, live.Traffic(slates, aa, seed), TERMINAL.say)
         (out / RESULT_FILE).write_text(result.model_dump_json(indent=1), encoding="utf-8")
         (out / PLOT_FILE).write_text(lifts(result), encoding="utf-8")
@@ -88,18 +90,14 @@ def _percent(mean: float, low: float, high: float) -> str:
     return f"{mean:+.2%}\n\\[{low:+.2%}, {high:+.2%}]"
 
 
-def _given(students: list[Path], controls: list[Path], root: Path | None) -> list[Pair]:
-    """The pairs of the command line; none where they are to be trained."""
+def _expect_pairs_or_root(students: list[Path], controls: list[Path], root: Path | None) -> None:
+    """Raises InputError unless the command line has either pairs, or a root to train them on."""
     if len(students) != len(controls):
         raise InputError(
             f"expected a --control for each --student, found {len(students)} students and {len(controls)} controls"
         )
     if bool(students) == (root is not None):
         raise InputError("expected either --student and --control, or --root to train pairs on a run's data")
-
-    from evidence.live import Pair
-
-    return [Pair(str(ours), str(theirs)) for ours, theirs in zip(students, controls, strict=True)]
 
 
 def _trained(folder: Path, root: Path | None, seeds: int, tuning: int, out: Path) -> list[Pair]:

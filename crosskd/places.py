@@ -15,11 +15,18 @@ from contracts import nodes
 from schema.errors import InputError
 
 METADATA_FILE = "metadata.sqlite"
+# The folder with one folder of versions for each surface.
+SERVING = "serving"
 _ARTIFACTS = "artifacts"
 # The first node of each run: nobody imports its artifacts from another root.
 _FIRST = f"/{_ARTIFACTS}/{nodes.IMPORT_SCHEMA_GEN}/"
 _NEWEST = "SELECT uri FROM Artifact WHERE instr(uri, ?) > 0 ORDER BY id DESC LIMIT 1"
 _OF_AN_ARTIFACT = re.compile(rf"^.*/{_ARTIFACTS}/([^/]+/[^/]+/\d+)$")
+
+
+def serving_folder(root: Path, surface: str) -> Path:
+    """The folder under a root that a model server watches."""
+    return root / SERVING / surface
 
 
 def recorded_place(root: Path) -> Path | None:

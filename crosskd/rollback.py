@@ -19,13 +19,12 @@ import typer
 
 from contracts.rollback_intent import RollbackIntent
 from crosskd.launch import only_run_in
+from crosskd.places import SERVING
 from crosskd.terminal import TERMINAL
 from schema.errors import InputError
 
 if TYPE_CHECKING:
     from crosskd.rolling_back import Rollback
-
-_SERVING = "serving"
 
 
 def command(
@@ -90,7 +89,7 @@ def finish_pending(root: Path) -> list[Rollback]:
     Raises:
       InputError: As `crosskd.rolling_back.roll_back`.
     """
-    pending = sorted((root / _SERVING).glob(f"*/{RollbackIntent.FILE}"))
+    pending = sorted((root / SERVING).glob(f"*/{RollbackIntent.FILE}"))
     if not pending:
         return []
     from crosskd.rolling_back import finish
@@ -100,7 +99,7 @@ def finish_pending(root: Path) -> list[Rollback]:
 
 def _serving_folder(root: Path, surface: str | None) -> Path:
     """The one folder of pushed versions that is meant."""
-    serving = root / _SERVING
+    serving = root / SERVING
     found = sorted(path.name for path in serving.iterdir() if path.is_dir()) if serving.is_dir() else []
     if not found:
         from crosskd.runs import metadata_of

@@ -122,7 +122,7 @@ def run(
     examples, window = at_hand(surface, examples, root, span, length)
     folders = pairs_from_at_hand(surface, of_pairs or {}, root)
     chosen = (str(window), None) if window else (span, length)
-    checked(RunInputs(surface, examples, teacher, *chosen, folders, beam_args or [], max_bad_fraction))
+    checked(RunInputs(surface, examples, teacher, *chosen, folders, beam_args or [], max_bad_fraction, root=root))
     counts = check_examples(window.folders.folder(window.last) if window else examples)
     log = root / LOGS / f"{time.strftime('%Y%m%d-%H%M%S')}.log"
     with only_run_in(root), TERMINAL.noise_to(log), whole(root, TERMINAL.say):

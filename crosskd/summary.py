@@ -14,6 +14,7 @@ from contracts import keys, nodes, properties
 from contracts.outcome import Exit
 from contracts.roles import HEADINGS, ModelRole
 from crosskd.launch import in_use
+from crosskd.places import serving_folder
 from crosskd.terminal import TERMINAL, VERDICT_MARKS
 from records.manifest import damage
 from records.versions import Versions
@@ -149,7 +150,7 @@ def summarize(root: Path) -> RunSummary:
         root=str(root),
         teacher=_teacher_metrics(documents.read(labels[0], LabelReport)),
         decision=found,
-        push=_push(run, root / "serving" / found.surface, found.blessed),
+        push=_push(run, serving_folder(root, found.surface), found.blessed),
         label_report=labels[0],
         pairs=_pairs(run),
         report=_report(run),

@@ -14,6 +14,7 @@ from contracts.decision import Decision, MetricRow
 from contracts.provenance import Provenance
 from contracts.roles import ModelRole
 from contracts.watch import Promise, WatchedMetric, WatchedSpan
+from crosskd.places import SERVING
 from crosskd.runs import Run, newest_runs
 from evidence.watch.coverage import coverage
 from evidence.watch.drift import drift, statistics_of
@@ -29,7 +30,6 @@ from schema.errors import InputError
 from schema.loader import read_schema
 from schema.surface import EVAL_SPLIT, Surface
 
-SERVING = "serving"
 _RUNS_READ = 10_000
 _SCHEMA, _SCHEMA_FILE = "schema", "schema.pbtxt"
 # An interval of 95% in standard errors, from end to end.

@@ -17,7 +17,10 @@ from tensorflow_transform.saved import saved_transform_io_v2
 
 from models.columns import serving_columns
 from models.ranker import Ranker
+from records.parsed_columns import ParsedColumn
+from records.served import ServingSignature
 from records.sessions import TENSORS_SIGNATURE
+from schema.base import TaskKind
 from schema.score import SCORE
 from schema.surface import Surface
 
@@ -80,6 +83,26 @@ def export_student(ranker: Ranker, surface: Surface, transform_dir: str, out: st
     if _is_of_tensors(surface):
         endpoints[TENSORS_SIGNATURE] = (serve_tensors, [_tensor_specs(surface, spec)])
     _write(ranker.serving, _tables_of(transform), endpoints, out)
+
+
+def promised_signature(surface: Surface, raw_spec: Mapping[str, Any]) -> ServingSignature:
+    """What clients will see of a student's `serving_default`, before one is trained.
+
+    Args:
+      surface: The surface.
+      raw_spec: Parsing specifications of the columns of its schema, by name.
+    """
+    of_tasks = {name: task.kind for name, task in surface.tasks.items()}
+    kinds = {name: of_tasks.get(name, TaskKind.REGRESSION) for name in surface.outputs}
+    columns = {name: _as_column(raw_spec[name]) for name in surface.raw_columns}
+    return ServingSignature(dict.fromkeys(kinds, (tf.float32.name, (None,))), columns, kinds)
+
+
+def _as_column(column: Any) -> ParsedColumn:
+    """A column as the exported graph will say it."""
+    if isinstance(column, tf.io.FixedLenFeature):
+        return ParsedColumn(column.dtype.name, column.default_value is None, tuple(column.shape))
+    return ParsedColumn(column.dtype.name)
 
 
 def _is_of_tensors(surface: Surface) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 from google.protobuf.message import DecodeError
@@ -17,6 +17,9 @@ SAVED_MODEL_FILE = tf.saved_model.SAVED_MODEL_FILENAME_PB
 FORMAT_SERVING = "Format-Serving"
 # Where TensorFlow keeps a model's initialization among its signatures.
 INIT_SIGNATURE = "__saved_model_init_op"
+
+# The name of a tensor's type, and its shape; None for a size, or a rank, that is open.
+TensorType = tuple[str, tuple[int | None, ...] | None]
 
 
 def files_of(folder: str) -> list[str]:
@@ -102,3 +105,12 @@ def read_signatures(model_dir: str) -> dict[str, meta_graph_pb2.SignatureDef]:
     return {
         name: signature for name, signature in serving_graph(model_dir).signature_def.items() if name != INIT_SIGNATURE
     }
+
+
+def tensor_types(infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, TensorType]:
+    """Types and shapes of a signature's inputs or outputs, by name."""
+    found: dict[str, TensorType] = {}
+    for name, info in infos.items():
+        shape = tf.TensorShape(info.tensor_shape)
+        found[name] = (tf.as_dtype(info.dtype).name, None if shape.rank is None else tuple(shape.as_list()))
+    return found

@@ -6,25 +6,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from records.parsed_columns import ParsedColumn, parsed_columns
-from records.saved_model import serving_graph
+from records.saved_model import TensorType, serving_graph, tensor_types
 from records.sessions import SIGNATURE
 
 
 @dataclass(frozen=True)
-class ServedModel:
+class ServingSignature:
+    """What clients see of a model.
+
+    Attributes:
+      outputs: What it answers: types and shapes by name.
+      columns: What it parses out of requests, by name.
+      kinds: The kind of each output, by name; those that nobody wrote down are not among them.
+    """
+
+    outputs: Mapping[str, TensorType]
+    columns: Mapping[str, ParsedColumn]
+    kinds: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class ServedModel(ServingSignature):
     """A model that clients use.
 
     Attributes:
       version: Its number; 0 where nobody knows it.
-      outputs: The names of what it answers.
-      columns: What it parses out of requests, by name.
-      kinds: The kind of each task, by name; empty where nobody wrote them down.
     """
 
     version: int
-    outputs: frozenset[str]
-    columns: Mapping[str, ParsedColumn]
-    kinds: Mapping[str, str]
 
     @property
     def required(self) -> list[str]:
@@ -50,4 +59,4 @@ def read_served(model_dir: str, version: int, kinds: Mapping[str, str] | None) -
     """
     graph = serving_graph(model_dir)
     found = graph.signature_def[SIGNATURE].outputs if SIGNATURE in graph.signature_def else {}
-    return ServedModel(version, frozenset(found), parsed_columns(graph), kinds or {})
+    return ServedModel(tensor_types(found), parsed_columns(graph), kinds or {}, version)

@@ -49,6 +49,13 @@ _DEFAULTS: dict[int, type | tuple[type, ...]] = {
 }
 
 
+# Stages of a column in which Transform leaves it out.
+_NOT_PARSED = (
+    *(schema_pb2.DEPRECATED, schema_pb2.DISABLED, schema_pb2.PLANNED, schema_pb2.ALPHA),
+    *(schema_pb2.DEBUG_ONLY, schema_pb2.VALIDATION_DERIVED),
+)
+
+
 @dataclass(frozen=True)
 class SurfaceFolder:
     """A surface folder that was read and found consistent."""
@@ -167,6 +174,9 @@ def _check_against_schema(surface: Surface, schema: schema_pb2.Schema, folder: P
     if surface.teacher is not None:
         with problems.noted():
             _check_environments(schema, folder / SCHEMA_FILE)
+    for column in schema.feature if not schema.tensor_representation_group else ():
+        with problems.noted():
+            _check_shape_is_always_there(folder / SCHEMA_FILE, column)
     _check_features(surface, columns, path, known, problems)
     if not problems.found:  # they rely on the columns
         with problems.noted():
@@ -274,6 +284,19 @@ def _check_environments(schema: schema_pb2.Schema, path: Path) -> None:
             f"{path}: expected the environments {RAW} (examples as they arrive), {TRAINING} (with soft labels) and "
             f"{SERVING}, found {', '.join(schema.default_environment) or 'none'}; add {lines}"
         )
+
+
+def _check_shape_is_always_there(path: Path, column: schema_pb2.Feature) -> None:
+    """Transform parses a column with a shape as one that every example has, and refuses any other after minutes."""
+    left_out = column.deprecated or column.lifecycle_stage in _NOT_PARSED
+    if left_out or not column.HasField("shape") or column.presence.min_fraction == 1:
+        return
+    found = f"min_fraction {column.presence.min_fraction:g}" if column.HasField("presence") else "no presence"
+    raise InputError(
+        f"{path}: feature {column.name!r}: a column with a `shape` is in every example; expected "
+        f"`presence {{ min_fraction: 1 }}` beside it, found {found}. Where examples may lack it, write "
+        "`value_count { min: 1 max: 1 }` in place of the shape (and a feature needs a `default:` then)."
+    )
 
 
 def _check_feature_name(path: Path, name: str) -> None:

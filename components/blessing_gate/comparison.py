@@ -81,7 +81,7 @@ def comparison_checks(surface: Surface, served: ServedModel | None, gates: Itera
     """Says what changed between what serves and the student; it hinders nothing."""
     if served is None:
         return
-    lost = sorted(served.outputs - set(surface.outputs))
+    lost = sorted(set(served.outputs) - set(surface.outputs))
     changed = ["the score is served no more" if name == SCORE else f"{name} is a task no more" for name in lost]
     reasons = {
         (result.task, result.reason): None

@@ -35,7 +35,7 @@ _DRIFTS = (
     anomalies_pb2.AnomalyInfo.COMPARATOR_L_INFTY_HIGH,
     anomalies_pb2.AnomalyInfo.COMPARATOR_NORMALIZED_ABSOLUTE_DIFFERENCE_HIGH,
 )
-_MEND = "Mend the examples; or, if they are right, schema.pbtxt in the surface folder."
+MEND = "Mend the examples; or, if they are right, schema.pbtxt in the surface folder."
 _MEND_DRIFT = (
     "`previous` is the last span before this one. What drifted changed between the two: the teacher, for a soft label, "
     "or what it reads. If the change is meant, raise the feature's `drift_comparator` in schema.pbtxt for as long as "
@@ -80,7 +80,7 @@ class Executor(executor.Executor):
         self._drifted = False
         output = super().Do(input_dict, output_dict, exec_properties)
         if self._problems:
-            remedies = [_MEND, *([_MEND_DRIFT] if self._drifted else [])]
+            remedies = [MEND, *([_MEND_DRIFT] if self._drifted else [])]
             raise InputError(_message(self._problems, self._environment, remedies))
         return output
 

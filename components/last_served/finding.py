@@ -50,7 +50,16 @@ def find_baseline(serving: str, candidate_dir: str) -> Baseline | None:
     Raises:
       InputError: The candidate holds no file.
     """
-    served, candidate = Versions(serving), content_fingerprint(candidate_dir)
+    return _newest_but(content_fingerprint(candidate_dir), serving)
+
+
+def find_served(serving: str) -> Baseline | None:
+    """What serves, before there is a candidate; None if nothing does."""
+    return _newest_but("", serving)
+
+
+def _newest_but(candidate: str, serving: str) -> Baseline | None:
+    served = Versions(serving)
     for push in served.history(lambda version: _restored_by(served, version)):
         found = next(_copies(served, push), None)
         content = found.content if found else _recorded(served.path(push.original))

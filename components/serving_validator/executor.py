@@ -96,9 +96,8 @@ def validate(
         graphs = {ModelRole.STUDENT: student, **others}
         checks += judge.graph_checks(student, others[ModelRole.CONTROL], requirements)
         if ModelRole.LAST_BLESSED in others:
-            served = others[ModelRole.LAST_BLESSED]
-            facts = _facts(model_dirs[ModelRole.LAST_BLESSED], version)
-            checks.append(clients_check(student, served, facts, requirements))
+            served = _served(model_dirs[ModelRole.LAST_BLESSED], version)
+            checks.append(clients_check(student, served, requirements))
         trial = serve(
             model_dirs[ModelRole.STUDENT], _others(model_dirs, others, requests, requirements), requests, requirements
         )
@@ -147,7 +146,7 @@ def _write_warm_up(blessing: str, student: str, example_uris: list[str], require
     warm_up.write(f"{blessing.rstrip('/')}/{keys.WARM_UP_FILE}", made)
 
 
-def _facts(model_dir: str, version: int) -> ServedModel:
+def _served(model_dir: str, version: int) -> ServedModel:
     provenance = documents.find_whole(model_dir, Provenance)
     return read_served(model_dir, version, provenance.origin.task_kinds if provenance else None)
 

@@ -12,12 +12,12 @@ from tensorflow.core.protobuf import meta_graph_pb2, trackable_object_graph_pb2
 from tfx.dsl.io import fileio
 
 from records.parsed_columns import ParsedColumn, parsed_columns
-from records.saved_model import INIT_SIGNATURE, files_of, serving_graph, size_of
+from records.saved_model import INIT_SIGNATURE, TensorType, files_of, serving_graph, size_of, tensor_types
 from schema.errors import InputError
 
 _OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 
-Tensors = dict[str, tuple[str, tuple[int | None, ...] | None]]
+Tensors = dict[str, TensorType]
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def read_graph(model_dir: str) -> ModelGraph:
     names |= {argument.name for function in functions for argument in [*function.input_arg, *function.output_arg]}
     return ModelGraph(
         signatures={
-            name: Signature(_tensors(found.inputs), _tensors(found.outputs))
+            name: Signature(tensor_types(found.inputs), tensor_types(found.outputs))
             for name, found in meta_graph.signature_def.items()
             if name != INIT_SIGNATURE
         },
@@ -92,11 +92,3 @@ def _nodes(meta_graph: meta_graph_pb2.MetaGraphDef) -> Iterator[node_def_pb2.Nod
     yield from meta_graph.graph_def.node
     for function in meta_graph.graph_def.library.function:
         yield from function.node_def
-
-
-def _tensors(infos: dict[str, meta_graph_pb2.TensorInfo]) -> Tensors:
-    found: Tensors = {}
-    for name, info in infos.items():
-        shape = tf.TensorShape(info.tensor_shape)
-        found[name] = (tf.as_dtype(info.dtype).name, None if shape.rank is None else tuple(shape.as_list()))
-    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -62,21 +62,28 @@ def find_fault(record: bytes, surface: DistilledSurface, kinds: Mapping[str, str
     return _find_value_fault(example, surface)
 
 
-def cannot_be_read(record: bytes, surface: DistilledSurface, kinds: Mapping[str, str]) -> bool:
-    """Whether a record spoils the whole batch that it is parsed in; cheaper than to find out why.
+def unreadable(records: Sequence[bytes], surface: DistilledSurface, kinds: Mapping[str, str]) -> list[int]:
+    """Which records spoil the whole batch that they are parsed in; cheaper than to find out why.
 
     What else is wrong with a record, the graph finds out for all records of a batch at once.
 
     Args:
-      record: A serialized tf.Example, or what should be one.
+      records: Serialized tf.Examples, or what should be some.
       surface: The surface.
       kinds: The kind of every needed column.
+
+    Returns:
+      Their rows.
     """
+    casts = ((name, each) for name, each in readers(surface).items() if each.dtype != STRING and not each.vocabulary)
+    texts = [(name, each) for name, each in casts if kinds[column_of(name, each)] == STRING]
+    return [row for row, record in enumerate(records) if _cannot_be_read(record, kinds, texts)]
+
+
+def _cannot_be_read(record: bytes, kinds: Mapping[str, str], texts: Sequence[tuple[str, TeacherFeature]]) -> bool:
     example = parse(record)
     if example is None or any(declared_kind(example, name) not in (None, kind) for name, kind in kinds.items()):
         return True
-    casts = ((name, each) for name, each in readers(surface).items() if each.dtype != STRING and not each.vocabulary)
-    texts = ((name, each) for name, each in casts if kinds[column_of(name, each)] == STRING)
     return any(_find_feature_fault(example, name, each) for name, each in texts)
 
 

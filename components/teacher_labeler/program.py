@@ -87,7 +87,14 @@ class TeacherProgram:
         try:
             found = self._fast(raw)
         except BAD_RECORD_ERRORS:
-            found = self._tolerant(raw)
+            return self.tolerant(raw)
+        return self._scores(raw, found)
+
+    def tolerant(self, raw: tf.Tensor) -> TeacherScores:
+        """The same for a batch that is known to hold bad records: they are not parsed the fast way first."""
+        return self._scores(raw, self._tolerant(raw))
+
+    def _scores(self, raw: tf.Tensor, found: _Answers) -> TeacherScores:
         if found.logits.shape[0] != raw.shape[0]:
             raise InputError(
                 f"{self.plan.signature.model_dir}: signature {self.plan.signature.name!r}: expected one number per "

@@ -3,8 +3,8 @@
 The records of a batch that fails are looked at one by one, without the teacher, and what is
 left is labelled at once: bad records cost time in proportion to the batches that they stand
 in.  Only where nothing is wrong with the records themselves, and the teacher refuses them
-nevertheless, is the batch split in halves until those stand alone.  No record is lost for
-its neighbour's sake.
+nevertheless, is the first such record searched for by halves, and what comes after it tried at
+once again.  No record is lost for its neighbour's sake.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from components.teacher_labeler.faults import Fault, Reason, cannot_be_read, find_fault
+from components.teacher_labeler.faults import Fault, Reason, find_fault, unreadable
 from components.teacher_labeler.plan import LabelPlan
 from components.teacher_labeler.program import BAD_RECORD_ERRORS, TeacherProgram, TeacherScores
 from components.teacher_labeler.stored import KeyReader
@@ -135,36 +135,57 @@ class _Scorer:
     def _label_failed(self, records: list[bytes], positions: Positions, error: Exception) -> LabelledBatch:
         """Sets aside the records that are at fault themselves, and labels the others."""
         plan = self._program.plan
-        kinds = plan.all_kinds()
-        spoilt = [cannot_be_read(record, plan.surface, kinds) for record in records]
+        spoilt = unreadable(records, plan.surface, plan.all_kinds())
         rejected = [
             (positions[row], self._find_fault(records[row], Reason.UNPARSABLE, cause(error)), records[row])
-            for row in np.flatnonzero(spoilt).tolist()
+            for row in spoilt
         ]
-        if not rejected:
-            return self._label_halves(records, positions, error)
-        batch = self._nothing_labelled(rejected)
-        good = [row for row, bad in enumerate(spoilt) if not bad]
-        if good:
-            rest = self._label_good([records[row] for row in good], [positions[row] for row in good])
-            batch = _joined(batch, rest)
-            batch.rejected.sort(key=_position)
+        good = sorted(set(range(len(records))).difference(spoilt))
+        batch = self._label_good([records[row] for row in good], [positions[row] for row in good], refused=not spoilt)
+        batch.rejected = sorted([*rejected, *batch.rejected], key=_position)
         return batch
 
-    def _label_good(self, records: list[bytes], positions: Positions) -> LabelledBatch:
-        """Labels records that are not at fault themselves."""
-        try:
-            scores = self._program(tf.constant(records))
-        except BAD_RECORD_ERRORS as error:
-            return self._label_halves(records, positions, error)
-        return self._encode(records, positions, scores)
+    def _label_good(self, records: list[bytes], positions: Positions, *, refused: bool) -> LabelledBatch:
+        """Labels records that are not at fault themselves, and sets aside those that the teacher refuses.
 
-    def _label_halves(self, records: list[bytes], positions: Positions, error: Exception) -> LabelledBatch:
-        if len(records) == 1:
-            return self._nothing_labelled([(positions[0], Fault(Reason.TEACHER_FAILED, "", cause(error)), records[0])])
-        middle = len(records) // 2
-        halves = slice(None, middle), slice(middle, None)
-        return _joined(*(self._label_good(records[half], positions[half]) for half in halves))
+        Args:
+          records: The records.
+          positions: Their positions in the file.
+          refused: Whether all of them together are known to be refused.
+        """
+        done, start = self._nothing_labelled([]), 0
+        while start < len(records):
+            rest, places = records[start:], positions[start:]
+            tried = None if refused else self._try(rest, places)
+            if isinstance(tried, LabelledBatch):
+                return _joined(done, tried)
+            part = self._label_up_to_refused(rest, places)
+            done, start, refused = _joined(done, part), start + part.read, False
+        return done
+
+    def _label_up_to_refused(self, records: list[bytes], positions: Positions) -> LabelledBatch:
+        """Labels the records before the first one that the teacher refuses, and sets that one aside."""
+        done, low, high = self._nothing_labelled([]), 0, len(records)
+        while high - low > 1:
+            middle = (low + high) // 2
+            tried = self._try(records[low:middle], positions[low:middle])
+            if isinstance(tried, LabelledBatch):
+                done, low = _joined(done, tried), middle
+            else:
+                high = middle
+        alone = self._try(records[low:high], positions[low:high])
+        if isinstance(alone, LabelledBatch):  # the teacher refused it in company only
+            return _joined(done, alone)
+        refused = positions[low], Fault(Reason.TEACHER_FAILED, "", cause(alone)), records[low]
+        return _joined(done, self._nothing_labelled([refused]))
+
+    def _try(self, records: list[bytes], positions: Positions) -> LabelledBatch | Exception:
+        """The labelled records, or the teacher's error."""
+        try:
+            scores = self._program.tolerant(tf.constant(records))
+        except BAD_RECORD_ERRORS as error:
+            return error
+        return self._encode(records, positions, scores)
 
     def _encode(self, records: list[bytes], positions: Positions, scores: TeacherScores) -> LabelledBatch:
         outputs = np.concatenate([scores.logits, scores.vectors], axis=1)

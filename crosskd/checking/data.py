@@ -14,7 +14,7 @@ from tensorflow_data_validation.statistics.stats_impl import generate_statistics
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 from tfx_bsl.coders import example_coder
 
-from components.example_guard.executor import problems_of
+from components.example_guard.executor import MEND, problems_of
 from components.example_guard.numbers import problems_among
 from components.example_guard.precision import lost_columns
 from crosskd.checking.findings import CheckReport, LabelRates, SliceRows
@@ -64,8 +64,10 @@ def check_split(folder: SurfaceFolder, sample: Sample, report: CheckReport) -> p
         return None
     statistics = generate_statistics_in_memory(batch, StatsOptions())
     anomalies = validate_statistics(statistics, folder.schema, environment=RAW)
-    for sentence, certain in _anomalies(statistics, anomalies, folder.schema):
-        report.add(f"split {sample.split}: {sentence}", certain=sample.whole or certain)
+    contradictions = list(_anomalies(statistics, anomalies, folder.schema))
+    for number, (sentence, certain) in enumerate(contradictions, start=1):
+        remedy = f". {MEND}" if number == len(contradictions) else ""  # once, since there may be many
+        report.add(f"split {sample.split}: {sentence.rstrip('.')}{remedy}", certain=sample.whole or certain)
     for sentence in problems_among([records], statistics, folder.surface):
         report.problem(f"split {sample.split}: {sentence}")
     for sentence in lost_columns(statistics, folder.surface):

@@ -76,7 +76,14 @@ class SampledSplit(BaseModel):
 
 
 class CheckReport(BaseModel):
-    """Everything that was found; without a problem, a run may begin."""
+    """Everything that was found; without a problem, a run may begin.
+
+    Attributes:
+      surface: The surface, as it was given.
+      findings: What is wrong, or looks so.
+      splits: How much was looked at; likewise inputs, labels and slices with their rates.
+      serves: The version that serves, and whose clients were thought of; None without one, or without a root.
+    """
 
     surface: str
     findings: list[CheckFinding] = Field(default_factory=list)
@@ -84,6 +91,7 @@ class CheckReport(BaseModel):
     inputs: list[InputRates] = Field(default_factory=list)
     labels: list[LabelRates] = Field(default_factory=list)
     slices: list[SliceRows] = Field(default_factory=list)
+    serves: int | None = None
 
     def problem(self, *sentences: str) -> None:
         """Adds problems."""

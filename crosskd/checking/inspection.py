@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from crosskd.checking.clients import check_clients
 from crosskd.checking.findings import CheckReport, SampledSplit
 from crosskd.checking.sample import Sample, read_sample
 from crosskd.launch import check_own_code, choose_window, expect_saved_model, surface_folder, with_bound
@@ -34,6 +35,7 @@ class RunInputs:
       beam_args: Arguments for Beam.
       max_bad_fraction: In place of the surface's own; None keeps that.
       counts: Examples by split, where somebody has counted them.
+      root: Of the runs, whose clients must be able to go on; None where it is not known.
     """
 
     surface: str
@@ -45,6 +47,7 @@ class RunInputs:
     beam_args: Sequence[str] = ()
     max_bad_fraction: float | None = None
     counts: Mapping[str, int] | None = None
+    root: Path | None = None
 
 
 def inspect_inputs(given: RunInputs, rows: int = SAMPLED_RECORDS) -> CheckReport:
@@ -66,6 +69,9 @@ def inspect_inputs(given: RunInputs, rows: int = SAMPLED_RECORDS) -> CheckReport
     with problems.noted():
         expect_saved_model(given.teacher)
         has_teacher = True
+    if loaded is not None and given.root is not None:
+        with problems.noted():
+            check_clients(loaded, given.root, report)
     listed = _files(_folders(given, loaded, problems), problems)
     if loaded is None or not any(listed.values()):  # there is nothing that TensorFlow need be imported for
         report.problem(*problems.found)

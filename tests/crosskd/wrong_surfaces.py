@@ -168,6 +168,12 @@ SURFACES = (
         "feature 'was_borrowed': a label does not exist when serving",
     ),
     _schema(
+        "a shape that is not always there",
+        'name: "match" type: FLOAT presence { min_fraction: 1 }',
+        'name: "match" type: FLOAT',
+        "feature 'match': a column with a `shape` is in every example; expected `presence { min_fraction: 1 }`",
+    ),
+    _schema(
         "a label that is text",
         'name: "was_borrowed" type: INT',
         'name: "was_borrowed" type: BYTES',

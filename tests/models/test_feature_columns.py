@@ -19,6 +19,7 @@ from models.ranker import build
 from models.scales import LabelStatistics
 from schema.surface import ABSENT_PREFIX, POOL_PREFIX
 from tests.models import all_kinds
+from tests.models.promises import expect_promised
 
 NONE = -1
 LOG_AGES = [3.0, 2.0, 1.0, 3.0, 2.0]  # in units of log 2, of what is kept of `recent_age`
@@ -159,6 +160,7 @@ def test_the_export_answers_as_the_model_does_on_transformed_columns(
     assert set(served) == {"click", "minutes"}
     for task, values in served.items():
         np.testing.assert_allclose(values, expected[task], atol=1e-6)
+    expect_promised(surface, all_kinds.RAW_SPEC, str(tmp_path / "model"))
 
 
 def test_an_absent_list_and_an_empty_one_are_the_same(surface, graph_and_files, as_served):

@@ -23,6 +23,7 @@ from schema.errors import InputError
 from schema.surface import Surface
 from tests.models.conftest import RAW_SPEC, SURFACE
 from tests.models.own import ranker as own
+from tests.models.promises import expect_promised
 
 PATH = "tests.models.own.ranker"
 SIZES = {"user": 8, "genre": 3}
@@ -61,6 +62,7 @@ def test_it_is_trained_and_served(surface, transformed, tmp_path):
     assert history["soft_loss"][-1] < history["soft_loss"][0]
     assert history["val_serving_click"][-1] < history["val_serving_click"][0]
     export_student(ranker, surface, transformed.graph, str(tmp_path / "model"))
+    expect_promised(surface, RAW_SPEC, str(tmp_path / "model"))
     example = tf.train.Example()
     example.features.feature["user"].int64_list.value.append(3)
     example.features.feature["match"].float_list.value.append(0.5)

@@ -5,12 +5,14 @@ import pytest
 import tensorflow as tf
 
 from contracts.roles import ModelRole
-from models.export import EXAMPLES_INPUT, SIGNATURE, export_student
+from models.export import EXAMPLES_INPUT, SIGNATURE, export_student, promised_signature
 from models.trainer import train
 from records.sessions import TENSORS_SIGNATURE
 from schema.candidates import Unlabelled, WarmStart
 from schema.errors import InputError
-from tests.models.conftest import SURFACE
+from schema.surface import Surface
+from tests.models.conftest import RAW_SPEC, SURFACE
+from tests.models.promises import expect_promised
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +104,15 @@ def test_the_export_knows_nothing_of_labels_or_the_teacher(student):
     graph = (tf.io.gfile.GFile(f"{student[2]}/saved_model.pb", "rb")).read()
     for word in (b"teacher", b"label", b"distillation", b"clicked", b"stay"):
         assert word not in graph
+
+
+def test_clients_are_promised_what_is_exported_with_a_score_and_without(student, transformed, tmp_path):
+    expect_promised(SURFACE, RAW_SPEC, student[2])
+    scored = Surface.model_validate({**SURFACE.model_dump(by_alias=True), "score": {"formula": "click * exp(minutes)"}})
+    export_student(student[0], scored, transformed.graph, str(tmp_path / "scored"))
+    expect_promised(scored, RAW_SPEC, str(tmp_path / "scored"))
+    kinds = promised_signature(scored, RAW_SPEC).kinds
+    assert kinds == {"click": "binary", "minutes": "regression", "score": "regression"}
 
 
 def test_a_request_without_a_required_feature_is_an_error(student):

@@ -228,10 +228,32 @@ def drop(line: str, of: str) -> str:
             "expected a `default:` here, or `shape {}` and `presence { min_fraction: 1 }` there; or `many: true` here, "
             "if it has any number of values",
         ),
+        (
+            "  presence { min_fraction: 1 min_count: 1 }\n",
+            "device",
+            "D/schema.pbtxt: feature 'device': a column with a `shape` is in every example; expected "
+            "`presence { min_fraction: 1 }` beside it, found no presence. Where examples may lack it, write "
+            "`value_count { min: 1 max: 1 }` in place of the shape (and a feature needs a `default:` then).",
+        ),
+        (
+            "min_fraction: 1 ",
+            "click",
+            "D/schema.pbtxt: feature 'click': a column with a `shape` is in every example; expected "
+            "`presence { min_fraction: 1 }` beside it, found min_fraction 0. Where examples may lack it, write "
+            "`value_count { min: 1 max: 1 }` in place of the shape (and a feature needs a `default:` then).",
+        ),
     ],
 )
 def test_a_schema_that_contradicts_the_surface(refused: Callable[..., str], line: str, of: str, message: str) -> None:
     assert refused(schema=drop(line, of)) == message
+
+
+def test_a_column_that_transform_leaves_out_may_have_a_shape_that_is_not_always_there(tmp_path: Path) -> None:
+    unused = 'feature { name: "old" type: INT shape {} %s }\n'
+    for stage in ("deprecated: true", "lifecycle_stage: PLANNED", "presence { min_fraction: 1 }"):
+        (tmp_path / "surface.yaml").write_text(yaml.safe_dump(CONTENT))
+        (tmp_path / "schema.pbtxt").write_text(SCHEMA + unused % stage)
+        assert load_surface(tmp_path).surface.name == "homepage"
 
 
 def test_a_label_that_is_text(refused: Callable[..., str]) -> None:

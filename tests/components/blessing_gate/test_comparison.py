@@ -21,7 +21,8 @@ ALL = {"at_least": 0.6, "vs_last_blessed": {"at_least": -0.01}, "vs_control": {"
 
 
 def served(*outputs: str, requires: str = "x", **kinds: str) -> ServedModel:
-    return ServedModel(17, frozenset(outputs), {requires: ParsedColumn("float32", True, ())}, kinds)
+    types = dict.fromkeys(outputs, ("float32", (None,)))
+    return ServedModel(types, {requires: ParsedColumn("float32", True, ())}, kinds, 17)
 
 
 def with_keys(of: Surface, **keys: Any) -> Surface:

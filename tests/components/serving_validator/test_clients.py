@@ -61,8 +61,7 @@ def check(
     """Of a student with these columns and outputs, in place of a usual version 17."""
     served = write(folder / "served", USUAL)
     student = write(folder / "student", columns, *outputs)
-    facts = read_served(served, VERSION, kinds)
-    return clients_check(read_graph(student), read_graph(served), facts, requirements(**word))
+    return clients_check(read_graph(student), read_served(served, VERSION, kinds), requirements(**word))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import gzip
 import resource
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import tensorflow as tf
 from components.teacher_labeler import executor
 from components.teacher_labeler.faults import find_fault
 from components.teacher_labeler.job import run_job
-from components.teacher_labeler.program import TeacherProgram
+from components.teacher_labeler.program import TeacherProgram, TeacherScores
 from schema.errors import InputError
 from tests.components.teacher_labeler.conftest import (
     Labeler,
@@ -296,6 +296,18 @@ def _bad_records() -> dict[str, list[bytes]]:
     }
 
 
+def counted_calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Fills with the size of each batch that a teacher is called with, in either way."""
+    calls: list[int] = []
+
+    def count(called: Callable[[TeacherProgram, tf.Tensor], TeacherScores]) -> Callable[..., TeacherScores]:
+        return lambda self, raw: calls.append(len(raw)) or called(self, raw)
+
+    for name in ("__call__", "tolerant"):
+        monkeypatch.setattr(TeacherProgram, name, count(getattr(TeacherProgram, name)))
+    return calls
+
+
 def test_bad_records_are_counted_exactly_and_cost_no_call_each(
     tmp_path: Path, labeler: Labeler, doubling_teacher: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -307,9 +319,7 @@ def test_bad_records_are_counted_exactly_and_cost_no_call_each(
             reason, record = bad[number // 5 % len(bad)]
             expected.append((len(records), reason))
             records.append(record)
-    calls = []
-    called = TeacherProgram.__call__
-    monkeypatch.setattr(TeacherProgram, "__call__", lambda self, raw: calls.append(len(raw)) or called(self, raw))
+    calls = counted_calls(monkeypatch)
     examples = write_examples(tmp_path / "examples", {"train": [records]})
 
     found = labeler.run(examples, doubling_teacher, make_surface(), max_bad_fraction=0.5, batch_size=512)
@@ -319,7 +329,7 @@ def test_bad_records_are_counted_exactly_and_cost_no_call_each(
     assert found.soft_labels("click") == [2.0 * number for number in range(4096)]
     batches = -(-len(records) // 512)
     trials = 5
-    assert len(calls) <= 2 * batches + trials
+    assert len(calls) <= 3 * batches + trials  # as it is, parsed tolerantly, and what is left
 
 
 def test_only_the_teacher_knows_why_it_refuses(tmp_path: Path, labeler: Labeler) -> None:
@@ -336,6 +346,25 @@ def test_only_the_teacher_knows_why_it_refuses(tmp_path: Path, labeler: Labeler)
     found = labeler.run(examples, teacher, make_surface(), max_bad_fraction=0.5)
     assert found.report.overall.bad == {"teacher_failed": 1, "unparsable": 1}
     assert [letter["position"] for letter in found.dead_letters()] == [17, 60]
+
+
+@pytest.mark.parametrize("refused", [[0], [511], [17, 18, 300], [0, 255, 256, 511]])
+def test_what_the_teacher_refuses_is_found_in_few_calls(
+    tmp_path: Path, labeler: Labeler, monkeypatch: pytest.MonkeyPatch, refused: list[int]
+) -> None:
+    def refusing(module: tf.Module, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        with tf.control_dependencies([tf.debugging.assert_less(x, 1000.0, "too much")]):
+            return {"click": 2.0 * x}
+
+    teacher = save_teacher(tmp_path / "teacher", refusing, {"x": floats()})
+    numbers = [5000.0 if row in refused else float(row) for row in range(512)]
+    examples = write_examples(tmp_path / "examples", {"train": [[make_example(x=each) for each in numbers]]})
+    calls = counted_calls(monkeypatch)
+    found = labeler.run(examples, teacher, make_surface(), max_bad_fraction=0.5, batch_size=512)
+    assert [letter["position"] for letter in found.dead_letters()] == refused
+    assert found.soft_labels("click") == [2.0 * each for each in numbers if each < 1000]
+    trials, whole, search = 5, 2, 9 + 1 + 1  # halves of 512, the record alone, and what comes after it
+    assert len(calls) <= trials + whole + search * len(refused)
 
 
 @pytest.mark.parametrize(

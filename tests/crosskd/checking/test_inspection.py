@@ -129,6 +129,7 @@ def test_a_missing_column_is_named_with_schema_and_teacher(whole: RunInputs, spo
 
     found = "\n".join(problems(replace(whole, examples=spoilt(without))))
     assert "split train: feature 'match': Column dropped" in found
+    assert found.count("Mend the examples; or, if they are right, schema.pbtxt in the surface folder.") == 1
     assert "300 of 600" not in found
     assert "600 of 600 sampled records cannot be labelled: feature 'match' is required and absent" in found
 
