@@ -37,9 +37,9 @@ ENTRYPOINT = "pipeline.kfp.entrypoint"
 _IMAGE = re.compile(r"[a-z0-9][a-z0-9.-]*(:\d+)?(/[a-z0-9._-]+)*(:[\w][\w.-]{0,127}|@sha256:[0-9a-f]{64})")
 # Forms of spans that the local runner knows, and which only it can find folders of.
 _OTHER_SPANS = re.compile(r"\{(YYYY|MM|DD|SPAN:\d+)\}")
-# Argo's object for a run grows by some 43 kB a span with a surface like the shipped homepage's, and
+# Argo's object for a run grows by some 58 kB a span with a surface like the shipped homepage's, and
 # Kubernetes takes 1.5 MB.
-MOST_SPANS = 20
+MOST_SPANS = 16
 _SCHEMA_FOLDER = "/tmp/crosskd/schema"
 
 

@@ -302,7 +302,7 @@ def test_a_run_may_end_well_whatever_it_comes_to(request_):
             {"defaults": replace(DEFAULTS, examples="s3://data/{YYYY}-{MM}-{DD}")},
             r"expected \{SPAN\}, which the span takes the place of as it is written .*, found \{YYYY\}",
         ),
-        ({"window": 21}, "--window 21: expected at most 20"),
+        ({"window": 17}, "--window 17: expected at most 16"),
         ({"window": 3, "defaults": replace(DEFAULTS, span="1")}, "a whole number of at least 2"),
         (
             {"defaults": replace(DEFAULTS, candidates="s3://d/c")},
