@@ -187,6 +187,10 @@ class _Again:
 
     batches: Batches
 
+    @property
+    def steps(self) -> int:
+        return self.batches.steps
+
     def epoch(self, number: int) -> Batches:
         return self.batches
 
