@@ -69,7 +69,7 @@ def main(
 ) -> None:
     """Measure the student's latency beside the control's and the teacher's."""
     given = {"student": student, "control": control, "teacher": teacher, "examples": examples}
-    paths = {name: str(path) if path else _of_run(root, name) for name, path in given.items()}
+    paths = {name: str(path) if path else of_run(root, name) for name, path in given.items()}
     figures = compare(paths, load_surface(surface).surface, rounds, calls)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(figures, indent=2) + "\n")
@@ -173,7 +173,8 @@ class _Teacher:
         ]
 
 
-def _of_run(root: Path, name: str) -> str:
+def of_run(root: Path, name: str) -> str:
+    """The path of what the newest run under a root made: its student, control, teacher or labelled examples."""
     node, key = _OUTPUTS[name]
     found = newest_run(root).output(node, key)
     if found is None:
