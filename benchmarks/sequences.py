@@ -40,7 +40,7 @@ features:
   recent_items: {{kind: categorical, side: user, sequence: recent, embedding_of: item_id}}
   price: {{kind: numeric, side: item}}
 sequences:
-  recent: {{length: {LENGTH}, newest: last, read: attention}}
+  recent: {{length: {LENGTH}, newest: first, read: attention}}
 model: {{trunk: [64, 32], tower: [16]}}
 """
 _SOURCE = f"""name: source
