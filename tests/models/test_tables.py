@@ -149,6 +149,31 @@ def test_gradients_are_clipped_as_by_keras(norm):
     np.testing.assert_allclose(kernel.numpy(), theirs.numpy(), rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda table: Adam(0.02, [table], rates=Rates(PLAN), weight_decay=0.1, clip_norm=1.0),
+        lambda table: Adagrad(0.02, [table], rates=Rates(PLAN), clip_norm=1.0),
+    ],
+    ids=["adamw", "adagrad"],
+)
+def test_a_step_makes_nothing_of_the_size_of_a_table(make):
+    layer = table(l2=L2)
+    optimizer = make(layer)
+    optimizer.build([layer.embeddings])
+
+    @tf.function(input_signature=[tf.TensorSpec([4], tf.int64)])
+    def step(indices):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(by_rows(layer, indices, optimizer) ** 2)
+        optimizer.apply(tape.gradient(loss, [layer.embeddings.value]), [layer.embeddings])
+
+    operations = step.get_concrete_function().graph.get_operations()
+    shapes = [each.shape for operation in operations for each in operation.outputs if each.shape.rank]
+    assert len(shapes) > 20
+    assert not [shape for shape in shapes if shape[0] == ROWS]
+
+
 def test_two_lookups_of_a_table_are_one_step_of_it():
     """With indices in common, and of another shape: a list for each example."""
 

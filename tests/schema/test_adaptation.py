@@ -101,5 +101,6 @@ def test_a_filling_value_of_another_type_is_refused_with_the_surface(key: str, d
 @pytest.mark.parametrize(("found", "lists"), [({}, "none"), ({"z": {"dtype": "int", "pad": 0, "size": 3}}, "z")])
 def test_a_length_is_that_of_a_list(found: dict, lists: str) -> None:
     features = {"x": {"dtype": "int", "length_of": "y"}, "y": {"dtype": "int"}, **found}
-    with pytest.raises(ValidationError, match=rf"features.x.length_of: expected a list .* `ragged`: {lists}\), found 'y'"):
+    message = rf"features.x.length_of: expected a list .* `ragged`: {lists}\), found 'y'"
+    with pytest.raises(ValidationError, match=message):
         Teacher.model_validate({"tasks": {"click": {"kind": "binary"}}, "features": features})
