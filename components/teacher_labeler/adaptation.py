@@ -161,7 +161,7 @@ class _Read:
 
 def _count(of: _Read, feature: TeacherFeature) -> tf.Tensor:
     """How many values of a list the teacher gets, int [batch, 1]; a default is one of so many places."""
-    counts = of.lengths if feature.default is None else tf.where(of.filled, feature.size, of.lengths)
+    counts = tf.where(of.filled, 0 if feature.default is None else feature.size, of.lengths)
     return counts[:, tf.newaxis]
 
 
