@@ -69,15 +69,15 @@ def main(
 ) -> None:
     """Measure the student's latency beside the control's and the teacher's."""
     given = {"student": student, "control": control, "teacher": teacher, "examples": examples}
-    paths = {name: str(path) if path else _of_run(root, name) for name, path in given.items()}
-    figures = compare(paths, load_surface(surface).surface, rounds, calls)
+    paths = {name: str(path) if path else of_run(root, name) for name, path in given.items()}
+    figures, _ = compare(paths, load_surface(surface).surface, rounds, calls)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(figures, indent=2) + "\n")
     TERMINAL.json(figures)
 
 
-def compare(paths: dict[str, str], surface: Surface, rounds: int, calls: int) -> dict[str, Any]:
-    """Latencies and their ratios, by batch size.
+def compare(paths: dict[str, str], surface: Surface, rounds: int, calls: int) -> tuple[dict[str, Any], np.ndarray]:
+    """Latencies and their ratios, by batch size; and the p99 ratios of student and control of all rounds.
 
     Args:
       paths: The paths of `student`, `control` and `teacher` (SavedModels) and `examples`.
@@ -96,11 +96,15 @@ def compare(paths: dict[str, str], surface: Surface, rounds: int, calls: int) ->
     for size in surface.serving.batch_sizes:
         sizes[str(size)], ratios = _of_size(models, teacher, requests, size, rounds, calls)
         of_rounds.append(ratios)
-    middle, lower, upper = median(np.concatenate(of_rounds))
+    every = np.concatenate(of_rounds)
+    figures = {"rounds_per_batch_size": rounds, "calls_per_round": calls, "batch_sizes": sizes}
+    return {**figures, **judged(every)}, every
+
+
+def judged(ratios: np.ndarray) -> dict[str, Any]:
+    """The claim, by the p99 ratios of rounds."""
+    middle, lower, upper = median(ratios)
     return {
-        "rounds_per_batch_size": rounds,
-        "calls_per_round": calls,
-        "batch_sizes": sizes,
         "p99_student_to_control": middle,
         "p99_student_to_control_interval": [lower, upper],
         "within_5_percent": lower >= 0.95 and upper <= 1.05,
@@ -173,7 +177,8 @@ class _Teacher:
         ]
 
 
-def _of_run(root: Path, name: str) -> str:
+def of_run(root: Path, name: str) -> str:
+    """The path of what the newest run under a root made: its student, control, teacher or labelled examples."""
     node, key = _OUTPUTS[name]
     found = newest_run(root).output(node, key)
     if found is None:

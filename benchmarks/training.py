@@ -12,9 +12,11 @@ of the other ratios is noise.
     python -m benchmarks.training --root runs/demo/homepage --json OUT
     python -m benchmarks.training --vocabulary 10000 --vocabulary 1000000 --json OUT
     python -m benchmarks.training --memory-rows 1000000 --json OUT
+    python -m benchmarks.training --kinds --json OUT
 
-The second says what a step costs by the size of a vocabulary, and the third what it takes to
-have the data at hand; see `benchmarks.steps`.
+The second says what a step costs by the size of a vocabulary, the third what it takes to have
+the data at hand, and the fourth what each kind of feature, network and optimizer adds to a
+step; see `benchmarks.steps`.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ import tensorflow_transform as tft
 import typer
 
 from benchmarks.serving import median
+from benchmarks.steps import kinds as steps_of_kinds
 from benchmarks.steps import reading, vocabularies
 from crosskd.experiment import run_paths
 from crosskd.terminal import TERMINAL
@@ -64,22 +67,30 @@ def main(
     widths: Annotated[float, typer.Option(min=0.1, help="Factor on the widths of the surface's model.")] = 1.0,
     vocabulary: Annotated[list[int] | None, typer.Option(min=1, help="Measure a step with so many users.")] = None,
     memory_rows: Annotated[int, typer.Option(help="Measure what holding or streaming so many rows takes.")] = 0,
+    kinds: Annotated[bool, typer.Option("--kinds", help="Measure a step of each kind of feature and network.")] = False,
     out: Annotated[Path, typer.Option("--json", help="Where the figures go.")] = Path(
         "benchmarks/results/training.json"
     ),
 ) -> None:
     """Measure the student's step beside the control's, and the Trainer's input beside memory."""
-    loaded = resized(load_surface(surface).surface, widths)
-    if vocabulary:
-        figures = vocabularies.measure(loaded, sorted(vocabulary), rounds)
-    elif memory_rows:
-        figures = reading.measure(loaded, memory_rows)
+    if kinds:
+        figures = steps_of_kinds.measure(rounds)
     else:
-        figures = measure(*prepare(loaded, root), rounds)
-    figures = {"widths": widths, **figures}
+        figures = {"widths": widths, **_of_surface(surface, root, rounds, widths, vocabulary, memory_rows)}
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(figures, indent=2) + "\n")
     TERMINAL.json(figures)
+
+
+def _of_surface(
+    folder: Path, root: Path, rounds: int, widths: float, vocabulary: list[int] | None, memory_rows: int
+) -> dict[str, Any]:
+    loaded = resized(load_surface(folder).surface, widths)
+    if vocabulary:
+        return vocabularies.measure(loaded, sorted(vocabulary), rounds)
+    if memory_rows:
+        return reading.measure(loaded, memory_rows)
+    return measure(*prepare(loaded, root), rounds)
 
 
 def measure(ways: Mapping[str, Fit], steps: int, rounds: int) -> dict[str, Any]:
@@ -186,6 +197,10 @@ class _Again:
     """The same batches in every epoch."""
 
     batches: Batches
+
+    @property
+    def steps(self) -> int:
+        return self.batches.steps
 
     def epoch(self, number: int) -> Batches:
         return self.batches

@@ -85,6 +85,10 @@ class Batches:
 class TrainingData(Protocol):
     """What a training reads."""
 
+    @property
+    def steps(self) -> int:
+        """The batches of each epoch."""
+
     def epoch(self, number: int) -> Batches:
         """The batches of an epoch, from 0."""
 
@@ -138,6 +142,11 @@ class InMemory:
         self._per_row = per_row
         self._held_out = self._batches(held_out, HELD_OUT_BATCH)
 
+    @property
+    def steps(self) -> int:
+        """The batches of each epoch."""
+        return math.ceil(len(self._fitted) / self._training.batch_size)
+
     def epoch(self, number: int) -> Batches:
         """The batches of an epoch, from 0."""
         seed, size = self._training.seed, self._training.batch_size
@@ -183,10 +192,18 @@ class Streamed:
         self._per_row = per_row
         self._every = held_out_every(training.validation_fraction)
 
+    @property
+    def steps(self) -> int:
+        """The batches of each epoch."""
+        return math.ceil(self._fitted / self._training.batch_size)
+
+    @property
+    def _fitted(self) -> int:
+        return self._labelled.rows - math.ceil(self._labelled.rows / self._every)
+
     def epoch(self, number: int) -> Batches:
         """The batches of an epoch, from 0."""
-        fitted = self._labelled.rows - math.ceil(self._labelled.rows / self._every)
-        return Batches(math.ceil(fitted / self._training.batch_size), lambda: _ahead(self._windows(fitted, number)))
+        return Batches(self.steps, lambda: _ahead(self._windows(self._fitted, number)))
 
     def held_out(self) -> Batches:
         """The held-out rows in their order."""

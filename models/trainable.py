@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from contracts.history import HARD_LOSS, SOFT_LOSS
 from models import losses
-from models.optimizer import Adam
+from models.optimizers import optimizer_of
 from models.ranker import Ranker
 from models.tables import large_tables, read_for
 from models.terms import HeadLoss, mean_losses
@@ -118,14 +118,13 @@ def trainable(ranker: Ranker, surface: Surface, terms: Sequence[HeadLoss]) -> Tr
 
     Args:
       ranker: What to train; its weights are the model's.
-      surface: Gives the learning rate, and whether loss weights are learned.
+      surface: Gives the optimizer, and whether loss weights are learned.
       terms: The heads' losses, from `head_losses`.
 
     Returns:
       A compiled model of (features, labels by column) whose optimizer has its variables.
     """
     model = Trainable(ranker.training, terms, uncertainty=surface.training.loss_weights == "uncertainty")
-    optimizer = Adam(surface.training.learning_rate, large_tables(ranker.training))
-    model.compile(optimizer=optimizer, jit_compile=False)
+    model.compile(optimizer=optimizer_of(surface.training, large_tables(ranker.training)), jit_compile=False)
     model.optimizer.build(model.trainable_variables)
     return model

@@ -95,6 +95,7 @@ class Loop:
         self._settled = tf.function(self._model.optimizer.settle)
         self._finite = tf.function(self._all_finite)
         self._step_pace, self._held_out_pace = _Pace(), _Pace()
+        self._rate = surface.training.learning_rate
 
     def fit(self, training: Training, data: TrainingData, callbacks: Sequence[keras.callbacks.Callback] = ()) -> Fit:
         """Trains in place, and keeps the weights of the epoch with the least `selection_loss`.
@@ -108,9 +109,10 @@ class Loop:
           callbacks: Keras's callbacks; they are told of epochs and of the held-out part, not of batches.
 
         Raises:
-          InputError: There is nothing to train on, or a loss is not finite.
+          InputError: There is nothing to train on, the warm-up of the learning rate is as long as
+            the training, or a loss is not finite.
         """
-        self._restart(training.learning_rate)
+        self._restart(training.learning_rate, training.epochs * data.steps)
         kept = Kept(self._ranker.training.variables)
         told = keras.callbacks.CallbackList(list(callbacks), model=self._model, epochs=training.epochs)
         told.on_train_begin()
@@ -164,7 +166,7 @@ class Loop:
         return losses
 
     def settle(self) -> None:
-        """Brings up to date what steps have left behind; see `models.optimizer`."""
+        """Brings up to date what steps have left behind; see `models.optimizers`."""
         self._settled()
 
     def take(self, batches: Batches, number: int) -> dict[str, float]:
@@ -238,11 +240,10 @@ class Loop:
     def _diverged(self, names: Sequence[str], where: str) -> str:
         heads = [each for each in self._terms if each.name in names]
         told = ", ".join(f"{each.name} (labels {each.column})" for each in heads) or ", ".join(names)
-        rate = float(self._model.optimizer.learning_rate)
         return (
             f"training diverged: in {where} the loss was not finite, of {told}. Look for labels far out of range "
             "there, for features that are not finite (which show in several heads at once), and at "
-            f"`learning_rate: {rate:g}`, which may be too high"
+            f"`learning_rate: {self._rate:g}`, which may be too high"
         )
 
     def _spoiled(self, number: int) -> str:
@@ -252,10 +253,11 @@ class Loop:
             "features that are not finite; the first layers of the trunk read them"
         )
 
-    def _restart(self, learning_rate: float) -> None:
+    def _restart(self, learning_rate: float, steps: int) -> None:
         for variable in self._model.log_variances.values():
             variable.assign(0.0)
-        self._model.optimizer.reset(learning_rate)
+        self._model.optimizer.reset(learning_rate, steps)
+        self._rate = learning_rate
 
 
 def fit(

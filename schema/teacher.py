@@ -73,3 +73,14 @@ class Teacher(Strict):
             if self.takes == "tensors" and (feature.ragged or feature.drop):
                 raise ValueError(f"features.{name}.{key}: only with `takes: examples`; a tensor needs a value")
         return self
+
+    @model_validator(mode="after")
+    def _lengths_are_of_lists(self) -> Teacher:
+        lists = [name for name, feature in self.features.items() if feature.variable]
+        for name, feature in self.features.items():
+            if feature.length_of is not None and feature.length_of not in lists:
+                raise ValueError(
+                    f"features.{name}.length_of: expected a list among the teacher's inputs (one with `pad` or "
+                    f"`ragged`: {', '.join(lists) or 'none'}), found {feature.length_of!r}"
+                )
+        return self

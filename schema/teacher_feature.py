@@ -47,6 +47,8 @@ class TeacherFeature(Strict):
       pad: Makes it variable-length: what fills the places up to `size` in shorter lists;
         longer ones are cut.
       ragged: Lists of any length, handed on as they are (`takes: examples` only).
+      length_of: A list among the teacher's other inputs (`pad` or `ragged`), of which this input is the
+        number of values: after cutting, before padding.
       drop: Never handed on; the teacher's own default holds (`takes: examples` only).
       max_fill_rate: Most of a split's examples in which it may be filled.
     """
@@ -60,13 +62,14 @@ class TeacherFeature(Strict):
     clip: Clip | None = None
     pad: Scalar | None = None
     ragged: bool = False
+    length_of: str | None = None
     drop: bool = False
     max_fill_rate: Rate | None = None
 
     @property
     def reads(self) -> bool:
         """Whether it reads a column of the target at all."""
-        return self.constant is None and not self.drop
+        return self.constant is None and self.length_of is None and not self.drop
 
     @property
     def variable(self) -> bool:
@@ -86,12 +89,15 @@ class TeacherFeature(Strict):
             raise ValueError("`clip` is for numbers, found dtype string")
         if self.ragged and self.size != 1:
             raise ValueError(f"`ragged` takes lists of any length, found size {self.size}")
+        if self.length_of is not None and (self.dtype == "string" or self.size != 1):
+            raise ValueError(f"`length_of` is one int or float, found dtype {self.dtype}, size {self.size}")
         return self
 
 
 _OF_COLUMNS = {"source", "default", "vocabulary", "clip", "pad", "ragged"}
 _EXCLUDED = {
     "constant": _OF_COLUMNS | {"drop", "max_fill_rate"},
+    "length_of": _OF_COLUMNS | {"constant", "drop", "max_fill_rate"},
     "drop": _OF_COLUMNS | {"max_fill_rate"},
     "vocabulary": {"clip"},
     "ragged": {"default", "pad", "vocabulary"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from schema.base import Strict
 
@@ -79,6 +79,48 @@ class EarlyStopping(Strict):
     patience: PositiveInt | None = None
 
 
+class Optimizer(StrEnum):
+    """How gradients become steps; `models.optimizers` has the sources."""
+
+    ADAM = "adam"
+    ADAMW = "adamw"
+    ADAGRAD = "adagrad"
+
+
+class RateDecay(Strict):
+    """How the learning rate falls after the warm-up, by Keras's schedules `CosineDecay` and `ExponentialDecay`.
+
+    Attributes:
+      by: `cosine` falls along half a wave until the last step of the last epoch; `exponential` by the
+        same factor every so many steps.
+      to: What part of the learning rate a `cosine` ends at.
+      factor: What an `exponential` multiplies the rate by every `steps` steps, little by little.
+      steps: Those steps.
+    """
+
+    by: Literal["cosine", "exponential"]
+    to: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    factor: Annotated[float, Field(gt=0, lt=1)] | None = None
+    steps: PositiveInt | None = None
+
+    @model_validator(mode="after")
+    def _keys_are_of_its_kind(self) -> RateDecay:
+        of_exponential = [key for key in ("factor", "steps") if getattr(self, key) is not None]
+        if self.by == "cosine" and of_exponential:
+            raise ValueError(f"`{of_exponential[0]}` is for `by: exponential`, found by: cosine, which takes `to`")
+        if self.by == "exponential" and self.to:
+            raise ValueError("`to` is for `by: cosine`, found by: exponential, which takes `factor` and `steps`")
+        if self.by == "exponential" and len(of_exponential) < 2:
+            found = f"`{of_exponential[0]}` alone" if of_exponential else "neither"
+            raise ValueError(f"`by: exponential` needs `factor` and `steps`, found {found}")
+        return self
+
+
+_KERAS_S_DECAY = 0.004
+# Of weights that decay faster there is soon nothing left.
+_MOST_DECAY = 0.05
+
+
 class Training(Strict):
     """How the ranker is trained.
 
@@ -87,7 +129,14 @@ class Training(Strict):
       batch_size: Examples per step.
       batch_by: `rows` shuffles rows; `group` shuffles the surface's groups and keeps the
         rows of each together, which ranking losses need.  Student and control alike.
-      learning_rate: The learning rate of Adam.
+      optimizer: `adam`, `adamw`, whose weights decay beside the gradient, or `adagrad`.
+      learning_rate: The optimizer's learning rate; that after the warm-up and before the decay.
+      warm_up_steps: Steps in which the learning rate rises from 0 in a line.
+      learning_rate_decay: How it falls after that; None keeps it.
+      weight_decay: What part of each kernel and embedding `adamw` takes away in a step, times the
+        learning rate; 0.004 by default, as in Keras.
+      clip_norm: The most that the norm of all gradients together may be: longer ones are shortened
+        to it.  None leaves them.
       loss_weights: `fixed` ones, or learned by each loss's `uncertainty` on top of those.
       validation_fraction: Part of the training split held out for early stopping.
       early_stopping: Which epoch's weights are kept.
@@ -97,8 +146,39 @@ class Training(Strict):
     epochs: PositiveInt = 10
     batch_size: PositiveInt = 256
     batch_by: Literal["rows", "group"] = "rows"
+    optimizer: Optimizer = Optimizer.ADAM
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    warm_up_steps: NonNegativeInt = 0
+    learning_rate_decay: RateDecay | None = None
+    weight_decay: Annotated[float, Field(ge=0, le=0.1)] | None = None
+    clip_norm: Annotated[float, Field(gt=0)] | None = None
     loss_weights: Literal["fixed", "uncertainty"] = "fixed"
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
     early_stopping: EarlyStopping = EarlyStopping()
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether the learning rate changes from step to step."""
+        return bool(self.warm_up_steps) or self.learning_rate_decay is not None
+
+    @property
+    def decay_of_weights(self) -> float:
+        """What part of a weight a step takes away, times the learning rate; 0 unless the optimizer is `adamw`."""
+        if self.optimizer is not Optimizer.ADAMW:
+            return 0.0
+        return _KERAS_S_DECAY if self.weight_decay is None else self.weight_decay
+
+    @model_validator(mode="after")
+    def _weights_decay_as_they_may(self) -> Training:
+        if self.weight_decay is not None and self.optimizer is not Optimizer.ADAMW:
+            raise ValueError(
+                f"`weight_decay` is for `optimizer: adamw`, found optimizer: {self.optimizer}; "
+                "a penalty in the loss, for any optimizer, is `model: {l2: ...}`"
+            )
+        if self.decay_of_weights * self.learning_rate > _MOST_DECAY:
+            raise ValueError(
+                "`weight_decay` times `learning_rate` is the part of every weight that each step takes away; "
+                f"expected at most {_MOST_DECAY:g}, found {self.decay_of_weights:g} * {self.learning_rate:g}"
+            )
+        return self

@@ -123,12 +123,17 @@ def adapt(
         for name, each in features.items()
         if each.constant is not None
     }
+    counts = {
+        name: tf.cast(_count(read[each.length_of], features[each.length_of]), tf.as_dtype(dtypes[name]))
+        for name, each in features.items()
+        if each.length_of is not None
+    }
     every, none = tf.ones([batch], tf.bool), tf.zeros([batch], tf.bool)
     labels, bad_labels = _labels(columns, surface, batch)
     return Adapted(
-        inputs={name: read[name].values for name in read} | constants,
+        inputs={name: read[name].values for name in read} | constants | counts,
         lengths={name: read[name].lengths for name in read if features[name].ragged},
-        filled=tf.stack([read[name].filled if name in read else every for name in features], axis=1),
+        filled=tf.stack([_filled(read, name, each, every) for name, each in features.items()], axis=1),
         unmapped=_unmapped(read, features, none),
         labels=labels,
         unfit=tf.reduce_any(tf.stack([bad_labels, *(each.unfit for each in read.values())]), axis=0),
@@ -152,6 +157,18 @@ class _Read:
     filled: tf.Tensor
     unmapped: tf.Tensor | None
     unfit: tf.Tensor
+
+
+def _count(of: _Read, feature: TeacherFeature) -> tf.Tensor:
+    """How many values of a list the teacher gets, int [batch, 1]; a default is one of so many places."""
+    counts = tf.where(of.filled, 0 if feature.default is None else feature.size, of.lengths)
+    return counts[:, tf.newaxis]
+
+
+def _filled(read: Mapping[str, _Read], name: str, feature: TeacherFeature, every: tf.Tensor) -> tf.Tensor:
+    """Boolean [batch]: rows without a value of the target; a length has one where its list has."""
+    found = read.get(feature.length_of or name)
+    return every if found is None else found.filled
 
 
 def _unmapped(read: Mapping[str, _Read], features: Mapping[str, TeacherFeature], none: tf.Tensor) -> tf.Tensor:

@@ -127,6 +127,12 @@ SURFACES = (
     ),
     _surface("a negative learning rate", "learning_rate: 0.005", "learning_rate: -1", "should be greater than 0"),
     _surface(
+        "a decay that the optimizer has not",
+        "learning_rate: 0.005",
+        "learning_rate: 0.005, weight_decay: 0.01",
+        "`weight_decay` is for `optimizer: adamw`, found optimizer: adam",
+    ),
+    _surface(
         "a word as a number", "epochs: 4", "epochs: many", "training.epochs: expected a whole number, found 'many'"
     ),
     _surface(

@@ -68,6 +68,23 @@ CASES: dict[str, dict[str, Any]] = {
         "weight_column": "importance",
         "unlabelled": {"per_row": 3},
     },
+    "adamw, cosine, clipped": {
+        "training": {
+            "optimizer": "adamw",
+            "weight_decay": 0.1,
+            "warm_up_steps": 5,
+            "learning_rate_decay": {"by": "cosine"},
+            "clip_norm": 1.0,
+        },
+    },
+    "control of adamw": {"control": True, "training": {"optimizer": "adamw", "clip_norm": 1.0}},
+    "adagrad, exponential": {
+        "training": {
+            "optimizer": "adagrad",
+            "learning_rate": 0.1,
+            "learning_rate_decay": {"by": "exponential", "factor": 0.5, "steps": 20},
+        },
+    },
     "control of pairs": {"control": True, "unlabelled": {"per_row": 2}, "warm_start": {"user": {}}},
 }
 

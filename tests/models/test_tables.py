@@ -8,8 +8,12 @@ import pytest
 import tensorflow as tf
 
 from models import tables
-from models.optimizer import Adam
+from models.optimizers.adagrad import Adagrad
+from models.optimizers.adam import Adam
+from models.optimizers.by_rows import ByRows
+from models.optimizers.rates import Rates
 from models.tables import Table, finite, large_tables, read_for
+from schema.training import RateDecay, Training
 
 ROWS, WIDTH, L2 = 50, 3, 1e-4
 RNG = np.random.default_rng(0)
@@ -43,7 +47,7 @@ def trained(layer: Table, optimizer: keras.optimizers.Optimizer, read) -> np.nda
     return layer.embeddings.numpy()
 
 
-def by_rows(layer: Table, indices: tf.Tensor, optimizer: Adam) -> tf.Tensor:
+def by_rows(layer: Table, indices: tf.Tensor, optimizer: ByRows) -> tf.Tensor:
     with read_for(optimizer):
         return layer(indices, training=True)
 
@@ -52,9 +56,11 @@ def plain(layer: Table, indices: tf.Tensor) -> tf.Tensor:
     return tf.gather(layer.embeddings.value, indices)
 
 
-def settled(l2: float, read) -> np.ndarray:
+def settled(l2: float, read, make=Adam, **how) -> np.ndarray:
     layer = table(l2)
-    optimizer = Adam(0.02, [layer])
+    optimizer = make(0.02, [layer], **how)
+    optimizer.build([layer.embeddings])
+    optimizer.reset(0.02, len(STEPS))
     trained(layer, optimizer, lambda of, indices: read(of, indices, optimizer))
     optimizer.settle()
     return layer.embeddings.numpy()
@@ -65,6 +71,107 @@ def test_rows_move_as_if_all_of_them_moved_in_every_step():
     expected = trained(table(), keras.optimizers.Adam(0.02), plain)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=2e-6)
     assert np.abs(found - table().embeddings.numpy()).max() > 0.1  # it is not the start that is compared
+
+
+# Up from 0 and down again, so that what a row misses is of many rates.
+PLAN = Training(learning_rate=0.02, warm_up_steps=40, learning_rate_decay=RateDecay(by="cosine", to=0.05))
+KERAS_S = {"initial_learning_rate": 0.0, "alpha": 0.05, "warmup_target": 0.02, "warmup_steps": 40}
+
+
+def keras_s_plan() -> keras.optimizers.schedules.LearningRateSchedule:
+    return keras.optimizers.schedules.CosineDecay(decay_steps=len(STEPS) - 40, **KERAS_S)
+
+
+@pytest.mark.parametrize("planned", [False, True], ids=["one rate", "scheduled"])
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+def test_rows_move_as_if_all_of_them_moved_and_decayed_in_every_step(planned, weight_decay):
+    """By Keras's AdamW over the whole table; rows wait for up to hundreds of steps."""
+    rates = Rates(PLAN) if planned else None
+    found = settled(0.0, by_rows, rates=rates, weight_decay=weight_decay)
+    theirs = keras.optimizers.AdamW(keras_s_plan() if planned else 0.02, weight_decay=weight_decay)
+    np.testing.assert_allclose(found, trained(table(), theirs, plain), rtol=1e-4, atol=1e-5)
+    if planned or weight_decay:
+        assert np.abs(found - settled(0.0, by_rows)).max() > 0.05
+
+
+@pytest.mark.parametrize("planned", [False, True], ids=["one rate", "scheduled"])
+def test_adagrad_moves_rows_as_keras_does(planned):
+    found = settled(0.0, by_rows, Adagrad, rates=Rates(PLAN) if planned else None)
+    theirs = keras.optimizers.Adagrad(keras_s_plan() if planned else 0.02)
+    np.testing.assert_allclose(found, trained(table(), theirs, plain), rtol=1e-5, atol=1e-6)
+    assert np.abs(found - table().embeddings.numpy()).max() > 0.1
+
+
+@pytest.mark.parametrize("make", [Adam, Adagrad])
+def test_the_penalty_follows_a_schedule(make):
+    """A penalty on all rows in every step, at the learning rate of each step.
+
+    Of rows that no step has twice: where there is a penalty Keras sums their gradients before it squares them.
+    """
+    once = [row for row in range(ROWS) if all((step == row).sum() < 2 for step in STEPS)]
+
+    def penalised(layer, indices):
+        layer.add_loss(10 * L2 * tf.reduce_sum(layer.embeddings.value**2))
+        return plain(layer, indices)
+
+    kind = {Adam: keras.optimizers.Adam, Adagrad: keras.optimizers.Adagrad}[make]
+    expected = trained(table(), kind(keras_s_plan()), penalised)
+    done = np.abs(expected - trained(table(), kind(keras_s_plan()), plain))
+    found = settled(10 * L2, by_rows, make, rates=Rates(PLAN))
+    assert len(once) > ROWS / 2
+    assert done[once].mean() > 1e-3
+    assert np.abs(found - expected)[once].mean() < 0.2 * done[once].mean()
+
+
+def test_a_row_that_a_batch_has_twice_counts_in_the_norm_as_one():
+    """Row 2 has the gradient 3 + 1 = 4, the kernel 3: the norm is 5, which is brought to 1."""
+    layer, kernel = table(), keras.Variable([[1.0]])
+    before = layer.embeddings.numpy()
+    optimizer = Adam(0.1, [layer], clip_norm=1.0)
+    optimizer.build([layer.embeddings, kernel])
+    rows = tf.IndexedSlices(tf.constant([[3.0, 0, 0], [1.0, 0, 0]]), tf.constant([2, 2], tf.int64), (ROWS, WIDTH))
+    found = optimizer._clip_gradients([rows, tf.constant([[3.0]]), None])
+    np.testing.assert_allclose(found[0].values.numpy()[:, 0], [3 / 5, 1 / 5], rtol=1e-6)
+    np.testing.assert_allclose(found[1].numpy(), [[3 / 5]], rtol=1e-6)
+    assert found[2] is None
+    np.testing.assert_array_equal(layer.embeddings.numpy(), before)
+
+
+@pytest.mark.parametrize("norm", [0.5, 100.0])
+def test_gradients_are_clipped_as_by_keras(norm):
+    kernel, theirs = keras.Variable([[1.0, 2.0]]), keras.Variable([[1.0, 2.0]])
+    for variable, optimizer in (
+        (kernel, Adagrad(0.1, clip_norm=norm)),
+        (theirs, keras.optimizers.Adagrad(0.1, global_clipnorm=norm)),
+    ):
+        for gradient in ([[3.0, 4.0]], [[0.1, 0.2]]):
+            optimizer.apply([tf.constant(gradient)], [variable])
+    np.testing.assert_allclose(kernel.numpy(), theirs.numpy(), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda table: Adam(0.02, [table], rates=Rates(PLAN), weight_decay=0.1, clip_norm=1.0),
+        lambda table: Adagrad(0.02, [table], rates=Rates(PLAN), clip_norm=1.0),
+    ],
+    ids=["adamw", "adagrad"],
+)
+def test_a_step_makes_nothing_of_the_size_of_a_table(make):
+    layer = table(l2=L2)
+    optimizer = make(layer)
+    optimizer.build([layer.embeddings])
+
+    @tf.function(input_signature=[tf.TensorSpec([4], tf.int64)])
+    def step(indices):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(by_rows(layer, indices, optimizer) ** 2)
+        optimizer.apply(tape.gradient(loss, [layer.embeddings.value]), [layer.embeddings])
+
+    operations = step.get_concrete_function().graph.get_operations()
+    shapes = [each.shape for operation in operations for each in operation.outputs if each.shape.rank]
+    assert len(shapes) > 20
+    assert not [shape for shape in shapes if shape[0] == ROWS]
 
 
 def test_two_lookups_of_a_table_are_one_step_of_it():
@@ -114,7 +221,7 @@ def test_a_large_table_leaves_its_penalty_to_the_optimizer(monkeypatch):
 def test_slices_of_a_table_come_to_the_whole(monkeypatch):
     at_once = settled(0.0, by_rows)
     monkeypatch.setattr(tables, "SLICE", 16)
-    monkeypatch.setattr("models.optimizer.SLICE", 16)
+    monkeypatch.setattr("models.optimizers.by_rows.SLICE", 16)
     np.testing.assert_allclose(settled(0.0, by_rows), at_once, rtol=1e-6, atol=1e-7)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models import epochs, training
+from models import epochs, tables, trainable, training
 from models.batching import split
 from models.columns import WEIGHT_COLUMN
 from models.epochs import InMemory
@@ -224,6 +224,84 @@ def test_a_loop_starts_anew_with_every_fit():
     assert fits[0].history != fits[1].history
     for one, other in zip(fits[0].weights, fits[2].weights, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+OPTIMIZERS = {
+    "adam": {},
+    "adam, warmed up": {"warm_up_steps": 4},
+    "adamw": {"optimizer": "adamw", "weight_decay": 0.1},
+    "adamw, cosine": {"optimizer": "adamw", "warm_up_steps": 4, "learning_rate_decay": {"by": "cosine"}},
+    "adagrad": {"optimizer": "adagrad"},
+    "adagrad, exponential, clipped": {
+        "optimizer": "adagrad",
+        "learning_rate_decay": {"by": "exponential", "factor": 0.5, "steps": 5},
+        "clip_norm": 0.5,
+    },
+}
+
+
+def fitted(changes: dict, rates: tuple[float, ...] = (0.01,)) -> list[training.Fit]:
+    """One loop, fitted with each of the rates from the same start."""
+    content = SURFACE.model_dump(mode="json", by_alias=True)
+    content["training"] |= TRAINING.model_dump(mode="json") | changes
+    surface = Surface.model_validate(content)
+    loop, ranker = loop_of(surface)
+    start = [variable.numpy() for variable in ranker.training.variables]
+    fits = []
+    for rate in rates:
+        training.assign(ranker.training.variables, start)
+        now = surface.training.model_copy(update={"learning_rate": rate, "epochs": 3 if rate == rates[0] else 2})
+        fits.append(loop.fit(now, in_memory(columns_of())))
+    return fits
+
+
+class PlainAdam(keras.optimizers.Adam):
+    """Keras's own, as the loop asks an optimizer."""
+
+    def reset(self, learning_rate: float, steps: int) -> None:
+        self.learning_rate.assign(learning_rate)
+
+    def settle(self) -> None:
+        """Leaves nothing behind."""
+
+    def bring_up_to_date(self, table: keras.Variable, rows: tf.Tensor) -> None:
+        """Moves all rows."""
+
+
+def test_without_any_of_the_keys_it_is_adam_of_keras_to_the_last_bit(monkeypatch):
+    """As before there were others: a surface.yaml that says nothing of optimizers trains what it did."""
+    assert not {"optimizer", "warm_up_steps", "clip_norm"} & set(TRAINING.model_dump(exclude_defaults=True))
+    (ours,) = fitted({})
+    monkeypatch.setattr(trainable, "optimizer_of", lambda of, _: PlainAdam(of.learning_rate))
+    (keras_s,) = fitted({})
+    assert ours.history == keras_s.history
+    for one, other in zip(ours.weights, keras_s.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_every_optimizer_trains_something_else():
+    losses = {name: fitted(changes)[0].history["val_selection_loss"] for name, changes in OPTIMIZERS.items()}
+    assert len({tuple(each) for each in losses.values()}) == len(OPTIMIZERS)
+
+
+@pytest.mark.parametrize("changes", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_an_optimizer_starts_anew_with_every_fit_whatever_its_rate_and_epochs(changes):
+    first, other, again = fitted(changes, (0.01, 0.1, 0.01))
+    assert first.history == again.history
+    assert first.history != other.history
+    for name, losses in fitted(changes, (0.1,))[0].history.items():
+        # Three epochs, of which a cosine falls otherwise in two.
+        if "learning_rate_decay" not in changes:
+            assert losses[:2] == other.history[name]
+
+
+@pytest.mark.parametrize("changes", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_tables_that_are_moved_by_rows_come_to_those_that_are_moved_whole(changes, monkeypatch):
+    (whole,) = fitted(changes)
+    monkeypatch.setattr(tables, "_SMALL", 1)
+    (by_rows,) = fitted(changes)
+    for name, losses in whole.history.items():
+        assert by_rows.history[name] == pytest.approx(losses, rel=1e-4), name
 
 
 def test_the_weights_of_the_best_epoch_are_kept():

@@ -30,6 +30,9 @@ from schema.teacher_feature import TeacherFeature
         ({"clip": {}}, "clip needs `min:`, `max:` or both"),
         ({"clip": {"min": 2, "max": 1}}, "clip needs min <= max, found 2.0 > 1.0"),
         ({"ragged": True, "size": 2}, "`ragged` takes lists of any length, found size 2"),
+        ({"length_of": "y", "pad": 0.0}, "`length_of` and `pad` exclude each other"),
+        ({"length_of": "y", "from": "z"}, "`length_of` and `from` exclude each other"),
+        ({"length_of": "y", "size": 2}, "`length_of` is one int or float, found dtype float, size 2"),
         ({"max_fill_rate": 1.5}, "less than or equal to 1"),
     ],
 )
@@ -93,3 +96,11 @@ def test_a_filling_value_of_another_type_is_refused_with_the_surface(key: str, d
     assert [each.partition(", found")[0] for each in problems.found] == [
         f"surface.yaml: teacher.features.x.{key}: expected a value of dtype {dtype}"
     ]
+
+
+@pytest.mark.parametrize(("found", "lists"), [({}, "none"), ({"z": {"dtype": "int", "pad": 0, "size": 3}}, "z")])
+def test_a_length_is_that_of_a_list(found: dict, lists: str) -> None:
+    features = {"x": {"dtype": "int", "length_of": "y"}, "y": {"dtype": "int"}, **found}
+    message = rf"features.x.length_of: expected a list .* `ragged`: {lists}\), found 'y'"
+    with pytest.raises(ValidationError, match=message):
+        Teacher.model_validate({"tasks": {"click": {"kind": "binary"}}, "features": features})

@@ -106,6 +106,32 @@ def test_problems_of_several_kinds_are_reported_at_once(refused: Callable[..., s
         ("tasks.click.ungated", "no", "tasks.click: a task with gates cannot also be ungated"),
         ("tasks.click.gates.0", {"metric": "auc"}, "tasks.click.gates.0: a gate needs at_least, at_most, between"),
         ("training.learning_rate", -1, "training.learning_rate: input should be greater than 0, found -1"),
+        ("training.optimizer", "sgd", "training.optimizer: input should be 'adam', 'adamw' or 'adagrad', found 'sgd'"),
+        ("training.weight_decay", 0.01, "training: `weight_decay` is for `optimizer: adamw`, found optimizer: adam; a"),
+        ("training.warm_up_steps", -1, "training.warm_up_steps: input should be greater than or equal to 0, found -1"),
+        ("training.clip_norm", 0, "training.clip_norm: input should be greater than 0, found 0"),
+        ("training.learning_rate_decay", "cosine", "training.learning_rate_decay: expected keys with values (by, to,"),
+        (
+            "training",
+            {"optimizer": "adamw", "weight_decay": 0.1, "learning_rate": 1},
+            "training: `weight_decay` times `learning_rate` is the part of every weight that each step takes away; "
+            "expected at most 0.05, found 0.1 * 1",
+        ),
+        (
+            "training.learning_rate_decay",
+            {"by": "exponential", "factor": 0.5},
+            "training.learning_rate_decay: `by: exponential` needs `factor` and `steps`, found `factor` alone",
+        ),
+        (
+            "training.learning_rate_decay",
+            {"by": "cosine", "steps": 5},
+            "training.learning_rate_decay: `steps` is for `by: exponential`, found by: cosine, which takes `to`",
+        ),
+        (
+            "training.learning_rate_decay",
+            {"by": "exponential", "to": 0.1, "factor": 0.5, "steps": 5},
+            "training.learning_rate_decay: `to` is for `by: cosine`, found by: exponential, which takes `factor`",
+        ),
         (
             "tasks.1st",
             CONTENT["tasks"]["click"],

@@ -88,6 +88,49 @@ def test_a_default_may_stand_for_an_empty_list(label) -> None:
     assert labelled.soft_labels("click") == [3.0, 99.0]
 
 
+@pytest.mark.parametrize(("default", "empty"), [(None, 0.0), (9.0, 3.0)])
+def test_a_teacher_may_take_the_length_of_a_list_beside_it(tmp_path: Path, labeler: Labeler, default, empty) -> None:
+    """`click` = the number of values that are there, cut to the teacher's size; a default is one of all places."""
+
+    def answer(module: tf.Module, seen: tf.Tensor, count: tf.Tensor) -> dict[str, tf.Tensor]:
+        del seen
+        return {"click": tf.cast(count, tf.float32)}
+
+    inputs = {
+        "seen": tf.TensorSpec([None, 3], tf.float32, name="seen"),
+        "count": tf.TensorSpec([None], tf.int64, name="count"),
+    }
+    teacher = save_teacher(tmp_path / "teacher", answer, inputs)
+    features = {
+        "seen": {"dtype": "float", "from": "recent", "size": 3, "pad": -1.0}
+        | ({} if default is None else {"default": default}),
+        "count": {"dtype": "int", "length_of": "seen"},
+    }
+    # What the target itself calls `count` is not read.
+    lists = ([1, 2, 3, 4], [0], None, [5, 6])
+    records = [make_example(count=7.0, **({} if each is None else {"recent": each})) for each in lists]
+    examples = write_examples(tmp_path / "examples", {"train": [records]})
+
+    labelled = labeler.run(examples, teacher, make_surface(features=features))
+
+    assert labelled.soft_labels("click") == [3.0, 1.0, empty, 2.0]
+    assert {name: each.filled for name, each in labelled.report.overall.features.items()} == {"seen": 1, "count": 1}
+
+
+def test_the_length_of_a_ragged_list_reaches_a_teacher_that_takes_examples(tmp_path: Path, labeler: Labeler) -> None:
+    def answer(module: tf.Module, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"click": tf.io.parse_example(examples, {"count": tf.io.FixedLenFeature([], tf.float32)})["count"]}
+
+    teacher = save_teacher(tmp_path / "teacher", answer, {"examples": tf.TensorSpec([None], tf.string, name="e")})
+    features = {"words": {"dtype": "string", "ragged": True}, "count": {"dtype": "float", "length_of": "words"}}
+    records = [make_example(words=["a", "bé", "c"]), make_example()]
+    examples = write_examples(tmp_path / "examples", {"train": [records]})
+
+    labelled = labeler.run(examples, teacher, make_surface(features=features, takes="examples"))
+
+    assert labelled.soft_labels("click") == [3.0, 0.0]
+
+
 @pytest.mark.parametrize(
     ("lines", "values"),
     [("rock\t1\njazz\t2\n", ["jazz", "polka", "rock"]), ("70\t1\n71\t2\n", [71, 5, 70])],

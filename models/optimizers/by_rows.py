@@ -1,0 +1,176 @@
+"""Optimizers that move the rows of a large table which a batch has, and leave the others behind."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from models.optimizers.missed import AtOneRate, AtRates, Missed
+from models.optimizers.rates import Rates
+from models.tables import SLICE, Table, rows_from
+
+
+class Rows(ABC):
+    """What an optimizer keeps of one table for each row, among it the step that the row is as of.
+
+    A step is two writes: `begin` brings the rows of a batch up to date, `finish` adds its
+    gradients and moves them.  Both may be given a row several times; what they write for it
+    is then the same, or a sum.
+
+    Attributes:
+      table: The table.
+    """
+
+    def __init__(self, optimizer: keras.optimizers.Optimizer, table: Table, width: int, name: str):
+        """Makes what is kept, float [rows, width], of zeros."""
+        self.table = table.embeddings
+        self._optimizer = optimizer
+        self._l2 = table.l2
+        self._kept = width
+        self._state = optimizer.add_variable((self.table.shape[0], width), name=name)
+
+    @abstractmethod
+    def begin(self, rows: tf.Tensor) -> None:
+        """Lets rows be as after the last step, for the step to come."""
+
+    @abstractmethod
+    def catch_up(self, rows: tf.Tensor) -> None:
+        """Lets rows be as after the last step, with no step to come."""
+
+    @abstractmethod
+    def moved(self, rows: tf.Tensor, values: tf.Tensor, learning_rate: tf.Tensor) -> None:
+        """Moves rows by the gradients of a batch, [rows, width], in which a row may be several times."""
+
+    def finish(self, gradient: tf.Tensor, learning_rate: tf.Tensor) -> None:
+        """Ends the step of a table.
+
+        Raises:
+          ValueError: The gradient is one of all rows.
+        """
+        if not isinstance(gradient, tf.IndexedSlices):
+            raise ValueError(
+                f"{self.table.path}: expected a gradient of single rows, found one of the whole table; read a table "
+                "in training by calling its layer, and by nothing else"
+            )
+        self.moved(gradient.indices, gradient.values, learning_rate)
+
+    def settle(self) -> None:
+        """Brings all rows up to date."""
+        for start in tf.range(0, self.table.shape[0], SLICE):
+            self.catch_up(rows_from(start, self.table))
+
+    def reset(self) -> None:
+        """Forgets all steps."""
+        for start in tf.range(0, self.table.shape[0], SLICE):
+            rows = rows_from(start, self.table)
+            self._state.value.scatter_update(tf.IndexedSlices(tf.zeros([tf.size(rows), self._kept]), rows))
+
+
+class ByRows(keras.optimizers.Optimizer, ABC):
+    """An optimizer with large tables.
+
+    Attributes:
+      rates: The learning rates of all steps; None if there is one for all of them.
+      missed: What rows miss while they are not read.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float,
+        tables: Sequence[Table] = (),
+        *,
+        rates: Rates | None = None,
+        clip_norm: float | None = None,
+        weight_decay: float | None = None,
+        **of_keras: Any,
+    ):
+        """Makes the optimizer.
+
+        Args:
+          learning_rate: The learning rate.  It may change when all rows are up to date (see `settle`).
+          tables: Layers that read rows in training only after they were brought up to date.
+          rates: The learning rate of each step in its place.
+          clip_norm: The most that the norm of all gradients together may be.
+          weight_decay: What part of a weight a step takes away, times the learning rate; it needs `rates`.
+          of_keras: More arguments of the optimizer of Keras.
+        """
+        given = rates or learning_rate
+        super().__init__(given, global_clipnorm=clip_norm, weight_decay=weight_decay, **of_keras)
+        self.rates = rates
+        self._given_tables = tuple(tables)
+        self.missed: Missed = AtOneRate(self) if rates is None else AtRates(weight_decay or 0.0)
+
+    @abstractmethod
+    def rows_of(self, table: Table, name: str) -> Rows:
+        """What is kept of a table."""
+
+    @abstractmethod
+    def forget(self) -> None:
+        """Forgets what all steps left behind, except for the rows of tables."""
+
+    def build(self, variables: Sequence[keras.Variable]) -> None:
+        """Makes what is kept of the tables."""
+        if self.built:
+            return
+        super().build(variables)
+        self._rows = {
+            self._get_variable_index(table.embeddings): self.rows_of(table, f"rows_{number}")
+            for number, table in enumerate(self._given_tables)
+        }
+
+    def bring_up_to_date(self, table: keras.Variable, rows: tf.Tensor) -> None:
+        """Lets rows be as after the last step, and begins theirs; see `models.tables`.
+
+        Nothing is done for a table that it moves as a whole, or that is not trained.
+        """
+        for each in self._rows.values():
+            if each.table is table:
+                each.begin(rows)
+
+    def settle(self) -> None:
+        """Brings all rows up to date, for whoever reads them without asking for it."""
+        for each in self._rows.values():
+            each.settle()
+
+    def reset(self, learning_rate: float, steps: int = 1) -> None:
+        """Forgets all steps.
+
+        Args:
+          learning_rate: The learning rate from now on.
+          steps: How many steps there will be.
+
+        Raises:
+          InputError: The warm-up is longer than that.
+        """
+        self.forget()
+        self.iterations.assign(tf.zeros_like(self.iterations.value))
+        for rows in self._rows.values():
+            rows.reset()
+        if self.rates is None:
+            self.learning_rate.assign(learning_rate)
+            return
+        self.rates.lay_out(learning_rate, steps)
+        if isinstance(self.missed, AtRates) and self._rows:
+            self.missed.lay_out(self.rates.values)
+
+    def _clip_gradients(self, grads: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
+        """As Keras does, except that an embedding's row that a batch has several times has one gradient, their sum.
+
+        To Keras each of them is one, so that a table's part of the norm would depend on how it is read.
+        """
+        if self.global_clipnorm is None:
+            return grads
+        norm = tf.linalg.global_norm([_summed(each) for each in grads])
+        return tf.clip_by_global_norm(grads, self.global_clipnorm, use_norm=norm)[0]
+
+
+def _summed(gradient: tf.Tensor | tf.IndexedSlices | None) -> tf.Tensor | None:
+    """A gradient in which every row is once."""
+    if not isinstance(gradient, tf.IndexedSlices):
+        return gradient
+    rows, index = tf.unique(gradient.indices)
+    return tf.math.unsorted_segment_sum(gradient.values, index, tf.size(rows))
