@@ -81,14 +81,22 @@ class Cluster:
         return {each["metadata"]["name"]: each for each in items}
 
     def may(self, account: str, verb: str, resource: str) -> bool:
-        """Whether `NAMESPACE:NAME`, a service account, may do something in its namespace, as RBAC says."""
+        """Whether a service account may do something in its namespace, as RBAC says.
+
+        Args:
+          account: `NAMESPACE:NAME`.
+          verb: As in a role.
+          resource: `RESOURCE[.GROUP][/NAME]`; a subresource, `pods/log`, is `pods//log`.
+        """
+        kind, name, subresource = (*resource.split("/"), "", "")[:3]
+        kind, _, group = kind.partition(".")
+        what = {"verb": verb, "group": group, "resource": kind, "name": name, "subresource": subresource}
         user = f"system:serviceaccount:{account}"
-        asked = ["auth", "can-i", verb, resource, "--namespace", account.partition(":")[0], "--as", user]
-        try:
-            return self.kubectl(*asked).strip() == "yes"
-        except RefusedError as answer:
-            assert str(answer).strip().startswith("no"), answer
-            return False
+        spec = {"user": user, "resourceAttributes": {"namespace": account.partition(":")[0], **what}}
+        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
+        file = self._folder / "review.json"
+        file.write_text(json.dumps(review))
+        return bool(json.loads(self.kubectl("create", "--filename", file, "--output", "json"))["status"]["allowed"])
 
     def _start(self, program: str, *arguments: object) -> None:
         with (self._folder / f"{Path(program).name}.log").open("wb") as log:
