@@ -54,6 +54,7 @@ def draft_of(sources: DraftSources, name: str, sample: ExampleSample, answers: A
         group=group,
         split=None if sample.divided else _split(sample, group),
         teacher=_teacher(sources, sample, answers, features, kinds),
+        labels_said=bool(answers.labels),
     )
 
 

@@ -10,7 +10,7 @@ from crosskd.draft.sample import FROM_TIMES, SampledColumn
 from schema.base import TaskKind
 from schema.surface import FeatureKind, Side
 
-# A word of a column's name that begins with one of these.
+# A word of a column's name that begins with one of these; one that ends with a line is the whole word.
 _SIDES = {
     Side.CROSS: ("match", "affinity", "similarity", "cross", "familiar", "overlap"),
     Side.USER: (
@@ -18,27 +18,49 @@ _SIDES = {
         *("person", "buyer", "shopper", "client"),
     ),
     Side.ITEM: (
-        *("item", "track", "song", "album", "artist", "video", "book", "product", "article", "doc", "movie", "job"),
-        *("game", "sku", "story", "news", "listing", "film", "podcast", "ad_"),
+        *("item", "track", "song", "album", "artist", "video", "book", "product", "article", "doc_", "movie", "job"),
+        *("game", "sku", "story", "news_", "listing", "film", "podcast", "ad_", "document", "asin", "isbn", "ean_"),
         *("content", "candidate", "genre", "category", "author"),
     ),
 }
+# What a user does with what is shown, in the forms that a log has: `click`, `clicks`, `clicked`.
+_DONE = re.compile(
+    "(click|like|dislike|label|target|watch|listen|engage|purchase|borrow|rate|skip|skipp|share|save|follow|convert|"
+    "discover|dwell|complete|play|help|order|cart|install|finish|reply|replie|subscribe|download|view|return|refund|"
+    "hire|interview|churn)(s|es|d|ed)?|engagement|buy|buys|bought|read|reads|rating|ratings|conversion|helpful|"
+    "trail|apply|applied|completion"
+)
+# What may tell of it: asked, as `subscriber`, `playlist` or `installments` may be of the user or the item.
 _LABELS = (
     *("click", "like", "dislike", "label", "target", "watch", "listen", "engage", "purchase", "buy", "bought"),
     *("borrow", "rating", "rate", "skip", "share", "save", "follow", "convert", "conversion", "discover"),
     *("dwell", "complet", "play", "help", "trail", "order", "cart", "apply", "applied", "install", "finish", "reply"),
     *("subscrib", "download", "read", "view", "return", "refund", "hire", "interview", "churn"),
+    *("revenue", "spend", "spent", "paid", "payment", "basket", "checkout", "stars", "scroll", "vote", "comment"),
+    *("after_", "afterwards", "later_", "next_"),
 )
+# Where it stood among what was shown.
+_PLACES = {"position", "pos", "rank", "slot"}
 _TIMES = ("timestamp", "time", "date", "datetime", "ts", "at")
 # What lists of a user's events begin with.
 _PAST = (
     *("recent", "last", "latest", "history", "hist", "past", "previous", "prev", "seq"),
     *("clicked", "watched", "played"),
 )
-_REQUESTS = ("request", "session", "query", "impression", "ranking")
-_THINGS = (*_SIDES[Side.USER], *_SIDES[Side.ITEM])
+_REQUESTS = ("request", "session", "query", "impression", "ranking", "pageview", "visit", "serp")
+_THINGS = tuple(each.removesuffix("_") for each in (*_SIDES[Side.USER], *_SIDES[Side.ITEM]))
+_ID_WORDS = {"id", "uid", "key", "uuid", "guid"}
+# Of a thing they make its id: `article_no`, but not `seat_no`.
+_NUMBER_WORDS = {"no", "nr", "number", "code", "hash", "ref"}
+# Whole numbers with such a name stand for something, and are no amount.
+_CODES = {
+    *("category", "genre", "brand", "city", "zip", "postcode", "region", "country", "department", "section", "topic"),
+    *("store", "seller", "vendor", "artist", "author", "album", "channel", "publisher", "code", "type", "class"),
+}
 # A word that says that a column sums up what was before.
 _SUMS = ("count", "counts", "num", "rate", "ratio", "avg", "mean", "total", "sum", "history", "prior", "past")
+# Such a column is of what was before, and so no label.
+_BEFORE = {*_SUMS, "before", "ever", "already", "previous", "previously", "last"}
 # The column that pandas adds to a table whose index is not plain.
 _PANDAS_INDEX = "__index_level_"
 # An integer with so few values, each seen so often, is taken for a name rather than an amount.
@@ -86,10 +108,10 @@ def labels(columns: Iterable[SampledColumn]) -> list[str]:
         if each.is_number
         and each.size == 1
         and (each.is_flag or not each.required)
-        and _begins(each.name, _LABELS)
+        and any(_DONE.fullmatch(word) for word in words(each.name))
         and not _begins(each.name, _SIDES[Side.USER])
         and not _is_id(each)
-        and not set(words(each.name)) & {*_SUMS, *_TIMES}
+        and not set(words(each.name)) & {*_BEFORE, *_TIMES}
         and each.note != FROM_TIMES
     ]
 
@@ -137,13 +159,23 @@ def unknown(column: SampledColumn) -> tuple[str, str] | None:
     line = line_of(column)
     if column.is_flag:
         return "0 or 1: a feature that a server knows, or what happened afterwards (a label)?", line
+    if column.is_number and column.size == 1 and _PLACES & set(words(column.name)):
+        return "where it was shown, by its name: a server knows it after ranking; name it in a task's `bias:`", line
     if column.is_number and column.size == 1 and _is_of_an_action(column):
         return "an action, by its name: what happened afterwards (a label), or a sum over the past (a feature)?", line
     if column.reads_as == "numbers" and not _is_id(column):
         return "numbers as text: write INT or FLOAT for its type in schema.pbtxt, and it is read as numbers", line
+    if _names_neighbours(column):
+        return "its rows stand together, and no value comes back: a request's name (`group:`), or a feature?", line
     if column.type == "BYTES" and column.distinct > column.rows // 2 and not _names_users_or_items(column):
         return "nearly every example has another text, of which nothing can be looked up", line
     return None
+
+
+def _names_neighbours(column: SampledColumn) -> bool:
+    """Whether each of many values has some rows, one after the other, as a request has; users and items come back."""
+    often = len((0, 1)) * column.distinct <= column.rows
+    return column.stands_together and often and column.distinct > _FEW_VALUES and not _names_users_or_items(column)
 
 
 def _names_users_or_items(column: SampledColumn) -> bool:
@@ -261,6 +293,8 @@ def _kind(column: SampledColumn) -> tuple[FeatureKind, str]:
         return FeatureKind.NUMERIC, "real numbers" if column.type == "FLOAT" else "several numbers"
     if _is_id(column):
         return FeatureKind.CATEGORICAL, "an id by its name"
+    if not column.is_flag and words(column.name)[-1] in _CODES:
+        return FeatureKind.CATEGORICAL, "a code by its name"
     if not column.is_flag and column.distinct <= min(_FEW_VALUES, column.rows // _OFTEN):
         return FeatureKind.CATEGORICAL, f"an integer of {column.distinct} values"
     return FeatureKind.NUMERIC, "0 or 1" if column.is_flag else f"an integer of {column.distinct:,} values"
@@ -291,9 +325,10 @@ def _embedding(distinct: int) -> int:
 def _is_id(column: SampledColumn) -> bool:
     found = words(column.name)
     # `customer` alone names it, too; `customer_age` does not.
-    named = found[-1] in ("id", "uid", "key") or (len(found) == 1 and found[0] in _THINGS)
+    numbered = found[-1] in _NUMBER_WORDS and found[0] in _THINGS
+    named = found[-1] in _ID_WORDS or numbered or (len(found) == 1 and found[0] in _THINGS)
     return column.type in ("INT", "BYTES") and column.size == 1 and named
 
 
 def _begins(name: str, beginnings: tuple[str, ...]) -> bool:
-    return any(word.startswith(beginnings) for word in words(name))
+    return any(f"{word}_".startswith(beginnings) for word in words(name))

@@ -11,8 +11,14 @@ from crosskd.draft.sample import SampledColumn
 
 # Words that products use for one thing.
 _FAMILIES = (
-    ("user", "customer", "member", "viewer", "visitor", "account", "listener", "reader", "person", "client", "player"),
-    ("item", "product", "sku", "article", "track", "song", "video", "book", "movie", "game", "job", "story", "doc"),
+    (
+        *("user", "customer", "member", "viewer", "visitor", "account", "listener", "reader", "person", "client"),
+        *("player", "buyer", "shopper"),
+    ),
+    (
+        *("item", "product", "sku", "article", "track", "song", "video", "book", "movie", "game", "job", "story"),
+        *("doc", "content", "listing", "film", "podcast", "asin", "isbn", "ean", "offer"),
+    ),
     ("weekday", "dow", "dayofweek"),
     ("price", "cost", "amount"),
     ("country", "geo", "region", "market"),
@@ -23,10 +29,13 @@ _FAMILIES = (
     ("language", "lang", "locale"),
 )
 _MEANINGS = {word: family[0] for family in _FAMILIES for word in family}
-_FILLERS = {"of", "the", "day", "is", "num", "value", "feature", "x", "id", "uid", "key", "hash"}
+_FILLERS = {
+    *("of", "the", "day", "is", "num", "value", "feature", "x", "id", "uid", "uuid", "guid", "key", "hash"),
+    *("no", "nr", "number", "code", "ref", "eur", "euro", "usd", "gbp", "chf", "jpy"),
+}
 # What a column's values must lie between, for what a name says.
 _RANGES = {"hour": (0, 24), "weekday": (0, 7), "month": (1, 12)}
-_ID_WORDS = {"id", "uid", "key"}
+_ID_WORDS = {"id", "uid", "uuid", "guid", "key"}
 
 
 @dataclass(frozen=True)
@@ -78,6 +87,11 @@ def match(name: str, dtype: str, size: int, columns: Mapping[str, SampledColumn]
     return _matched(name, dtype, size, close[0], f"a name of like meaning, its type{values}")
 
 
+def fitting(dtype: str, size: int, columns: Mapping[str, SampledColumn]) -> list[str]:
+    """The columns that an input may be given by their type, whatever their names mean."""
+    return [name for name, column in columns.items() if not _misfit(column, dtype, size)]
+
+
 def _matched(name: str, dtype: str, size: int, column: SampledColumn, why: str) -> Match:
     words = {*guesses.words(name), *guesses.words(column.name)}
     ids = bool(words & _ID_WORDS) or guesses.names_things(column)
@@ -97,4 +111,6 @@ def _misfit(column: SampledColumn, dtype: str, size: int) -> str:
 
 
 def _meaning(name: str) -> frozenset[str]:
+    if guesses.words(name) == ["uid"]:
+        return frozenset({"user"})
     return frozenset(_MEANINGS.get(word, word) for word in guesses.words(name) if word not in _FILLERS)

@@ -52,6 +52,7 @@ class SampledColumn:
       longest: Most values in an example.
       note: What it was before it was an example's, where that says something; else empty.
       reads_as: What its text reads as, `numbers` or `dates`; empty for any other.
+      stands_together: Whether the examples of each value follow each other.
     """
 
     name: str
@@ -66,6 +67,7 @@ class SampledColumn:
     longest: int = 1
     note: str = ""
     reads_as: str = ""
+    stands_together: bool = False
 
     @property
     def is_flag(self) -> bool:
@@ -223,12 +225,18 @@ def _column(feature: schema_pb2.Feature, values: pa.Array, note: str) -> Sampled
         rows=len(values) - values.null_count,
         longest=pc.max(pc.list_value_length(values)).as_py(),
         note=note,
+        stands_together=kind != "FLOAT" and _stands_together(flat),
     )
     if not found.is_number:
         return SampledColumn(**{**vars(found), "reads_as": _reads_as(flat)})
     numbers = flat.to_numpy(zero_copy_only=False)
     lowest, median, highest = (float(each) for each in np.quantile(numbers, (0, 0.5, 1)))
     return SampledColumn(**{**vars(found), "lowest": lowest, "median": median, "highest": highest})
+
+
+def _stands_together(flat: pa.Array) -> bool:
+    changes = pc.sum(pc.not_equal(flat[1:], flat[:-1])).as_py() or 0
+    return bool(changes + 1 == pc.count_distinct(flat).as_py())
 
 
 def _reads_as(flat: pa.Array) -> str:

@@ -13,7 +13,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from crosskd.draft import guesses
-from crosskd.draft.matching import Match, match
+from crosskd.draft.matching import Match, fitting, match
 from crosskd.draft.sample import SampledColumn
 from records.saved_model import find_saved_model, read_signatures
 from schema.base import TaskKind
@@ -22,6 +22,7 @@ from schema.errors import InputError
 _DEFAULT_SIGNATURE = "serving_default"
 _FILLS: dict[str, float | int | str] = {"float": 0.0, "int": 0, "string": ""}
 _LEAST_ANSWERS = 16
+_MOST_NAMED = 6  # candidates in a question
 _VALUE = re.compile(r"minute|second|hour|value|rating|price|amount|time|engagement|duration|dwell|length", re.I)
 _DTYPES = {"INT": "int", "FLOAT": "float", "BYTES": "string"}
 
@@ -165,7 +166,7 @@ def _add_input(
     if found is None:
         draft.content["features"][name] = content | {"default": _FILLS[dtype]}
         draft.notes[name] = "guess: the target has no such column; give `from:`, or the value that says nothing"
-        draft.confirm[name] = f"filled with {_FILLS[dtype]!r} in every example: is that the value that says nothing?"
+        draft.confirm[name] = _filled(dtype, fitting(dtype, size, columns))
         return
     reads = content | ({"from": found.column} if found.column != name else {})
     if found.misfit:
@@ -185,6 +186,13 @@ def _add_input(
         draft.notes[name] = f"guess: {found.why}{filled}"
     if found.column != name and not same_id:
         draft.confirm[name] = f"reads {found.column} ({found.why}): is it the same, in the same unit?"
+
+
+def _filled(dtype: str, candidates: list[str]) -> str:
+    """The question of an input that no column has a name like."""
+    said = f"no one column has a name like it, so every example has {_FILLS[dtype]!r}: is that what says nothing"
+    more = ", ..." if len(candidates) > _MOST_NAMED else ""
+    return f"{said}, or is it `from:` one of {', '.join(candidates[:_MOST_NAMED])}{more}?" if candidates else f"{said}?"
 
 
 def _add_misfit(
