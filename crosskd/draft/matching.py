@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from crosskd.draft import guesses
+from crosskd.draft import guesses, names
 from crosskd.draft.sample import SampledColumn
 
 # Words that products use for one thing.
@@ -35,7 +35,6 @@ _FILLERS = {
 }
 # What a column's values must lie between, for what a name says.
 _RANGES = {"hour": (0, 24), "weekday": (0, 7), "month": (1, 12)}
-_ID_WORDS = {"id", "uid", "uuid", "guid", "key"}
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def match(name: str, dtype: str, size: int, columns: Mapping[str, SampledColumn]
             name, dtype, size, columns[same], "the same name" if same == name else "the same but for spelling"
         )
     # `is_member` has the meaning of a user, and is no name of one.
-    named = set(guesses.words(name)) & _ID_WORDS
+    named = set(names.words(name)) & names.ID_WORDS
     close = [
         each
         for each in columns.values()
@@ -93,8 +92,8 @@ def fitting(dtype: str, size: int, columns: Mapping[str, SampledColumn]) -> list
 
 
 def _matched(name: str, dtype: str, size: int, column: SampledColumn, why: str) -> Match:
-    words = {*guesses.words(name), *guesses.words(column.name)}
-    ids = bool(words & _ID_WORDS) or guesses.names_things(column)
+    words = {*names.words(name), *names.words(column.name)}
+    ids = bool(words & names.ID_WORDS) or guesses.names_things(column)
     return Match(column.name, why, ids and dtype != "float", _misfit(column, dtype, size))
 
 
@@ -111,6 +110,6 @@ def _misfit(column: SampledColumn, dtype: str, size: int) -> str:
 
 
 def _meaning(name: str) -> frozenset[str]:
-    if guesses.words(name) == ["uid"]:
+    if names.words(name) == ["uid"]:
         return frozenset({"user"})
-    return frozenset(_MEANINGS.get(word, word) for word in guesses.words(name) if word not in _FILLERS)
+    return frozenset(_MEANINGS.get(word, word) for word in names.words(name) if word not in _FILLERS)
