@@ -20,16 +20,24 @@ PAGES = (
     "features.html",
     "results.html",
     "notebooks/slicing.html",
+    "notebooks/slicing_files/slices.html",  # the slicing tool by itself
     "reference/metrics.html",
     "python.html",
 )
 
 
-@pytest.mark.parametrize(("dark", "width"), [(False, 1280), (True, 1280), (False, 390)], ids=["light", "dark", "phone"])
-@pytest.mark.parametrize("name", PAGES)
+LIGHT, DARK, PHONE = (False, 1280), (True, 1280), (False, 390)
+CASES = [
+    *((name, *LIGHT) for name in PAGES),
+    *((name, *DARK) for name in ("index.html", "features.html", "notebooks/slicing_files/slices.html")),
+    *((name, *PHONE) for name in ("index.html", "results.html", "notebooks/slicing_files/slices.html")),
+]
+
+
+@pytest.mark.parametrize(("name", "dark", "width"), CASES)
 def test_axe_finds_no_barrier(site, chromium, name, dark, width):
     opened = open_page(chromium, site / name, dark=dark, width=width)
-    opened.page.locator(".md-content h1").wait_for()
+    opened.page.locator(".md-content h1, table.sliced").first.wait_for()
     found = Axe().run(opened.page).response["violations"]
     opened.page.context.close()
     assert [(each["id"], [node["html"][:160] for node in each["nodes"]][:3]) for each in found] == []
