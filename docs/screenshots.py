@@ -153,7 +153,7 @@ def _documentation(browser: Browser, root: Path, path: Path) -> None:
     """Takes the picture of the site's first page, as it opens from disk."""
     if not _FIRST_PAGE.exists():
         raise InputError(f"{_FIRST_PAGE}: no such page; `make docs` builds it")
-    page = browser.new_page(viewport={"width": 1200, "height": 900}, device_scale_factor=1.25)
+    page = browser.new_page(viewport={"width": 1280, "height": 900}, device_scale_factor=1.25)
     page.goto(_FIRST_PAGE.as_uri())
     path.write_bytes(page.screenshot())
     page.close()
