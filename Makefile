@@ -75,7 +75,7 @@ lint: setup ## Check style, types and the directions of imports
 
 notebooks: setup ## Open the notebooks in JupyterLab, with this environment's kernel; ROOT=path names a run
 	CROSSKD_ROOT=$(abspath $(ROOT)) $(BIN)/jupyter lab notebooks \
-		--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate --LabApp.news_url=None
+		--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
 
 docs: setup ## Build the documentation into build/site; a broken link or an unknown page is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -20,6 +20,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
+from components.evaluation_report.slicer import MINUS_CONTROL
 from crosskd.summary import quiet_summary
 from schema.errors import InputError
 
@@ -136,13 +137,16 @@ def _tensorboard(browser: Browser, root: Path, path: Path) -> None:
 
 
 def _jupyterlab(browser: Browser, root: Path, path: Path) -> None:
-    """Takes the picture of the slicing notebook in JupyterLab, once it has run and its tool is asked for a feature."""
+    """Takes the picture of the slicing notebook in JupyterLab, once it has run and its tool is asked for a view."""
     os.environ["CROSSKD_ROOT"] = str(root.resolve())
     with tempfile.TemporaryDirectory() as folder, lab.serving(Path(folder)) as address:
         page = browser.new_page(viewport={"width": 1200, "height": 900}, device_scale_factor=1.25)
         lab.run_all(page, f"{address}/lab/tree/slicing.ipynb")
         tool = page.frame_locator("iframe[srcdoc]")
         tool.locator("table.sliced tbody tr").first.wait_for(timeout=_TRIES * 2_000)
+        tool.locator("[name=view]").select_option(MINUS_CONTROL)
+        tool.locator("[name=run]").select_option(index=1)  # the newest
+        page.get_by_role("button", name="No", exact=True).click()  # JupyterLab asks whether it may fetch news
         page.locator("iframe[srcdoc]").evaluate("each => each.scrollIntoView({block: 'center'})")
         page.wait_for_timeout(3_000)  # until JupyterLab has drawn what is in sight now
         path.write_bytes(page.screenshot())
