@@ -217,7 +217,7 @@ def beam(python: str = sys.executable) -> SystemCheck:
     """TensorFlow's libraries load, and Beam runs in memory without the network, in a process of its own."""
     name = "Beam without network"
     done = subprocess.run(
-        [python, "-m", "crosskd.beam_trial"], capture_output=True, text=True, check=False, timeout=_BEAM_SECONDS
+        [python, "-P", "-m", "crosskd.beam_trial"], capture_output=True, text=True, check=False, timeout=_BEAM_SECONDS
     )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from crosskd.draft.sample import ExampleSample
 
 
+_HOW_TO_ANSWER = (
+    "  answer in surface.yaml; or remove {folder}, and give --ask, or --feature, --not-served and --label with a "
+    "column, --same-id with an input of the teacher"
+)
+
+
 class Drafted(BaseModel):
     """What was written; the shape of `--json`.
 
@@ -153,7 +159,8 @@ def _drafted(draft: Draft, out: Path, sources: DraftSources) -> Drafted:
     from crosskd.draft.files import NAMES, task_name
     from schema.loader import SURFACE_FILE
 
-    gap = _gap(out, sources.teacher)
+    asked = list(draft.teacher.asked) if draft.teacher else []
+    gap = f"answer what is asked of teacher.features.{', '.join(asked)}" if asked else _gap(out, sources.teacher)
     return Drafted(
         folder=str(out),
         files=list(NAMES),
@@ -199,6 +206,7 @@ def _print(drafted: Drafted) -> None:
         f"  {drafted.guesses} lines rest on a guess: look for `# guess:` in surface.yaml",
         *([f"  open, {len(drafted.open)}:"] if drafted.open else []),
         *(f"    {place}: {what}" for place, what in drafted.open.items()),
+        *([_HOW_TO_ANSWER.format(folder=drafted.folder)] if drafted.open else []),
         "it loads as it is; when you have read it:" if drafted.loads else f"to be filled in: {drafted.gap}; then:",
         f"  {drafted.next}",
     ]

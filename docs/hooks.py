@@ -70,6 +70,12 @@ ORDER: dict[str, tuple[str, ...]] = {
         "python.md",
     ),
 }
+# The theme names a section by a label without a word where the section has a first page.
+_SECTION = re.compile(
+    r'aria-labelledby="__nav_\d+_label"(?P<rest>[^>]*>\s*<label[^>]*>\s*<span[^>]*></span>(?P<title>[^<]+))'
+)
+_CONTENTS = re.compile(r'<nav class="md-nav" aria-label="[^"]*">')
+_SEARCH = 'data-md-component="search" role="dialog"'
 _OUTSIDE = re.compile(r"\[([^\]]*)\]\((?:\.\./)+([^)#]+)(?:#[^)]*)?\)")
 
 
@@ -96,6 +102,21 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """A link to a file outside the documentation names the file: the site has no copy of it."""
     return _OUTSIDE.sub(r"\1 (`\2`)", markdown)
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """A corner of a table that heads nothing is no header."""
+    return html.replace("<th></th>", "<td></td>")
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """Gives the search, and each section of the navigation, the name that the theme leaves out.
+
+    Headings may be alike, so the parts of the table of contents are no landmarks of their own.
+    """
+    output = output.replace(_SEARCH, f'{_SEARCH} aria-label="Search"')
+    output = _CONTENTS.sub('<nav class="md-nav" role="presentation">', output)
+    return _SECTION.sub(lambda found: f'aria-label="{" ".join(found["title"].split())}"{found["rest"]}', output)
 
 
 def _generated() -> dict[str, str]:

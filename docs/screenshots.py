@@ -1,6 +1,7 @@
-"""Takes the documentation's pictures of reports, in a real browser: `python docs/screenshots.py ROOT`.
+"""Takes the documentation's pictures in a real browser: `python docs/screenshots.py ROOT [NAME ...]`.
 
-ROOT is the root of two finished runs of `crosskd run`.
+ROOT is the root of two finished runs of `crosskd run`; the picture `documentation` is of the site that `make docs`
+built.  Without a name, all pictures are taken.
 """
 
 from __future__ import annotations
@@ -19,10 +20,16 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
+from components.evaluation_report.slicer import MINUS_CONTROL
 from crosskd.summary import quiet_summary
 from schema.errors import InputError
 
-PICTURES = Path(__file__).parent / "pictures"
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from tests.notebooks import lab
+
+_HERE = Path(__file__).parent
+PICTURES = _HERE / "pictures"
+_FIRST_PAGE = _HERE.parent / "build" / "site" / "index.html"
 _BIN = Path(sys.executable).parent
 _TRIES = 60
 _MARGIN = 20
@@ -71,10 +78,24 @@ SHOTS = (
     Shot("report-runs", section="history"),
     Shot("comparison", comparison=True, height=820),
 )
+_TENSORBOARD, _NOTEBOOK, _DOCUMENTATION = "tensorboard", "jupyterlab", "documentation"
 
 
-def main(root: Path) -> None:
-    """Takes all pictures: of the newest run's report under `root`, and of its comparison with the run before."""
+def main(root: Path, names: tuple[str, ...] = ()) -> None:
+    """Takes pictures: of the newest run's report under `root`, its comparison with the run before, and beside them.
+
+    Args:
+      root: The root.
+      names: Which; all of them if there is none.
+
+    Raises:
+      InputError: There is no such picture, the newest run has no report, or the site is not built.
+    """
+    others = {_TENSORBOARD: _tensorboard, _NOTEBOOK: _jupyterlab, _DOCUMENTATION: _documentation}
+    known = [*(shot.name for shot in SHOTS), *others]
+    if unknown := set(names) - set(known):
+        raise InputError(f"no such picture: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    wanted = names or tuple(known)
     report = quiet_summary(root, as_json=False).report
     if report is None:
         raise InputError(f"{root}: the newest run has no report; give the same `crosskd run` again to make it")
@@ -85,11 +106,14 @@ def main(root: Path) -> None:
         browser = playwright.chromium.launch(
             executable_path=os.environ.get("CROSSKD_CHROMIUM") or shutil.which("chromium")
         )
-        for shot in SHOTS:
+        for shot in (each for each in SHOTS if each.name in wanted):
             path = PICTURES / f"{shot.name}.png"
             path.write_bytes(_take(browser, comparison if shot.comparison else Path(report), shot))
             print(f"{path}: {path.stat().st_size:,} bytes")
-        _tensorboard(browser, root, PICTURES / "tensorboard.png")
+        for name in (each for each in others if each in wanted):
+            path = PICTURES / f"{name}.png"
+            others[name](browser, root, path)
+            print(f"{path}: {path.stat().st_size:,} bytes")
         browser.close()
 
 
@@ -110,6 +134,33 @@ def _tensorboard(browser: Browser, root: Path, path: Path) -> None:
         page.wait_for_timeout(3_000)  # until the lines are drawn
         path.write_bytes(page.screenshot())
         server.terminate()
+
+
+def _jupyterlab(browser: Browser, root: Path, path: Path) -> None:
+    """Takes the picture of the slicing notebook in JupyterLab, once it has run and its tool is asked for a view."""
+    os.environ["CROSSKD_ROOT"] = str(root.resolve())
+    with tempfile.TemporaryDirectory() as folder, lab.serving(Path(folder)) as address:
+        page = browser.new_page(viewport={"width": 1200, "height": 900}, device_scale_factor=1.25)
+        lab.run_all(page, f"{address}/lab/tree/slicing.ipynb")
+        tool = page.frame_locator("iframe[srcdoc]")
+        tool.locator("table.sliced tbody tr").first.wait_for(timeout=_TRIES * 2_000)
+        tool.locator("[name=view]").select_option(MINUS_CONTROL)
+        tool.locator("[name=run]").select_option(index=1)  # the newest
+        page.get_by_role("button", name="No", exact=True).click()  # JupyterLab asks whether it may fetch news
+        page.locator("iframe[srcdoc]").evaluate("each => each.scrollIntoView({block: 'center'})")
+        page.wait_for_timeout(3_000)  # until JupyterLab has drawn what is in sight now
+        path.write_bytes(page.screenshot())
+        page.close()
+
+
+def _documentation(browser: Browser, root: Path, path: Path) -> None:
+    """Takes the picture of the site's first page, as it opens from disk."""
+    if not _FIRST_PAGE.exists():
+        raise InputError(f"{_FIRST_PAGE}: no such page; `make docs` builds it")
+    page = browser.new_page(viewport={"width": 1280, "height": 900}, device_scale_factor=1.25)
+    page.goto(_FIRST_PAGE.as_uri())
+    path.write_bytes(page.screenshot())
+    page.close()
 
 
 def _take(browser: Browser, report: Path, shot: Shot) -> bytes:
@@ -134,4 +185,4 @@ def _take(browser: Browser, report: Path, shot: Shot) -> bytes:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), tuple(sys.argv[2:]))

@@ -19,6 +19,8 @@ from schema.split import Split, SplitBy
 
 # Groups are drawn by a number of 32 bits that their name gives.
 _DRAWS = 2**32
+# Between them, in seconds since 1970, lie points in time; other numbers may be hours or days.
+_YEAR_1973, _YEAR_2286 = 1e8, 1e10
 
 Columns = Callable[[DataFile], Iterable[pa.RecordBatch]]
 IsEval = Callable[[pa.RecordBatch], NDArray[np.bool_]]
@@ -110,7 +112,14 @@ def _by_time(split: Split, files: Sequence[DataFile], columns: Columns) -> Divis
         return after | pd.Series(_texts(_single(batch, together))).isin(reaching).to_numpy()
 
     whole = f", rows of one {together} together" if together else ""
-    return Division(lambda file: is_eval, f"{name} from {boundary:.10g} on for evaluation{whole}")
+    return Division(lambda file: is_eval, f"{name} from {_when(boundary)} on for evaluation{whole}")
+
+
+def _when(boundary: float) -> str:
+    """A point in time as people read it; any other number as it is."""
+    if not _YEAR_1973 <= boundary < _YEAR_2286:
+        return f"{boundary:.10g}"
+    return f"{datetime.fromtimestamp(boundary, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _boundary(split: Split, times: NDArray[np.float64]) -> float:

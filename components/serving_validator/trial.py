@@ -107,7 +107,8 @@ def serve(student: str, others: Sequence[Other], requests: Requests, requirement
 def _run(folder: Path) -> str | None:
     """Runs the worker; how it ended, unless well."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "TF_CPP_MIN_LOG_LEVEL": "2"}
-    command = [sys.executable, "-m", worker.__name__, str(folder)]
+    # Without -P, whatever lies where the command was given would go before libraries of the same name.
+    command = [sys.executable, "-P", "-m", worker.__name__, str(folder)]
     try:
         with _lifeline() as end:
             # In a group of its own: Ctrl-C in a terminal goes to a whole group, and would read as a model that crashed.

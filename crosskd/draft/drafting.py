@@ -36,7 +36,7 @@ def draft_of(sources: DraftSources, name: str, sample: ExampleSample, answers: A
         _expect_columns(option, names, sample)
     said = {*answers.features, *answers.not_served}
     columns = sample.columns
-    labels = list(answers.labels) or [each for each in guesses.labels(columns.values()) if each not in said]
+    labels = list(answers.labels) or _labels(sample, said)
     tasks = {label: guesses.task_kind(columns[label]) for label in labels}
     left_out = _left_out(sample, answers, labels)
     asked = _asked(sample, answers, labels, {*labels, *left_out})
@@ -54,6 +54,7 @@ def draft_of(sources: DraftSources, name: str, sample: ExampleSample, answers: A
         group=group,
         split=None if sample.divided else _split(sample, group),
         teacher=_teacher(sources, sample, answers, features, kinds),
+        labels_said=bool(answers.labels),
     )
 
 
@@ -80,6 +81,15 @@ def _expect_columns(option: str, names: Iterable[str], sample: ExampleSample) ->
             raise InputError(f"{option} {name}: no example of the sample has a value of it")
         if name not in sample.columns:
             raise InputError(f"{option} {name}: no such column; the examples have {', '.join(sorted(sample.columns))}")
+
+
+def _labels(sample: ExampleSample, said: set[str]) -> list[str]:
+    """The columns that look like labels, without those that say again what one before them says."""
+    found: list[str] = []
+    for name in guesses.labels(sample.columns.values()):
+        if name not in said and not suspicions.repeats(sample, name, found):
+            found.append(name)
+    return found
 
 
 def _left_out(sample: ExampleSample, answers: Answers, labels: list[str]) -> dict[str, str]:

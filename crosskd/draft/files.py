@@ -107,6 +107,7 @@ class Draft:
       group: Column of requests, if one was found.
       split: How examples without `train/` and `eval/` are divided, in YAML's flow style; None for others.
       teacher: The teacher's section; None without a teacher.
+      labels_said: Whether the user named the labels, so that none is a guess.
     """
 
     name: str
@@ -119,6 +120,7 @@ class Draft:
     group: str | None = None
     split: str | None = None
     teacher: TeacherDraft | None = None
+    labels_said: bool = False
 
 
 def write(draft: Draft, folder: Path) -> None:
@@ -195,7 +197,9 @@ def _sequences(draft: Draft) -> Iterator[str]:
 def _task(draft: Draft, label: str, kind: TaskKind) -> str:
     name = task_name(label)
     distil = _distil(name, draft.teacher.tasks) if draft.teacher else ""
-    return f"  {name}:\n    kind: {kind}\n    label: {_key(label)}\n{distil}    gates:\n{_gate(kind)}"
+    values = "0 or 1" if draft.sample.columns[label].is_flag else "not in every example"
+    guess = "" if draft.labels_said else f" # guess: {values}, and an action by its name: a label"
+    return f"  {name}:\n    kind: {kind}\n    label: {_key(label)}{guess}\n{distil}    gates:\n{_gate(kind)}"
 
 
 def _gate(kind: TaskKind) -> str:

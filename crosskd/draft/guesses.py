@@ -2,43 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from crosskd.draft import names
 from crosskd.draft.sample import FROM_TIMES, SampledColumn
 from schema.base import TaskKind
 from schema.surface import FeatureKind, Side
 
-# A word of a column's name that begins with one of these.
-_SIDES = {
-    Side.CROSS: ("match", "affinity", "similarity", "cross", "familiar", "overlap"),
-    Side.USER: (
-        *("user", "viewer", "member", "customer", "reader", "listener", "account", "visitor", "player"),
-        *("person", "buyer", "shopper", "client"),
-    ),
-    Side.ITEM: (
-        *("item", "track", "song", "album", "artist", "video", "book", "product", "article", "doc", "movie", "job"),
-        *("game", "sku", "story", "news", "listing", "film", "podcast", "ad_"),
-        *("content", "candidate", "genre", "category", "author"),
-    ),
-}
-_LABELS = (
-    *("click", "like", "dislike", "label", "target", "watch", "listen", "engage", "purchase", "buy", "bought"),
-    *("borrow", "rating", "rate", "skip", "share", "save", "follow", "convert", "conversion", "discover"),
-    *("dwell", "complet", "play", "help", "trail", "order", "cart", "apply", "applied", "install", "finish", "reply"),
-    *("subscrib", "download", "read", "view", "return", "refund", "hire", "interview", "churn"),
-)
-_TIMES = ("timestamp", "time", "date", "datetime", "ts", "at")
+_SIDES = {Side.CROSS: names.CROSSES, Side.USER: names.USERS, Side.ITEM: names.ITEMS}
 # What lists of a user's events begin with.
 _PAST = (
     *("recent", "last", "latest", "history", "hist", "past", "previous", "prev", "seq"),
     *("clicked", "watched", "played"),
 )
-_REQUESTS = ("request", "session", "query", "impression", "ranking")
-_THINGS = (*_SIDES[Side.USER], *_SIDES[Side.ITEM])
-# A word that says that a column sums up what was before.
-_SUMS = ("count", "counts", "num", "rate", "ratio", "avg", "mean", "total", "sum", "history", "prior", "past")
 # The column that pandas adds to a table whose index is not plain.
 _PANDAS_INDEX = "__index_level_"
 # An integer with so few values, each seen so often, is taken for a name rather than an amount.
@@ -73,11 +50,6 @@ class FeatureGuess:
     embedding_of: str | None = None
 
 
-def words(name: str) -> list[str]:
-    """The words of a column's name: `userId` and `user_id` are both user, id."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().replace("-", "_").split("_")
-
-
 def labels(columns: Iterable[SampledColumn]) -> list[str]:
     """Columns that look like hard labels: numbers with an action's name, 0/1 or not always there."""
     return [
@@ -86,10 +58,8 @@ def labels(columns: Iterable[SampledColumn]) -> list[str]:
         if each.is_number
         and each.size == 1
         and (each.is_flag or not each.required)
-        and _begins(each.name, _LABELS)
-        and not _begins(each.name, _SIDES[Side.USER])
+        and names.of_an_action(each.name)
         and not _is_id(each)
-        and not set(words(each.name)) & {*_SUMS, *_TIMES}
         and each.note != FROM_TIMES
     ]
 
@@ -101,19 +71,21 @@ def task_kind(label: SampledColumn) -> TaskKind:
 
 
 def group(columns: Iterable[SampledColumn]) -> str | None:
-    """The column that names the request in which examples were ranked together."""
-    return next((each.name for each in columns if _is_id(each) and _begins(each.name, _REQUESTS)), None)
+    """The column that names, in every example, the request in which examples were ranked together."""
+    return next(
+        (each.name for each in columns if each.required and _is_id(each) and names.of_a_request(each.name)), None
+    )
 
 
 def left_out(column: SampledColumn) -> str | None:
     """Why a column cannot be, or should not be, a feature; None if it can, or if that is to be asked."""
     if column.size is None and column.type == "FLOAT" and _events(column) is None:
         return "different numbers of real numbers in the examples, and by its name no sequence of events"
-    if set(words(column.name)) & set(_TIMES) and column.distinct > _FEW_VALUES:
+    if names.of_a_time(column.name) and column.distinct > _FEW_VALUES:
         return "a point in time, by its name"
     if column.note == FROM_TIMES or column.reads_as == "dates":
         return column.note or "dates, as text"
-    if _is_id(column) and _begins(column.name, _REQUESTS):
+    if _is_id(column) and names.of_a_request(column.name):
         return "the name of a request, by its name"
     if column.name.startswith(_PANDAS_INDEX) or _counts_rows(column):
         return "a number of the row"
@@ -134,25 +106,43 @@ def unknown(column: SampledColumn) -> tuple[str, str] | None:
     """What is to be asked of a column, and the line that makes it a feature; None where its meaning can be guessed."""
     if _is_list(column):
         return None
-    line = line_of(column)
+    question = _unknown_number(column) or _unknown_text(column)
+    if question is None and _names_neighbours(column):
+        question = "its rows stand together, and no value comes back: a request's name (`group:`), or a feature?"
+    return None if question is None else (question, line_of(column))
+
+
+def _unknown_number(column: SampledColumn) -> str | None:
+    if not column.is_number or column.size != 1:
+        return None
     if column.is_flag:
-        return "0 or 1: a feature that a server knows, or what happened afterwards (a label)?", line
-    if column.is_number and column.size == 1 and _is_of_an_action(column):
-        return "an action, by its name: what happened afterwards (a label), or a sum over the past (a feature)?", line
-    if column.reads_as == "numbers" and not _is_id(column):
-        return "numbers as text: write INT or FLOAT for its type in schema.pbtxt, and it is read as numbers", line
-    if column.type == "BYTES" and column.distinct > column.rows // 2 and not _names_users_or_items(column):
-        return "nearly every example has another text, of which nothing can be looked up", line
+        return "0 or 1: a feature that a server knows, or what happened afterwards (a label)?"
+    if column.starts_again or names.of_a_place(column.name):
+        rests_on = "as it counts up and starts again" if column.starts_again else "by its name"
+        return f"where it was shown, {rests_on}: a server knows it after ranking; name it in a task's `bias:`"
+    if names.of_a_duration(column.name):
+        return "how long something took, by its name: known when it ranks (a feature), or afterwards (a label)?"
+    if names.tells_of_an_action(column.name) and not _is_id(column):
+        return "an action, by its name: what happened afterwards (a label), or a sum over the past (a feature)?"
     return None
 
 
+def _unknown_text(column: SampledColumn) -> str | None:
+    if column.reads_as == "numbers" and not _is_id(column):
+        return "numbers as text: write INT or FLOAT for its type in schema.pbtxt, and it is read as numbers"
+    if column.type == "BYTES" and column.distinct > column.rows // 2 and not _names_users_or_items(column):
+        return "nearly every example has another text, of which nothing can be looked up"
+    return None
+
+
+def _names_neighbours(column: SampledColumn) -> bool:
+    """Whether each of many values has some rows, one after the other, as a request has; users and items come back."""
+    often = len((0, 1)) * column.distinct <= column.rows
+    return column.stands_together and often and column.distinct > _FEW_VALUES and not _names_users_or_items(column)
+
+
 def _names_users_or_items(column: SampledColumn) -> bool:
-    return _is_id(column) or _begins(column.name, (*_SIDES[Side.USER], *_SIDES[Side.ITEM]))
-
-
-def _is_of_an_action(column: SampledColumn) -> bool:
-    of_user = _begins(column.name, _SIDES[Side.USER])
-    return _begins(column.name, _LABELS) and not of_user and not _is_id(column)
+    return _is_id(column) or names.begins(column.name, (*names.USERS, *names.ITEMS))
 
 
 def line_of(column: SampledColumn) -> str:
@@ -163,19 +153,17 @@ def line_of(column: SampledColumn) -> str:
 
 
 def times(columns: Iterable[SampledColumn]) -> str | None:
-    """A column of numbers by which examples can be put in order of time."""
-    return next(
-        (
-            each.name
-            for each in columns
-            if each.type == "INT" and each.required and each.size == 1 and each.distinct > 1 and _is_time(each)
-        ),
-        None,
-    )
+    """A column of numbers by which examples can be put in order of time; one of an item or a user only for want."""
+    found = [
+        each.name
+        for each in columns
+        if each.type == "INT" and each.required and each.size == 1 and each.distinct > 1 and _is_time(each)
+    ]
+    return min(found, key=names.of_long_ago, default=None)
 
 
 def _is_time(column: SampledColumn) -> bool:
-    return column.note == FROM_TIMES or bool(set(words(column.name)) & set(_TIMES) and column.distinct > _FEW_VALUES)
+    return column.note == FROM_TIMES or (names.of_a_time(column.name) and column.distinct > _FEW_VALUES)
 
 
 def names_things(column: SampledColumn) -> bool:
@@ -184,8 +172,8 @@ def names_things(column: SampledColumn) -> bool:
 
 
 def person(columns: Iterable[SampledColumn]) -> str | None:
-    """The column that names the user."""
-    return next((each.name for each in columns if _is_id(each) and _begins(each.name, _SIDES[Side.USER])), None)
+    """The column that names the user, in every example."""
+    return next((each.name for each in columns if each.required and _is_id(each) and names.of_a_user(each.name)), None)
 
 
 def feature(column: SampledColumn, beside: Iterable[SampledColumn] = ()) -> FeatureGuess:
@@ -235,23 +223,23 @@ def _is_list(column: SampledColumn) -> bool:
 
 def _events(column: SampledColumn) -> str | None:
     """The sequence that a list is a part of: the word for the past that its name begins with."""
-    first = words(column.name)[0]
+    first = names.words(column.name)[0]
     return first if first.startswith(_PAST) and first.isidentifier() else None
 
 
 def _ids_of(column: SampledColumn, beside: Iterable[SampledColumn]) -> str | None:
     """The id that a list holds many of: `item_id` for `recent_items` and `recent_item_ids`."""
-    held = {word.removesuffix("s") for word in words(column.name)}
+    held = {word.removesuffix("s") for word in names.words(column.name)}
     for each in beside:
-        named = [word for word in words(each.name) if word not in ("id", "uid", "key")]
+        named = [word for word in names.words(each.name) if word not in ("id", "uid", "key")]
         if _is_id(each) and each.type == column.type and named and set(named) <= held:
             return each.name
     return None
 
 
-def same(name: str, names: Sequence[str]) -> str | None:
-    """The one of `names` that is `name` but for case, underscores and hyphens."""
-    return next((each for each in names if words(each) == words(name)), None)
+def same(name: str, among: Sequence[str]) -> str | None:
+    """The one of `among` that is `name` but for case, underscores and hyphens."""
+    return next((each for each in among if names.words(each) == names.words(name)), None)
 
 
 def _kind(column: SampledColumn) -> tuple[FeatureKind, str]:
@@ -261,14 +249,18 @@ def _kind(column: SampledColumn) -> tuple[FeatureKind, str]:
         return FeatureKind.NUMERIC, "real numbers" if column.type == "FLOAT" else "several numbers"
     if _is_id(column):
         return FeatureKind.CATEGORICAL, "an id by its name"
+    if not column.is_flag and names.of_a_code(column.name):
+        return FeatureKind.CATEGORICAL, "a code by its name"
     if not column.is_flag and column.distinct <= min(_FEW_VALUES, column.rows // _OFTEN):
         return FeatureKind.CATEGORICAL, f"an integer of {column.distinct} values"
     return FeatureKind.NUMERIC, "0 or 1" if column.is_flag else f"an integer of {column.distinct:,} values"
 
 
 def _side(name: str) -> tuple[Side, str]:
+    if names.of_a_user(name) and not names.begins(name, names.CROSSES):
+        return Side.USER, f"{Side.USER} by its name"
     for side, beginnings in _SIDES.items():
-        if _begins(name, beginnings):
+        if names.begins(name, beginnings):
             return side, f"{side} by its name"
     return Side.CONTEXT, "nothing in its name tells the side"
 
@@ -289,11 +281,4 @@ def _embedding(distinct: int) -> int:
 
 
 def _is_id(column: SampledColumn) -> bool:
-    found = words(column.name)
-    # `customer` alone names it, too; `customer_age` does not.
-    named = found[-1] in ("id", "uid", "key") or (len(found) == 1 and found[0] in _THINGS)
-    return column.type in ("INT", "BYTES") and column.size == 1 and named
-
-
-def _begins(name: str, beginnings: tuple[str, ...]) -> bool:
-    return any(word.startswith(beginnings) for word in words(name))
+    return column.type in ("INT", "BYTES") and column.size == 1 and names.of_an_id(column.name)

@@ -6,13 +6,19 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from crosskd.draft import guesses
+from crosskd.draft import guesses, names
 from crosskd.draft.sample import SampledColumn
 
 # Words that products use for one thing.
 _FAMILIES = (
-    ("user", "customer", "member", "viewer", "visitor", "account", "listener", "reader", "person", "client", "player"),
-    ("item", "product", "sku", "article", "track", "song", "video", "book", "movie", "game", "job", "story", "doc"),
+    (
+        *("user", "customer", "member", "viewer", "visitor", "account", "listener", "reader", "person", "client"),
+        *("player", "buyer", "shopper"),
+    ),
+    (
+        *("item", "product", "sku", "article", "track", "song", "video", "book", "movie", "game", "job", "story"),
+        *("doc", "content", "listing", "film", "podcast", "asin", "isbn", "ean", "offer"),
+    ),
     ("weekday", "dow", "dayofweek"),
     ("price", "cost", "amount"),
     ("country", "geo", "region", "market"),
@@ -23,10 +29,12 @@ _FAMILIES = (
     ("language", "lang", "locale"),
 )
 _MEANINGS = {word: family[0] for family in _FAMILIES for word in family}
-_FILLERS = {"of", "the", "day", "is", "num", "value", "feature", "x", "id", "uid", "key", "hash"}
+_FILLERS = {
+    *("of", "the", "day", "is", "num", "value", "feature", "x", "id", "uid", "uuid", "guid", "key", "hash"),
+    *("no", "nr", "number", "code", "ref", "eur", "euro", "usd", "gbp", "chf", "jpy"),
+}
 # What a column's values must lie between, for what a name says.
 _RANGES = {"hour": (0, 24), "weekday": (0, 7), "month": (1, 12)}
-_ID_WORDS = {"id", "uid", "key"}
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,7 @@ def match(name: str, dtype: str, size: int, columns: Mapping[str, SampledColumn]
             name, dtype, size, columns[same], "the same name" if same == name else "the same but for spelling"
         )
     # `is_member` has the meaning of a user, and is no name of one.
-    named = set(guesses.words(name)) & _ID_WORDS
+    named = set(names.words(name)) & names.ID_WORDS
     close = [
         each
         for each in columns.values()
@@ -78,9 +86,14 @@ def match(name: str, dtype: str, size: int, columns: Mapping[str, SampledColumn]
     return _matched(name, dtype, size, close[0], f"a name of like meaning, its type{values}")
 
 
+def fitting(dtype: str, size: int, columns: Mapping[str, SampledColumn]) -> list[str]:
+    """The columns that an input may be given by their type, whatever their names mean."""
+    return [name for name, column in columns.items() if not _misfit(column, dtype, size)]
+
+
 def _matched(name: str, dtype: str, size: int, column: SampledColumn, why: str) -> Match:
-    words = {*guesses.words(name), *guesses.words(column.name)}
-    ids = bool(words & _ID_WORDS) or guesses.names_things(column)
+    words = {*names.words(name), *names.words(column.name)}
+    ids = bool(words & names.ID_WORDS) or guesses.names_things(column)
     return Match(column.name, why, ids and dtype != "float", _misfit(column, dtype, size))
 
 
@@ -97,4 +110,6 @@ def _misfit(column: SampledColumn, dtype: str, size: int) -> str:
 
 
 def _meaning(name: str) -> frozenset[str]:
-    return frozenset(_MEANINGS.get(word, word) for word in guesses.words(name) if word not in _FILLERS)
+    if names.words(name) == ["uid"]:
+        return frozenset({"user"})
+    return frozenset(_MEANINGS.get(word, word) for word in names.words(name) if word not in _FILLERS)

@@ -19,6 +19,7 @@ from tensorflow_data_validation.statistics.stats_impl import generate_statistics
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.coders import example_coder
 
+from crosskd.draft import names
 from records.arrow_columns import example_batch, natural_kind
 from records.examples import files_of
 from records.record_files import first_records
@@ -52,6 +53,8 @@ class SampledColumn:
       longest: Most values in an example.
       note: What it was before it was an example's, where that says something; else empty.
       reads_as: What its text reads as, `numbers` or `dates`; empty for any other.
+      stands_together: Whether the examples of each value follow each other.
+      starts_again: Whether it goes up by one from example to example, and starts again from its least value.
     """
 
     name: str
@@ -66,6 +69,8 @@ class SampledColumn:
     longest: int = 1
     note: str = ""
     reads_as: str = ""
+    stands_together: bool = False
+    starts_again: bool = False
 
     @property
     def is_flag(self) -> bool:
@@ -185,7 +190,7 @@ def _kind(kind: str, column: pa.Field, values: pa.Array) -> tuple[str, str]:
         there = there[~np.isnan(there)]
         # Tools without a missing whole number make real ones of a column that lacks some.
         odd = len(there) < len(values) or np.abs(there).max(initial=0) > 2**24
-        if len(there) and odd and (there == np.round(there)).all():
+        if len(there) and (odd or names.of_an_id(column.name)) and (there == np.round(there)).all():
             return INT, FROM_FLOATS
     return kind, ""
 
@@ -223,12 +228,27 @@ def _column(feature: schema_pb2.Feature, values: pa.Array, note: str) -> Sampled
         rows=len(values) - values.null_count,
         longest=pc.max(pc.list_value_length(values)).as_py(),
         note=note,
+        stands_together=kind != "FLOAT" and _stands_together(flat),
     )
     if not found.is_number:
         return SampledColumn(**{**vars(found), "reads_as": _reads_as(flat)})
     numbers = flat.to_numpy(zero_copy_only=False)
     lowest, median, highest = (float(each) for each in np.quantile(numbers, (0, 0.5, 1)))
-    return SampledColumn(**{**vars(found), "lowest": lowest, "median": median, "highest": highest})
+    again = kind == "INT" and found.size == 1 and _starts_again(numbers)
+    return SampledColumn(
+        **{**vars(found), "lowest": lowest, "median": median, "highest": highest, "starts_again": again}
+    )
+
+
+def _starts_again(numbers: NDArray[np.int64]) -> bool:
+    steps, low = np.diff(numbers), numbers.min()
+    again = int((numbers[1:] == low).sum())
+    return bool(((steps == 1) | (numbers[1:] == low)).all() and again > 1 and numbers.max() > low + 1)
+
+
+def _stands_together(flat: pa.Array) -> bool:
+    changes = pc.sum(pc.not_equal(flat[1:], flat[:-1])).as_py() or 0
+    return bool(changes + 1 == pc.count_distinct(flat).as_py())
 
 
 def _reads_as(flat: pa.Array) -> str:

@@ -29,6 +29,12 @@ def derived(sample: ExampleSample, labels: Iterable[str], names: Iterable[str]) 
     return found
 
 
+def repeats(sample: ExampleSample, name: str, labels: Iterable[str]) -> bool:
+    """Whether a label's values are those of one of `labels`, or their opposite."""
+    values = sample.numbers(name)
+    return any(abs(_correlation(values, sample.numbers(label))) >= _NEAR_1 for label in labels)
+
+
 def _why(sample: ExampleSample, name: str, label: str, hard: NDArray[np.float64]) -> str | None:
     column = sample.columns[name]
     values = sample.numbers(name)

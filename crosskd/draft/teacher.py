@@ -13,7 +13,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from crosskd.draft import guesses
-from crosskd.draft.matching import Match, match
+from crosskd.draft.matching import Match, fitting, match
 from crosskd.draft.sample import SampledColumn
 from records.saved_model import find_saved_model, read_signatures
 from schema.base import TaskKind
@@ -22,6 +22,8 @@ from schema.errors import InputError
 _DEFAULT_SIGNATURE = "serving_default"
 _FILLS: dict[str, float | int | str] = {"float": 0.0, "int": 0, "string": ""}
 _LEAST_ANSWERS = 16
+_NO_COLUMN = "guess: the target has no such column; give `from:`, or the value that says nothing"
+_MOST_NAMED = 6  # candidates in a question
 _VALUE = re.compile(r"minute|second|hour|value|rating|price|amount|time|engagement|duration|dwell|length", re.I)
 _DTYPES = {"INT": "int", "FLOAT": "float", "BYTES": "string"}
 
@@ -79,6 +81,7 @@ def draft_teacher(
     else:
         for key, (dtype, size) in inputs.items():
             _add_input(draft, key, dtype, size, columns, key in same_ids)
+        _ask_of_filled(draft, inputs, columns)
     return draft
 
 
@@ -164,8 +167,7 @@ def _add_input(
         )
     if found is None:
         draft.content["features"][name] = content | {"default": _FILLS[dtype]}
-        draft.notes[name] = "guess: the target has no such column; give `from:`, or the value that says nothing"
-        draft.confirm[name] = f"filled with {_FILLS[dtype]!r} in every example: is that the value that says nothing?"
+        draft.notes[name] = _NO_COLUMN
         return
     reads = content | ({"from": found.column} if found.column != name else {})
     if found.misfit:
@@ -185,6 +187,21 @@ def _add_input(
         draft.notes[name] = f"guess: {found.why}{filled}"
     if found.column != name and not same_id:
         draft.confirm[name] = f"reads {found.column} ({found.why}): is it the same, in the same unit?"
+
+
+def _ask_of_filled(
+    draft: TeacherDraft, inputs: Mapping[str, tuple[str, int]], columns: Mapping[str, SampledColumn]
+) -> None:
+    """Asks of each input that no column has a name like, and names the columns that it may be by their type."""
+    lines = draft.content["features"] | {name: choices[0] for name, (_, choices) in draft.asked.items()}
+    read = {line.get("from", name) for name, line in lines.items()}
+    for name in (each for each, note in draft.notes.items() if note == _NO_COLUMN):
+        dtype, size = inputs[name]
+        candidates = [each for each in fitting(dtype, size, columns) if each not in read]
+        more = ", ..." if len(candidates) > _MOST_NAMED else ""
+        column = f", or is it `from:` one of {', '.join(candidates[:_MOST_NAMED])}{more}" if candidates else ""
+        said = f"no one column has a name like it, so every example has {_FILLS[dtype]!r}"
+        draft.confirm[name] = f"{said}: is that what says nothing{column}?"
 
 
 def _add_misfit(

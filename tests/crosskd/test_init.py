@@ -46,6 +46,8 @@ def test_a_draft_says_what_it_found_and_what_is_open(data, tmp_path):
     assert list(surface.teacher.tasks) == ["fun", "loan_logit"]
     assert surface.teacher.features["match"].default is None
     assert surface.teacher.features["hour"].default == 0.0
+    text = (tmp_path / "books" / "surface.yaml").read_text()
+    assert "    label: was_borrowed # guess: 0 or 1, and an action by its name: a label\n" in text
 
 
 def test_it_loads_once_the_gap_is_filled_and_has_the_three_environments(data, tmp_path):
@@ -66,6 +68,7 @@ def test_it_loads_once_the_gap_is_filled_and_has_the_three_environments(data, tm
 def test_what_the_user_says_goes_before_guesses(data, tmp_path):
     drafted = draft(data, tmp_path / "books", teacher=False, labels=["was_liked"], not_served=["was_borrowed", "pages"])
     assert drafted.tasks == ["was_liked"]
+    assert "# guess: 0 or 1" not in (tmp_path / "books" / "surface.yaml").read_text()
     assert drafted.features == ["book", "genre", "match", "reader"]
     assert drafted.left_out == {"was_borrowed": "a server does not have it", "pages": "a server does not have it"}
     assert "no `teacher:` section yet" in drafted.gap
@@ -113,13 +116,21 @@ def test_records_that_are_no_examples_are_bad_input(tmp_path):
 def test_what_is_open_is_asked_at_the_terminal(tmp_path):
     pq.write_table(pa.table(LOGS["shop"]()), tmp_path / "log.parquet")
     options = ["--examples", str(tmp_path / "log.parquet"), "--out", str(tmp_path / "shop"), "--ask", "--json"]
-    # What is no answer is asked again; then on_sale, and basket_value; tags is a list: a feature, without a question.
-    done = CliRunner().invoke(app, ["init", *options], input="what\nneither\nfeature\n")
+    # What is no answer is asked again; then on_sale, and basket_value; Enter leaves the four others out; tags is a
+    # list: a feature, without a question.
+    done = CliRunner().invoke(app, ["init", *options], input="what\nneither\nfeature\n\n\n\n\n")
     assert done.exit_code == 0, done.exception
     drafted = json.loads((done.stdout)[done.stdout.index("{\n") :])
     assert drafted["left_out"]["on_sale"] == "a server does not have it"
     assert {"basket_value", "tags"} <= set(drafted["features"])
     assert drafted["open"] == {}
+
+
+def test_what_is_open_comes_with_the_ways_to_answer(data, tmp_path):
+    pq.write_table(pa.table(LOGS["music"]()), tmp_path / "log.parquet")
+    out = tmp_path / "music"
+    done = CliRunner().invoke(app, ["init", "--examples", str(tmp_path / "log.parquet"), "--out", str(out)])
+    assert f"or remove {out}, and give --ask, or --feature, --not-served and --label with a column" in done.stdout
 
 
 def test_nothing_is_left_of_a_draft_that_fails(data, tmp_path, monkeypatch):
@@ -134,7 +145,9 @@ def test_nothing_is_left_of_a_draft_that_fails(data, tmp_path, monkeypatch):
 
 def test_the_users_word_on_a_feature_and_on_ids_goes_before_what_is_asked(tmp_path):
     pq.write_table(pa.table(LOGS["video"]()), tmp_path / "log.parquet")
-    answers = Answers(labels=("watch_seconds",), features=("is_new",), not_served=("completion",))
+    answers = Answers(
+        labels=("watch_seconds",), features=("is_new", "has_trailer", "playlist_length"), not_served=("completion",)
+    )
     drafted = draft_folder(DraftSources(tmp_path / "log.parquet", 1200), tmp_path / "video", answers)
     assert drafted.tasks == ["watch_seconds"]
     assert "is_new" in drafted.features

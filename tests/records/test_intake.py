@@ -352,3 +352,14 @@ def test_candidates_need_no_label(paired: SurfaceFolder, tmp_path: Path) -> None
     (tmp_path / "shown.csv").write_text("reader,book,match\na,1,0.5\n")
     found = take_in(tmp_path / "shown.csv", reading_of_pairs(paired, "candidates"), tmp_path / "into", [""])
     assert found.rows == {"": 1}
+
+
+@pytest.mark.parametrize(
+    ("start", "said"), [(1_760_000_000, "at from 2025-10-09 08:53:28 UTC on"), (5, "at from 13 on for evaluation")]
+)
+def test_what_divides_by_time_is_said_as_people_read_it(tmp_path, start, said):
+    pq.write_table(pa.table({"at": np.arange(10) + start}), tmp_path / "log.parquet")
+    done = take_in(
+        tmp_path / "log.parquet", Reading(Columns({"at": "int"}), Split(by="time", column="at")), tmp_path / "x"
+    )
+    assert done.what.startswith(said)

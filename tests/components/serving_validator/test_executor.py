@@ -76,6 +76,12 @@ def test_what_misses_an_absolute_budget_is_not_blessed(tmp_path: Path, control: 
     assert not report.blessed
 
 
+def test_what_lies_where_a_run_is_started_is_not_taken_for_a_library(tmp_path, monkeypatch, control, examples) -> None:
+    (tmp_path / "six.py").write_text("raise RuntimeError('not the library')")  # TensorFlow imports one of that name
+    monkeypatch.chdir(tmp_path)
+    assert run(write_model(tmp_path / "model"), control, examples).blessed
+
+
 def test_a_good_student_is_blessed_and_compared(tmp_path: Path, control: str, examples: str) -> None:
     model = artifact(standard_artifacts.Model, tmp_path / "student", 7)
     write_model(tmp_path / "student/Format-Serving")

@@ -42,6 +42,11 @@ def shop() -> dict[str, object]:
         "receipt_id": _missing(np.arange(ROWS).astype(float), bought),  # there where something was bought
         "tags": [["a"] * each for each in rng.integers(0, 4, ROWS)],
         "coupon": pa.nulls(ROWS),
+        "visit": [f"v{each // 6}" for each in range(ROWS)],  # a request, and its name does not end with id
+        "place": np.arange(ROWS) % 6,  # where it was shown
+        "brand": rng.integers(0, 80, ROWS),  # a number that is a name
+        "refundable": _flag(rng, 0.5),
+        "voucher_used": bought,
     }
 
 
@@ -58,6 +63,10 @@ def news() -> dict[str, object]:
         "outcome": np.where(click == 1, "opened", "ignored"),  # the label in words
         "section": rng.choice(["sport", "politics", "arts"], ROWS),
         "request_id": np.arange(ROWS) // 6,
+        "author_no": rng.integers(0, 90, ROWS).astype(float),  # a name that a tool made a real number
+        "time_on_page": click * rng.gamma(2, 20, ROWS),
+        "is_subscriber": _flag(rng, 0.3),
+        "headline_words": rng.integers(3, 90, ROWS),
     }
 
 
@@ -75,6 +84,9 @@ def video() -> dict[str, object]:
         "embedding": [list(map(float, each)) for each in rng.normal(size=(ROWS, 4))],
         "device": pa.array(rng.choice(["tv", "phone"], ROWS)).dictionary_encode(),
         "is_new": _flag(rng, 0.5),
+        "uid": rng.integers(10**11, 10**11 + 40, ROWS),
+        "has_trailer": _flag(rng, 0.5),
+        "playlist_length": _missing(rng.integers(1, 90, ROWS), _flag(rng, 0.7)),
     }
 
 
@@ -92,6 +104,9 @@ def jobs() -> dict[str, object]:
         "event_id": np.arange(ROWS) + 10**12,
         "country": ["DE"] * ROWS,
         "posted": [f"2026-01-{1 + each % 28:02}" for each in range(ROWS)],  # dates as text
+        "zip": rng.integers(10_000, 99_999, ROWS),
+        "outcome_code": 1 + 2 * applied,
+        "skills": [["go", "sql"][:each] for each in rng.integers(0, 3, ROWS)],
     }
 
 
@@ -107,6 +122,10 @@ def games() -> dict[str, object]:
         "level": rng.integers(1, 90, ROWS),
         "hour": rng.integers(0, 24, ROWS),
         "user": [{"age": 3}] * ROWS,
+        "shown_rank": rng.integers(0, 6, ROWS),
+        "installments": _missing(rng.integers(1, 12, ROWS), _flag(rng, 0.5)),
+        "revenue_d7": install * rng.gamma(1, 3, ROWS),
+        "crash": pa.nulls(ROWS),
     }
 
 
@@ -123,6 +142,9 @@ def music() -> dict[str, object]:
         "tempo": rng.normal(120, 20, ROWS),
         "explicit": _flag(rng, 0.2),
         "mood": pa.nulls(ROWS, pa.string()),
+        "not_skipped": 1 - skip,  # looks like a label of its own
+        "saved_before": _flag(rng, 0.3),
+        "release_date": pa.array([datetime.date(1990 + each % 30, 1, 1) for each in range(ROWS)]),
     }
 
 

@@ -22,6 +22,10 @@ def flag(name: str, **known) -> SampledColumn:
         (column("itemId"), FeatureKind.CATEGORICAL, "an id by its name"),
         (column("customer"), FeatureKind.CATEGORICAL, "an id by its name"),
         (column("customer_age"), FeatureKind.NUMERIC, "an integer of 500 values"),
+        (column("article_no"), FeatureKind.CATEGORICAL, "an id by its name"),
+        (column("player_guid"), FeatureKind.CATEGORICAL, "an id by its name"),
+        (column("seat_no"), FeatureKind.NUMERIC, "an integer of 500 values"),
+        (column("brand"), FeatureKind.CATEGORICAL, "a code by its name"),
         (column("plays"), FeatureKind.NUMERIC, "an integer of 500 values"),
         (column("shelf", distinct=6), FeatureKind.CATEGORICAL, "an integer of 6 values"),
         (column("shelf", distinct=6, rows=100), FeatureKind.NUMERIC, "an integer of 6 values"),
@@ -46,6 +50,10 @@ def test_the_kind_rests_on_type_name_and_values(found, kind, why):
         ("music_profile_match", Side.CROSS),
         ("user_item_affinity", Side.CROSS),
         ("hour", Side.CONTEXT),
+        ("uid", Side.USER),
+        ("newsletter", Side.CONTEXT),  # no news
+        ("news_source", Side.ITEM),
+        ("doctor", Side.CONTEXT),  # no document
     ],
 )
 def test_the_side_rests_on_the_name(name, side):
@@ -74,6 +82,7 @@ def test_what_may_be_absent_gets_a_default_of_its_type():
         (column("row", distinct=1000, lowest=5.0, highest=1004.0), "a number of the row"),
         (column("user_id", distinct=1000), None),
         (column("daytime", distinct=900), None),
+        (column("time_on_page", distinct=900), None),
         (column("user_id"), None),
     ],
 )
@@ -92,6 +101,14 @@ def test_what_is_no_feature_says_why(found, why):
         (column("price", "BYTES", reads_as="numbers"), "numbers as text"),
         (column("headline", "BYTES", distinct=900), "nearly every example has another text"),
         (column("user_name", "BYTES", distinct=900), None),
+        (column("slot", distinct=8), "where it was shown, by its name"),
+        (column("n", distinct=8, starts_again=True), "where it was shown, as it counts up and starts again"),
+        (column("page_view", "BYTES", distinct=125, stands_together=True), "its rows stand together"),
+        (column("customer_no", "BYTES", distinct=125, stands_together=True), None),
+        (column("time_on_page", "FLOAT"), "how long something took, by its name"),
+        (column("revenue", "FLOAT"), "an action, by its name"),
+        (flag("is_subscriber"), "0 or 1"),
+        (column("playlist_length", required=False), "an action, by its name"),
         (column("price", "FLOAT"), None),
         (column("embedding", "FLOAT", size=8), None),
     ],
@@ -110,6 +127,7 @@ def test_examples_are_put_in_order_by_a_time_that_each_of_them_has():
     assert guesses.times(columns) == "ts"
     assert guesses.times(columns[:2]) is None
     assert guesses.person([column("item_id"), column("customer_id")]) == "customer_id"
+    assert guesses.person([column("customer_id", required=False), column("uid")]) == "uid"
 
 
 def test_labels_are_flags_or_optional_numbers_with_the_name_of_an_action():
@@ -127,6 +145,25 @@ def test_labels_are_flags_or_optional_numbers_with_the_name_of_an_action():
     assert guesses.labels(columns) == ["click", "was_borrowed", "watch_minutes"]
 
 
+@pytest.mark.parametrize(
+    "name", ["is_subscriber", "playable", "has_trailer", "refundable", "is_returning", "saved_before"]
+)
+def test_a_flag_of_a_user_an_item_or_the_past_is_no_label(name):
+    assert guesses.labels([flag(name)]) == []
+    assert guesses.unknown(flag(name))
+
+
+@pytest.mark.parametrize("name", ["clicked", "was_skipped", "added_to_cart", "replied", "order_value", "watches"])
+def test_an_action_is_known_in_the_forms_of_its_word(name):
+    assert guesses.labels([column(name, required=False)]) == [name]
+
+
+def test_examples_are_put_in_order_by_when_they_were_shown_and_not_by_when_the_item_was_made():
+    columns = [column("release_date", note=FROM_TIMES), column("played_at", note=FROM_TIMES)]
+    assert guesses.times(columns) == "played_at"
+    assert guesses.times(columns[:1]) == "release_date"
+
+
 def test_a_task_is_binary_if_its_label_is_0_and_1_alone():
     assert guesses.task_kind(flag("click")) is TaskKind.BINARY
     assert guesses.task_kind(column("rating", lowest=1.0, highest=5.0, distinct=5)) is TaskKind.REGRESSION
@@ -136,6 +173,7 @@ def test_a_task_is_binary_if_its_label_is_0_and_1_alone():
 def test_the_group_is_the_column_that_names_a_request():
     assert guesses.group([column("user_id"), column("session_id")]) == "session_id"
     assert guesses.group([column("user_id"), flag("session")]) is None
+    assert guesses.group([column("session_id", required=False)]) is None
 
 
 def test_names_are_the_same_whatever_their_spelling():

@@ -34,6 +34,9 @@ COLUMNS = {
         ("user_id", "int", 1, "customer", True),
         ("hour", "float", 1, "hour_of_day", False),
         ("category", "string", 1, "genre", True),
+        ("buyer_no", "int", 1, "customer", True),
+        ("uid", "int", 1, "customer", True),
+        ("cost_eur", "float", 1, "price", False),
         ("price", "float", 1, "price", False),
         ("dow", "int", 1, None, False),  # the target's weekday goes up to 40
         ("cost", "int", 1, None, False),  # like in meaning, and real numbers

@@ -62,6 +62,15 @@ def test_inputs_are_matched_by_name_type_and_size(teacher):
         draft_teacher(teacher, "tensors", COLUMNS, {}, ["user"])
 
 
+def test_an_input_without_a_column_names_those_that_it_may_be(teacher):
+    others = {name: COLUMNS[name] for name in ("age", "content")}
+    number = SampledColumn("k", "INT", required=True, size=1, distinct=9, rows=9)
+    drafted = draft_teacher(teacher, "tensors", others | {"k": number}, {})
+    question = "no one column has a name like it, so every example has 0: is that what says nothing"
+    assert drafted.confirm["user_id"] == f"{question}, or is it `from:` one of k?"
+    assert draft_teacher(teacher, "tensors", others, {}).confirm["user_id"] == f"{question}?"
+
+
 def test_tasks_take_the_kind_of_the_targets_task(teacher):
     drafted = draft_teacher(teacher, "tensors", COLUMNS, {"minutes": TaskKind.REGRESSION})
     assert drafted.content["tasks"] == {"Click": {"kind": "binary"}, "minutes": {"kind": "regression"}}
