@@ -13,10 +13,14 @@ from crosskd.terminal import TERMINAL, seconds
 from schema.errors import InputError
 
 if TYPE_CHECKING:
+    from evidence.frontier import FrontierResult
     from evidence.live import LiveResult, Pair
+    from schema.surface import Surface
 
 RESULT_FILE = "live.json"
 PLOT_FILE = "live.svg"
+FRONTIER_FILE = "frontier.json"
+FRONTIER_PLOT_FILE = "frontier.svg"
 
 
 def command(
@@ -35,30 +39,57 @@ def command(
     slates: Annotated[int, typer.Option(min=100, help="Slates that each arm ranks.")] = 10_000,
     aa: Annotated[int, typer.Option(min=1, help="A/A runs: a control against itself.")] = 20,
     seed: Annotated[int, typer.Option(help="Of who comes, the candidates, and chance.")] = 0,
+    over: Annotated[
+        str | None,
+        typer.Option(
+            help="NAME=LOW:HIGH: compare engagement at equal discovery, while a task of the score counts so "
+            "many times, or a constant of it has these values."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Let student and control rank slates for the same simulated people, and measure the lifts."""
     started = time.monotonic()
     _expect_pairs_or_root(student or [], control or [], root)
     with TERMINAL.noise_to(out / "logs" / "live.log"):
-        from evidence import live
-        from evidence.plot import lifts
+        from evidence import frontier, live
+        from schema.loader import load_surface
         from worlds.simulated import read_world
 
         live.page_of(surface)
         folder = world / surface
-        people = read_world(folder)
+        people, ranked = read_world(folder), load_surface(folder).surface
+        varied = None if over is None else frontier.read_over(over, ranked)
         given = zip(student or [], control or [], strict=True)
         pairs = [live.Pair(str(ours), str(theirs)) for ours, theirs in given]
-        pairs = pairs or _trained(folder, root, seeds, tuning, out)
-        result = live.run(surface, people, pairs, live.Traffic(slates, aa, seed), TERMINAL.say)
-        (out / RESULT_FILE).write_text(result.model_dump_json(indent=1), encoding="utf-8")
-        (out / PLOT_FILE).write_text(lifts(result), encoding="utf-8")
-        TERMINAL.say(f"done in {seconds(started)}; wrote {out / RESULT_FILE} and {out / PLOT_FILE}")
+        pairs = pairs or _trained(ranked, root, seeds, tuning, out)
+        traffic = live.Traffic(slates, aa, seed)
+        result: LiveResult | FrontierResult
+        if varied is None:
+            result = live.run(surface, people, pairs, traffic, TERMINAL.say)
+        else:
+            result = frontier.compare(ranked, people, pairs, traffic, varied, TERMINAL.say)
+        files = _write(out, result)
+        TERMINAL.say(f"done in {seconds(started)}; wrote {' and '.join(map(str, files))}")
     if as_json:
         TERMINAL.json(result.model_dump(mode="json"))
-    else:
+    elif isinstance(result, live.LiveResult):
         print_result(result)
+    else:
+        print_frontier(result)
+
+
+def _write(out: Path, result: LiveResult | FrontierResult) -> tuple[Path, Path]:
+    from evidence import plot
+    from evidence.live import LiveResult
+
+    if isinstance(result, LiveResult):
+        files, picture = (out / RESULT_FILE, out / PLOT_FILE), plot.lifts(result)
+    else:
+        files, picture = (out / FRONTIER_FILE, out / FRONTIER_PLOT_FILE), plot.frontier(result)
+    for file, text in zip(files, (result.model_dump_json(indent=1), picture), strict=True):
+        file.write_text(text, encoding="utf-8")
+    return files
 
 
 def print_result(result: LiveResult) -> None:
@@ -85,6 +116,31 @@ def print_result(result: LiveResult) -> None:
     )
 
 
+def print_frontier(result: FrontierResult) -> None:
+    """Prints what both arms' pages hold by each value, and the lift of engagement at equal discovery."""
+    table = Table(title=f"{result.surface}: {result.over}", title_justify="left")
+    headings = ("value", "control: discovery, engagement", "student: discovery, engagement")
+    for heading in (*headings, "student's value at equal discovery", "lift of engagement there", "A/A runs"):
+        table.add_column(heading, justify="right")
+    for each in result.points:
+        lift = each.lift
+        table.add_row(
+            f"{each.value:g}",
+            f"{each.discovery:.4f}, {each.engagement:.4f}",
+            f"{each.student_discovery:.4f}, {each.student_engagement:.4f}",
+            "-" if lift is None else f"{lift.value:.2f}",
+            "not in its range" if lift is None else _percent(lift.mean, lift.low, lift.high),
+            f"{each.same_model_held} of {each.same_model}",
+        )
+    TERMINAL.out.print(table)
+    TERMINAL.out.print(
+        f"{len(result.pairs)} pairs, {result.slates:,} slates of {result.people:,} people in each arm, discovery and "
+        f"engagement a slate. The intervals of all rows hold jointly with {result.confidence:.0%} (Bonferroni). The "
+        f"last column: how often a control's interval against itself, under chance of its own, held zero.",
+        highlight=False,
+    )
+
+
 def _percent(mean: float, low: float, high: float) -> str:
     # A backslash: rich would read the bracket as markup.
     return f"{mean:+.2%}\n\\[{low:+.2%}, {high:+.2%}]"
@@ -100,11 +156,10 @@ def _expect_pairs_or_root(students: list[Path], controls: list[Path], root: Path
         raise InputError("expected either --student and --control, or --root to train pairs on a run's data")
 
 
-def _trained(folder: Path, root: Path | None, seeds: int, tuning: int, out: Path) -> list[Pair]:
+def _trained(surface: Surface, root: Path | None, seeds: int, tuning: int, out: Path) -> list[Pair]:
     from crosskd.experiment import run_paths
     from evidence.pairs import train_pairs
-    from schema.loader import load_surface
 
     if root is None:
         raise InputError("expected --root to train pairs on a run's data")
-    return train_pairs(load_surface(folder).surface, run_paths(root), seeds, tuning, out / "models", TERMINAL.say)
+    return train_pairs(surface, run_paths(root), seeds, tuning, out / "models", TERMINAL.say)

@@ -138,7 +138,7 @@ def run(surface: str, world: World, pairs: Sequence[Pair], traffic: Traffic, pro
     progress(f"{traffic.slates:,} slates, {len(pairs)} pairs: scoring {slates.repeated.size:,} candidates")
     values = score(page, world, slates, models)
     progress("showing what was ranked")
-    shown = [outcome(page, world, slates, each, _chance(traffic, 0)) for each in values]
+    shown = [outcome(page, world, slates, each, chance(traffic, 0)) for each in values]
     level = corrected_confidence(traffic.confidence, len(shown[0]))
     again = [same_model(page, world, slates, values[1], traffic, draw, level) for draw in range(traffic.draws)]
     return LiveResult(
@@ -188,11 +188,12 @@ def same_model(
     page: RankedPage, world: World, slates: Slates, values: NDArray[Any], traffic: Traffic, draw: int, level: float
 ) -> dict[str, Estimate]:
     """An A/A run: one model's slates shown twice, with independent chance; lifts by metric."""
-    ours, theirs = (outcome(page, world, slates, values, _chance(traffic, 1 + 2 * draw + arm)) for arm in (0, 1))
+    ours, theirs = (outcome(page, world, slates, values, chance(traffic, 1 + 2 * draw + arm)) for arm in (0, 1))
     return {metric: _estimate(metric, [(ours, theirs)], level) for metric in ours}
 
 
-def _chance(traffic: Traffic, draw: int) -> int:
+def chance(traffic: Traffic, draw: int) -> int:
+    """The seed of what happens: 0 for the comparison of student and control, others for A/A runs."""
     return int(np.random.SeedSequence([traffic.seed, 1, draw]).generate_state(1)[0])
 
 
@@ -222,21 +223,49 @@ def _estimate(metric: str, pairs: Sequence[tuple[Happened, Happened]], level: fl
 
 def _load(path: str, page: RankedPage) -> Callable[[NDArray[Any]], NDArray[Any]]:
     """What a model ranks by: the score that it serves, or the page's own formula where it serves none."""
-    # The loaded object must outlive its signatures: it owns their variables.
-    model = tf.saved_model.load(find_saved_model(path, "the SavedModel that a run exports"))
-    serve = model.signatures.get(SIGNATURE)
-    outputs = sorted(serve.structured_outputs) if serve is not None else []
-    missing = [] if SCORE in outputs else sorted(set(page.tasks) - set(outputs))
-    if serve is None or missing:
-        raise InputError(
-            f"{path}: expected {SIGNATURE} to serve {', '.join(page.tasks)}; "
-            f"it serves {', '.join(outputs) or 'nothing'}. Give exports of this surface."
-        )
+    serve, served = _served(path)
+    if SCORE not in served:
+        _expect(path, page.tasks, served)
 
-    def ranked(records: NDArray[Any], _keep: object = model) -> NDArray[Any]:
-        found = serve(**{EXAMPLES_INPUT: tf.constant(records)})
-        if SCORE in found:
-            return np.asarray(found[SCORE].numpy())
-        return page.value({task: found[task].numpy() for task in page.tasks})
+    def ranked(records: NDArray[Any]) -> NDArray[Any]:
+        found = serve(records)
+        return found[SCORE] if SCORE in found else page.value({task: found[task] for task in page.tasks})
 
     return ranked
+
+
+def predict(path: str, tasks: Sequence[str]) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """What a model predicts of these tasks, [examples, tasks], of serialized examples.
+
+    Raises:
+      InputError: It is no SavedModel, or does not serve them.
+    """
+    serve, served = _served(path)
+    _expect(path, tasks, served)
+
+    def predicted(records: NDArray[Any]) -> NDArray[Any]:
+        found = serve(records)
+        return np.stack([found[task] for task in tasks], axis=1)
+
+    return predicted
+
+
+def _served(path: str) -> tuple[Callable[[NDArray[Any]], dict[str, NDArray[Any]]], list[str]]:
+    """A model's outputs of serialized examples, and their names; none where it lacks the signature."""
+    # The loaded object must outlive its signatures: it owns their variables.
+    model = tf.saved_model.load(find_saved_model(path, "the SavedModel that a run exports"))
+    signature = model.signatures.get(SIGNATURE)
+
+    def serve(records: NDArray[Any], _keep: object = model) -> dict[str, NDArray[Any]]:
+        found = signature(**{EXAMPLES_INPUT: tf.constant(records)})
+        return {name: np.asarray(each.numpy()) for name, each in found.items()}
+
+    return serve, [] if signature is None else sorted(signature.structured_outputs)
+
+
+def _expect(path: str, tasks: Sequence[str], served: Sequence[str]) -> None:
+    if set(tasks) - set(served):
+        raise InputError(
+            f"{path}: expected {SIGNATURE} to serve {', '.join(tasks)}; "
+            f"it serves {', '.join(served) or 'nothing'}. Give exports of this surface."
+        )

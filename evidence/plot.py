@@ -8,6 +8,7 @@ import altair as alt
 import vl_convert
 
 from evidence.curve import CurveResult
+from evidence.frontier import FrontierPoint, FrontierResult
 from evidence.levels import Over
 from evidence.live import LiveResult
 from evidence.result import Difference, ExperimentResult, Finding
@@ -72,6 +73,43 @@ def curve(result: CurveResult) -> str:
     ]
     title = f"{result.surface}: {result.confidence:.0%} joint intervals, {result.seeds} seeds"
     return vl_convert.vegalite_to_svg(alt.hconcat(*panels, title=title).to_json())
+
+
+def frontier(result: FrontierResult) -> str:
+    """Both arms' engagement over discovery, and the lift at equal discovery, as one self-contained SVG."""
+    rows = [row for each in result.points for row in _pages(each)]
+    discovery = alt.X("discovery:Q", title="discoveries a slate", scale=alt.Scale(zero=False))
+    pages = (
+        alt.Chart(alt.Data(values=rows))
+        .mark_line(point=True)
+        .encode(
+            x=discovery,
+            y=alt.Y("engagement:Q", title="engagement a slate", scale=alt.Scale(zero=False)),
+            color=alt.Color("arm:N", scale=alt.Scale(range=list(_COLORS)), sort=None, title=None),
+            order="value:Q",
+        )
+        .properties(width=_PANEL, title="pages by every value")
+    )
+    lifted = [
+        {"discovery": each.discovery, **_ends("lift", "student", each.lift.mean, each.lift.low, each.lift.high)}
+        for each in result.points
+        if each.lift is not None
+    ]
+    base = alt.Chart(alt.Data(values=lifted)).encode(x=discovery)
+    zero = alt.Chart(alt.Data(values=[{}])).mark_rule(color="#333333").encode(y=alt.datum(0))
+    interval = base.mark_rule(strokeWidth=3).encode(y=alt.Y("low:Q", title="lift, percent"), y2="high:Q")
+    mean = base.mark_point(filled=True, size=70, opacity=1).encode(y="mean:Q")
+    lifts_there = alt.layer(zero, interval, mean).properties(width=_PANEL, title="engagement at equal discovery")
+    title = f"{result.surface}: {result.over}, {result.confidence:.0%} joint intervals, {len(result.pairs)} pairs"
+    return vl_convert.vegalite_to_svg(
+        alt.hconcat(pages, lifts_there, title=title).resolve_scale(color="independent").to_json()
+    )
+
+
+def _pages(point: FrontierPoint) -> list[dict[str, Any]]:
+    student = {"arm": "student", "discovery": point.student_discovery, "engagement": point.student_engagement}
+    control = {"arm": "control", "discovery": point.discovery, "engagement": point.engagement}
+    return [{**each, "value": point.value} for each in (student, control)]
 
 
 def _span(difference: Difference) -> dict[str, float]:

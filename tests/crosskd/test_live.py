@@ -1,15 +1,22 @@
 from __future__ import annotations
 
+import json
+import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
+import schema
 from crosskd import live
 from crosskd.terminal import TERMINAL
+from evidence.frontier import EqualDiscovery, FrontierPoint, FrontierResult
 from evidence.live import Lift, LiveResult
 from schema.errors import InputError
+from worlds.records import ORIGIN_FILE
+from worlds.simulated import Sizes
 
 app = typer.Typer(pretty_exceptions_enable=False)
 app.command()(live.command)
@@ -64,3 +71,43 @@ def test_the_table_says_what_was_found(monkeypatch: pytest.MonkeyPatch, pairs: i
     text = captured.get()
     for expected in ("0.5123", "+2.13%", "[+1.10%, +3.16%]", "0.0004", "[-2.00%, +2.20%]", "19 of 20", ending):
         assert expected in text
+
+
+def test_the_frontier_is_told_with_what_is_out_of_range(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(TERMINAL.out, "width", 200, raising=False)
+    sums = {"discovery": 0.5, "engagement": 12.0, "student_discovery": 0.75, "student_engagement": 11.5}
+    lift = EqualDiscovery(value=0.62, mean=0.031, low=0.01, high=0.052, p_value=0.001, replicates=[0.031])
+    points = [
+        FrontierPoint(value=1.0, **sums, lift=lift, same_model_held=19, same_model=20),
+        FrontierPoint(value=4.0, **sums, lift=None, same_model_held=0, same_model=0),
+    ]
+    result = FrontierResult(
+        surface="homepage",
+        over="discovery=0:4",
+        slates=1000,
+        people=200,
+        pairs=[("a", "b")],
+        confidence=0.95,
+        draws=20,
+        points=points,
+        seconds=1.0,
+    )
+    with TERMINAL.out.capture() as captured:
+        live.print_frontier(result)
+    text = captured.get()
+    for expected in ("discovery=0:4", "0.5000, 12.0000", "0.62", "+3.10%", "[+1.00%, +5.20%]", "19 of 20"):
+        assert expected in text
+    assert text.count("not in its range") == 1
+
+
+def test_a_range_is_refused_before_anything_is_trained(tmp_path: Path):
+    world = tmp_path / "world"
+    sizes = Sizes(people=40, music_people=30, videos=20, music_items=30)
+    shutil.copytree(Path(schema.__path__[0]) / "homepage", world / "homepage")
+    origin = {"world": "simulated", "sizes": asdict(sizes), "seed": 0}
+    (world / "homepage" / ORIGIN_FILE).write_text(json.dumps(origin), encoding="utf-8")
+    where = ("--world", str(world), "--out", str(tmp_path / "out"), "--root", str(tmp_path / "none"))
+    arguments = (*where, "--surface", "homepage", "--over", "minutes=0:4")
+    found = CliRunner().invoke(app, arguments).exception
+    assert isinstance(found, InputError)
+    assert "expected a name that the score reads, click, discovery, trail_engagement" in str(found)
