@@ -15,6 +15,7 @@ from crosskd.terminal import TERMINAL
 from evidence.frontier import EqualDiscovery, FrontierPoint, FrontierResult
 from evidence.live import Lift, LiveResult
 from schema.errors import InputError
+from tests.evidence.rankers import write_pair
 from worlds.records import ORIGIN_FILE
 from worlds.simulated import Sizes
 
@@ -100,14 +101,40 @@ def test_the_frontier_is_told_with_what_is_out_of_range(monkeypatch: pytest.Monk
     assert text.count("not in its range") == 1
 
 
-def test_a_range_is_refused_before_anything_is_trained(tmp_path: Path):
-    world = tmp_path / "world"
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of the simulated world's, of a few people."""
+    folder = tmp_path_factory.mktemp("world")
     sizes = Sizes(people=40, music_people=30, videos=20, music_items=30)
-    shutil.copytree(Path(schema.__path__[0]) / "homepage", world / "homepage")
+    shutil.copytree(Path(schema.__path__[0]) / "homepage", folder / "homepage")
     origin = {"world": "simulated", "sizes": asdict(sizes), "seed": 0}
-    (world / "homepage" / ORIGIN_FILE).write_text(json.dumps(origin), encoding="utf-8")
+    (folder / "homepage" / ORIGIN_FILE).write_text(json.dumps(origin), encoding="utf-8")
+    return folder
+
+
+def test_a_range_is_refused_before_anything_is_trained(world: Path, tmp_path: Path):
     where = ("--world", str(world), "--out", str(tmp_path / "out"), "--root", str(tmp_path / "none"))
-    arguments = (*where, "--surface", "homepage", "--over", "minutes=0:4")
-    found = CliRunner().invoke(app, arguments).exception
+    found = CliRunner().invoke(app, [*where, "--surface", "homepage", "--over", "minutes=0:4"]).exception
     assert isinstance(found, InputError)
     assert "expected a name that the score reads, click, discovery, trail_engagement" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("more", "result", "files"),
+    [
+        ([], LiveResult, ("live.json", "live.svg")),
+        (["--over", "discovery=0:4"], FrontierResult, ("frontier.json", "frontier.svg")),
+    ],
+    ids=["lifts", "a frontier"],
+)
+def test_what_was_found_is_written_and_told_to_programs(
+    world: Path, tmp_path: Path, more: list[str], result: type[LiveResult | FrontierResult], files: tuple[str, str]
+):
+    pair = write_pair(tmp_path)
+    arguments = ["--world", str(world), "--surface", "homepage", "--out", str(tmp_path / "out"), "--slates", "100"]
+    given = ["--student", pair.student, "--control", pair.control, "--aa", "2", "--json"]
+    done = CliRunner().invoke(app, [*arguments, *given, *more])
+    assert done.exception is None, done.output
+    written, picture = (tmp_path / "out" / each for each in files)
+    assert result.model_validate_json(done.stdout) == result.model_validate_json(written.read_text(encoding="utf-8"))
+    assert picture.read_text(encoding="utf-8").startswith("<svg")

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from evidence.frontier import VALUES, FrontierResult, Over, Shown, compare, match, read_over
@@ -15,6 +14,7 @@ from evidence.statistics import mean_of
 from schema.errors import InputError
 from schema.loader import load_surface
 from schema.surface import Surface
+from tests.evidence.rankers import write_pair
 from worlds.simulated import World
 
 HOMEPAGE = load_surface(Path(__file__).parents[2] / "schema" / "homepage").surface
@@ -80,32 +80,9 @@ def test_the_interval_of_one_frontier_holds_zero_as_often_as_it_says():
     assert abs(held / draws - 0.9) < 4 * np.sqrt(0.09 / draws)
 
 
-class Ranker(tf.Module):
-    """Knows of a candidate what its position in memory tells, and discoveries by another column."""
-
-    def __init__(self, sharp: float):
-        super().__init__()
-        self.sharp = sharp
-        self.spec = {
-            "item_id": tf.io.FixedLenFeature([], tf.int64),
-            "music_profile_match": tf.io.FixedLenFeature([], tf.float32),
-        }
-
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
-    def serve(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        columns = tf.io.parse_example(examples, self.spec)
-        click = tf.sigmoid(self.sharp * columns["music_profile_match"])
-        discovery = tf.sigmoid(tf.sin(tf.cast(columns["item_id"], tf.float32)))
-        return {"click": click, "discovery": discovery, "trail_engagement": tf.zeros_like(click)}
-
-
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    folder = tmp_path_factory.mktemp("rankers")
-    for name, sharp in (("student", 3.0), ("control", 0.1)):
-        model = Ranker(sharp)
-        tf.saved_model.save(model, str(folder / name), signatures={"serving_default": model.serve})
-    return Pair(str(folder / "student"), str(folder / "control"))
+    return write_pair(tmp_path_factory.mktemp("rankers"))
 
 
 @pytest.fixture(scope="module")
