@@ -41,5 +41,5 @@ working=$(buildah from crosskd:built)
 root=$(buildah mount "$working")
 trap 'buildah umount "$working" >/dev/null; buildah rm "$working" >/dev/null' EXIT
 echo "the image: $(du -sm "$root" | cut -f1) MB, of which /opt/crosskd: $(du -sm "$root/opt/crosskd" | cut -f1) MB"
-du -sm "$root"/opt/crosskd/lib/python*/site-packages/* | sort -nr | head -12
+du -sm "$root"/opt/crosskd/lib/python*/site-packages/* | sort -nr | sed -n 1,12p
 CROSSKD_IMAGE_ROOT=$root .venv/bin/python -m pytest -m image tests/kubeflow/test_conformance.py
