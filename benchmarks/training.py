@@ -22,7 +22,6 @@ step; see `benchmarks.steps`.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +35,7 @@ import typer
 from benchmarks.serving import median
 from benchmarks.steps import kinds as steps_of_kinds
 from benchmarks.steps import reading, vocabularies
+from benchmarks.turns import in_turn
 from crosskd.experiment import run_paths
 from crosskd.terminal import TERMINAL
 from evidence.levels import resized
@@ -96,22 +96,12 @@ def _of_surface(
 def measure(ways: Mapping[str, Fit], steps: int, rounds: int) -> dict[str, Any]:
     """Milliseconds a step of every way, and the ratios that the claims are about.
 
-    By the clock, which is what is claimed, and in processor time, which other work on the
-    machine disturbs less, and which counts what a second core does at the same time.
+    `benchmarks.turns` has the clocks.
     """
-    clocks = {"wall": time.perf_counter, "cpu": time.process_time}
-    taken: dict[str, dict[str, list[float]]] = {clock: {name: [] for name in ways} for clock in clocks}
     for fit in ways.values():
         fit()  # tracing, and reading what is then kept in memory
-    names = list(ways)
-    for number in range(rounds):
-        # Every way in every place of the turn.
-        for name in names[number % len(names) :] + names[: number % len(names)]:
-            started = {clock: now() for clock, now in clocks.items()}
-            ways[name]()
-            for clock, now in clocks.items():
-                taken[clock][name].append((now() - started[clock]) / steps)
-    figures = {clock: _figures({name: np.array(each) for name, each in of.items()}) for clock, of in taken.items()}
+    seconds = in_turn(ways, rounds)
+    figures = {clock: _figures({name: each / steps for name, each in of.items()}) for clock, of in seconds.items()}
     wall = figures["wall"]
     return {
         "rounds": rounds,

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-import setuptools  # noqa: F401 - It takes the place of distutils, which fails where two threads import them at once.
+import setuptools  # noqa: F401 - It takes the place of distutils, and refuses to be imported after it.
 from playwright.sync_api import Browser, sync_playwright
 
 from tests import databases

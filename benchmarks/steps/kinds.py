@@ -8,13 +8,13 @@ to itself says how much of the others is noise.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from benchmarks.serving import median
+from benchmarks.turns import in_turn
 from models import training
 from models.batching import split
 from models.columns import hard_label_columns, input_columns, soft_label_columns
@@ -87,21 +87,11 @@ WAYS: dict[str, dict[str, Any]] = {
 
 def measure(rounds: int) -> dict[str, Any]:
     """Milliseconds a step of every way and its ratio to the plain one, by the clock and in processor time."""
-    clocks = {"wall": time.perf_counter, "cpu": time.process_time}
-    turns = {name: turn(surface_of(changes)) for name, changes in WAYS.items()}
-    taken: dict[str, dict[str, list[float]]] = {clock: {name: [] for name in WAYS} for clock in clocks}
-    names = list(WAYS)
-    for number in range(rounds):
-        # Every way in every place of the turn.
-        for name in names[number % len(names) :] + names[: number % len(names)]:
-            started = {clock: now() for clock, now in clocks.items()}
-            turns[name]()
-            for clock, now in clocks.items():
-                taken[clock][name].append((now() - started[clock]) / _STEPS)
+    seconds = in_turn({name: turn(surface_of(changes)) for name, changes in WAYS.items()}, rounds)
     return {
         "rounds": rounds,
         "steps_per_round": _STEPS,
-        **{clock: figures({name: np.array(each) for name, each in of.items()}) for clock, of in taken.items()},
+        **{clock: figures({name: each / _STEPS for name, each in of.items()}) for clock, of in seconds.items()},
     }
 
 

@@ -10,33 +10,20 @@ from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
 from components.model_pusher.destination import Destination
-from contracts.provenance import Origin, Provenance
+from contracts.provenance import Origin
 from crosskd import rolling_back
 from crosskd.runs import METADATA_FILE
 from pipeline.metadata import connection
-from records.content import content_fingerprint
 from records.sessions import load_error
-from tests.components.model_pusher.handmade import content_of, write_model
+from tests.components.model_pusher.handmade import content_of, publish, write_model
 
 
 def push(root: Path, content: str, surface: str = "homepage") -> int:
     """Pushes something with the files of a SavedModel; versions are told apart by their content."""
     model = root / "models" / content
     write_model(model, content)
-
-    def describe(version: int) -> Provenance:
-        return Provenance(
-            version=version,
-            pushed_at="2025-01-01T00:00:00+00:00",
-            model=str(model),
-            model_fingerprint=content_fingerprint(str(model)),
-            decision=f"Blessed: {content}.",
-            origin=Origin(surface=surface),
-        )
-
     to = Destination(str(root / "serving" / surface))
-    with to.locked():
-        return to.publish(str(model), describe).version
+    return publish(to, model, Origin(surface=surface), decision=f"Blessed: {content}.").version
 
 
 def roll_back(root: Path) -> rolling_back.Rollback:

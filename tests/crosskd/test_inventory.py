@@ -7,23 +7,17 @@ from pathlib import Path
 import pytest
 
 from components.model_pusher.destination import Destination
-from contracts.provenance import Origin, Provenance
+from contracts.provenance import Origin
 from crosskd.inventory import Inventory, set_aside_lost, take, whole
 from records import documents
-from tests.components.model_pusher.handmade import cut, write_model
+from tests.components.model_pusher.handmade import cut, publish, write_model
 
 
 def push(root: Path, content: str) -> int:
     """Pushes a version, and leaves what the pusher keeps of it."""
     write_model(root / "models" / content, content)
     to = Destination(str(root / "serving/shelf"))
-    origin = Origin(surface="shelf")
-
-    def describe(version: int) -> Provenance:
-        return Provenance(version=version, pushed_at="", model="", model_fingerprint="", decision="", origin=origin)
-
-    with to.locked():
-        done = to.publish(str(root / "models" / content), describe)
+    done = publish(to, root / "models" / content, Origin(surface="shelf"))
     documents.write(str(root / f"artifacts/Pusher/pushed_model/{len(to.versions())}"), done)
     return done.version
 

@@ -11,11 +11,11 @@ from typer.testing import CliRunner
 
 from components.last_served.finding import find_baseline
 from components.model_pusher.destination import Destination
-from contracts.provenance import Origin, Provenance
+from contracts.provenance import Origin
 from crosskd import rollback, rolling_back
 from records.content import content_fingerprint
 from schema.errors import InputError
-from tests.components.model_pusher.handmade import write_model
+from tests.components.model_pusher.handmade import publish, write_model
 from tests.crosskd.pushes import Killed, kill_in
 from tests.kubeflow.object_store import ObjectStore, reach
 
@@ -41,18 +41,10 @@ def app() -> typer.Typer:
 def push_elsewhere(folder: Path, content: str) -> int:
     model = folder / "models" / content
     write_model(model, content)
-
-    def describe(version: int) -> Provenance:
-        return Provenance(
-            version=version,
-            pushed_at="2026-01-01T00:00:00+00:00",
-            model=f"s3://root/{content}",
-            model_fingerprint=content_fingerprint(str(model)),
-            decision=f"Blessed: {content}.",
-            origin=Origin(surface="homepage"),
-        )
-
-    return Destination(SERVED_BY_KUBEFLOW).publish(str(model), describe).version
+    origin, decision = Origin(surface="homepage"), f"Blessed: {content}."
+    return publish(
+        Destination(SERVED_BY_KUBEFLOW), model, origin, artifact=f"s3://root/{content}", decision=decision
+    ).version
 
 
 def content_of(folder: Path, version: int) -> str:

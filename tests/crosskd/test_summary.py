@@ -12,24 +12,17 @@ from components.model_pusher.destination import Destination
 from contracts.candidate_report import CandidateReport, CatalogueCounts
 from contracts.decision import Decision
 from contracts.outcome import Exit
-from contracts.provenance import Origin, Provenance
+from contracts.provenance import Origin
 from crosskd.runs import NodeOfRun, Run
 from crosskd.summary import RunSummary, _pairs, _push, exit_code, print_summary
 from records import documents
-from tests.components.model_pusher.handmade import cut, write_model
+from tests.components.model_pusher.handmade import cut, publish, write_model
 
 
 @pytest.fixture
 def serving(tmp_path: Path) -> Path:
     write_model(tmp_path / "model", "a")
-    to = Destination(str(tmp_path / "serving/tiny"))
-    origin = Origin(surface="tiny")
-
-    def describe(version: int) -> Provenance:
-        return Provenance(version=version, pushed_at="", model="", model_fingerprint="", decision="", origin=origin)
-
-    with to.locked():
-        to.publish(str(tmp_path / "model"), describe)
+    publish(Destination(str(tmp_path / "serving/tiny")), tmp_path / "model", Origin(surface="tiny"))
     return tmp_path / "serving/tiny"
 
 

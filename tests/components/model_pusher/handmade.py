@@ -19,10 +19,11 @@ from tfx.utils import proto_utils
 from tfx.v1 import proto
 
 from components.blessing_gate.executor import write_blessing
+from components.model_pusher.destination import Destination
 from components.model_pusher.executor import Executor
 from contracts.artifacts import GateDecision
 from contracts.decision import Decision
-from contracts.provenance import Origin
+from contracts.provenance import Origin, Provenance
 from records import documents
 from records.content import content_fingerprint
 
@@ -89,6 +90,25 @@ def _exported(content: str) -> Path:
     module = _Tiny(content)
     tf.saved_model.save(module, str(folder), signatures={"serving_default": module.serve})
     return folder
+
+
+def publish(
+    to: Destination, model: Path, origin: Origin, *, artifact: str = "", decision: str = "Blessed: test."
+) -> Provenance:
+    """Publishes a SavedModel as the pusher does; `artifact` is the model that a run knows it by."""
+
+    def describe(version: int) -> Provenance:
+        return Provenance(
+            version=version,
+            pushed_at="2025-01-01T00:00:00+00:00",
+            model=artifact or str(model),
+            model_fingerprint=content_fingerprint(str(model)),
+            decision=decision,
+            origin=origin,
+        )
+
+    with to.locked():
+        return to.publish(str(model), describe)
 
 
 def content_of(folder: Path, contents: Iterable[str]) -> str:

@@ -16,6 +16,7 @@ from components.serving_validator.requirements import Requirements, requirements
 from contracts.decision import Check, Verdict
 from records.served import read_served
 from schema.surface import Surface
+from tests.components.serving_validator.columns import write_reader
 from tests.components.serving_validator.handmade import SURFACE, write_examples, write_model
 
 USUAL: dict[str, Any] = {
@@ -24,30 +25,6 @@ USUAL: dict[str, Any] = {
     "age": tf.io.FixedLenFeature([], tf.float32, 1.5),
 }
 VERSION = 17
-
-
-class Model(tf.Module):
-    """Reads columns, and answers each output with the same number."""
-
-    def __init__(self, columns: dict[str, Any], outputs: tuple[str, ...]) -> None:
-        super().__init__()
-        self.weight = tf.Variable(1.0, name="trunk/kernel")
-        self.columns, self.outputs = columns, outputs
-
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
-    def serve(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        parsed = tf.io.parse_example(examples, self.columns)
-        dense = [each for each in parsed.values() if isinstance(each, tf.Tensor) and each.dtype != tf.string]
-        logit = self.weight * tf.add_n(
-            [tf.cast(tf.reshape(each, [tf.size(examples), -1])[:, 0], tf.float32) for each in dense]
-        )
-        return {name: tf.sigmoid(logit) for name in self.outputs}
-
-
-def write(folder: Path, columns: dict[str, Any], *outputs: str) -> str:
-    module = Model(columns, outputs or ("click", "minutes"))
-    tf.saved_model.save(module, str(folder), signatures={"serving_default": module.serve})
-    return str(folder)
 
 
 def requirements(**word: Any) -> Requirements:
@@ -59,8 +36,8 @@ def check(
     folder: Path, columns: dict[str, Any], *outputs: str, kinds: dict[str, str] | None = None, **word: Any
 ) -> Check:
     """Of a student with these columns and outputs, in place of a usual version 17."""
-    served = write(folder / "served", USUAL)
-    student = write(folder / "student", columns, *outputs)
+    served = write_reader(folder / "served", USUAL)
+    student = write_reader(folder / "student", columns, *outputs)
     return clients_check(read_graph(student), read_served(served, VERSION, kinds), requirements(**word))
 
 
@@ -163,7 +140,7 @@ def test_a_word_that_names_nothing_is_none() -> None:
 def test_what_serves_is_asked_with_the_columns_that_it_takes(tmp_path: Path) -> None:
     """It reads a label's column as if it were a feature, which no request of the student carries."""
     examples = write_examples(tmp_path / "examples")
-    served = write(tmp_path / "served", {**USUAL, "minutes": tf.io.FixedLenFeature([], tf.float32)})
+    served = write_reader(tmp_path / "served", {**USUAL, "minutes": tf.io.FixedLenFeature([], tf.float32)})
     models = {
         "student": write_model(tmp_path / "student"),
         "control": write_model(tmp_path / "control"),
@@ -176,7 +153,7 @@ def test_what_serves_is_asked_with_the_columns_that_it_takes(tmp_path: Path) -> 
 
 def test_what_serves_and_cannot_be_asked_is_not_compared(tmp_path: Path) -> None:
     examples = write_examples(tmp_path / "examples")
-    served = write(tmp_path / "served", {**USUAL, "gone": tf.io.FixedLenFeature([], tf.float32)})
+    served = write_reader(tmp_path / "served", {**USUAL, "gone": tf.io.FixedLenFeature([], tf.float32)})
     models = {
         "student": write_model(tmp_path / "student"),
         "control": write_model(tmp_path / "control"),

@@ -18,7 +18,7 @@ from tests.components.teacher_labeler.conftest import (
     save_teacher,
     write_examples,
 )
-from tests.components.teacher_labeler.test_faults import GOOD, assert_nothing_published
+from tests.components.teacher_labeler.faulty import GOOD, assert_nothing_published
 
 
 @pytest.fixture(scope="module")

@@ -13,17 +13,17 @@ from components.serving_validator.clients import clients_check
 from components.serving_validator.graph import read_graph
 from components.serving_validator.requirements import requirements_of
 from contracts.decision import Verdict
-from contracts.provenance import Origin, Provenance
+from contracts.provenance import Origin
 from contracts.rollback_intent import RollbackIntent
 from crosskd.checking.clients import check_clients
 from crosskd.checking.findings import CheckReport, Severity
 from crosskd.checking.inspection import RunInputs, inspect_inputs
 from models.export import promised_signature
-from records.content import content_fingerprint
 from records.saved_model import FORMAT_SERVING
 from records.served import read_served
 from schema.loader import load_surface
-from tests.components.model_pusher.handmade import cut
+from tests.components.model_pusher.handmade import cut, publish
+from tests.components.serving_validator.columns import write_reader
 from tests.e2e import library
 
 REQUIRED: dict[str, Any] = {
@@ -35,44 +35,12 @@ SPEC: dict[str, Any] = {**REQUIRED, "genre": tf.io.VarLenFeature(tf.string), "pa
 TASKS = {"borrowed": "binary", "liked": "binary"}
 
 
-class Model(tf.Module):
-    """Answers its outputs from a column that every request has."""
-
-    def __init__(self, spec: dict[str, Any], outputs: tuple[str, ...]) -> None:
-        super().__init__()
-        self.weight = tf.Variable(1.0, name="trunk/kernel")
-        self.spec, self.outputs = spec, outputs
-
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
-    def serve(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        match = self.weight * tf.io.parse_example(examples, self.spec)["match"]
-        return {name: tf.sigmoid(match) for name in self.outputs}
-
-
-def write_model(folder: Path, spec: dict[str, Any], *outputs: str) -> Path:
-    module = Model(spec, outputs)
-    tf.saved_model.save(module, str(folder), signatures={"serving_default": module.serve})
-    return folder
-
-
 def push(root: Path, spec: dict[str, Any], *outputs: str, kinds: dict[str, str] | None = None) -> int:
     """Pushes a model to a root, as a run does; the version."""
     artifact = root / "models" / "-".join((*spec, *outputs))
-    model = write_model(artifact / FORMAT_SERVING, spec, *outputs)
-
-    def describe(version: int) -> Provenance:
-        return Provenance(
-            version=version,
-            pushed_at="2025-01-01T00:00:00+00:00",
-            model=str(artifact),
-            model_fingerprint=content_fingerprint(str(model)),
-            decision="Blessed: test.",
-            origin=Origin(surface="library", task_kinds=kinds or dict.fromkeys(outputs, "binary")),
-        )
-
-    to = Destination(str(root / "serving" / "library"))
-    with to.locked():
-        return to.publish(str(model), describe).version
+    model = Path(write_reader(artifact / FORMAT_SERVING, spec, *outputs))
+    origin = Origin(surface="library", task_kinds=kinds or dict.fromkeys(outputs, "binary"))
+    return publish(Destination(str(root / "serving" / "library")), model, origin, artifact=str(artifact)).version
 
 
 @pytest.fixture
@@ -146,7 +114,7 @@ def test_what_breaks_clients_is_said_as_the_serving_check_says_it(
         f"Clients of version {version}, which serves, would break: {sentence}. When all of them are ready, say so in "
         f"surface.yaml, for this change alone: serving: {{{word}}}."
     )
-    student = read_graph(str(write_model(tmp_path / "student", SPEC, *TASKS)))
+    student = read_graph(write_reader(tmp_path / "student", SPEC, *TASKS))
     served = read_served(str(root / "serving" / "library" / str(version)), version, kinds)
     after_training = clients_check(student, served, requirements_of(load_surface(surface(tmp_path)).surface))
     assert (after_training.verdict, after_training.sentence) == (Verdict.FAIL, problem)
@@ -182,5 +150,5 @@ def test_it_is_one_of_all_problems_of_a_check(tmp_path: Path, root: Path) -> Non
 def test_the_models_of_these_tests_are_what_the_surface_promises(tmp_path: Path) -> None:
     loaded = load_surface(surface(tmp_path))
     promised = promised_signature(loaded.surface, SPEC)
-    model = read_served(str(write_model(tmp_path / "model", SPEC, *TASKS)), 1, TASKS)
+    model = read_served(write_reader(tmp_path / "model", SPEC, *TASKS), 1, TASKS)
     assert (promised.outputs, promised.columns, promised.kinds) == (model.outputs, model.columns, model.kinds)
