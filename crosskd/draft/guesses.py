@@ -21,6 +21,8 @@ _PANDAS_INDEX = "__index_level_"
 # An integer with so few values, each seen so often, is taken for a name rather than an amount.
 _FEW_VALUES = 50
 _OFTEN = 20
+# Rows that a request has at least, on average: it ranks one item against another.
+_ROWS_OF_A_REQUEST = 2
 
 
 @dataclass(frozen=True)
@@ -137,8 +139,8 @@ def _unknown_text(column: SampledColumn) -> str | None:
 
 def _names_neighbours(column: SampledColumn) -> bool:
     """Whether each of many values has some rows, one after the other, as a request has; users and items come back."""
-    often = len((0, 1)) * column.distinct <= column.rows
-    return column.stands_together and often and column.distinct > _FEW_VALUES and not _names_users_or_items(column)
+    repeated = _ROWS_OF_A_REQUEST * column.distinct <= column.rows
+    return column.stands_together and repeated and column.distinct > _FEW_VALUES and not _names_users_or_items(column)
 
 
 def _names_users_or_items(column: SampledColumn) -> bool:

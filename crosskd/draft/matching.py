@@ -11,10 +11,7 @@ from crosskd.draft.sample import SampledColumn
 
 # Words that products use for one thing.
 _FAMILIES = (
-    (
-        *("user", "customer", "member", "viewer", "visitor", "account", "listener", "reader", "person", "client"),
-        *("player", "buyer", "shopper"),
-    ),
+    names.USERS,
     (
         *("item", "product", "sku", "article", "track", "song", "video", "book", "movie", "game", "job", "story"),
         *("doc", "content", "listing", "film", "podcast", "asin", "isbn", "ean", "offer"),
