@@ -4,6 +4,9 @@ Claim (docs/results.md): judging a student takes less than half of what the Eval
 with TFMA's own extractors and metrics, without dropping a check; and all metrics that gates may ask
 for take at most 1.3 of the time of the first ten.
 
+All ways take turns in one process; each ratio is the median over rounds of the ratio within a
+round, with the 95% interval of that median.
+
     python -m benchmarks.evaluation --root runs/demo/homepage --json OUT
 """
 
@@ -12,11 +15,12 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import tensorflow as tf
 import typer
 from google.protobuf import json_format
@@ -25,6 +29,8 @@ from tfx.components.evaluator.executor import Executor
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import artifact_utils, standard_artifacts
 
+from benchmarks.serving import median
+from benchmarks.turns import in_turn
 from contracts import keys, nodes
 from contracts.roles import ModelRole
 from crosskd.runs import Run, newest_run
@@ -55,53 +61,52 @@ FIRST_METRICS = frozenset(
 def main(
     root: Annotated[Path, typer.Option(help="Root of a finished `crosskd run`.")] = Path("runs/demo/homepage"),
     surface: Annotated[Path, typer.Option(help="Its surface folder.")] = Path("schema/homepage"),
+    rounds: Annotated[int, typer.Option(min=5, help="Turns of each way.")] = 7,
+    usual: Annotated[bool, typer.Option("--usual", help="Measure TFMA's own way as well, of five times the time.")] = (
+        False
+    ),
     out: Annotated[Path, typer.Option("--json", help="Where the figures go.")] = Path(
         "benchmarks/results/evaluation.json"
     ),
 ) -> None:
     """Measure the Evaluator against a plain pass and against TFMA's own way."""
     run, loaded = newest_run(root), load_surface(surface).surface
-    figures = measure(run, loaded)
+    figures = measure(run, loaded, rounds, usual)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(figures, indent=2) + "\n")
     TERMINAL.json(figures)
 
 
-def measure(run: Run, surface: Surface) -> dict[str, float]:
-    """Seconds of each way, in one process and one run, and their ratios."""
-    student, control = (_model(run, role) for role in (ModelRole.STUDENT, ModelRole.CONTROL))
-    examples = _examples(run)
-    rows = _rows(examples)
-    _plain_pass(student, rows[: 4 * _BATCH])  # tracing and loading are not what is compared
-    seconds = {
-        "plain_pass": _timed(lambda: _plain_pass(student, rows)),
-        "evaluator": _timed(lambda: _evaluate(surface, student, examples, None)),
-        "evaluator_with_baseline": _timed(lambda: _evaluate(surface, student, examples, control)),
-        "first_metrics": _timed(lambda: _evaluate(surface, student, examples, None, FIRST_METRICS)),
-        "first_metrics_with_baseline": _timed(lambda: _evaluate(surface, student, examples, control, FIRST_METRICS)),
-        "usual_evaluator": _timed(lambda: _evaluate_as_usual(surface, student, examples, None)),
-        "usual_evaluator_with_baseline": _timed(lambda: _evaluate_as_usual(surface, student, examples, control)),
+def measure(run: Run, surface: Surface, rounds: int, usual: bool) -> dict[str, Any]:
+    """Seconds of each way and the ratios between them, in one process; `benchmarks.turns` has the clocks."""
+    student, rows = model_and_rows(run, ModelRole.STUDENT)
+    control, examples = _model(run, ModelRole.CONTROL), _examples(run)
+    ways = {
+        "plain_pass": partial(plain_pass, student, rows),
+        "evaluator": partial(_evaluate, surface, student, examples, None),
+        "evaluator_with_baseline": partial(_evaluate, surface, student, examples, control),
+        "first_metrics": partial(_evaluate, surface, student, examples, None, FIRST_METRICS),
+        "first_metrics_with_baseline": partial(_evaluate, surface, student, examples, control, FIRST_METRICS),
     }
-    return {
-        "rows": float(len(rows)),
-        **{f"seconds_{name}": round(value, 2) for name, value in seconds.items()},
-        "ratio_to_plain_pass": round(seconds["evaluator"] / seconds["plain_pass"], 2),
-        "ratio_to_plain_pass_with_baseline": round(seconds["evaluator_with_baseline"] / seconds["plain_pass"], 2),
-        "ratio_to_first_metrics": round(seconds["evaluator"] / seconds["first_metrics"], 2),
-        "ratio_to_first_metrics_with_baseline": round(
-            seconds["evaluator_with_baseline"] / seconds["first_metrics_with_baseline"], 2
-        ),
-        "ratio_to_usual": round(seconds["evaluator"] / seconds["usual_evaluator"], 3),
-        "ratio_to_usual_with_baseline": round(
-            seconds["evaluator_with_baseline"] / seconds["usual_evaluator_with_baseline"], 3
-        ),
-    }
+    if usual:
+        ways["usual_evaluator"] = partial(_evaluate_as_usual, surface, student, examples, None)
+        ways["usual_evaluator_with_baseline"] = partial(_evaluate_as_usual, surface, student, examples, control)
+    for warm_up in (ways["plain_pass"], ways["evaluator_with_baseline"]):  # tracing is not what is compared
+        warm_up()
+    seconds = in_turn(ways, rounds)
+    return {"rows": len(rows), "rounds": rounds, **{clock: _figures(of) for clock, of in seconds.items()}}
 
 
-def _timed(work: Callable[[], None]) -> float:
-    started = time.monotonic()
-    work()
-    return time.monotonic() - started
+def _figures(seconds: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """The seconds of every way, and the ratios that the claims are about, by the seconds of each round."""
+    ratios: dict[str, tuple[float, float, float]] = {}
+    for suffix in ("", "_with_baseline"):
+        evaluator = seconds[f"evaluator{suffix}"]
+        others = {"plain_pass": "plain_pass", "first_metrics": f"first_metrics{suffix}"}
+        if (usual := f"usual_evaluator{suffix}") in seconds:
+            others["usual"] = usual
+        ratios |= {f"ratio_to_{name}{suffix}": median(evaluator / seconds[other]) for name, other in others.items()}
+    return {"seconds": {name: round(float(np.median(each)), 2) for name, each in seconds.items()}, **ratios}
 
 
 def _output(run: Run, node: str, key: str) -> str:
@@ -124,12 +129,14 @@ def _examples(run: Run) -> standard_artifacts.Examples:
     return artifact
 
 
-def _rows(examples: standard_artifacts.Examples) -> list[bytes]:
-    files = sorted(map(str, (Path(examples.uri) / f"Split-{EVAL_SPLIT}").glob("*.gz")))
-    return first_records(files)
+def model_and_rows(run: Run, role: ModelRole) -> tuple[standard_artifacts.Model, list[bytes]]:
+    """A model of a finished run, and the evaluation rows that it labelled: what `plain_pass` takes."""
+    files = sorted(map(str, (Path(_examples(run).uri) / f"Split-{EVAL_SPLIT}").glob("*.gz")))
+    return _model(run, role), first_records(files)
 
 
-def _plain_pass(model: standard_artifacts.Model, rows: list[bytes]) -> None:
+def plain_pass(model: standard_artifacts.Model, rows: list[bytes]) -> None:
+    """Asks the model for its answers on all rows once, and does nothing with them."""
     signature = tf.saved_model.load(f"{model.uri}/Format-Serving").signatures[SIGNATURE]
     for batch in _batches(rows):
         signature(**{EXAMPLES_INPUT: tf.constant(batch)})

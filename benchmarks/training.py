@@ -55,7 +55,7 @@ _INPUT_RATIO = 0.8
 _READY = 48
 
 # Epochs of one turn: a fit has a start, which the Trainer's many epochs share.
-_EPOCHS = 5
+EPOCHS = 5
 
 Fit = Callable[[], None]
 
@@ -63,7 +63,7 @@ Fit = Callable[[], None]
 def main(
     root: Annotated[Path, typer.Option(help="Root of a finished `crosskd run`.")] = Path("runs/demo/homepage"),
     surface: Annotated[Path, typer.Option(help="Its surface folder.")] = Path("schema/homepage"),
-    rounds: Annotated[int, typer.Option(min=5, help=f"Turns of each way, of {_EPOCHS} epochs.")] = 15,
+    rounds: Annotated[int, typer.Option(min=5, help=f"Turns of each way, of {EPOCHS} epochs.")] = 15,
     widths: Annotated[float, typer.Option(min=0.1, help="Factor on the widths of the surface's model.")] = 1.0,
     vocabulary: Annotated[list[int] | None, typer.Option(min=1, help="Measure a step with so many users.")] = None,
     memory_rows: Annotated[int, typer.Option(help="Measure what holding or streaming so many rows takes.")] = 0,
@@ -157,12 +157,12 @@ def prepare(surface: Surface, root: Path) -> tuple[dict[str, Fit], int]:
         "control_again": way(data(distil=False), distil=False),
         "from_memory": way(_ready(first, surface.training.batch_size), distil=True),
         "streamed": way(data(distil=True, memory_limit=0), distil=True),
-    }, first.steps * _EPOCHS
+    }, first.steps * EPOCHS
 
 
 def _train(loop: training.Loop, data: TrainingData) -> None:
     """The epochs of a turn, without the held-out part, which all ways measure alike."""
-    for number in range(_EPOCHS):
+    for number in range(EPOCHS):
         loop.epoch(data.epoch(number), number)
 
 

@@ -160,6 +160,18 @@ def _tables_of(transform: saved_transform_io_v2.SavedModelLoader) -> tf.Module:
     return tables
 
 
+class _Holder(tf.Module):
+    """Lets the archive find a model's lookup tables, and leaves its variables to us.
+
+    Where it tracks a layer, it lists Keras's wrappers of the variables beside the variables that signatures use:
+    each is written twice, and whoever loads the model holds both (Keras issue 23553).
+    """
+
+    def __init__(self, model: keras.Model):
+        super().__init__()
+        self.model = model
+
+
 def _write(
     model: keras.Model,
     tables: tf.Module | None,
@@ -167,7 +179,8 @@ def _write(
     out: str,
 ) -> None:
     archive = keras.export.ExportArchive()
-    archive.track(model)
+    archive.track(_Holder(model))
+    archive.add_variable_collection("variables", [each.value for each in model.variables])
     if tables is not None:
         archive.track(tables)
     for name, (function, signature) in endpoints.items():

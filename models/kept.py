@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from models.tables import SLICE, rows_from
 
 # Numbers of a variable from which it is kept in a file.
-_LARGE = 1 << 24
+_LARGE = 1 << 20
 
 
 class Kept:

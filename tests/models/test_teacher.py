@@ -133,3 +133,12 @@ def test_it_offers_its_embeddings_for_students_to_start_from(teacher):
     tables = [each.numpy() for each in loaded.variables if tuple(each.shape) == (6, 4)]
     assert any(np.array_equal(found["user_vectors"], table[1:]) for table in tables)
     assert np.ptp(found["user_vectors"], axis=0).min() > 0
+
+
+def test_every_weight_is_stored_once(teacher):
+    """Keras's archive writes those of a tracked layer twice (issue 23553)."""
+    stored = tf.train.load_checkpoint(str(teacher.path / "variables" / "variables")).get_variable_to_shape_map()
+    numbers = sum(int(np.prod(shape)) for name, shape in stored.items() if "VARIABLE_VALUE" in name)
+    loaded = tf.saved_model.load(str(teacher.path))
+    assert numbers == sum(int(np.prod(each.shape)) for each in loaded.variables)
+    assert numbers >= teacher.parameters

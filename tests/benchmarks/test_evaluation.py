@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import numpy as np
+
+from benchmarks.evaluation import _figures
+
+SECONDS = {
+    "plain_pass": np.full(5, 2.0),
+    "evaluator": np.full(5, 12.0),
+    "evaluator_with_baseline": np.full(5, 15.0),
+    "first_metrics": np.full(5, 10.0),
+    "first_metrics_with_baseline": np.full(5, 12.0),
+}
+
+
+def test_ratios_are_to_the_same_number_of_models():
+    found = _figures(SECONDS)
+    assert found["seconds"]["evaluator"] == 12.0
+    assert found["ratio_to_plain_pass"] == (6.0, 6.0, 6.0)
+    assert found["ratio_to_first_metrics"] == (1.2, 1.2, 1.2)
+    assert found["ratio_to_first_metrics_with_baseline"] == (1.25, 1.25, 1.25)
+    assert not any("usual" in name for name in found)
+
+
+def test_the_usual_way_is_there_where_it_was_measured():
+    usual = {"usual_evaluator": np.full(5, 60.0), "usual_evaluator_with_baseline": np.full(5, 150.0)}
+    found = _figures(SECONDS | usual)
+    assert found["ratio_to_usual"] == (0.2, 0.2, 0.2)
+    assert found["ratio_to_usual_with_baseline"] == (0.1, 0.1, 0.1)
