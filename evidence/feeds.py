@@ -150,9 +150,7 @@ def browse(feed: Feed, values: NDArray[Any], visitors: Visitors) -> Browsed:
     return {**counted, **_returns(opened)}
 
 
-def _session(
-    feed: Feed, order: Ints, day: int, there: Ints, visitors: Visitors
-) -> Iterator[tuple[Page, Reaction]]:
+def _session(feed: Feed, order: Ints, day: int, there: Ints, visitors: Visitors) -> Iterator[tuple[Page, Reaction]]:
     """Page after page of one day, and what people did with it, until nobody is left."""
     shape = feed.repeated.shape
     items, familiar = (

@@ -13,9 +13,9 @@ from evidence.slates import (
     NEW_RELEASES,
     PAGES,
     Slates,
-    repeated,
     draw_slates,
     outcome,
+    repeated,
 )
 from worlds import outcomes
 from worlds.impressions import POSITIONS
