@@ -75,7 +75,9 @@ class Feed:
         """The feed of some of the people: places in `users`."""
         shape = self.repeated.shape
         rows = np.arange(self.repeated.size).reshape(shape)[:, people].ravel()
-        columns = {name: each[rows] for name, each in vars(self.candidates).items() if isinstance(each, np.ndarray)}
+        columns: dict[str, Any] = {
+            name: each[rows] for name, each in vars(self.candidates).items() if isinstance(each, np.ndarray)
+        }
         return Feed(
             users=self.users[people],
             times=self.times[:, people],

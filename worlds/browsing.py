@@ -159,7 +159,7 @@ class EmbeddedVisitors:
         x = outcomes.drivers(self._setting.world.people, self._items, shown)
         events = (shown.users, self._day, shown.items)
         seed = self._setting.seed
-        logit = outcomes.homepage_click_logit(x, np.asarray(shown.shelf), known.ravel()) - self._reluctance(page, worn)
+        logit = outcomes.homepage_click_logit(x, np.asarray(shown.shelf), known.ravel()) - self.reluctance(page, worn)
         clicked = bernoulli_at(logit, chance.uniform(seed, _CLICK, *events))
         noise = outcomes.TRAIL_NOISE * chance.normal(seed, _TRAIL, *events)
         minutes = np.where(clicked, np.exp(outcomes.homepage_trail_mean(x, known.ravel()) + noise), 0.0)
@@ -167,7 +167,7 @@ class EmbeddedVisitors:
         discovered = clicked & ~known.ravel() & liked
         return clicked.reshape(known.shape), minutes.reshape(known.shape), discovered.reshape(known.shape)
 
-    def _reluctance(self, page: Page, worn: Floats) -> Floats:
+    def reluctance(self, page: Page, worn: Floats) -> Floats:
         """What tiring and the wish for variety take from a click's logit, [n * 8]."""
         habits, users = self._habits, self._setting.users[page.people]
         leaning = self._setting.world.people.traits[Product.MUSIC].exploration[users]
@@ -197,10 +197,18 @@ class EmbeddedVisitors:
         self.heard[rows, places] |= clicked
 
     def _goes_on(self, page: Page, share: Floats, worn: Floats, minutes: Floats) -> Bools:
-        habits, people = self._habits, page.people
+        people = page.people
         self._minutes[people] += minutes
         self._clicks[people] += share
-        logit = (
+        logit = self.staying(people, share, worn)
+        self._pages[people] += 1
+        users = self._setting.users[people]
+        return bernoulli_at(logit, chance.uniform(self._setting.seed, _GO_ON, users, self._day, page.number))
+
+    def staying(self, people: Ints, share: Floats, worn: Floats) -> Floats:
+        """The logit of going on after a page of which this share was clicked and which was this worn, [n]."""
+        habits = self._habits
+        return (
             habits.staying
             + habits.staying_of_activity * self._log_activity[people]
             + habits.staying_of_clicks * share
@@ -208,9 +216,6 @@ class EmbeddedVisitors:
             + habits.staying_of_worn * worn
             + habits.staying_of_hours * self._minutes[people] / MINUTES_PER_HOUR
         )
-        self._pages[people] += 1
-        users = self._setting.users[people]
-        return bernoulli_at(logit, chance.uniform(self._setting.seed, _GO_ON, users, self._day, page.number))
 
     def _end_sessions(self) -> None:
         """The mood moves to what the day's session was worth, if there was one."""
