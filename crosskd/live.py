@@ -243,8 +243,8 @@ def print_frontier(result: FrontierResult) -> None:
 def print_sessions(result: SessionsResult) -> None:
     """Prints the lifts of sessions with the A/A runs beside them, and what was chosen."""
     table = Table(title=f"{result.surface}: sessions, student against control", title_justify="left")
-    table.add_column("metric")
-    for heading in ("control", "student", "lift", "p", "a control against itself", "A/A runs that hold zero"):
+    table.add_column("metric", no_wrap=True)
+    for heading in ("control", "student", "lift", "p", "control against itself", "A/A runs that hold zero"):
         table.add_column(heading, justify="right")
     for each in result.lifts:
         table.add_row(

@@ -270,7 +270,7 @@ def score_of(surface: Surface) -> Score:
       InputError: It has none.
     """
     if surface.score is None:
-        raise InputError(f"surface {surface.name!r}: expected a `score:` in surface.yaml, of which something is varied")
+        raise InputError(f"surface {surface.name!r}: expected a `score:` in surface.yaml, by which pages are ranked")
     return surface.score
 
 

@@ -122,7 +122,7 @@ class Experiment:
                 f"sessions: expected more than {RETURN_DAYS} --days, in which people may return; found "
                 f"{self.period.days}"
             )
-        # One day of a few people, in an order of chance: what fails here would fail after hours.
+        # One day of a few people, as the recommender has it: what fails here would fail after hours.
         feed = draw_feed(self.world, _LEAST_PEOPLE, 1, self.period.seed)
         self.browsed(feed, np.zeros(feed.repeated.size), 0)
 
