@@ -244,7 +244,7 @@ def print_sessions(result: SessionsResult) -> None:
     """Prints the lifts of sessions with the A/A runs beside them, and what was chosen."""
     table = Table(title=f"{result.surface}: sessions, student against control", title_justify="left")
     table.add_column("metric", no_wrap=True)
-    for heading in ("control", "student", "lift", "p", "control against itself", "A/A runs that hold zero"):
+    for heading in ("control", "student", "lift", "p", "a control against itself", "A/A runs"):
         table.add_column(heading, justify="right")
     for each in result.lifts:
         table.add_row(
@@ -263,7 +263,8 @@ def print_sessions(result: SessionsResult) -> None:
         f"{len(result.pairs)} pairs, {result.people:,} people ({result.visitors}), {result.days} days, "
         f"{result.sessions:,.0f} sessions of a control. The {len(result.lifts)} intervals hold jointly with "
         f"{result.confidence:.0%} (Bonferroni), over people"
-        + (" and pairs." if len(result.pairs) > 1 else "; of one pair they say nothing about other trainings."),
+        + (" and pairs." if len(result.pairs) > 1 else "; of one pair they say nothing about other trainings.")
+        + " The last column: how often a control's interval against itself, under chance of its own, held zero.",
         highlight=False,
     )
 

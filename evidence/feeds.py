@@ -144,6 +144,8 @@ def browse(feed: Feed, values: NDArray[Any], visitors: Visitors) -> Browsed:
     for day in range(days):
         opened[day] = _expect(visitors, "returns", visitors.returns(day), np.bool_, (people,))
         there = np.flatnonzero(opened[day])
+        if not len(there):
+            continue
         visitors.open(Opening(day, there, feed.times[day, there], feed.device[day, there]))
         for page, seen in _session(feed, order[day], day, there, visitors):
             counted[SEEN_PAGES][page.people] += 1

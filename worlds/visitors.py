@@ -93,7 +93,7 @@ class Visitors(Protocol):
         ...
 
     def open(self, sessions: Opening) -> None:
-        """Their sessions begin; called after `returns`, with those who do."""
+        """Their sessions begin; called after `returns` with those who do, if there are any."""
         ...
 
     def view(self, page: Page) -> Reaction:

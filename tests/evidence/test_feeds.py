@@ -89,7 +89,8 @@ def test_a_session_ends_with_the_last_page_or_the_last_item(feed: Feed, setting:
         def view(self, page: Page) -> Reaction:
             return replace(super().view(page), goes_on=np.ones(len(page.people), np.bool_))
 
-    found = browse(feed, values(feed), Tireless(setting))
+    whole = replace(feed, repeated=np.zeros_like(feed.repeated))
+    found = browse(whole, values(feed), Tireless(setting))
     np.testing.assert_array_equal(found["pages"], np.full(30, 3 * PAGES))
     few = np.broadcast_to(np.arange(POOL) >= 2 * POSITIONS + 3, feed.repeated.shape)
     found = browse(replace(feed, repeated=few), values(feed), Tireless(setting))

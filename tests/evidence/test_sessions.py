@@ -97,13 +97,13 @@ def test_intervals_of_equally_good_rankers_hold_zero_under_common_chance(experim
 
 
 def test_a_ranker_that_knows_tastes_has_longer_sessions(experiment: Experiment, pair: Pair):
-    found = run(experiment, [pair], None, silent)
+    found = run(replace(experiment, period=Period(people=120, draws=0)), [pair], None, silent)
     by_metric = {each.metric: each for each in found.lifts}
     assert list(by_metric) == list(METRICS)
     lift = by_metric[MINUTES_A_SESSION]
     assert 0 < lift.low <= lift.mean == pytest.approx(lift.student / lift.control - 1)
     assert by_metric["pages_per_session"].control > 1
-    assert (found.people, found.choice, found.visitors) == (60, None, "embedded")
+    assert (found.people, found.choice, found.visitors) == (120, None, "embedded")
 
 
 def test_a_model_against_itself_by_common_chance_is_exactly_nothing(experiment: Experiment, pair: Pair):

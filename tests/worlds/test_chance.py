@@ -6,7 +6,7 @@ from scipy import stats
 
 from worlds.chance import normal, uniform
 
-EVENTS = np.arange(20_000)
+EVENTS = np.arange(20_000) + 10
 
 
 def test_an_event_has_its_number_whoever_asks_and_in_any_company():
