@@ -108,7 +108,8 @@ def sessions(result: SessionsResult) -> str:
     chart = _intervals(_beside_same_model(result.lifts), "lift, percent", title)
     if result.choice is None:
         return vl_convert.vegalite_to_svg(chart.to_json())
-    return vl_convert.vegalite_to_svg(alt.vconcat(chart, _chosen_by(result.choice)).to_json())
+    both = alt.vconcat(chart, _chosen_by(result.choice)).resolve_scale(color="independent")
+    return vl_convert.vegalite_to_svg(both.to_json())
 
 
 def _chosen_by(choice: Choice) -> alt.Chart:

@@ -183,6 +183,8 @@ def test_a_picture_holds_the_lifts_and_what_was_chosen_by(result: SessionsResult
     for word in (MINUTES_A_SESSION, "student against control", "7 days"):
         assert word in drawn
     assert ("chosen among these, by people who do not judge" in drawn) == chosen
+    # The legend of the curves: without it, nobody knows which is whose.
+    assert (">control<" in drawn) == chosen
 
 
 def test_what_cannot_be_browsed_is_refused(live_world: World, experiment: Experiment, pair: Pair):
