@@ -10,8 +10,9 @@ from evidence.own_visitors import visitors_of
 from evidence.slates import LIVE_TIMES
 from schema.errors import InputError
 from tests.evidence.foreign import Punctual
+from worlds.browsing import EmbeddedVisitors
 from worlds.impressions import POSITIONS
-from worlds.simulated import World
+from worlds.simulated import Sizes, World, draw_world
 from worlds.visitors import MakeVisitors, Page, Reaction, Setting
 
 DAYS = 6
@@ -106,6 +107,28 @@ def test_two_arms_that_rank_alike_are_browsed_alike(feed: Feed, setting: Setting
     for name in one:
         np.testing.assert_array_equal(one[name], same[name])
     assert (one["minutes"] != other["minutes"]).any()
+
+
+def test_sessions_in_an_order_of_chance_are_as_the_specification_says():
+    """What the constants were set by, before any ranker: `worlds/simulated.md`, section Sessions."""
+    world = draw_world(Sizes(), np.random.default_rng(0))
+    whole = draw_feed(world, 1_000, 14, seed=0)
+    people = EmbeddedVisitors(Setting(world, "homepage", whole.users, 1))
+    view, seen, clicks = people.view, np.zeros(PAGES), []
+
+    def counted(page: Page) -> Reaction:
+        reaction = view(page)
+        seen[page.number] += len(page.people)
+        clicks.append(reaction.clicked.ravel())
+        return reaction
+
+    people.view = counted
+    found = {name: each.sum() for name, each in browse(whole, values(whole), people).items()}
+    assert seen[2] / seen[0] > 0.5 > seen[3] / seen[0]  # The median session has 3 pages.
+    assert found["pages"] / found["sessions"] == pytest.approx(2.95, abs=0.05)
+    assert found["minutes"] / found["sessions"] == pytest.approx(60, abs=3)
+    assert found["returns"] / found["followed"] == pytest.approx(0.66, abs=0.02)
+    assert np.concatenate(clicks).mean() == pytest.approx(0.17, abs=0.01)
 
 
 def broken(change) -> MakeVisitors:
