@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,18 +17,65 @@ from schema.errors import InputError
 if TYPE_CHECKING:
     from evidence.frontier import FrontierResult
     from evidence.live import LiveResult, Pair
+    from evidence.sessions_result import Choice, SessionsResult
     from schema.surface import Surface
+    from worlds.simulated import World
+
+    Result = LiveResult | FrontierResult | SessionsResult
 
 RESULT_FILE = "live.json"
 PLOT_FILE = "live.svg"
 FRONTIER_FILE = "frontier.json"
 FRONTIER_PLOT_FILE = "frontier.svg"
+SESSIONS_FILE = "sessions.json"
+SESSIONS_PLOT_FILE = "sessions.svg"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be found out, as the command line has it.
+
+    Attributes:
+      slates: That each arm ranks.
+      aa: A/A runs.
+      seed: Of who comes, the candidates, and chance.
+      over: A range for the frontier, or None.
+      sessions: Whether people browse page by page.
+      people: Who are followed in sessions.
+      days: For how long.
+      choose: A range to choose from, or None.
+      visitors: Import path of who makes the people, or None.
+    """
+
+    slates: int
+    aa: int
+    seed: int
+    over: str | None
+    sessions: bool
+    people: int
+    days: int
+    choose: str | None
+    visitors: str | None
+
+    def expect_one_question(self) -> None:
+        """Checks that the options go together.
+
+        Raises:
+          InputError: They do not.
+        """
+        if self.sessions and self.over is not None:
+            raise InputError("expected --sessions or --over, found both; --choose NAME=LOW:HIGH varies sessions' score")
+        for option, given in (("--choose", self.choose), ("--visitors", self.visitors)):
+            if given is not None and not self.sessions:
+                raise InputError(f"{option} is for people who browse: give --sessions, too")
 
 
 def command(
     world: Annotated[Path, typer.Option(help="What `crosskd world simulated` wrote.")],
     surface: Annotated[str, typer.Option(help="homepage or radio.")],
-    out: Annotated[Path, typer.Option(help=f"Folder for {RESULT_FILE}, {PLOT_FILE} and trained pairs.")],
+    out: Annotated[
+        Path, typer.Option(help=f"Folder for {RESULT_FILE}, {PLOT_FILE}, or what else was asked, and trained pairs.")
+    ],
     student: Annotated[
         list[Path] | None, typer.Option(help="SavedModel of a student; again for each further pair.")
     ] = None,
@@ -46,50 +95,100 @@ def command(
             "many times, or a constant of it has these values."
         ),
     ] = None,
+    sessions: Annotated[
+        bool, typer.Option("--sessions", help="Let people browse page by page for days, and leave and return.")
+    ] = False,
+    people: Annotated[int, typer.Option(min=1, help="People who are followed, with --sessions.")] = 1_000,
+    days: Annotated[int, typer.Option(min=1, help="For so many days, with --sessions.")] = 14,
+    choose: Annotated[
+        str | None,
+        typer.Option(
+            help="NAME=LOW:HIGH: with --sessions, each model takes the value of this range with which a session has "
+            "most minutes, on one half of the people; the other half judges."
+        ),
+    ] = None,
+    visitors: Annotated[
+        str | None,
+        typer.Option(help="package.module:function that makes other people than the world's, with --sessions."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Let student and control rank slates for the same simulated people, and measure the lifts."""
     started = time.monotonic()
     _expect_pairs_or_root(student or [], control or [], root)
+    asked = Asked(slates, aa, seed, over, sessions, people, days, choose, visitors)
+    asked.expect_one_question()
     with TERMINAL.noise_to(out / "logs" / "live.log"):
-        from evidence import frontier, live
+        from evidence import live
         from schema.loader import load_surface
         from worlds.simulated import read_world
 
         live.page_of(surface)
         folder = world / surface
-        people, ranked = read_world(folder), load_surface(folder).surface
-        varied = None if over is None else frontier.read_over(over, ranked)
+        drawn, ranked = read_world(folder), load_surface(folder).surface
+        measure = _measure(asked, ranked, drawn)
         given = zip(student or [], control or [], strict=True)
         pairs = [live.Pair(str(ours), str(theirs)) for ours, theirs in given]
-        pairs = pairs or _trained(ranked, root, seeds, tuning, out)
-        traffic = live.Traffic(slates, aa, seed)
-        result: LiveResult | FrontierResult
-        if varied is None:
-            result = live.run(surface, people, pairs, traffic, TERMINAL.say)
-        else:
-            result = frontier.compare(ranked, people, pairs, traffic, varied, TERMINAL.say)
+        result = measure(pairs or _trained(ranked, root, seeds, tuning, out))
         files = _write(out, result)
         TERMINAL.say(f"done in {seconds(started)}; wrote {' and '.join(map(str, files))}")
     if as_json:
         TERMINAL.json(result.model_dump(mode="json"))
-    elif isinstance(result, live.LiveResult):
-        print_result(result)
     else:
-        print_frontier(result)
+        _print(result)
 
 
-def _write(out: Path, result: LiveResult | FrontierResult) -> tuple[Path, Path]:
+def _measure(asked: Asked, surface: Surface, world: World) -> Callable[[list[Pair]], Result]:
+    """What finds it out of pairs; all that was asked is looked at before any pair is trained."""
+    from evidence import frontier, live
+
+    if asked.sessions:
+        return _sessions(asked, surface, world)
+    traffic = live.Traffic(asked.slates, asked.aa, asked.seed)
+    if asked.over is None:
+        return lambda pairs: live.run(surface.name, world, pairs, traffic, TERMINAL.say)
+    varied = frontier.read_over(asked.over, surface)
+    return lambda pairs: frontier.compare(surface, world, pairs, traffic, varied, TERMINAL.say)
+
+
+def _sessions(asked: Asked, surface: Surface, world: World) -> Callable[[list[Pair]], Result]:
+    from evidence import frontier, own_visitors
+    from evidence import sessions as browsing
+
+    period = browsing.Period(asked.people, asked.days, asked.aa, asked.seed)
+    experiment = browsing.Experiment(world, surface, own_visitors.visitors_of(asked.visitors), period)
+    experiment.expect_whole()
+    over = None if asked.choose is None else frontier.read_over(asked.choose, surface, "--choose")
+    called = asked.visitors or "embedded"
+    return lambda pairs: browsing.run(experiment, pairs, over, TERMINAL.say, called)
+
+
+def _write(out: Path, result: Result) -> tuple[Path, Path]:
     from evidence import plot
+    from evidence.frontier import FrontierResult
     from evidence.live import LiveResult
 
     if isinstance(result, LiveResult):
         files, picture = (out / RESULT_FILE, out / PLOT_FILE), plot.lifts(result)
-    else:
+    elif isinstance(result, FrontierResult):
         files, picture = (out / FRONTIER_FILE, out / FRONTIER_PLOT_FILE), plot.frontier(result)
+    else:
+        files, picture = (out / SESSIONS_FILE, out / SESSIONS_PLOT_FILE), plot.sessions(result)
     for file, text in zip(files, (result.model_dump_json(indent=1), picture), strict=True):
         file.write_text(text, encoding="utf-8")
     return files
+
+
+def _print(result: Result) -> None:
+    from evidence.frontier import FrontierResult
+    from evidence.live import LiveResult
+
+    if isinstance(result, LiveResult):
+        print_result(result)
+    elif isinstance(result, FrontierResult):
+        print_frontier(result)
+    else:
+        print_sessions(result)
 
 
 def print_result(result: LiveResult) -> None:
@@ -139,6 +238,48 @@ def print_frontier(result: FrontierResult) -> None:
         f"last column: how often a control's interval against itself, under chance of its own, held zero.",
         highlight=False,
     )
+
+
+def print_sessions(result: SessionsResult) -> None:
+    """Prints the lifts of sessions with the A/A runs beside them, and what was chosen."""
+    table = Table(title=f"{result.surface}: sessions, student against control", title_justify="left")
+    table.add_column("metric", no_wrap=True)
+    for heading in ("control", "student", "lift", "p", "a control against itself", "A/A runs"):
+        table.add_column(heading, justify="right")
+    for each in result.lifts:
+        table.add_row(
+            each.metric,
+            f"{each.control:.4f}",
+            f"{each.student:.4f}",
+            _percent(each.mean, each.low, each.high),
+            f"{each.p_value:.2g}",
+            _percent(*each.same_model),
+            f"{each.same_model_held} of {result.draws}",
+        )
+    TERMINAL.out.print(table)
+    if result.choice is not None:
+        _print_choice(result.choice)
+    TERMINAL.out.print(
+        f"{len(result.pairs)} pairs, {result.people:,} people ({result.visitors}), {result.days} days, "
+        f"{result.sessions:,.0f} sessions of a control. The {len(result.lifts)} intervals hold jointly with "
+        f"{result.confidence:.0%} (Bonferroni), over people"
+        + (" and pairs." if len(result.pairs) > 1 else "; of one pair they say nothing about other trainings.")
+        + " The last column: how often a control's interval against itself, under chance of its own, held zero.",
+        highlight=False,
+    )
+
+
+def _print_choice(choice: Choice) -> None:
+    """Prints the values that were chosen, and how many stand at an edge of the range, beyond which may be better."""
+    edges = {choice.values[0], choice.values[-1]}
+    for arm, chosen in (("students", choice.students), ("controls", choice.controls)):
+        at_edge = sum(each in edges for each in chosen)
+        TERMINAL.out.print(
+            f"{choice.over}: by the minutes of a session of {choice.people:,} other people, the {arm} took "
+            f"{', '.join(f'{each:g}' for each in chosen)}"
+            + (f" ({at_edge} at an edge of the range: give a wider one)." if at_edge else "."),
+            highlight=False,
+        )
 
 
 def _percent(mean: float, low: float, high: float) -> str:

@@ -163,8 +163,8 @@ class FrontierResult(_Part):
     seconds: float
 
 
-def read_over(text: str, surface: Surface) -> Over:
-    """Reads `NAME=LOW:HIGH`.
+def read_over(text: str, surface: Surface, option: str = "--over") -> Over:
+    """Reads `NAME=LOW:HIGH`, given as this option.
 
     Raises:
       InputError: It is not so written, the range is empty, or the surface's score does not read the name.
@@ -176,11 +176,11 @@ def read_over(text: str, surface: Surface) -> Over:
     except ValueError:
         found = None
     if found is None or not (name and equals and colon) or not -np.inf < found.low < found.high < np.inf:
-        raise InputError(f"--over {text}: expected NAME=LOW:HIGH with two numbers, the lower one first")
-    names = _score_of(surface).expression().names
+        raise InputError(f"{option} {text}: expected NAME=LOW:HIGH with two numbers, the lower one first")
+    names = score_of(surface).expression().names
     if name not in names:
         raise InputError(
-            f"--over {text}: expected a name that the score reads, {', '.join(names)}{nearest(name, names)}"
+            f"{option} {text}: expected a name that the score reads, {', '.join(names)}{nearest(name, names)}"
         )
     return found
 
@@ -202,16 +202,16 @@ def compare(
       InputError: The surface has no score, or an export does not serve what it reads.
     """
     started = time.monotonic()
-    page, formula = page_of(surface.name), _score_of(surface)
+    page, formula = page_of(surface.name), score_of(surface)
     slates = draw_slates(world, traffic.slates, np.random.default_rng([traffic.seed, 0]))
     tasks = [name for name in formula.expression().names if name in surface.tasks]
     models = [predict(path, tasks) for pair in pairs for path in (pair.student, pair.control)]
     progress(f"{traffic.slates:,} slates, {len(pairs)} pairs: predicting for {slates.repeated.size:,} candidates")
-    predicted = [dict(zip(tasks, each.T, strict=True)) for each in score(page, world, slates, models)]
+    predicted = [dict(zip(tasks, each.T, strict=True)) for each in score(page, world, slates.candidates, models)]
     progress(f"ranking by {VALUES} values of {over.name!r}, and {traffic.draws} A/A runs")
 
     def show(model: int, draw: int) -> Shown:
-        ranked = (_value(formula, predicted[model], over.name, each) for each in over.values)
+        ranked = (value_of(formula, predicted[model], over.name, each) for each in over.values)
         return Shown(over.values, [outcome(page, world, slates, each, chance(traffic, draw)) for each in ranked])
 
     shown = [show(model, 0) for model in range(len(models))]
@@ -263,16 +263,31 @@ def _zeros(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate([np.flatnonzero(values == 0), between])
 
 
-def _score_of(surface: Surface) -> Score:
+def score_of(surface: Surface) -> Score:
+    """The surface's score.
+
+    Raises:
+      InputError: It has none.
+    """
     if surface.score is None:
-        raise InputError(f"surface {surface.name!r}: expected a `score:` in surface.yaml, of which something is varied")
+        raise InputError(f"surface {surface.name!r}: expected a `score:` in surface.yaml, by which pages are ranked")
     return surface.score
 
 
-def _value(formula: Score, predicted: Mapping[str, NDArray[Any]], name: str, value: float) -> NDArray[Any]:
-    """The score of each candidate, where a task counts so many times, or a constant has this value."""
+def value_of(
+    formula: Score, predicted: Mapping[str, NDArray[Any]], name: str | None = None, value: float = 1.0
+) -> NDArray[Any]:
+    """The score of each candidate.
+
+    Args:
+      formula: Of the surface.
+      predicted: By task, of each candidate.
+      name: A task that counts `value` times, or a constant that has this value; None for the score as it is.
+      value: Means nothing without a name.
+    """
     names: dict[str, Any] = {**predicted, **formula.constants}
-    names[name] = value * names[name] if name in predicted else value
+    if name is not None:
+        names[name] = value * names[name] if name in predicted else value
     return np.asarray(formula.expression().value(names, FUNCTIONS))
 
 

@@ -28,6 +28,7 @@ from models.export import EXAMPLES_INPUT, SIGNATURE
 from records.saved_model import find_saved_model
 from schema.errors import InputError
 from schema.score import SCORE
+from worlds.impressions import Impressions
 from worlds.records import encode
 from worlds.simulated import World
 
@@ -136,7 +137,7 @@ def run(surface: str, world: World, pairs: Sequence[Pair], traffic: Traffic, pro
     models = [_load(path, page) for pair in pairs for path in (pair.student, pair.control)]
     slates = draw_slates(world, traffic.slates, np.random.default_rng([traffic.seed, 0]))
     progress(f"{traffic.slates:,} slates, {len(pairs)} pairs: scoring {slates.repeated.size:,} candidates")
-    values = score(page, world, slates, models)
+    values = score(page, world, slates.candidates, models)
     progress("showing what was ranked")
     shown = [outcome(page, world, slates, each, chance(traffic, 0)) for each in values]
     level = corrected_confidence(traffic.confidence, len(shown[0]))
@@ -167,20 +168,36 @@ def page_of(surface: str) -> RankedPage:
 
 
 def score(
-    page: RankedPage, world: World, slates: Slates, models: Iterable[Callable[[NDArray[Any]], NDArray[Any]]]
+    page: RankedPage,
+    world: World,
+    candidates: Impressions,
+    models: Iterable[Callable[[NDArray[Any]], NDArray[Any]]],
+    progress: Progress | None = None,
 ) -> list[NDArray[Any]]:
-    """What each model orders the candidates by, float [slates * candidates] a model.
+    """What each model says of the candidates, [candidates, ...] of each model.
 
     Candidates are sent as a server would get them: serialized tf.Examples without labels.
+
+    Args:
+      page: Of the surface.
+      world: Whose people and items.
+      candidates: Of slates, or of a feed.
+      models: What a model says of serialized examples.
+      progress: Told after each quarter of the candidates.
     """
-    columns = page.columns(world, slates.candidates)
+    columns = page.columns(world, candidates)
     models = list(models)
     found: list[list[NDArray[Any]]] = [[] for _ in models]
-    for first in range(0, slates.candidates.size, _BLOCK):
-        last = min(first + _BLOCK, slates.candidates.size)
+    told = 0
+    for first in range(0, candidates.size, _BLOCK):
+        last = min(first + _BLOCK, candidates.size)
         records = np.array(list(encode(columns, first, last)), dtype=object)
         for parts, model in zip(found, models, strict=True):
             parts.append(model(records))
+        quarter = 4 * last // candidates.size
+        if progress and quarter > told:
+            told = quarter
+            progress(f"{last:,} of {candidates.size:,} candidates")
     return [np.concatenate(parts) for parts in found]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
@@ -10,8 +11,9 @@ import vl_convert
 from evidence.curve import CurveResult
 from evidence.frontier import FrontierPoint, FrontierResult
 from evidence.levels import Over
-from evidence.live import LiveResult
+from evidence.live import Lift, LiveResult
 from evidence.result import Difference, ExperimentResult, Finding
+from evidence.sessions_result import Choice, SessionLift, SessionsResult
 from evidence.verdicts import Effect
 from schema.metrics import title_of
 
@@ -37,14 +39,7 @@ def forest(result: ExperimentResult) -> str:
 
 def lifts(result: LiveResult) -> str:
     """The lifts of a live experiment beside an A/A run, in percent, as one self-contained SVG."""
-    rows = [
-        row
-        for each in result.lifts
-        for row in (
-            _ends(each.metric, "student against control", each.mean, each.low, each.high),
-            _ends(each.metric, "control against itself (A/A)", *each.same_model),
-        )
-    ]
+    rows = _beside_same_model(result.lifts)
     title = f"{result.surface}: lift in percent, {result.confidence:.0%} joint intervals, {len(result.pairs)} pairs"
     return vl_convert.vegalite_to_svg(_intervals(rows, "lift, percent", title).to_json())
 
@@ -104,6 +99,48 @@ def frontier(result: FrontierResult) -> str:
     return vl_convert.vegalite_to_svg(
         alt.hconcat(pages, lifts_there, title=title).resolve_scale(color="independent").to_json()
     )
+
+
+def sessions(result: SessionsResult) -> str:
+    """The lifts of sessions beside an A/A run, and what a constant was chosen by, as one self-contained SVG."""
+    pairs = f"{len(result.pairs)} pairs, {result.days} days"
+    title = f"{result.surface}: sessions, lift in percent, {result.confidence:.0%} joint intervals, {pairs}"
+    chart = _intervals(_beside_same_model(result.lifts), "lift, percent", title)
+    if result.choice is None:
+        return vl_convert.vegalite_to_svg(chart.to_json())
+    both = alt.vconcat(chart, _chosen_by(result.choice)).resolve_scale(color="independent")
+    return vl_convert.vegalite_to_svg(both.to_json())
+
+
+def _chosen_by(choice: Choice) -> alt.Chart:
+    """Minutes of a session over the values that could be chosen, among the people who chose."""
+    arms = (("student", choice.student_minutes), ("control", choice.control_minutes))
+    rows = [
+        {"arm": arm, "value": value, "minutes": minutes}
+        for arm, found in arms
+        for value, minutes in zip(choice.values, found, strict=True)
+    ]
+    return (
+        alt.Chart(alt.Data(values=rows))
+        .mark_line(point=True)
+        .encode(
+            x=alt.X("value:Q", title=choice.over),
+            y=alt.Y("minutes:Q", title="minutes a session", scale=alt.Scale(zero=False)),
+            color=alt.Color("arm:N", scale=alt.Scale(range=list(_COLORS)), sort=None, title=None),
+        )
+        .properties(width=_WIDTH, title="chosen among these, by people who do not judge")
+    )
+
+
+def _beside_same_model(found: Sequence[Lift] | Sequence[SessionLift]) -> list[dict[str, Any]]:
+    return [
+        row
+        for each in found
+        for row in (
+            _ends(each.metric, "student against control", each.mean, each.low, each.high),
+            _ends(each.metric, "control against itself (A/A)", *each.same_model),
+        )
+    ]
 
 
 def _pages(point: FrontierPoint) -> list[dict[str, Any]]:

@@ -78,12 +78,12 @@ def draw_slates(world: World, count: int, rng: np.random.Generator) -> Slates:
     device, shelf = rng.integers(0, DEVICES, count), rng.integers(0, SHELVES, count)
     return Slates(
         candidates=replace(candidates, device=np.repeat(device, CANDIDATES), shelf=np.repeat(shelf, CANDIDATES)),
-        repeated=_repeated(drawn.reshape(count, CANDIDATES)),
+        repeated=repeated(drawn.reshape(count, CANDIDATES)),
         people=np.unique(users, return_inverse=True)[1],
     )
 
 
-def _repeated(items: NDArray[np.int64]) -> NDArray[np.bool_]:
+def repeated(items: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Whether an item stands to the left of itself, bool [slates, candidates]."""
     order = np.argsort(items, axis=1, kind="stable")
     ordered = np.take_along_axis(items, order, axis=1)

@@ -72,7 +72,17 @@ def sigmoid(logits: Floats) -> Floats:
 
 def bernoulli(logits: Floats, rng: np.random.Generator) -> Bools:
     """One draw for each logit."""
-    return rng.random(len(logits)) < sigmoid(logits)
+    return bernoulli_at(logits, rng.random(len(logits)))
+
+
+def bernoulli_at(logits: Floats, uniform: Floats) -> Bools:
+    """What happens with these numbers in [0, 1): that much of chance for each logit."""
+    return uniform < sigmoid(logits)
+
+
+def hour_of(times: Floats) -> Floats:
+    """The angle of the hour of the day, radians in [0, 2 pi)."""
+    return 2 * np.pi * np.mod(times * DAYS_PER_UNIT, 1)
 
 
 def affinity(people: People, items: Items, product: Product, users: Ints, shown: Ints) -> Floats:
@@ -160,7 +170,7 @@ def show(
         items=shown,
         times=times,
         position=position,
-        hour=2 * np.pi * np.mod(times * DAYS_PER_UNIT, 1),
+        hour=hour_of(times),
         device=rng.integers(0, DEVICES, count),
     )
     if product is Product.VIDEO:

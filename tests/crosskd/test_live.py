@@ -14,6 +14,7 @@ from crosskd import live
 from crosskd.terminal import TERMINAL
 from evidence.frontier import EqualDiscovery, FrontierPoint, FrontierResult
 from evidence.live import Lift, LiveResult
+from evidence.sessions_result import Choice, SessionLift, SessionsResult
 from schema.errors import InputError
 from tests.evidence.rankers import write_pair
 from worlds.records import ORIGIN_FILE
@@ -101,6 +102,65 @@ def test_the_frontier_is_told_with_what_is_out_of_range(monkeypatch: pytest.Monk
     assert text.count("not in its range") == 1
 
 
+def test_sessions_are_told_with_what_was_chosen(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(TERMINAL.out, "width", 200, raising=False)
+    lift = SessionLift(
+        metric="minutes_per_session",
+        control=61.5,
+        student=63.1,
+        mean=0.026,
+        low=-0.004,
+        high=0.056,
+        p_value=0.02,
+        replicates=[0.026],
+        same_model=(0.001, -0.02, 0.022),
+        same_model_held=19,
+    )
+    choice = Choice(
+        over="discovery=0:4",
+        values=[0.0, 2.0, 4.0],
+        people=250,
+        students=[2.0],
+        controls=[4.0],
+        student_minutes=[60.0, 62.0, 61.0],
+        control_minutes=[58.0, 59.0, 60.0],
+    )
+    result = SessionsResult(
+        surface="homepage",
+        visitors="embedded",
+        people=250,
+        days=14,
+        sessions=934.6,
+        pairs=[("a", "b")],
+        confidence=0.95,
+        draws=20,
+        choice=choice,
+        lifts=[lift],
+        seconds=1.0,
+    )
+    with TERMINAL.out.capture() as captured:
+        live.print_sessions(result)
+    text = " ".join(captured.get().split())
+    for expected in ("minutes_per_session", "61.5000", "63.1000", "+2.60%", "[-0.40%, +5.60%]", "19 of 20"):
+        assert expected in text
+    assert "the students took 2." in text
+    assert "the controls took 4 (1 at an edge of the range: give a wider one)." in text
+    assert "250 people (embedded), 14 days, 935 sessions of a control." in text
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["--sessions", "--over", "discovery=0:4"], "expected --sessions or --over, found both"),
+        (["--choose", "discovery=0:4"], "--choose is for people who browse: give --sessions, too"),
+        (["--visitors", "own:people"], "--visitors is for people who browse: give --sessions, too"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(tmp_path: Path, given: list[str], message: str):
+    where = ("--world", str(tmp_path), "--out", str(tmp_path / "out"), "--root", "c")
+    assert message in _error(*where, *given)
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of the simulated world's, of a few people."""
@@ -120,15 +180,41 @@ def test_a_range_is_refused_before_anything_is_trained(world: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--choose", "minutes=0:4"], "--choose minutes=0:4: expected a name that the score reads"),
+        (["--people", "10"], "expected 20 people or more, found 10; give more --people"),
+        (["--days", "2"], "expected more than 3 --days"),
+        (["--visitors", "no_such_package:people"], "no module 'no_such_package' is to be found"),
+    ],
+)
+def test_sessions_are_refused_before_anything_is_trained(world: Path, tmp_path: Path, more: list[str], message: str):
+    where = ["--world", str(world), "--out", str(tmp_path / "out"), "--root", str(tmp_path / "none"), "--sessions"]
+    found = CliRunner().invoke(app, [*where, "--surface", "homepage", *more]).exception
+    assert isinstance(found, InputError)
+    assert message in str(found)
+
+
+@pytest.mark.parametrize(
     ("more", "result", "files"),
     [
         ([], LiveResult, ("live.json", "live.svg")),
         (["--over", "discovery=0:4"], FrontierResult, ("frontier.json", "frontier.svg")),
+        (["--sessions", "--choose", "discovery=0:4"], SessionsResult, ("sessions.json", "sessions.svg")),
+        (
+            ["--sessions", "--days", "5", "--visitors", "tests.evidence.foreign:Punctual"],
+            SessionsResult,
+            ("sessions.json", "sessions.svg"),
+        ),
     ],
-    ids=["lifts", "a frontier"],
+    ids=["lifts", "a frontier", "sessions", "sessions of foreign people"],
 )
 def test_what_was_found_is_written_and_told_to_programs(
-    world: Path, tmp_path: Path, more: list[str], result: type[LiveResult | FrontierResult], files: tuple[str, str]
+    world: Path,
+    tmp_path: Path,
+    more: list[str],
+    result: type[LiveResult | FrontierResult | SessionsResult],
+    files: tuple[str, str],
 ):
     pair = write_pair(tmp_path)
     arguments = ["--world", str(world), "--surface", "homepage", "--out", str(tmp_path / "out"), "--slates", "100"]

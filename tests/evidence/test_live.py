@@ -90,7 +90,7 @@ def test_scores_do_not_depend_on_how_candidates_are_sent(live_world: World, slat
         return tf.io.parse_example(tf.constant(records), spec)["item_id"].numpy()
 
     monkeypatch.setattr("evidence.live._BLOCK", 1000)
-    found = score(PAGES["radio"], live_world, slates, [parse])
+    found = score(PAGES["radio"], live_world, slates.candidates, [parse])
     np.testing.assert_array_equal(found[0], slates.candidates.items)
 
 

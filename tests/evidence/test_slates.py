@@ -13,9 +13,9 @@ from evidence.slates import (
     NEW_RELEASES,
     PAGES,
     Slates,
-    _repeated,
     draw_slates,
     outcome,
+    repeated,
 )
 from worlds import outcomes
 from worlds.impressions import POSITIONS
@@ -35,7 +35,7 @@ def test_people_time_device_and_shelf_are_one_a_slate(live_world: World, slates:
 def test_an_item_counts_once_a_slate():
     items = np.array([[3, 1, 3, 1], [1, 2, 3, 4], [5, 5, 5, 5]])
     expected = [[False, False, True, True], [False] * 4, [False, True, True, True]]
-    np.testing.assert_array_equal(_repeated(items), expected)
+    np.testing.assert_array_equal(repeated(items), expected)
 
 
 def test_only_the_eight_best_are_shown_each_at_its_place(live_world: World, slates: Slates):
