@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from evidence.analysis import Family, analyse
 from evidence.arms import TEACHER, Group, group, student, technique
@@ -65,6 +66,39 @@ def test_candidates_are_compared_with_each_other(knowing: RunData) -> None:
     ]
     assert found[0].difference.mean < -0.1
     assert found[1].difference.mean == 0.0
+
+
+def test_controls_of_different_configurations_are_compared_too(knowing: RunData) -> None:
+    wider = SURFACE.model_copy(update={"model": SURFACE.model.model_copy(update={"trunk": (8,)})})
+    other = group(technique("other", wider), shared=GROUP.control)
+    made = predictions(knowing, GROUP) | predictions(knowing, other)
+    found = analyse(SURFACE, Family([GROUP, other], 0.95), [knowing], made, None).comparisons
+    assert [(each.candidate, each.difference.arm, each.task) for each in found] == [
+        ("other", "student", "click"),
+        ("other/control", "control", "click"),
+        ("other", "student", "minutes"),
+        ("other/control", "control", "minutes"),
+    ]
+
+
+def test_three_candidates_share_what_a_seed_matters(knowing: RunData) -> None:
+    """The interval of two of them is narrower by the third, unless these two vary more than it does."""
+    others = [group(technique(name, SURFACE), shared=GROUP.control) for name in ("one", "two")]
+    made = predictions(knowing, GROUP) | predictions(knowing, others[0]) | predictions(knowing, others[1])
+    rng = np.random.default_rng(4)
+    for arm in ("one", "two"):
+        for of_seed in made[arm][0]:
+            of_seed["click"] = of_seed["click"] + rng.normal(size=len(of_seed["click"]))
+    found = analyse(SURFACE, Family([GROUP, *others], 0.95), [knowing], made, None).comparisons
+    assert [(each.candidate, each.difference.arm) for each in found if each.task == "click"] == [
+        ("one", "student"),
+        ("two", "student"),
+        ("two", "one"),
+    ]
+    pair = next(each for each in found if (each.candidate, each.difference.arm, each.task) == ("two", "one", "click"))
+    values = np.array(pair.difference.replicates)
+    alone = stats.t.ppf(1 - 0.05 / 6 / 2, 1) * values.std(ddof=1) / np.sqrt(2)
+    assert (pair.difference.high - pair.difference.low) / 2 < alone
 
 
 def test_a_control_that_noise_beats_is_under_tuned(knowing: RunData) -> None:
