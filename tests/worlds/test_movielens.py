@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
-from tensorflow_metadata.proto.v0 import schema_pb2
 
-from models.teacher import expect_readable
+from crosskd.checking.findings import Severity
+from crosskd.checking.inspection import RunInputs, inspect_inputs
+from models.teacher import train_teacher
 from schema.errors import InputError
 from schema.loader import load_surface
 from tests.worlds.conftest import Example, read_examples
@@ -157,8 +159,8 @@ def test_recent_films_are_strictly_older_and_the_newest_come_first(tmp_path, for
 
 def test_a_list_holds_the_newest_and_no_more(tmp_path):
     rows = RECENT + 3
-    films = tuple((each, "x", 2000, ("Musical",)) for each in range(1, rows + 1))
-    log = tuple((1, each, 1 + each % 5, 100 * each) for each in range(1, rows + 1))
+    films = tuple((100 + each, "x", 2000, ("Musical",)) for each in range(1, rows + 1))
+    log = tuple((1, 100 + each, 1 + each % 5, 100 * each) for each in range(1, rows + 1))
     data = grouplens(tmp_path / "data", ratings=(*OTHER_ROWS, *log), films=films + OTHERS)
     _, target, *_ = write(data, "Musical", tmp_path / "out")
     of_last = by_row(target, "eval")[1, rows]
@@ -205,12 +207,21 @@ def test_surfaces_of_fewer_features_are_for_the_same_examples(tmp_path):
     ] * 2
 
 
-def test_the_reference_teacher_reads_the_source(tmp_path):
-    source, *_ = write(grouplens(tmp_path / "data"), "Musical", tmp_path / "out")
-    expect_readable(load_surface(source).surface)
-    types = {each.name: each.type for each in load_surface(source).schema.feature}
-    categorical = [name for name, each in load_surface(source).surface.features.items() if each.kind == "categorical"]
-    assert {types[name] for name in categorical} == {schema_pb2.INT}
+def test_a_teacher_is_trained_on_the_source_and_labels_the_target(tmp_path):
+    rng = np.random.default_rng(0)
+    moments = np.sort(rng.integers(10_000, size=900))
+    log = tuple(
+        (1 + row % 3, (1, 2, 3, 8, 9)[rng.integers(5)], rng.integers(1, 6), at) for row, at in enumerate(moments)
+    )
+    source, target, *_ = write(recbole(tmp_path / "data", ratings=log), "Musical", tmp_path / "out")
+    train_teacher(source, source, tmp_path / "teacher")
+    report = inspect_inputs(RunInputs(str(target), target, tmp_path / "teacher"))
+    assert report.of(Severity.PROBLEM) == []
+    rates = {each.name: each.fill_rate for each in report.inputs if each.split == "train"}
+    assert [name for name, rate in rates.items() if rate == 1] == ["gender", "age", "occupation", "zip_region"]
+    # All people and genres are known to the teacher, and none of the films.
+    known = {each.name: each.known_rate for each in report.inputs if each.split == "train"}
+    assert [known[name] for name in ("user_id", "genres", "item_id")] == [1, 1, 0]
 
 
 @pytest.mark.parametrize(
