@@ -156,15 +156,12 @@ def write(data: Path, genre: str, out: Path, seed: int = 0, progress: Callable[[
         )
     genres = {name: number for number, name in enumerate(sorted(set().union(*table["genres"]) - {genre}), start=1)}
     columns = target_columns(target, in_train, source, genres)
-    of_source = common.split_source(source_columns(source, genres), np.random.default_rng(seed))
-    of_target = {TRAIN_SPLIT: common.select(columns, in_train), EVAL_SPLIT: common.select(columns, ~in_train)}
+    splits = {
+        SOURCE: common.split_source(source_columns(source, genres), np.random.default_rng(seed)),
+        TARGET: {TRAIN_SPLIT: common.select(columns, in_train), EVAL_SPLIT: common.select(columns, ~in_train)},
+    }
     origin = {"world": "movielens", "genre": genre, "seed": seed, "files_sha256": digest}
-    comment = _comment(genre, genres)
-    domains = [
-        _domain(name, surface, of_source if name == SOURCE else of_target, comment, origin)
-        for name, surface in _surfaces(genre, of_source[TRAIN_SPLIT]).items()
-    ]
-    return [write_domain(out, each, progress) for each in domains]
+    return [write_domain(out, each, progress) for each in _domains(splits, genres, origin)]
 
 
 def target_columns(
@@ -257,8 +254,8 @@ def _read(data: Path) -> tuple[pd.DataFrame, str]:
     if len(joined) != len(ratings):
         lost = len(ratings) - len(joined)
         raise InputError(f"{data}: expected every rating's film and person in the other files; {lost} lack one")
-    names = ("rating", "timestamp", "year", "age", "occupation", "zip")
-    numbers = {name: _numbers(data, joined[name]) for name in names}
+    numeric = ("rating", "timestamp", "year", "age", "occupation", "zip")
+    numbers = {name: _numbers(data, joined[name]) for name in numeric}
     ordered = joined.assign(**numbers).sort_values("timestamp", kind="stable", ignore_index=True)
     return ordered, common.fingerprint(*contents)
 
@@ -337,13 +334,13 @@ def _comment(genre: str, genres: Mapping[str, int]) -> tuple[str, ...]:
     )
 
 
-def _domain(
-    name: str,
-    surface: Mapping[str, Any],
-    splits: Mapping[str, Columns],
-    comment: tuple[str, ...],
-    origin: Mapping[str, Any],
-) -> Domain:
-    """A folder; only the source's and the target's hold examples."""
-    written = splits if name in (SOURCE, TARGET) else {}
-    return Domain(name, written, surface_text(surface, comment), schema_text(surface, splits), origin)
+def _domains(
+    splits: Mapping[str, Mapping[str, Columns]], genres: Mapping[str, int], origin: Mapping[str, Any]
+) -> list[Domain]:
+    """The folders; the source's and the target's hold examples, the others surfaces for the target's."""
+    comment = _comment(origin["genre"], genres)
+    found = []
+    for name, surface in _surfaces(origin["genre"], splits[SOURCE][TRAIN_SPLIT]).items():
+        schema = schema_text(surface, splits.get(name, splits[TARGET]))
+        found.append(Domain(name, splits.get(name, {}), surface_text(surface, comment), schema, origin))
+    return found

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import stats
 
+from evaluation.registry import score
 from evidence.analysis import Family, analyse
 from evidence.arms import TEACHER, Group, group, student, technique
 from evidence.data import RunData
 from evidence.result import Finding
+from evidence.statistics import difference
 from evidence.verdicts import Effect
+from schema.base import TaskKind
+from schema.metrics import main_metric
 from tests.evidence.conftest import SURFACE
 
 GROUP = group(student(SURFACE))
@@ -82,7 +85,6 @@ def test_controls_of_different_configurations_are_compared_too(knowing: RunData)
 
 
 def test_three_candidates_share_what_a_seed_matters(knowing: RunData) -> None:
-    """The interval of two of them is narrower by the third, unless these two vary more than it does."""
     others = [group(technique(name, SURFACE), shared=GROUP.control) for name in ("one", "two")]
     made = predictions(knowing, GROUP) | predictions(knowing, others[0]) | predictions(knowing, others[1])
     rng = np.random.default_rng(4)
@@ -90,15 +92,18 @@ def test_three_candidates_share_what_a_seed_matters(knowing: RunData) -> None:
         for of_seed in made[arm][0]:
             of_seed["click"] = of_seed["click"] + rng.normal(size=len(of_seed["click"]))
     found = analyse(SURFACE, Family([GROUP, *others], 0.95), [knowing], made, None).comparisons
-    assert [(each.candidate, each.difference.arm) for each in found if each.task == "click"] == [
-        ("one", "student"),
-        ("two", "student"),
-        ("two", "one"),
-    ]
-    pair = next(each for each in found if (each.candidate, each.difference.arm, each.task) == ("two", "one", "click"))
-    values = np.array(pair.difference.replicates)
-    alone = stats.t.ppf(1 - 0.05 / 6 / 2, 1) * values.std(ddof=1) / np.sqrt(2)
-    assert (pair.difference.high - pair.difference.low) / 2 < alone
+    compared = {(each.candidate, each.difference.arm, each.task): each.difference for each in found}
+    assert len(compared) == len(found) == 6
+    labels = knowing.evaluation["label/click"]
+    one, two, student_ = (
+        [[score(main_metric(TaskKind.BINARY), labels, of_seed["click"], None) for of_seed in made[arm][0]]]
+        for arm in ("one", "two", "student")
+    )
+    expected = difference(two, one, confidence=1 - 0.05 / 6, others=[student_])
+    shown = compared["two", "one", "click"]
+    assert (shown.mean, shown.low, shown.high) == pytest.approx((expected.mean, expected.low, expected.high))
+    alone = difference(two, one, confidence=1 - 0.05 / 6)
+    assert shown.high != pytest.approx(alone.high)
 
 
 def test_a_control_that_noise_beats_is_under_tuned(knowing: RunData) -> None:
