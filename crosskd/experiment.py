@@ -315,8 +315,8 @@ def _verdict_table(result: ExperimentResult) -> Table:
 
 
 def _comparison_table(result: ExperimentResult) -> Table:
-    """One candidate minus another; these intervals hold jointly among themselves."""
-    table = Table(title="Candidates compared: the one minus the other, with intervals", title_justify="left")
+    """One candidate, or control, minus another; these intervals hold jointly among themselves."""
+    table = Table(title="Candidates and controls compared: the one minus the other", title_justify="left")
     for heading in ("the one", "the other", "task"):
         table.add_column(heading)
     table.add_column("difference", justify="right")

@@ -200,14 +200,20 @@ class _Judge:
         return finding.model_copy(update=self._judged(cell, judged))
 
     def comparisons(self, cell: _Cell) -> list[Comparison]:
-        """Every two candidates, the later one minus the earlier one."""
-        names = [each.candidate.name for each in self.family.groups]
-        pairs = [(one, other) for at, other in enumerate(names) for one in names[at + 1 :]]
+        """Every two candidates and every two of their controls, the later one minus the earlier one.
+
+        Where candidates differ in more than distillation, their controls tell what the rest is worth alone.
+        """
+        candidates = [each.candidate.name for each in self.family.groups]
+        controls = list(dict.fromkeys(each.control.name for each in self.family.groups))
+        kinds = [[name for name in names if name in cell.scores] for names in (candidates, controls)]
+        pairs = [(one, other, names) for names in kinds for at, other in enumerate(names) for one in names[at + 1 :]]
         level = corrected_confidence(self.family.confidence, len(pairs) * len(self.surface.tasks))
         return [
-            Comparison(candidate=one, task=cell.task, difference=_shown(other, self._compared(cell, one, other, level)))
-            for one, other in pairs
-            if one in cell.scores and other in cell.scores
+            Comparison(
+                candidate=one, task=cell.task, difference=_shown(other, self._compared(cell, one, other, level, names))
+            )
+            for one, other, names in pairs
         ]
 
     def _compared(self, cell: _Cell, one: str, other: str, level: float, among: Sequence[str] = ()) -> Estimate:

@@ -51,10 +51,10 @@ class Transfer(_Part):
 
 
 class Comparison(_Part):
-    """One candidate minus another, on all evaluation examples of one task.
+    """One candidate minus another, or one of their controls minus another, on all evaluation examples of one task.
 
     Attributes:
-      candidate: The candidate.
+      candidate: The candidate, or control.
       task: The task.
       difference: To the other; the intervals of all comparisons hold together.
     """
@@ -175,7 +175,7 @@ class ExperimentResult(_Part):
       arms: How each was trained.
       means: The means by arm, task and slice.
       findings: The findings by candidate, task and slice.
-      comparisons: Every two candidates compared, on each task.
+      comparisons: Every two candidates compared, and every two of their controls, on each task.
       small_slices: Slices left out for having too few examples.
       seconds: All of it.
       explanation: What the result rests on, if asked for.

@@ -7,8 +7,19 @@ nothing of them is shipped.  Taken are GroupLens's files (`ratings.dat`, `movies
 
 Time runs one way.  The target is split at the time before which 80% of its rows lie, and the
 teacher sees no source row from that time on.  People are in both domains, films in one.
-Demographics are withheld from the target, so that three of the teacher's seven inputs are
-filled with defaults there.
+
+Lists of a person's recent films hold what lies strictly before the row in time; nothing of the
+same second is in them, since nobody knows which came first.  Each product reads its own log:
+the student's list holds films of the genre that the person rated on the target, with their
+ratings and ages, as a server of the target would have them at that moment.  The teacher's list
+holds the source's films.  A server of the target never has that one, but whoever labels has
+both logs and joins it by person and moment, so the examples carry it for the teacher alone
+(`recent_source_films`).  Demographics are withheld from the target: four of the teacher's ten
+inputs, 40%, are filled with defaults there.
+
+Numbers stand for people and films (the line of their file, from 1), and for genres, since the
+reference teacher reads ids.  The genre itself is in no list of genres: all films of the target
+have it, and none of the source's.
 """
 
 from __future__ import annotations
@@ -25,37 +36,61 @@ import pandas as pd
 from schema.errors import InputError
 from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
 from worlds import ratings as common
+from worlds.histories import History, before
 from worlds.ratings import LIKE, RATING, SOURCE, TARGET
-from worlds.records import Columns, Domain, quiet, write_domain
+from worlds.records import Columns, Domain, ExampleColumn, quiet, write_domain
 from worlds.surface_folder import schema_text, surface_text, teacher_section
 
 ANOTHER_SOON = "another_soon"
 LIKE_FROM = 4  # like: rating 4 or 5
 SOON_SECONDS = 600  # another_soon: the person rates another film of the genre within ten minutes
+RECENT = 20  # four in five of Musical's rows have no more of the genre before them
+MOST_GENRES = 6
 
 _CATEGORICAL = {"kind": "categorical"}
 _SHARED: dict[str, Any] = {
     "year": {"kind": "numeric", "side": "item"},
     "hour_sin": {"kind": "numeric", "side": "context"},
 }
+_GENRES: dict[str, Any] = {"genres": _CATEGORICAL | {"side": "item", "many": True, "length": MOST_GENRES}}
+_EVENT = {"side": "user", "sequence": "recent"}
+_RECENT_FILMS: dict[str, Any] = {"recent_films": _CATEGORICAL | _EVENT | {"embedding_of": "item_id"}}
 _SOURCE_FEATURES: dict[str, Any] = {
     "user_id": _CATEGORICAL | {"side": "user", "embedding": 32},
     "item_id": _CATEGORICAL | {"side": "item", "embedding": 32, "min_count": 2},
     **_SHARED,
+    **_GENRES,
+    **_RECENT_FILMS,
     "gender": _CATEGORICAL | {"side": "user", "embedding": 2},
     "age": {"kind": "numeric", "side": "user"},
     "occupation": _CATEGORICAL | {"side": "user", "embedding": 4},
+    "zip_region": _CATEGORICAL | {"side": "user", "embedding": 2},
 }
-_TARGET_FEATURES: dict[str, Any] = {
+_PLAIN_FEATURES: dict[str, Any] = {
     "user_id": _CATEGORICAL | {"side": "user", "embedding": 8},
     "item_id": _CATEGORICAL | {"side": "item", "embedding": 8, "min_count": 2},
     **_SHARED,
 }
+_SEQUENCE: dict[str, Any] = {
+    **_RECENT_FILMS,
+    "recent_ratings": {"kind": "numeric"} | _EVENT,
+    "recent_ages": {"kind": "numeric", "scale": "log1p"} | _EVENT,
+}
+_NEWEST_FIRST = {"length": RECENT, "newest": "first"}
+# The surface folders of the target by their features: what each adds can be measured on the same examples.
+_BY_FOLDER: dict[str, dict[str, Any]] = {
+    TARGET: _PLAIN_FEATURES | _GENRES | _SEQUENCE,
+    "plain": _PLAIN_FEATURES,
+    "genres": _PLAIN_FEATURES | _GENRES,
+}
 # Values that no person of the source has; ages are years, of which 25 is the most frequent.
+_UNKNOWN = -1
 _ADAPTATION: dict[str, dict[str, Any]] = {
-    "gender": {"default": "unknown"},
+    "recent_films": {"from": "recent_source_films"},
+    "gender": {"default": _UNKNOWN},
     "age": {"default": 25.0},
-    "occupation": {"default": "unknown"},
+    "occupation": {"default": _UNKNOWN},
+    "zip_region": {"default": _UNKNOWN},
 }
 
 
@@ -83,11 +118,14 @@ _FORMS = (
 _RATINGS = ("user", "item", "rating", "timestamp")
 # RecBole keeps a film's year apart; GroupLens writes it behind the title.
 _FILMS = {False: ("item", "title", "genres"), True: ("item", "title", "year", "genres")}
-_PEOPLE = {False: ("user", "gender", "age", "occupation"), True: ("user", "age", "gender", "occupation")}
+_PEOPLE = {False: ("user", "gender", "age", "occupation", "zip"), True: ("user", "age", "gender", "occupation", "zip")}
 
 
 def write(data: Path, genre: str, out: Path, seed: int = 0, progress: Callable[[str], None] = quiet) -> list[Path]:
-    """Writes ``out/source`` and ``out/target``, examples and surface folder each.
+    """Writes ``out/source`` and ``out/target``, examples and surface folder each, and surfaces of fewer features.
+
+    ``out/plain`` (ids, year and hour) and ``out/genres`` (these and genres) are surface folders
+    for the target's examples.
 
     Args:
       data: Folder with the three files, in either form.
@@ -97,7 +135,7 @@ def write(data: Path, genre: str, out: Path, seed: int = 0, progress: Callable[[
       progress: Told what was written.
 
     Returns:
-      The two folders, the source's first.
+      The folders: the source's, the target's, and those of the further surfaces.
 
     Raises:
       InputError: The files are not as described, no film has the genre, too few rows lie on
@@ -116,34 +154,50 @@ def write(data: Path, genre: str, out: Path, seed: int = 0, progress: Callable[[
             f"{data}: expected ratings of the genre {genre!r} and at least 2 of other films before the last fifth of "
             f"the genre's; found {int(in_train.sum())} and {len(source)}. Choose another genre."
         )
-    columns = target_columns(target, in_train)
+    genres = {name: number for number, name in enumerate(sorted(set().union(*table["genres"]) - {genre}), start=1)}
+    columns = target_columns(target, in_train, source, genres)
     splits = {
-        SOURCE: common.split_source(source_columns(source), np.random.default_rng(seed)),
+        SOURCE: common.split_source(source_columns(source, genres), np.random.default_rng(seed)),
         TARGET: {TRAIN_SPLIT: common.select(columns, in_train), EVAL_SPLIT: common.select(columns, ~in_train)},
     }
-    surfaces = _surfaces(genre, splits[SOURCE][TRAIN_SPLIT])
     origin = {"world": "movielens", "genre": genre, "seed": seed, "files_sha256": digest}
-    return [write_domain(out, _domain(name, surfaces[name], splits[name], origin), progress) for name in splits]
+    return [write_domain(out, each, progress) for each in _domains(splits, genres, origin)]
 
 
-def target_columns(rows: pd.DataFrame, in_train: np.ndarray) -> Columns:
-    """The examples of the target, from its ratings in time order; `in_train` says which are trained on."""
-    trained = rows[in_train]
+def target_columns(
+    rows: pd.DataFrame, in_train: np.ndarray, source: pd.DataFrame, genres: Mapping[str, int]
+) -> Columns:
+    """The examples of the target.
+
+    Args:
+      rows: Its ratings in time order.
+      in_train: Which of them are trained on.
+      source: The source's ratings in time order, as far as the teacher sees them.
+      genres: Numbers of genres by name.
+    """
+    trained, recent = rows[in_train], before(rows, rows, RECENT)
+    age = rows["timestamp"].to_numpy()[:, None] - rows["timestamp"].to_numpy()[recent.places]
     return {
-        **_shared_columns(rows),
+        **_shared_columns(rows, genres),
+        "recent_films": _events(rows["film"], recent),
+        "recent_ratings": _events(rows["rating"].astype(np.float32), recent),
+        "recent_ages": ExampleColumn((age / common.SECONDS_PER_DAY).astype(np.float32), counts=recent.counts),
+        "recent_source_films": _events(source["film"], before(source, rows, RECENT)),
         "new_user": common.integers(~rows["user"].isin(trained["user"])),
         "new_item": common.integers(~rows["item"].isin(trained["item"])),
         ANOTHER_SOON: common.integers(another_soon(rows)),
     }
 
 
-def source_columns(rows: pd.DataFrame) -> Columns:
-    """The examples of the source, from its ratings in time order."""
+def source_columns(rows: pd.DataFrame, genres: Mapping[str, int]) -> Columns:
+    """The examples of the source, from its ratings in time order and the numbers of genres by name."""
     return {
-        **_shared_columns(rows),
-        "gender": common.texts(rows["gender"]),
+        **_shared_columns(rows, genres),
+        "recent_films": _events(rows["film"], before(rows, rows, RECENT)),
+        "gender": common.integers(rows["gender"] == "F"),
         "age": common.floats(rows["age"]),
-        "occupation": common.texts(rows["occupation"]),
+        "occupation": common.integers(rows["occupation"]),
+        "zip_region": common.integers(rows["zip"]),
     }
 
 
@@ -153,11 +207,26 @@ def another_soon(rows: pd.DataFrame) -> pd.Series:
     return waited <= SOON_SECONDS
 
 
-def _shared_columns(rows: pd.DataFrame) -> Columns:
+def _events(column: pd.Series, history: History) -> ExampleColumn:
+    """The values of a log's column at each row's places."""
+    return ExampleColumn(column.to_numpy()[history.places], counts=history.counts)
+
+
+def _numbered(lists: pd.Series, numbers: Mapping[str, int]) -> ExampleColumn:
+    """Lists of names as the numbers of those that have one, in their order."""
+    found = [[numbers[name] for name in names if name in numbers][:MOST_GENRES] for names in lists]
+    values = np.zeros((len(found), MOST_GENRES), np.int64)
+    for row, each in enumerate(found):
+        values[row, : len(each)] = each
+    return ExampleColumn(values, counts=np.array([len(each) for each in found], np.int64))
+
+
+def _shared_columns(rows: pd.DataFrame, genres: Mapping[str, int]) -> Columns:
     second = rows["timestamp"] % common.SECONDS_PER_DAY
     return {
-        "user_id": common.texts(rows["user"]),
-        "item_id": common.texts(rows["item"]),
+        "user_id": common.integers(rows["person"]),
+        "item_id": common.integers(rows["film"]),
+        "genres": _numbered(rows["genres"], genres),
         "year": common.floats(rows["year"]),
         "hour_sin": common.floats(np.sin(2 * np.pi * second / common.SECONDS_PER_DAY)),
         "timestamp": common.integers(rows["timestamp"]),
@@ -175,16 +244,28 @@ def _read(data: Path) -> tuple[pd.DataFrame, str]:
         _parse(path, content, form, columns) for path, content, columns in zip(paths, contents, names, strict=True)
     )
     common.check_ratings(paths[0], _numbers(paths[0], ratings["rating"]).to_numpy())
+    _number(paths[1], films, "item", "film")
+    _number(paths[2], people, "user", "person")
     films["genres"] = films["genres"].str.split(" " if form.header else "|", regex=False)
+    people["zip"] = people["zip"].str[0]
     if not form.header:
         films["year"] = films["title"].str.extract(r"\((\d{4})\)\s*$", expand=False)
     joined = ratings.merge(films, on="item", validate="many_to_one").merge(people, on="user", validate="many_to_one")
     if len(joined) != len(ratings):
         lost = len(ratings) - len(joined)
         raise InputError(f"{data}: expected every rating's film and person in the other files; {lost} lack one")
-    numbers = {name: _numbers(data, joined[name]) for name in ("rating", "timestamp", "year", "age")}
+    numeric = ("rating", "timestamp", "year", "age", "occupation", "zip")
+    numbers = {name: _numbers(data, joined[name]) for name in numeric}
     ordered = joined.assign(**numbers).sort_values("timestamp", kind="stable", ignore_index=True)
     return ordered, common.fingerprint(*contents)
+
+
+def _number(path: Path, table: pd.DataFrame, key: str, name: str) -> None:
+    """Gives each line of a table its number, from 1, in the column `name`."""
+    twice = table[key][table[key].duplicated()]
+    if len(twice):
+        raise InputError(f"{path}: expected each {key} once; found {twice.iloc[0]!r} twice")
+    table[name] = np.arange(1, len(table) + 1)
 
 
 def _find(data: Path) -> tuple[_Form, list[Path]]:
@@ -223,18 +304,43 @@ def _numbers(path: Path, values: pd.Series) -> pd.Series:
 
 
 def _surfaces(genre: str, source: Columns) -> dict[str, dict[str, Any]]:
+    """What each folder's ``surface.yaml`` says; the same teacher for all surfaces of the target."""
     name = "".join(letter if letter.isalnum() else "_" for letter in genre.lower())
-    of_source = common.source_surface(f"movielens_{name}_source", _SOURCE_FEATURES, common.SOURCE_SHAPE)
+    # Read by their mean: with attention, the source's epochs would take most of the demonstration's time.
+    of_source = common.source_surface(
+        f"movielens_{name}_source", _SOURCE_FEATURES, common.SOURCE_SHAPE, {"recent": _NEWEST_FIRST | {"read": "mean"}}
+    )
     teacher = teacher_section(of_source, source, (LIKE, RATING), _ADAPTATION)
-    of_target = common.target_surface(
-        f"movielens_{name}", _TARGET_FEATURES, ANOTHER_SOON, teacher, common.SMALL_SHAPE, slices=common.NEWCOMERS
-    )
-    return {SOURCE: of_source, TARGET: of_target}
+    found = {SOURCE: of_source}
+    for folder, features in _BY_FOLDER.items():
+        found[folder] = common.target_surface(
+            f"movielens_{name}",
+            features,
+            ANOTHER_SOON,
+            teacher,
+            common.SMALL_SHAPE,
+            slices=common.NEWCOMERS,
+            sequences={"recent": _NEWEST_FIRST | {"read": "attention"}} if "recent_films" in features else None,
+        )
+    return found
 
 
-def _domain(name: str, surface: Mapping[str, Any], splits: dict[str, Columns], origin: dict[str, Any]) -> Domain:
-    comment = (
-        f"MovieLens-1M, {name}: films of the genre {origin['genre']} are the target, all others the source.",
-        "Written by `crosskd world movielens`.",
+def _comment(genre: str, genres: Mapping[str, int]) -> tuple[str, ...]:
+    numbers = ", ".join(f"{number} {name}" for name, number in genres.items())
+    return (
+        f"MovieLens-1M: films of the genre {genre} are the target, all others the source.",
+        "Written by `crosskd world movielens`. Genres are numbers:",
+        f"{numbers}.",
     )
-    return Domain(name, splits, surface_text(surface, comment), schema_text(surface, splits), origin)
+
+
+def _domains(
+    splits: Mapping[str, Mapping[str, Columns]], genres: Mapping[str, int], origin: Mapping[str, Any]
+) -> list[Domain]:
+    """The folders; the source's and the target's hold examples, the others surfaces for the target's."""
+    comment = _comment(origin["genre"], genres)
+    found = []
+    for name, surface in _surfaces(origin["genre"], splits[SOURCE][TRAIN_SPLIT]).items():
+        schema = schema_text(surface, splits.get(name, splits[TARGET]))
+        found.append(Domain(name, splits.get(name, {}), surface_text(surface, comment), schema, origin))
+    return found

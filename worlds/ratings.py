@@ -57,11 +57,13 @@ SOURCE_SHAPE = RatingsShape(
 SMALL_SHAPE = RatingsShape({"trunk": [64, 32], "tower": [16], "dropout": 0.2, "l2": 1e-5}, {"epochs": 20})
 
 
-def source_surface(name: str, features: Mapping[str, Any], shape: RatingsShape) -> dict[str, Any]:
+def source_surface(
+    name: str, features: Mapping[str, Any], shape: RatingsShape, sequences: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """What the source's ``surface.yaml`` says."""
     return {
         "name": name,
-        "features": dict(features),
+        **_inputs(features, sequences),
         "tasks": {
             LIKE: {"kind": "binary", "label": LIKE, "ungated": _UNGATED},
             RATING: {"kind": "regression", "label": RATING, "ungated": _UNGATED},
@@ -79,11 +81,12 @@ def target_surface(
     shape: RatingsShape,
     slices: Mapping[str, Any] | None = None,
     unlabelled: Mapping[str, Any] | None = None,
+    sequences: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What the target's ``surface.yaml`` says; `own_task` is the one that is not distilled."""
     content = {
         "name": name,
-        "features": dict(features),
+        **_inputs(features, sequences),
         "tasks": {
             LIKE: {"kind": "binary", "label": LIKE, "distil": {"from": LIKE}, "gates": _gates(TaskKind.BINARY)},
             RATING: {
@@ -103,6 +106,10 @@ def target_surface(
     return content | {"model": dict(shape.model), "training": dict(shape.training)}
 
 
+def _inputs(features: Mapping[str, Any], sequences: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {"features": dict(features)} | ({"sequences": dict(sequences)} if sequences else {})
+
+
 def split_source(columns: Columns, rng: np.random.Generator) -> dict[str, Columns]:
     """Sets a random tenth of the source's rows aside for evaluation."""
     rows = len(next(iter(columns.values())).values)
@@ -114,7 +121,11 @@ def split_source(columns: Columns, rng: np.random.Generator) -> dict[str, Column
 def select(columns: Columns, rows: NDArray[np.bool_]) -> Columns:
     """The rows of `columns` where `rows` is true."""
     return {
-        name: ExampleColumn(column.values[rows], None if column.present is None else column.present[rows])
+        name: ExampleColumn(
+            column.values[rows],
+            None if column.present is None else column.present[rows],
+            None if column.counts is None else column.counts[rows],
+        )
         for name, column in columns.items()
     }
 

@@ -40,10 +40,13 @@ class ExampleColumn:
       values: [rows] or [rows, size]; floats, integers, booleans or strings.
       present: [rows]; where it is false, the example does not have the feature.  None
         means everywhere present.
+      counts: [rows]; of a list, how many of the row's `size` values are its own, the first ones.
+        A row without any does not have the feature.  None means all of them.
     """
 
     values: NDArray[Any]
     present: NDArray[np.bool_] | None = None
+    counts: NDArray[np.int64] | None = None
 
     @property
     def kind(self) -> str:
@@ -206,6 +209,8 @@ def _as_lists(column: ExampleColumn, first: int, last: int) -> list[list[Any] | 
     """Each row's values as a list, None where the feature is absent."""
     block = column.values[first:last].reshape(last - first, -1)
     lists: Any = (np.char.encode(block, "utf-8") if block.dtype.kind == "U" else block).tolist()
+    if column.counts is not None:
+        return [row[:count] or None for row, count in zip(lists, column.counts[first:last], strict=True)]
     if column.present is None:
         return lists
     return [values if there else None for values, there in zip(lists, column.present[first:last], strict=True)]

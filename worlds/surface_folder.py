@@ -14,11 +14,14 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from schema.base import TaskKind
 from schema.loader import RAW, SERVING, TRAINING
-from schema.surface import FeatureKind, Surface, soft_label
+from schema.surface import Feature, FeatureKind, Surface, soft_label
 from worlds.records import Columns, ExampleColumn
 
 # No sound teacher is surer than odds of e^50, and no regression target here is as large.
 SOFT_LABEL_RANGE = (-50.0, 50.0)
+
+# What the reference teacher takes for no id.
+_PADDING = -1
 
 _SCHEMA_TYPES = {"float_list": schema_pb2.FLOAT, "int64_list": schema_pb2.INT, "bytes_list": schema_pb2.BYTES}
 _TEACHER_TYPES = {"float_list": "float", "int64_list": "int", "bytes_list": "string"}
@@ -72,11 +75,19 @@ def teacher_section(
     surface = Surface.model_validate(source)
     features = {
         name: {"dtype": _TEACHER_TYPES[columns[name].kind]}
-        | ({"size": feature.size} if feature.kind is FeatureKind.NUMERIC and feature.size > 1 else {})
+        | _teacher_size(surface, feature)
         | dict(adaptation.get(name, {}))
         for name, feature in surface.features.items()
     }
     return {"tasks": {name: {"kind": surface.tasks[name].kind.value} for name in tasks}, "features": features}
+
+
+def _teacher_size(surface: Surface, feature: Feature) -> dict[str, Any]:
+    """How many values the reference teacher takes; lists of ids are padded."""
+    if feature.listed:
+        length = surface.sequence(feature.sequence).length if feature.sequence is not None else feature.length
+        return {"size": length, "pad": _PADDING}
+    return {"size": feature.size} if feature.kind is FeatureKind.NUMERIC and feature.size > 1 else {}
 
 
 def _add_column(
@@ -84,6 +95,8 @@ def _add_column(
 ) -> schema_pb2.Feature:
     feature = message.feature.add(name=name, type=_SCHEMA_TYPES[column.kind])
     feature.presence.min_count = 1
+    if column.counts is not None:
+        return feature  # a list: any number of values, none among them
     if required:
         feature.presence.min_fraction = 1.0
     if not (required and shaped):

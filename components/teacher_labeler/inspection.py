@@ -15,6 +15,7 @@ from components.teacher_labeler.adaptation import Adapted, adapt
 from components.teacher_labeler.faults import Fault, Reason, find_fault
 from components.teacher_labeler.parsing import parse_ragged
 from components.teacher_labeler.program import BAD_RECORD_ERRORS, TeacherProgram
+from schema.base import Scalar
 from schema.candidates import EMBEDDINGS_SIGNATURE, ids_output
 
 
@@ -100,22 +101,30 @@ def _adapted(program: TeacherProgram, records: Sequence[bytes]) -> Adapted:
 
 
 def _inputs(program: TeacherProgram, adapted: Adapted) -> dict[str, InspectedInput]:
-    offered = known_ids(program)
+    offered, features = known_ids(program), program.plan.surface.teacher.features
     filled = adapted.filled.numpy()
     unmapped = np.broadcast_to(adapted.unmapped.numpy(), filled.shape)
     return {
         name: InspectedInput(
             filled=int(filled[:, place].sum()),
             unmapped=int(unmapped[:, place].sum()),
-            unknown=_unknown(adapted.inputs[name], filled[:, place], offered[name]) if name in offered else None,
+            unknown=unknown_rows(adapted.inputs[name], filled[:, place], offered[name], feature.pad)
+            if name in offered
+            else None,
         )
-        for place, name in enumerate(program.plan.surface.teacher.features)
+        for place, (name, feature) in enumerate(features.items())
     }
 
 
-def _unknown(values: tf.Tensor, filled: NDArray[np.bool_], known: NDArray[Any]) -> int:
-    """Rows with a value, [batch, size], that is not among the known ids; filled rows are counted as such."""
-    absent = ~np.isin(values.numpy(), known)
+def unknown_rows(values: tf.Tensor, filled: NDArray[np.bool_], known: NDArray[Any], pad: Scalar | None) -> int:
+    """Rows with a value, [batch, size], that is not among the known ids; filled rows are counted as such.
+
+    What pads a shorter list is no value.
+    """
+    found = values.numpy()
+    absent = ~np.isin(found, known)
+    if pad is not None:
+        absent &= found != (pad.encode() if isinstance(pad, str) else pad)
     return int((absent.any(axis=1) & ~filled).sum())
 
 

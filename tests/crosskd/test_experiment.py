@@ -190,7 +190,7 @@ def test_the_tables_say_what_was_found(capsys: pytest.CaptureFixture[str], monke
     assert "[0.40, 1.50]" in text
     assert "ceiling too close" in text
     assert "inconclusive (about 11 seeds would decide)" in " ".join(text.split())
-    assert "Candidates compared" in text
+    assert "Candidates and controls compared" in text
     assert (
         "student, click: the control is under-tuned: shuffled, from which there is nothing to learn, beat it." in text
     )

@@ -5,11 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from evaluation.registry import score
 from evidence.analysis import Family, analyse
 from evidence.arms import TEACHER, Group, group, student, technique
 from evidence.data import RunData
 from evidence.result import Finding
+from evidence.statistics import difference
 from evidence.verdicts import Effect
+from schema.base import TaskKind
+from schema.metrics import main_metric
 from tests.evidence.conftest import SURFACE
 
 GROUP = group(student(SURFACE))
@@ -65,6 +69,41 @@ def test_candidates_are_compared_with_each_other(knowing: RunData) -> None:
     ]
     assert found[0].difference.mean < -0.1
     assert found[1].difference.mean == 0.0
+
+
+def test_controls_of_different_configurations_are_compared_too(knowing: RunData) -> None:
+    wider = SURFACE.model_copy(update={"model": SURFACE.model.model_copy(update={"trunk": (8,)})})
+    other = group(technique("other", wider), shared=GROUP.control)
+    made = predictions(knowing, GROUP) | predictions(knowing, other)
+    found = analyse(SURFACE, Family([GROUP, other], 0.95), [knowing], made, None).comparisons
+    assert [(each.candidate, each.difference.arm, each.task) for each in found] == [
+        ("other", "student", "click"),
+        ("other/control", "control", "click"),
+        ("other", "student", "minutes"),
+        ("other/control", "control", "minutes"),
+    ]
+
+
+def test_three_candidates_share_what_a_seed_matters(knowing: RunData) -> None:
+    others = [group(technique(name, SURFACE), shared=GROUP.control) for name in ("one", "two")]
+    made = predictions(knowing, GROUP) | predictions(knowing, others[0]) | predictions(knowing, others[1])
+    rng = np.random.default_rng(4)
+    for arm in ("one", "two"):
+        for of_seed in made[arm][0]:
+            of_seed["click"] = of_seed["click"] + rng.normal(size=len(of_seed["click"]))
+    found = analyse(SURFACE, Family([GROUP, *others], 0.95), [knowing], made, None).comparisons
+    compared = {(each.candidate, each.difference.arm, each.task): each.difference for each in found}
+    assert len(compared) == len(found) == 6
+    labels = knowing.evaluation["label/click"]
+    one, two, student_ = (
+        [[score(main_metric(TaskKind.BINARY), labels, of_seed["click"], None) for of_seed in made[arm][0]]]
+        for arm in ("one", "two", "student")
+    )
+    expected = difference(two, one, confidence=1 - 0.05 / 6, others=[student_])
+    shown = compared["two", "one", "click"]
+    assert (shown.mean, shown.low, shown.high) == pytest.approx((expected.mean, expected.low, expected.high))
+    alone = difference(two, one, confidence=1 - 0.05 / 6)
+    assert shown.high != pytest.approx(alone.high)
 
 
 def test_a_control_that_noise_beats_is_under_tuned(knowing: RunData) -> None:

@@ -51,6 +51,17 @@ def test_the_parser_of_tensorflow_reads_it() -> None:
     assert parsed["name"].numpy().tolist() == [b"a", b"none", "über".encode()]
 
 
+def test_a_list_has_as_many_values_as_are_counted_and_without_any_it_is_absent(tmp_path: Path) -> None:
+    values = np.array([[1, 2, 3], [4, 5, 6], [7, 8, 9]])
+    columns = {"id": ExampleColumn(np.arange(3)), "list": ExampleColumn(values, counts=np.array([2, 0, 3]))}
+    write_split(tmp_path / "train", columns)
+    assert read_examples(tmp_path / "train") == [
+        {"id": [0], "list": [1, 2]},
+        {"id": [1]},
+        {"id": [2], "list": [7, 8, 9]},
+    ]
+
+
 def test_no_rows_and_uneven_columns_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="at least one example, found none"):
         write_split(tmp_path / "a", {"id": ExampleColumn(np.array([], dtype=np.int64))})

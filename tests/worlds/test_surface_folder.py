@@ -159,3 +159,32 @@ def test_a_made_folder_loads(tmp_path: Path) -> None:
     assert (tmp_path / "surface.yaml").read_text().startswith("# Two lines\n# of comment.\nname: shop_source\n")
     assert yaml.safe_load((tmp_path / "surface.yaml").read_text()) == SOURCE
     assert load_surface(tmp_path).surface.tasks["bought"].label == "bought"
+
+
+def test_a_list_is_of_any_length_and_padded_for_the_teacher():
+    source = SOURCE | {
+        "features": {
+            "ware": {"kind": "categorical", "side": "item"},
+            "colours": {"kind": "categorical", "many": True, "length": 4},
+            "recent_wares": {"kind": "categorical", "sequence": "recent", "embedding_of": "ware"},
+        },
+        "sequences": {"recent": {"length": 7}},
+    }
+    columns = {
+        "ware": ExampleColumn(np.array([1, 2, 3])),
+        "colours": ExampleColumn(np.ones((3, 4), np.int64), counts=np.array([0, 1, 4])),
+        "recent_wares": ExampleColumn(np.ones((3, 9), np.int64), counts=np.array([9, 0, 2])),
+        "bought": ExampleColumn(np.array([0, 1, 1])),
+    }
+    schema = text_format.Parse(schema_text(source, {"train": columns}), schema_pb2.Schema())
+    for feature in schema.feature:
+        if feature.name in ("colours", "recent_wares"):
+            assert not feature.HasField("shape")
+            assert not feature.HasField("value_count")
+            assert feature.presence.min_fraction == 0
+    assert not list(validate_statistics(statistics_of(columns, schema), schema).anomaly_info)
+    assert teacher_section(source, columns, ["bought"], {})["features"] == {
+        "ware": {"dtype": "int"},
+        "colours": {"dtype": "int", "size": 4, "pad": -1},
+        "recent_wares": {"dtype": "int", "size": 7, "pad": -1},
+    }
