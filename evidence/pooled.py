@@ -27,7 +27,7 @@ from models import inputs
 from models.columns import LABEL_PREFIX, hard_label_column, hard_label_columns, input_columns
 from models.feature_columns import PADDING
 from models.scales import label_statistics
-from records.labels import label_of_numbers
+from records.labels import label_of_array
 from schema.errors import InputError
 from schema.loader import SurfaceFolder, load_surface
 from schema.surface import TRAIN_SPLIT, Feature, FeatureKind, Surface, Task
@@ -132,7 +132,8 @@ def _length(columns: Mapping[str, NDArray[Any]]) -> int:
 
 
 def _labels(raw: Mapping[str, NDArray[Any]], task: Task) -> NDArray[Any]:
-    return label_of_numbers(task.rule, raw[task.label].astype(np.float32))
+    column = raw[task.label]
+    return label_of_array(task.rule, column if column.dtype == object else column.astype(np.float32)).astype(np.float32)
 
 
 def _read(folder: SurfaceFolder, source: Path, features: Mapping[str, str], tasks: Mapping[str, str]) -> _Columns:

@@ -82,6 +82,12 @@ def soft_label_columns(surface: Surface) -> dict[str, str]:
     return {name: soft_label(distillation.teacher_task) for name, distillation in surface.distillations().items()}
 
 
+def soft_label_sizes(surface: Surface) -> dict[str, int | None]:
+    """How many numbers each soft-label column has that some head learns; None for one number that is z-scored."""
+    kinds = {each.teacher_task: surface.teacher_tasks[each.teacher_task] for each in surface.distillations().values()}
+    return {soft_label(name): task.size if task.classes is not None else None for name, task in kinds.items()}
+
+
 def representation_columns(surface: Surface) -> dict[str, str]:
     """Name of each layer that learns a layer of the teacher to the column of that."""
     return {name: soft_label(representation.source) for name, representation in surface.representations.items()}

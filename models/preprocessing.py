@@ -12,7 +12,7 @@ from models.columns import (
     GROUP_COLUMN,
     WEIGHT_COLUMN,
     hard_label_column,
-    soft_label_columns,
+    soft_label_sizes,
     task_weight_column,
 )
 from models.dense import first_values, is_absent
@@ -33,8 +33,8 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
 
     Returns:
       The columns of `models.columns.input_columns`; `label/<task>` float32 [batch] in the label's own unit;
-      `teacher/<task>` float32 [batch], z-scored over the training split, without pairs never shown.  Absent labels
-      of either kind are NaN; so are representations of the teacher, `teacher/<name>`
+      `teacher/<task>` float32 [batch], z-scored over the training split, without pairs never shown, or of a
+      multiclass task [batch, classes] as the teacher gave them.  Absent labels of either kind are NaN; so are representations of the teacher, `teacher/<name>`
       float32 [batch, size], z-scored.  If the surface has a group, `group/id` int64 [batch], equal
       within a group; if it has a weight column, `weight/example` float32 [batch]; `weight/task/<task>` likewise.
     """
@@ -45,7 +45,10 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
         outputs[hard_label_column(name)] = label_of(task.rule, _dense_label(inputs[task.label]))
         if task.weight_column is not None:
             outputs[task_weight_column(name)] = _example_weight(inputs[task.weight_column])
-    for column in set(soft_label_columns(surface).values()):
+    for column, size in soft_label_sizes(surface).items():
+        if size is not None:
+            outputs[column] = _dense_vector(inputs[column], size)
+            continue
         outputs[column] = tf.reshape(z_scored(_dense_label(inputs[column])[:, tf.newaxis], labelled), [-1])
     for name, representation in surface.teacher_representations.items():
         column = soft_label(name)
@@ -102,6 +105,9 @@ def _as_float(column: Any) -> Any:
 
 
 def _dense_label(column: Any) -> tf.Tensor:
+    """Float32 [batch], NaN where absent; of texts string [batch], empty where absent."""
+    if column.dtype == tf.string:
+        return tf.reshape(first_values(column, 1, "") if isinstance(column, tf.SparseTensor) else column, [-1])
     column = _as_float(column)
     if isinstance(column, tf.SparseTensor):
         column = first_values(column, 1, _ABSENT)

@@ -20,10 +20,17 @@ _PROBES = (-100.0, 100.0)
 
 @dataclass(frozen=True)
 class LabelStatistics:
-    """Mean and standard deviation of labels in the training data."""
+    """Mean and standard deviation of labels in the training data.
+
+    Attributes:
+      mean: Their mean.
+      std: Their standard deviation.
+      shares: Of a multiclass task, how often each class is the label; empty where that is not known.
+    """
 
     mean: float
     std: float
+    shares: tuple[float, ...] = ()
 
 
 def label_statistics(surface: Surface, columns: Mapping[str, np.ndarray]) -> dict[str, LabelStatistics]:
@@ -47,13 +54,24 @@ def label_statistics(surface: Surface, columns: Mapping[str, np.ndarray]) -> dic
         _expect_in_domain(surface, task, columns[column])
         if surface.tasks[task].transform == "log1p":
             values = np.log1p(values)
-        found[task] = LabelStatistics(float(values.mean()), float(values.std()) or 1.0)
+        shares = _shares(values, surface.tasks[task].size)
+        found[task] = LabelStatistics(float(values.mean()), float(values.std()) or 1.0, shares)
     return found
+
+
+def _shares(labels: np.ndarray, classes: int) -> tuple[float, ...]:
+    """How often each class is the label; nothing of a task that has none."""
+    if classes == 1:
+        return ()
+    return tuple((np.bincount(labels.astype(np.int64), minlength=classes) / len(labels)).tolist())
 
 
 def _expect_in_domain(surface: Surface, task: str, labels: np.ndarray) -> None:
     """A label of -1 trains a binary head to a loss without end."""
     of = surface.tasks[task]
+    if of.kind is TaskKind.MULTICLASS:
+        _expect_classes(surface, task, labels)
+        return
     if of.kind is TaskKind.BINARY:
         expected, outside = "labels of 0 or 1", ~np.isnan(labels) & (labels != 0) & (labels != 1)
     elif of.transform == "log1p":
@@ -65,6 +83,17 @@ def _expect_in_domain(surface: Surface, task: str, labels: np.ndarray) -> None:
             f"task {task!r}: expected {expected} in column "
             f"{surface.tasks[task].label!r}, found {labels[outside][0]:g} and such in {int(outside.sum()):,} of "
             f"{len(labels):,} training examples. Leave the label out of examples where it is not known."
+        )
+
+
+def _expect_classes(surface: Surface, task: str, labels: np.ndarray) -> None:
+    outside = int((labels < 0).sum())
+    if outside:
+        of = surface.tasks[task]
+        raise InputError(
+            f"task {task!r}: expected one of its classes ({', '.join(map(str, of.classes or ()))}) in column "
+            f"{of.label!r}, found others in {outside:,} of {len(labels):,} training examples. Add them to `classes:`, "
+            "or leave the label out of these examples."
         )
 
 

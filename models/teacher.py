@@ -31,7 +31,7 @@ from models.ranker import Ranker, build
 from models.scales import LabelStatistics, label_statistics
 from models.terms import head_losses
 from records.examples import files_of
-from records.labels import label_of_numbers
+from records.labels import label_of_array
 from records.record_files import records_of
 from schema.candidates import EMBEDDINGS_SIGNATURE, ids_output, vectors_output
 from schema.distillation import TRUNK
@@ -78,7 +78,7 @@ def train_teacher(
     The SavedModel has three signatures: `serving_default` over one named tensor a feature,
     `examples` over serialized tf.Examples, and `representations` as the first.  They return,
     per task, float32 [batch]: a logit for binary tasks, a value in the label's unit for
-    regression tasks; the last one also `trunk`, float32 [batch, width], what tasks share.
+    regression tasks; and [batch, classes], a logit for each class, for multiclass tasks; the last one also `trunk`, float32 [batch, width], what tasks share.
     If there are categorical features, a fourth one, `embeddings`, takes nothing and returns
     for each its known ids, int64 [ids], and their embeddings, float32 [ids, width], so that
     students can start from them.
@@ -119,7 +119,8 @@ def predict(loaded: SurfaceFolder, folder: Path, teacher: Path) -> dict[str, tup
       teacher: The SavedModel.
 
     Returns:
-      For each task the labels, NaN where absent, and what the teacher says, float32 [examples] both.
+      For each task the labels, NaN where absent, float32 [examples], and what the teacher says, float32 [examples]
+      or [examples, classes].
 
     Raises:
       InputError: There are no files, or no examples in them.
@@ -133,8 +134,9 @@ def predict(loaded: SurfaceFolder, folder: Path, teacher: Path) -> dict[str, tup
     for batch in records_of(files_of(folder)).batch(_PREDICT_BATCH):
         said, columns = signature(batch), tf.io.parse_example(batch, wanted)
         for name, task in tasks.items():
-            labels[name].append(tf.cast(inputs.dense(columns[task.label]), tf.float32).numpy().ravel())
-            predictions[name].append(said[name].numpy().ravel())
+            column = _numbers_or_texts(inputs.dense(columns[task.label]).numpy().ravel())
+            labels[name].append(label_of_array(task.rule, column).astype(np.float32))
+            predictions[name].append(said[name].numpy())
     if not all(labels.values()):
         raise InputError(f"{folder}: the files hold no examples")
     return {name: (np.concatenate(labels[name]), np.concatenate(predictions[name])) for name in tasks}
@@ -294,9 +296,13 @@ def _read(loaded: SurfaceFolder, folder: Path) -> dict[str, np.ndarray]:
     raw = inputs.raw_columns(folder, loaded.schema, [*plain, *labels])
     features = {name: raw[name] for name in plain} | inputs.raw_lists(folder, loaded.schema, lengths)
     return features | {
-        hard_label_column(name): label_of_numbers(task.rule, raw[task.label].astype(np.float32))
+        hard_label_column(name): label_of_array(task.rule, _numbers_or_texts(raw[task.label])).astype(np.float32)
         for name, task in surface.tasks.items()
     }
+
+
+def _numbers_or_texts(column: np.ndarray) -> np.ndarray:
+    return column if column.dtype == object else column.astype(np.float32)
 
 
 def _lengths(surface: Surface) -> dict[str, int]:

@@ -22,6 +22,7 @@ from models.columns import (
 )
 from models.scales import LabelStatistics
 from schema.base import TaskKind
+from schema.classes import ClassMapping, mapping_of
 from schema.distillation import Distillation, Head, Loss, Schedule
 from schema.surface import Surface, Task
 
@@ -63,6 +64,26 @@ class Steps:
 
 
 @dataclass(frozen=True)
+class Merged:
+    """The teacher's logits, [batch, classes], as those of the classes that they stand for, [batch, parts]."""
+
+    parts: tuple[tuple[int, ...], ...]
+
+    def __call__(self, values: tf.Tensor) -> tf.Tensor:
+        return losses.merged_logits(values, self.parts)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Some of a head's outputs, [batch, size] to [batch, places]."""
+
+    places: tuple[int, ...]
+
+    def __call__(self, values: tf.Tensor) -> tf.Tensor:
+        return tf.gather(values, list(self.places), axis=-1)
+
+
+@dataclass(frozen=True)
 class HeadLoss:
     """What one head is trained on: a pure loss between a column and the head's output.
 
@@ -78,6 +99,7 @@ class HeadLoss:
       soft: Whether the labels come from the teacher.
       ranks: Whether it compares rows of a group.
       vector: Whether labels and output are float [batch, size], and absent if any part is.
+      classes: Whether the output is float [batch, classes], and a label the place of one of them.
       regression: Whether it is a squared error, for uncertainty weights.
       constant: A hard loss's value when the best constant is predicted.
       schedule: How the weight is reached.
@@ -94,6 +116,7 @@ class HeadLoss:
     soft: bool = False
     ranks: bool = False
     vector: bool = False
+    classes: bool = False
     regression: bool = False
     constant: float = 1.0
     schedule: Schedule | None = None
@@ -123,7 +146,7 @@ class HeadLoss:
 
     @property
     def pointwise(self) -> bool:
-        """Whether the loss is of one number for each example."""
+        """Whether the loss is of one label for each example."""
         return not (self.ranks or self.vector)
 
     def per_example(self, labels: tf.Tensor, outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
@@ -132,7 +155,7 @@ class HeadLoss:
 
     def _compared(self, labels: tf.Tensor, outputs: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         """Labels and the head's output, on the scale on which they are compared."""
-        output = outputs[self.head] if self.vector else tf.reshape(outputs[self.head], [-1])
+        output = outputs[self.head] if self.vector or self.classes else tf.reshape(outputs[self.head], [-1])
         return (
             labels if self.labels is None else self.labels(labels),
             output if self.outputs is None else self.outputs(output),
@@ -203,15 +226,15 @@ def head_losses(surface: Surface, statistics: Mapping[str, LabelStatistics], *, 
 
 def _hard(surface: Surface, name: str, statistics: LabelStatistics) -> HeadLoss:
     task = surface.tasks[name]
-    binary = task.kind is TaskKind.BINARY
     return HeadLoss(
         name=SERVING_PREFIX + name,
         head=SERVING_PREFIX + name,
         column=hard_label_columns(surface)[name],
         weight=task.weight,
         loss=_hard_loss(task),
-        labels=None if binary else _learned(task, statistics),
-        regression=not binary,
+        labels=_learned(task, statistics) if task.kind is TaskKind.REGRESSION else None,
+        classes=task.kind is TaskKind.MULTICLASS,
+        regression=task.kind is TaskKind.REGRESSION,
         constant=_constant_loss(task, statistics),
         weights=task_weight_columns(surface).get(name),
     )
@@ -220,6 +243,8 @@ def _hard(surface: Surface, name: str, statistics: LabelStatistics) -> HeadLoss:
 def _hard_loss(task: Task) -> Callable[..., Any]:
     if task.kind is TaskKind.REGRESSION:
         return losses.huber if task.loss == "huber" else losses.squared_error
+    if task.kind is TaskKind.MULTICLASS:
+        return losses.softmax_cross_entropy
     if task.label_smoothing or task.positive_weight != 1.0:
         return partial(
             losses.smoothed_cross_entropy, smoothing=task.label_smoothing, positive_weight=task.positive_weight
@@ -231,6 +256,8 @@ def _constant_loss(task: Task, statistics: LabelStatistics) -> float:
     """The hard loss of the best constant, for z-scored labels that of their mean."""
     if task.kind is TaskKind.REGRESSION:
         return 1.0
+    if task.kind is TaskKind.MULTICLASS:
+        return sum(-share * math.log(share) for share in statistics.shares if share) or 1.0
     rate, weight = statistics.mean, task.positive_weight
     if not 0 < rate < 1:
         return 1.0
@@ -249,6 +276,9 @@ def _soft(
     A distillation head's output is a z-score in every case, so that it starts in the middle
     of the teacher's logits; where logits are compared, it is brought to their scale.
     """
+    mapping = mapping_of(surface, name)
+    if mapping is not None:
+        return _soft_of_classes(surface, name, distillation, mapping)
     column = soft_label_columns(surface)[name]
     shared = distillation.head is Head.SHARED
     scale: Scale | None = _teacher_scale(surface, distillation, statistics.get(column))
@@ -268,6 +298,24 @@ def _soft(
         soft=True,
         ranks=distillation.loss.ranks,
         regression=distillation.loss.on_z_scores,
+        schedule=distillation.schedule,
+    )
+
+
+def _soft_of_classes(surface: Surface, name: str, distillation: Distillation, mapping: ClassMapping) -> HeadLoss:
+    """Compared as distributions over the classes that teacher and student both know."""
+    shared = distillation.head is Head.SHARED
+    return HeadLoss(
+        name=DISTILLATION_PREFIX + name,
+        head=(SERVING_PREFIX if shared else DISTILLATION_PREFIX) + name,
+        column=soft_label_columns(surface)[name],
+        weight=distillation.weight,
+        loss=partial(losses.tempered_class_divergence, temperature=distillation.temperature),
+        labels=Merged(mapping.teacher),
+        # A distillation head has these classes alone.
+        outputs=Chosen(mapping.student) if shared and not mapping.whole else None,
+        soft=True,
+        vector=True,
         schedule=distillation.schedule,
     )
 
@@ -308,8 +356,10 @@ def needs_scale(surface: Surface, distillation: Distillation) -> bool:
     """Whether a distillation compares on the teacher's own scale rather than as z-scores.
 
     Ranking losses do so for logits, whose differences are log odds; a regression's value
-    has an arbitrary unit, and its z-score is taken.
+    has an arbitrary unit, and its z-score is taken.  Logits of classes are never z-scored.
     """
+    if surface.teacher_tasks[distillation.teacher_task].kind is TaskKind.MULTICLASS:
+        return False
     if distillation.loss.ranks:
         return surface.teacher_tasks[distillation.teacher_task].kind is TaskKind.BINARY
     return distillation.loss.tempered or distillation.head is Head.SHARED

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from schema.base import Strict
+from schema.classes import Classes
 from schema.teacher_feature import Clip
 
 
@@ -58,7 +59,14 @@ class LabelRule(Strict):
     Attributes:
       positive: Makes a binary label of a number.
       clip: Bounds that the label is brought within.
+      classes: Makes the place among them, from 0, of a class; -1 of what is none.
     """
 
     positive: Positive | None = None
     clip: Clip | None = None
+    classes: Classes | None = None
+
+    @property
+    def of_text(self) -> bool:
+        """Whether the column holds names."""
+        return self.classes is not None and isinstance(self.classes[0], str)

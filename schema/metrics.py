@@ -74,6 +74,8 @@ class Metric:
 
 _BINARY = (TaskKind.BINARY,)
 _REGRESSION = (TaskKind.REGRESSION,)
+_MULTICLASS = (TaskKind.MULTICLASS,)
+_NUMBERS = (TaskKind.BINARY, TaskKind.REGRESSION)
 _ALL = tuple(TaskKind)
 _LABEL = "the label's unit"
 RANKS = 10
@@ -121,11 +123,11 @@ POSITIVES = Metric(
     least=0.0,
     formula="sum y, whatever the weight",
 )
-MEAN_LABEL = Metric("mean_label", "mean label", _ALL, Direction.NEITHER, _LABEL, formula="sum w y / sum w")
+MEAN_LABEL = Metric("mean_label", "mean label", _NUMBERS, Direction.NEITHER, _LABEL, formula="sum w y / sum w")
 MEAN_PREDICTION = Metric(
     "mean_prediction",
     "mean prediction",
-    _ALL,
+    _NUMBERS,
     Direction.NEITHER,
     _LABEL,
     of_score=True,
@@ -134,7 +136,7 @@ MEAN_PREDICTION = Metric(
 CALIBRATION = Metric(
     "calibration",
     "calibration ratio",
-    _ALL,
+    _NUMBERS,
     Direction.TARGET,
     target=1.0,
     formula="sum w p / sum w y",
@@ -163,11 +165,11 @@ BRIER = Metric(
 LOG_LOSS = Metric(
     "log_loss",
     "log loss",
-    _BINARY,
+    (*_BINARY, *_MULTICLASS),
     Direction.LOWER,
     "nats",
     least=0.0,
-    formula="-sum w (y log p + (1 - y) log(1 - p)) / sum w",
+    formula="-sum w (y log p + (1 - y) log(1 - p)) / sum w; of classes -sum w log p of the label / sum w",
     source="`sklearn.metrics.log_loss`",
 )
 NORMALIZED_ENTROPY = Metric(
@@ -297,6 +299,29 @@ SPEARMAN = Metric(
     source="`scipy.stats.spearmanr`",
 )
 
+ACCURACY = Metric(
+    "accuracy",
+    "accuracy",
+    _MULTICLASS,
+    Direction.HIGHER,
+    least=0.0,
+    most=1.0,
+    order_only=True,
+    formula="sum of w where the likeliest class is the label / sum w",
+    source="`sklearn.metrics.accuracy_score`",
+)
+MACRO_F1 = Metric(
+    "macro_f1",
+    "macro F1",
+    _MULTICLASS,
+    Direction.HIGHER,
+    least=0.0,
+    most=1.0,
+    order_only=True,
+    formula="mean over the classes that are told or labelled of 2 hits / (told + labelled), by weight",
+    source='`sklearn.metrics.f1_score(average="macro")`',
+)
+
 METRICS: Mapping[str, Metric] = {
     each.name: each
     for each in (
@@ -321,12 +346,14 @@ METRICS: Mapping[str, Metric] = {
         MRR,
         RECALL,
         SPEARMAN,
+        ACCURACY,
+        MACRO_F1,
     )
 }
 # They tell on how many rows the others rest.
 COUNTS = frozenset({LABELLED_EXAMPLES.name, POSITIVES.name})
 # What a page shows first of a task, and what an experiment compares arms on; higher is better.
-_MAIN = {TaskKind.BINARY: AUC, TaskKind.REGRESSION: R2}
+_MAIN = {TaskKind.BINARY: AUC, TaskKind.REGRESSION: R2, TaskKind.MULTICLASS: ACCURACY}
 
 
 def is_main(name: str) -> bool:
