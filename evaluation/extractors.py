@@ -34,7 +34,7 @@ from evaluation.gains import FUNCTIONS, gains_of
 from evaluation.inputs import FOLDS_KEY, GROUPS_KEY
 from evaluation.jackknife import FOLDS, Floats
 from evaluation.slice_finder import NOTHING_KEPT, SliceFinder, most_frequent, python_values, value_counts
-from records.labels import label_of_numbers
+from records.labels import first_texts, is_of_texts, label_of_array
 from schema.errors import InputError
 from schema.labels import LabelRule
 from schema.score import SCORE, Score
@@ -114,6 +114,7 @@ class ScoreSlices(model_util.DoFnWithModels):
         self._score = score_of(eval_config)
         self._label_keys = dict(spec.label_keys)
         self._rules = label_rules(eval_config)
+        self._classes = {task: len(rule.classes) for task, rule in self._rules.items() if rule.classes is not None}
         self._weight_key = str(spec.example_weight_key)
         self._negatives = kept_negatives(eval_config)
         self._signature = spec.signature_name
@@ -125,10 +126,7 @@ class ScoreSlices(model_util.DoFnWithModels):
     ) -> Iterator[types.Extracts]:
         batch = element[constants.ARROW_RECORD_BATCH_KEY]
         examples = serialized_examples(batch)
-        labels = {
-            task: label_of_numbers(self._rules.get(task), label_column(batch, column))
-            for task, column in self._label_keys.items()
-        }
+        labels = {task: labels_of(batch, column, self._rules.get(task)) for task, column in self._label_keys.items()}
         if self._score is not None:
             labels[SCORE] = gains_of(self._score.gain_expression(), labels, self._score.constants)
         predictions = {name: self._predict(name, model, examples) for name, model in self._loaded_models.items()}
@@ -174,8 +172,7 @@ class ScoreSlices(model_util.DoFnWithModels):
         outputs = _answers(signature, dict.fromkeys(inputs, tf.constant(examples, tf.string)), name)
         if name == constants.BASELINE_KEY:
             # Surfaces change: what serves may not know a task, or ask for a column that is gone.
-            nothing = np.full(len(examples), np.nan)
-            outputs = dict.fromkeys(self._label_keys, nothing) | outputs
+            outputs = self._known_to_baseline(outputs, len(examples))
         missing = sorted(set(self._label_keys) - set(outputs))
         if missing:
             raise InputError(
@@ -183,7 +180,7 @@ class ScoreSlices(model_util.DoFnWithModels):
                 f"for task {missing[0]!r}, found {', '.join(sorted(outputs))}"
             )
         told = {
-            task: _one_per_example(task, np.asarray(outputs[task], np.float64), len(examples))
+            task: _per_example(task, np.asarray(outputs[task], np.float64), len(examples), self._classes.get(task))
             for task in [*self._label_keys, *({SCORE} & set(outputs) if self._score else ())]
         }
         if self._score is not None and SCORE not in told:
@@ -192,6 +189,13 @@ class ScoreSlices(model_util.DoFnWithModels):
                 value = self._score.expression().value({**told, **self._score.constants}, FUNCTIONS)
             told[SCORE] = np.asarray(value, np.float64)
         return told
+
+    def _known_to_baseline(self, outputs: Mapping[str, Any], examples: int) -> dict[str, Any]:
+        """Its outputs, and NaN for a task that it does not know, or knows with other classes."""
+        shapes = {task: (examples, self._classes[task]) for task in self._classes}
+        known = {task: outputs[task] for task in outputs if tuple(outputs[task].shape) == shapes.get(task)}
+        plain = {task: outputs[task] for task in outputs if task not in shapes}
+        return {task: np.full(shapes.get(task, examples), np.nan) for task in self._label_keys} | plain | known
 
 
 def _answers(signature: Any, inputs: dict[str, tf.Tensor], name: str) -> dict[str, Any]:
@@ -226,6 +230,34 @@ def label_column(batch: pa.RecordBatch, name: str) -> Floats:
       InputError: The column holds no numbers, or several per example.
     """
     return _numbers(batch, name, f"label {name!r}")
+
+
+def labels_of(batch: pa.RecordBatch, name: str, rule: LabelRule | None) -> Floats:
+    """The label of each row as it follows from its column, NaN where it is absent.
+
+    Args:
+      batch: Parsed examples.
+      name: The label's column.
+      rule: How it follows.
+
+    Returns:
+      Labels, shape [rows]; of a multiclass task the place of the class, -1 for what is none of them.
+
+    Raises:
+      InputError: The column holds neither numbers nor, for names of classes, texts, or several per example.
+    """
+    if rule is None or not rule.of_text:
+        return label_of_array(rule, label_column(batch, name))
+    index = batch.schema.get_field_index(name)
+    if index < 0 or pa.types.is_null(batch.schema.field(index).type):
+        return np.full(batch.num_rows, np.nan)
+    column = batch.column(index)
+    most = max(column.value_lengths().fill_null(0).to_pylist(), default=0)
+    if most > 1:
+        raise InputError(f"label {name!r}: expected at most one value per example, found {most}")
+    if not is_of_texts(column):
+        raise InputError(f"label {name!r}: expected names of classes, found type {column.type}")
+    return label_of_array(rule, first_texts(column))
 
 
 def weight_column(batch: pa.RecordBatch, name: str) -> Floats:
@@ -333,7 +365,15 @@ def _hash(content: bytes) -> int:
     return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "big") >> 1
 
 
-def _one_per_example(task: str, outputs: Floats, examples: int) -> Floats:
+def _per_example(task: str, outputs: Floats, examples: int, classes: int | None) -> Floats:
+    """A prediction for each example, or of a multiclass task [examples, classes]."""
+    if classes is not None:
+        if outputs.shape != (examples, classes):
+            expected = f"[{examples}, {classes}]"
+            raise InputError(
+                f"task {task!r}: expected shape {expected}, a probability for each class, found {list(outputs.shape)}"
+            )
+        return outputs
     if outputs.size != examples:
         raise InputError(f"task {task!r}: expected one prediction per example, found shape {list(outputs.shape)}")
     return outputs.reshape(-1)

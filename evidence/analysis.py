@@ -153,7 +153,8 @@ def _teacher(surface: Surface, cell: _Cell, runs: Sequence[RunData]) -> float | 
     """The teacher's own metric, on the rows that it labelled."""
     values = []
     for run, rows in zip(runs, cell.rows, strict=True):
-        known = rows[np.isfinite(run.teacher[cell.task][rows])]
+        told = run.teacher[cell.task][rows]
+        known = rows[np.isfinite(told if told.ndim == 1 else told.sum(axis=1))]
         labels, predicted = _labels(run, cell.task)[known], run.teacher[cell.task][known]
         found = score(main_metric(surface.tasks[cell.task].kind), labels, predicted, _weights(surface, run, known))
         if found is None:

@@ -34,8 +34,8 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
     Returns:
       The columns of `models.columns.input_columns`; `label/<task>` float32 [batch] in the label's own unit;
       `teacher/<task>` float32 [batch], z-scored over the training split, without pairs never shown, or of a
-      multiclass task [batch, classes] as the teacher gave them.  Absent labels of either kind are NaN; so are representations of the teacher, `teacher/<name>`
-      float32 [batch, size], z-scored.  If the surface has a group, `group/id` int64 [batch], equal
+      multiclass task [batch, classes] as the teacher gave them.  Absent labels of either kind are NaN;
+      so are representations of the teacher, `teacher/<name>` float32 [batch, size], z-scored.  If the surface has a group, `group/id` int64 [batch], equal
       within a group; if it has a weight column, `weight/example` float32 [batch]; `weight/task/<task>` likewise.
     """
     surface = Surface.model_validate_json(custom_config["surface"])

@@ -78,7 +78,8 @@ def train_teacher(
     The SavedModel has three signatures: `serving_default` over one named tensor a feature,
     `examples` over serialized tf.Examples, and `representations` as the first.  They return,
     per task, float32 [batch]: a logit for binary tasks, a value in the label's unit for
-    regression tasks; and [batch, classes], a logit for each class, for multiclass tasks; the last one also `trunk`, float32 [batch, width], what tasks share.
+    regression tasks; and [batch, classes], a logit for each class, for multiclass tasks; the
+    last one also `trunk`, float32 [batch, width], what tasks share.
     If there are categorical features, a fourth one, `embeddings`, takes nothing and returns
     for each its known ids, int64 [ids], and their embeddings, float32 [ids, width], so that
     students can start from them.

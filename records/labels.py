@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
+import pyarrow as pa
 import tensorflow as tf
 from numpy.typing import NDArray
 
@@ -44,6 +45,17 @@ def label_of_numbers(rule: LabelRule | None, values: NDArray[Number]) -> NDArray
 def label_of_array(rule: LabelRule | None, values: NDArray[Any]) -> NDArray[np.float64]:
     """The same of an array of numbers or texts, float64."""
     return np.asarray(values if rule is None else label_of(rule, tf.constant(values)).numpy(), np.float64)
+
+
+def is_of_texts(column: pa.Array) -> bool:
+    """Whether the lists of a column hold texts."""
+    kind = column.type.value_type
+    return any(of(kind) for of in (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_string))
+
+
+def first_texts(column: pa.Array) -> NDArray[Any]:
+    """The first text of each list, bytes; empty where there is none."""
+    return np.array([each[0] if each else b"" for each in column.to_pylist()], object)
 
 
 def _place(classes: Sequence[int | str], values: tf.Tensor) -> tf.Tensor:

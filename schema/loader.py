@@ -182,6 +182,23 @@ def _check_against_schema(surface: Surface, schema: schema_pb2.Schema, folder: P
     if not problems.found:  # they rely on the columns
         with problems.noted():
             check_inputs(surface, columns, path)
+    _check_labels(surface, columns, folder, problems)
+    with problems.noted():
+        _check_representations(surface, columns, folder)
+    for where, column in _columns_of_slices(surface):
+        with problems.noted():
+            expect_known(path, where, known, column, columns)
+    with problems.noted():
+        _check_columns_of_training(surface, columns, path, known)
+    check_adaptation(surface, columns, path, problems)
+    if not problems.found:  # they rely on the columns
+        with problems.noted():
+            check_pairs(surface, columns, path)
+
+
+def _check_labels(surface: Surface, columns: dict[str, schema_pb2.Feature], folder: Path, problems: Problems) -> None:
+    """The columns of hard and soft labels, which only training has."""
+    path, known = folder / SURFACE_FILE, f"a feature of {folder / SCHEMA_FILE}"
     for name, task in surface.tasks.items():
         with problems.noted():
             expect_known(path, f"tasks.{name}.label", known, task.label, columns)
@@ -197,17 +214,6 @@ def _check_against_schema(surface: Surface, schema: schema_pb2.Schema, folder: P
                 _expect_number(path, f"teacher.tasks.{teacher_task}", columns[column])
             _expect_outside(folder, columns[column], SERVING, "a soft label does not exist when serving")
             _expect_outside(folder, columns[column], RAW, "a soft label does not exist before labelling")
-    with problems.noted():
-        _check_representations(surface, columns, folder)
-    for where, column in _columns_of_slices(surface):
-        with problems.noted():
-            expect_known(path, where, known, column, columns)
-    with problems.noted():
-        _check_columns_of_training(surface, columns, path, known)
-    check_adaptation(surface, columns, path, problems)
-    if not problems.found:  # they rely on the columns
-        with problems.noted():
-            check_pairs(surface, columns, path)
 
 
 def _columns_of_slices(surface: Surface) -> Iterator[tuple[str, str]]:

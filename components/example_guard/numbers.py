@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx.types import Artifact
 
+from components.example_guard.classes import foreign_classes
 from records.example_artifacts import split_files
 from records.shards import read_batches
 from schema.base import TaskKind
@@ -119,6 +120,7 @@ def problems_in(
       surface: Whose features, labels and weights are looked at.
     """
     yield from problems_among(_batches(split, examples), statistics, surface)
+    yield from foreign_classes(_batches(split, examples), surface)
 
 
 def problems_among(
