@@ -33,10 +33,10 @@ from tfx_bsl.tfxio import tensor_adapter
 from evaluation.gains import FUNCTIONS, gains_of
 from evaluation.inputs import FOLDS_KEY, GROUPS_KEY
 from evaluation.jackknife import FOLDS, Floats
+from evaluation.labels import labels_of, stands_for, weight_column
 from evaluation.slice_finder import NOTHING_KEPT, SliceFinder, most_frequent, python_values, value_counts
-from records.labels import first_texts, is_of_texts, label_of_array
 from schema.errors import InputError
-from schema.labels import LabelRule
+from schema.labels import LabelRule, Sampled
 from schema.score import SCORE, Score
 from schema.slice import SliceColumn
 
@@ -116,7 +116,7 @@ class ScoreSlices(model_util.DoFnWithModels):
         self._rules = label_rules(eval_config)
         self._classes = {task: len(rule.classes) for task, rule in self._rules.items() if rule.classes is not None}
         self._weight_key = str(spec.example_weight_key)
-        self._negatives = kept_negatives(eval_config)
+        self._sampled = samplings(eval_config)
         self._signature = spec.signature_name
         self._slices = SliceFinder(eval_config.slicing_specs, slice_columns(eval_config))
         self._group = group_column(eval_config)
@@ -154,12 +154,10 @@ class ScoreSlices(model_util.DoFnWithModels):
 
         A negative stands for those that were sampled away with it.
         """
-        if not self._weight_key and not self._negatives:
+        if not self._weight_key and not self._sampled:
             return {}
         plain = weight_column(batch, self._weight_key) if self._weight_key else np.ones(batch.num_rows)
-        return {
-            task: plain / np.where(values == 0, self._negatives.get(task, 1.0), 1.0) for task, values in labels.items()
-        }
+        return {task: plain * stands_for(batch, values, self._sampled.get(task)) for task, values in labels.items()}
 
     def _predict(self, name: str, model: Any, examples: Sequence[bytes]) -> dict[str, Floats]:
         signature = model_util.get_callable(model, self._signature)
@@ -216,90 +214,6 @@ def serialized_examples(batch: pa.RecordBatch) -> list[bytes]:
     return [bytes(value) for value in column.flatten().to_pylist()]
 
 
-def label_column(batch: pa.RecordBatch, name: str) -> Floats:
-    """A hard label per row, NaN where it is absent.
-
-    Args:
-      batch: Parsed examples.
-      name: The label's column.
-
-    Returns:
-      Labels, shape [rows].
-
-    Raises:
-      InputError: The column holds no numbers, or several per example.
-    """
-    return _numbers(batch, name, f"label {name!r}")
-
-
-def labels_of(batch: pa.RecordBatch, name: str, rule: LabelRule | None) -> Floats:
-    """The label of each row as it follows from its column, NaN where it is absent.
-
-    Args:
-      batch: Parsed examples.
-      name: The label's column.
-      rule: How it follows.
-
-    Returns:
-      Labels, shape [rows]; of a multiclass task the place of the class, -1 for what is none of them.
-
-    Raises:
-      InputError: The column holds neither numbers nor, for names of classes, texts, or several per example.
-    """
-    if rule is None or not rule.of_text:
-        return label_of_array(rule, label_column(batch, name))
-    index = batch.schema.get_field_index(name)
-    if index < 0 or pa.types.is_null(batch.schema.field(index).type):
-        return np.full(batch.num_rows, np.nan)
-    column = batch.column(index)
-    most = max(column.value_lengths().fill_null(0).to_pylist(), default=0)
-    if most > 1:
-        raise InputError(f"label {name!r}: expected at most one value per example, found {most}")
-    if not is_of_texts(column):
-        raise InputError(f"label {name!r}: expected names of classes, found type {column.type}")
-    return label_of_array(rule, first_texts(column))
-
-
-def weight_column(batch: pa.RecordBatch, name: str) -> Floats:
-    """The weight of each row, 1 where it is absent, as in training.
-
-    Args:
-      batch: Parsed examples.
-      name: The column.
-
-    Returns:
-      Weights, shape [rows].
-
-    Raises:
-      InputError: The column holds what is no number from 0 up, or several per example.
-    """
-    found = _numbers(batch, name, f"weight_column {name!r}")
-    weights = np.where(np.isnan(found), 1.0, found)
-    wrong = weights[(weights < 0) | np.isinf(weights)]
-    if wrong.size:
-        raise InputError(f"weight_column {name!r}: expected finite numbers from 0 up, found {wrong[0]:g}")
-    return weights
-
-
-def _numbers(batch: pa.RecordBatch, name: str, told: str) -> Floats:
-    """A column of at most one number per row, NaN where it is absent; `told` is what an error calls it."""
-    numbers = np.full(batch.num_rows, np.nan)
-    index = batch.schema.get_field_index(name)
-    if index < 0 or pa.types.is_null(batch.schema.field(index).type):
-        return numbers
-    column = batch.column(index)
-    counts = column.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
-    if counts.size and counts.max() > 1:
-        raise InputError(f"{told}: expected at most one value per example, found {counts.max()}")
-    if not counts.any():
-        return numbers
-    values = column.flatten()
-    if not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):
-        raise InputError(f"{told}: expected a number, found type {values.type}")
-    numbers[counts == 1] = values.to_numpy(zero_copy_only=False)
-    return numbers
-
-
 def slice_columns(eval_config: config_pb2.EvalConfig) -> list[SliceColumn]:
     """The columns to slice by that follow from those of the examples, as a metric's configuration says."""
     configs = (
@@ -327,13 +241,13 @@ def label_rules(eval_config: config_pb2.EvalConfig) -> dict[str, LabelRule]:
     }
 
 
-def kept_negatives(eval_config: config_pb2.EvalConfig) -> dict[str, float]:
-    """The share of negatives that was kept, by task, where they were sampled."""
+def samplings(eval_config: config_pb2.EvalConfig) -> dict[str, Sampled]:
+    """How negatives were sampled, by task, where they were."""
     return {
-        spec.output_names[0]: float(settings["negatives"])
+        spec.output_names[0]: Sampled.model_validate(settings["sampled"])
         for spec in eval_config.metrics_specs
         for metric in spec.metrics
-        if metric.config and "negatives" in (settings := json.loads(metric.config))
+        if metric.config and "sampled" in (settings := json.loads(metric.config))
     }
 
 

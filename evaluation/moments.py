@@ -61,7 +61,7 @@ class LabelledExamples(SumsMetric):
         label: Any = None,
         slice_columns: Any = None,
         score: Any = None,
-        negatives: float | None = None,
+        sampled: Any = None,
     ):
         """Initializes the metric.
 
@@ -74,9 +74,9 @@ class LabelledExamples(SumsMetric):
             configuration.
           slice_columns: Columns to slice by that follow from those of the examples, likewise.
           score: What the page is ranked by, likewise.
-          negatives: The share of negatives that was kept, likewise.
+          sampled: How negatives were sampled, likewise.
         """
-        del code, label, slice_columns, score, negatives
+        del code, label, slice_columns, score, sampled
         super().__init__(name, sums.labelled_examples)
 
 

@@ -19,6 +19,7 @@ from models.columns import (
     WEIGHT_COLUMN,
     hard_label_columns,
     input_columns,
+    sampling_columns,
     soft_label_columns,
     soft_label_sizes,
     training_columns,
@@ -126,7 +127,7 @@ def load(
     sides = without_row.id_columns(surface, transform.raw_feature_spec()) if paths.labelled_train else {}
     ids = [column for columns_of_side in sides.values() for column in columns_of_side]
     wanted = sorted({*sliced, *teacher_columns.values(), *raw_columns, *ids})
-    names = [*features, *hard_label_columns(surface).values(), *soft]
+    names = [*features, *hard_label_columns(surface).values(), *sampling_columns(surface).values(), *soft]
     names += [WEIGHT_COLUMN] if surface.weighted_evaluation else []
     evaluation, raw = _evaluation(paths, transform, names, wanted)
     fitted, held_out = split(len(next(iter(columns.values()))), surface.training.validation_fraction)

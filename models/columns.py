@@ -14,6 +14,7 @@ LABEL_PREFIX = _names.LABEL_PREFIX
 GROUP_COLUMN = _names.GROUP_COLUMN
 WEIGHT_COLUMN = _names.WEIGHT_COLUMN
 TASK_WEIGHT_PREFIX = _names.TASK_WEIGHT_PREFIX
+SAMPLING_PREFIX = _names.SAMPLING_PREFIX
 TRAINING_PREFIXES = _names.TRAINING_PREFIXES
 
 
@@ -72,6 +73,12 @@ def task_weight_columns(surface: Surface) -> dict[str, str]:
     return {name: task_weight_column(name) for name, task in surface.tasks.items() if task.weight_column is not None}
 
 
+def sampling_columns(surface: Surface) -> dict[str, str]:
+    """Task to the column of minus the log of its probability of being kept, for tasks sampled by a column."""
+    tasks = surface.tasks.items()
+    return {name: SAMPLING_PREFIX + name for name, task in tasks if task.sampled and task.sampled.probability}
+
+
 def hard_label_columns(surface: Surface) -> dict[str, str]:
     """Task name to its hard-label column."""
     return {task: hard_label_column(task) for task in surface.tasks}
@@ -100,6 +107,7 @@ def training_columns(surface: Surface, *, distil: bool) -> list[str]:
     and hard losses, which student and control share.
     """
     columns = [*hard_label_columns(surface).values(), *task_weight_columns(surface).values()]
+    columns += sampling_columns(surface).values()
     soft = {*soft_label_columns(surface).values(), *representation_columns(surface).values()}
     columns += sorted(soft) if distil else []
     columns += [GROUP_COLUMN] if surface.training.batch_by == "group" else []

@@ -12,6 +12,7 @@ from models.columns import (
     GROUP_COLUMN,
     WEIGHT_COLUMN,
     hard_label_column,
+    sampling_columns,
     soft_label_sizes,
     task_weight_column,
 )
@@ -35,16 +36,15 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
       The columns of `models.columns.input_columns`; `label/<task>` float32 [batch] in the label's own unit;
       `teacher/<task>` float32 [batch], z-scored over the training split, without pairs never shown, or of a
       multiclass task [batch, classes] as the teacher gave them.  Absent labels of either kind are NaN;
-      so are representations of the teacher, `teacher/<name>` float32 [batch, size], z-scored.  If the surface has a group, `group/id` int64 [batch], equal
-      within a group; if it has a weight column, `weight/example` float32 [batch]; `weight/task/<task>` likewise.
+      so are representations of the teacher, `teacher/<name>`
+      float32 [batch, size], z-scored.  If the surface has a group, `group/id` int64 [batch], equal
+      within a group; if it has a weight column, `weight/example` float32 [batch]; `weight/task/<task>` likewise, and
+      `sampling/<task>` minus the log of the probability of being kept.
     """
     surface = Surface.model_validate_json(custom_config["surface"])
     labelled = _labelled(surface, inputs)
     outputs = feature_columns(surface, own_code.prepared(surface, inputs), labelled)
-    for name, task in surface.tasks.items():
-        outputs[hard_label_column(name)] = label_of(task.rule, _dense_label(inputs[task.label]))
-        if task.weight_column is not None:
-            outputs[task_weight_column(name)] = _example_weight(inputs[task.weight_column])
+    outputs |= _hard_labels(surface, inputs)
     for column, size in soft_label_sizes(surface).items():
         if size is not None:
             outputs[column] = _dense_vector(inputs[column], size)
@@ -57,6 +57,18 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
         outputs[GROUP_COLUMN] = _group_id(inputs[surface.group])
     if surface.weight_column is not None:
         outputs[WEIGHT_COLUMN] = _example_weight(inputs[surface.weight_column])
+    return outputs
+
+
+def _hard_labels(surface: Surface, inputs: dict[str, Any]) -> dict[str, tf.Tensor]:
+    """The labels of all tasks, and what goes with each of them alone."""
+    outputs = {}
+    for name, task in surface.tasks.items():
+        outputs[hard_label_column(name)] = label_of(task.rule, _dense_label(inputs[task.label]))
+        if task.weight_column is not None:
+            outputs[task_weight_column(name)] = _example_weight(inputs[task.weight_column])
+    for name, column in sampling_columns(surface).items():
+        outputs[column] = _sampling(inputs[str(surface.tasks[name].sampled.probability)])
     return outputs
 
 
@@ -96,6 +108,16 @@ def _example_weight(column: Any) -> tf.Tensor:
     weights = tf.where(tf.math.is_nan(weights), tf.ones_like(weights), weights)
     with tf.control_dependencies([tf.debugging.assert_non_negative(weights, "a weight of an example is negative")]):
         return tf.identity(weights)
+
+
+def _sampling(column: Any) -> tf.Tensor:
+    """Minus the log of the probability of being kept, float32 [batch]; 0 where it is absent."""
+    found = _dense_label(column)
+    found = tf.where(tf.math.is_nan(found), tf.ones_like(found), found)
+    message = "a probability of being kept is not above 0 and up to 1"
+    inside = tf.debugging.Assert(tf.reduce_all((found > 0) & (found <= 1)), [message])
+    with tf.control_dependencies([inside]):
+        return -tf.math.log(found)
 
 
 def _as_float(column: Any) -> Any:

@@ -222,7 +222,7 @@ def _bias(surface: Surface, name: str, statistics: Mapping[str, LabelStatistics]
         return 0.0
     whole = 1.0 if task.given is None else max(statistics[task.given].mean, _LEAST_RATE)
     rate = min(max(statistics[name].mean / whole, _LEAST_RATE), 1 - _LEAST_RATE)
-    return math.log(rate / (1 - rate))
+    return math.log(rate / (1 - rate)) + statistics[name].unsampled
 
 
 def _in_label_unit(name: str, task: Task, statistics: LabelStatistics, head: keras.KerasTensor) -> keras.KerasTensor:

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models.columns import hard_label_columns
+from models.columns import hard_label_column, hard_label_columns, sampling_columns
 from schema.base import TaskKind
 from schema.errors import InputError
 from schema.surface import Surface
@@ -25,12 +25,15 @@ class LabelStatistics:
     Attributes:
       mean: Their mean.
       std: Their standard deviation.
+      unsampled: What is added to the logit of the mean to have that among all examples: where a task is sampled by
+        a column, the mean log of the probabilities of being kept.
       shares: Of a multiclass task, how often each class is the label; empty where that is not known.
     """
 
     mean: float
     std: float
     shares: tuple[float, ...] = ()
+    unsampled: float = 0.0
 
 
 def label_statistics(surface: Surface, columns: Mapping[str, np.ndarray]) -> dict[str, LabelStatistics]:
@@ -38,7 +41,7 @@ def label_statistics(surface: Surface, columns: Mapping[str, np.ndarray]) -> dic
 
     Args:
       surface: The surface.
-      columns: `label/<task>`, float [examples], NaN where absent.
+      columns: `label/<task>`, float [examples], NaN where absent; and `sampling/<task>` of tasks that have it.
 
     Raises:
       InputError: A task has no label at all in the training data, or one that it cannot have.
@@ -55,8 +58,29 @@ def label_statistics(surface: Surface, columns: Mapping[str, np.ndarray]) -> dic
         if surface.tasks[task].transform == "log1p":
             values = np.log1p(values)
         shares = _shares(values, surface.tasks[task].size)
-        found[task] = LabelStatistics(float(values.mean()), float(values.std()) or 1.0, shares)
+        unsampled = _unsampled(surface, task, columns)
+        found[task] = LabelStatistics(float(values.mean()), float(values.std()) or 1.0, shares, unsampled)
     return found
+
+
+def _unsampled(surface: Surface, task: str, columns: Mapping[str, np.ndarray]) -> float:
+    """The mean log of the probabilities of being kept, of a task that is sampled by a column; else 0.
+
+    Raises:
+      InputError: Only negatives have a probability below 1, as if it were that of the label.
+    """
+    column = sampling_columns(surface).get(task)
+    if column is None:
+        return 0.0
+    labels, moved = columns[hard_label_column(task)], columns[column]
+    positive, negative = moved[labels == 1], moved[labels == 0]
+    if len(positive) and len(negative) and not positive.any() and negative.any():
+        raise InputError(
+            f"task {task!r}: sampled.probability: expected for each example, positive ones too, the probability with "
+            f"which one like it is kept if it is negative; found 1, or nothing, in all {len(positive):,} positive "
+            "training examples, and less in negative ones. Write it into positive examples as well."
+        )
+    return -float(np.mean(moved[np.isfinite(labels)]))
 
 
 def _shares(labels: np.ndarray, classes: int) -> tuple[float, ...]:

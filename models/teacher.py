@@ -28,6 +28,7 @@ from models.feature_columns import PADDING
 from models.layers import embedding_layer, input_layer
 from models.names import identifier
 from models.ranker import Ranker, build
+from models.readable import expect_readable
 from models.scales import LabelStatistics, label_statistics
 from models.terms import head_losses
 from records.examples import files_of
@@ -225,36 +226,6 @@ class _PoolWeights(keras.layers.Layer):
 
 
 _Encoder = _NumberEncoder | _IdEncoder | _EventNumbers | _PoolWeights
-
-# What a feature of the source may say: the rest is Transform's, which the reference teacher has none of.
-_READS = {
-    "kind", "side", "size", "default", "embedding", "min_count", "clip", "several", "many", "length", "pool", "weights",
-    "sequence", "embedding_of",
-}  # fmt: skip
-
-
-def expect_readable(surface: Surface) -> None:
-    """Checks that the reference teacher can read a source's features.
-
-    Raises:
-      InputError: One is of a kind that needs Transform.
-    """
-    for name, feature in surface.features.items():
-        foreign = sorted(set(feature.model_dump(exclude_defaults=True)) - _READS)
-        if foreign:
-            raise InputError(
-                f"features.{name}: `{foreign[0]}` is for students; the reference teacher reads numbers, ids, lists and "
-                "sequences. Leave the key out of the source's surface, or bring a SavedModel of your own."
-            )
-    for name, sequence in surface.sequences.items():
-        if sequence.newest == "last":
-            raise InputError(
-                f"sequences.{name}.newest: the reference teacher is given lists from their beginning on; expected the "
-                "newest event `first` in the examples"
-            )
-    for key in ("crosses", "preprocessing", "trunk", "student"):
-        if getattr(surface, key):
-            raise InputError(f"{key}: it is for students; leave it out of the source's surface")
 
 
 def _encoders(surface: Surface, columns: Mapping[str, np.ndarray]) -> dict[str, _Encoder]:

@@ -17,9 +17,11 @@ from models.columns import (
     WEIGHT_COLUMN,
     hard_label_columns,
     representation_columns,
+    sampling_columns,
     soft_label_columns,
     task_weight_columns,
 )
+from models.comparable import Affine, Chosen, Merged, Scale, Steps
 from models.scales import LabelStatistics
 from schema.base import TaskKind
 from schema.classes import ClassMapping, mapping_of
@@ -35,52 +37,6 @@ _LOSSES: dict[Loss, Callable[..., Any]] = {
     Loss.PAIRWISE: losses.pairwise_logistic,
     Loss.LISTWISE: losses.listwise_softmax,
 }
-
-
-@dataclass(frozen=True)
-class Affine:
-    """x to scale * x + offset."""
-
-    scale: float
-    offset: float = 0.0
-
-    def __call__(self, values: tf.Tensor) -> tf.Tensor:
-        return self.scale * values + self.offset
-
-
-Scale = Callable[[tf.Tensor], tf.Tensor]
-
-
-@dataclass(frozen=True)
-class Steps:
-    """One scale after the other."""
-
-    steps: tuple[Scale, ...]
-
-    def __call__(self, values: tf.Tensor) -> tf.Tensor:
-        for step in self.steps:
-            values = step(values)
-        return values
-
-
-@dataclass(frozen=True)
-class Merged:
-    """The teacher's logits, [batch, classes], as those of the classes that they stand for, [batch, parts]."""
-
-    parts: tuple[tuple[int, ...], ...]
-
-    def __call__(self, values: tf.Tensor) -> tf.Tensor:
-        return losses.merged_logits(values, self.parts)
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """Some of a head's outputs, [batch, size] to [batch, places]."""
-
-    places: tuple[int, ...]
-
-    def __call__(self, values: tf.Tensor) -> tf.Tensor:
-        return tf.gather(values, list(self.places), axis=-1)
 
 
 @dataclass(frozen=True)
@@ -104,6 +60,8 @@ class HeadLoss:
       constant: A hard loss's value when the best constant is predicted.
       schedule: How the weight is reached.
       weights: Column with weights of examples in this loss alone; None for none.
+      sampling: Column with what is added to logits, the head's and a teacher's alike, to bring them to the
+        sampled examples on which they are compared; None for nothing.
     """
 
     name: str
@@ -121,14 +79,17 @@ class HeadLoss:
     constant: float = 1.0
     schedule: Schedule | None = None
     weights: str | None = None
+    sampling: str | None = None
 
     def __call__(self, columns: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """The masked mean loss of a batch, before `weight`; a scalar."""
         labels, present = self.labelled(columns)
         weights = self.example_weights(columns)
         if self.ranks:
-            return self.loss(*self._compared(labels, outputs), columns[GROUP_COLUMN], present, example_weights=weights)
-        return losses.masked_mean(self.per_example(labels, outputs), present, weights)
+            return self.loss(
+                *self._compared(labels, outputs, columns), columns[GROUP_COLUMN], present, example_weights=weights
+            )
+        return losses.masked_mean(self.per_example(labels, outputs, columns), present, weights)
 
     def example_weights(self, columns: Mapping[str, tf.Tensor]) -> tf.Tensor | None:
         """The weights of the examples, float [batch]: the surface's times the loss's own; None if all weigh alike."""
@@ -149,17 +110,22 @@ class HeadLoss:
         """Whether the loss is of one label for each example."""
         return not (self.ranks or self.vector)
 
-    def per_example(self, labels: tf.Tensor, outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    def per_example(
+        self, labels: tf.Tensor, outputs: Mapping[str, tf.Tensor], columns: Mapping[str, tf.Tensor]
+    ) -> tf.Tensor:
         """The loss of every example, float [batch], of labels without NaN; not of a loss that `ranks`."""
-        return self.loss(*self._compared(labels, outputs))
+        return self.loss(*self._compared(labels, outputs, columns))
 
-    def _compared(self, labels: tf.Tensor, outputs: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+    def _compared(
+        self, labels: tf.Tensor, outputs: Mapping[str, tf.Tensor], columns: Mapping[str, tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Labels and the head's output, on the scale on which they are compared."""
         output = outputs[self.head] if self.vector or self.classes else tf.reshape(outputs[self.head], [-1])
-        return (
-            labels if self.labels is None else self.labels(labels),
-            output if self.outputs is None else self.outputs(output),
-        )
+        labels = labels if self.labels is None else self.labels(labels)
+        output = output if self.outputs is None else self.outputs(output)
+        if self.sampling is None:
+            return labels, output
+        return (labels + columns[self.sampling] if self.soft else labels), output + columns[self.sampling]
 
     def weight_at(self, step: tf.Tensor) -> Any:
         """The weight at a training step; a number, or a scalar tensor if it moves."""
@@ -178,7 +144,9 @@ def mean_losses(
     """
     together = [each for each in terms if each.pointwise]
     labels, present = losses.split_absent(tf.stack([columns[each.column] for each in together]))
-    per_example = [each.per_example(label, outputs) for each, label in zip(together, tf.unstack(labels), strict=True)]
+    per_example = [
+        each.per_example(label, outputs, columns) for each, label in zip(together, tf.unstack(labels), strict=True)
+    ]
     means = losses.masked_mean(tf.stack(per_example), present, _weights_of(together, columns))
     found = dict(zip([each.name for each in together], tf.unstack(means), strict=True))
     return [found[each.name] if each.pointwise else each(columns, outputs) for each in terms]
@@ -237,6 +205,7 @@ def _hard(surface: Surface, name: str, statistics: LabelStatistics) -> HeadLoss:
         regression=task.kind is TaskKind.REGRESSION,
         constant=_constant_loss(task, statistics),
         weights=task_weight_columns(surface).get(name),
+        sampling=sampling_columns(surface).get(name),
     )
 
 
@@ -299,6 +268,8 @@ def _soft(
         ranks=distillation.loss.ranks,
         regression=distillation.loss.on_z_scores,
         schedule=distillation.schedule,
+        # Squared distances and differences within a group are the same without it, up to what was added.
+        sampling=sampling_columns(surface).get(name) if distillation.loss.tempered else None,
     )
 
 
@@ -327,7 +298,7 @@ def _sampling(surface: Surface, name: str) -> Affine | None:
     student's own correction before the two are compared.
     """
     task = surface.tasks.get(name)
-    return Affine(1.0, -task.sampled.shift) if task is not None and task.sampled is not None else None
+    return Affine(1.0, -task.sampled.shift) if task is not None and task.sampled and task.sampled.negatives else None
 
 
 def _loss(distillation: Distillation) -> Callable[..., Any]:

@@ -95,7 +95,7 @@ def _label_settings(surface: Surface, task: Task) -> dict[str, Any]:
     if derived := [each for part in surface.slices.values() for each in part.derived]:
         told["slice_columns"] = [each.model_dump(mode="json", exclude_defaults=True) for each in derived]
     if task.sampled is not None:
-        told["negatives"] = task.sampled.negatives
+        told["sampled"] = task.sampled.model_dump(mode="json", exclude_none=True)
     if task.rule is not None:
         told["label"] = task.rule.model_dump(mode="json", by_alias=True, exclude_none=True)
     return told

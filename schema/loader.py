@@ -260,6 +260,10 @@ def _check_columns_of_training(
         if task.weight_column is not None:
             expect_known(path, f"tasks.{name}.weight_column", known, task.weight_column, columns)
             _expect_number(path, f"tasks.{name}.weight_column", columns[task.weight_column])
+        if task.sampled is not None and task.sampled.probability is not None:
+            where = f"tasks.{name}.sampled.probability"
+            expect_known(path, where, known, task.sampled.probability, columns)
+            _expect_number(path, where, columns[task.sampled.probability])
     if surface.weight_column is not None:
         expect_known(path, "weight_column", known, surface.weight_column, columns)
         _expect_number(path, "weight_column", columns[surface.weight_column])

@@ -39,12 +39,15 @@ SOFT_LABEL_PREFIX = "teacher/"
 LABEL_PREFIX = "label/"
 GROUP_COLUMN = "group/id"
 TASK_WEIGHT_PREFIX = "weight/task/"
+SAMPLING_PREFIX = "sampling/"
 WEIGHT_COLUMN = "weight/example"
 # Columns that Transform makes of a feature beside that of its name: the weights of its pool, its absence.
 POOL_PREFIX = "pool/"
 ABSENT_PREFIX = "absent/"
 # What a column that is no feature begins with; serving has none of them.
-TRAINING_PREFIXES = (LABEL_PREFIX, SOFT_LABEL_PREFIX, GROUP_COLUMN, WEIGHT_COLUMN, TASK_WEIGHT_PREFIX)
+TRAINING_PREFIXES = (
+    *(LABEL_PREFIX, SOFT_LABEL_PREFIX, GROUP_COLUMN, WEIGHT_COLUMN, TASK_WEIGHT_PREFIX, SAMPLING_PREFIX),
+)
 TRAIN_SPLIT = "train"
 EVAL_SPLIT = "eval"
 
@@ -71,7 +74,8 @@ class Task(Strict):
       clip: Bounds that a regression task's label is brought within: it is learned and judged so.
       transform: `log1p` has the model learn log(1 + label), for counts and durations; it serves
         and is judged in the label's unit.
-      sampled: How a binary task's negatives were sampled, in training and evaluation alike: what is
+      sampled: How a binary task's negatives were sampled, in training and evaluation alike, all at one
+        share or each with a probability of its own: what is
         served is corrected for it, metrics weigh the negatives that are there for those that are
         not, and the teacher's logits are brought to the sampled examples before they are compared.
       weight: Weight of the hard loss.

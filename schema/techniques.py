@@ -86,8 +86,8 @@ def _check_loss(where: str, distillation: Distillation, teacher_kind: TaskKind) 
         if distillation.loss is not Loss.KL or distillation.function is not None:
             found = distillation.function or distillation.loss
             raise InputError(
-                f"{where}.loss: the teacher's task {distillation.teacher_task!r} is a {teacher_kind} one, and "
-                f"its classes are compared as distributions; expected `loss: {Loss.KL}` (with a `temperature`), found {found}"
+                f"{where}.loss: the teacher's task {distillation.teacher_task!r} is {teacher_kind}, and its classes "
+                f"are compared as distributions; expected `loss: {Loss.KL}` (with a `temperature`), found {found}"
             )
     elif distillation.loss.tempered and teacher_kind is not TaskKind.BINARY:
         raise InputError(

@@ -99,6 +99,7 @@ def _numbers_of(surface: Surface) -> Surface:
             clip=task.clip,
             transform=task.transform,
             classes=task.classes,
+            sampled=task.sampled,
             weight_column=task.weight_column,
             ungated="the guard judges no task",
         )

@@ -15,7 +15,8 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.coders import example_coder
 
 from contracts.watch import WatchedMetric
-from evaluation.extractors import groups_of, labels_of, weight_column
+from evaluation.extractors import groups_of
+from evaluation.labels import labels_of, stands_for, weight_column
 from evaluation.registry import COMPUTATIONS, score
 from evaluation.results import slice_text
 from evaluation.slice_finder import SliceFinder, kept_values
@@ -185,11 +186,11 @@ def _part(
 def _weights(surface: Surface, batch: pa.RecordBatch, labels: Mapping[str, Floats]) -> dict[str, Floats]:
     """As in the Evaluator: a negative stands for those that were sampled away with it."""
     column = surface.weight_column if surface.weighted_evaluation else None
-    sampled = {name: task.sampled.negatives for name, task in surface.tasks.items() if task.sampled}
-    if column is None and not sampled:
+    sampled = {name: task.sampled for name, task in surface.tasks.items()}
+    if column is None and not any(sampled.values()):
         return {}
     plain = weight_column(batch, column) if column else np.ones(batch.num_rows)
-    return {name: plain / np.where(of == 0, sampled.get(name, 1.0), 1.0) for name, of in labels.items()}
+    return {name: plain * stands_for(batch, of, sampled[name]) for name, of in labels.items()}
 
 
 def _joined(parts: list[dict[str, Floats]]) -> dict[str, Floats]:
