@@ -36,6 +36,13 @@ tasks:
       - {metric: calibration, between: [0.5, 2]}
       - {metric: log_loss, vs_control: {at_least: -0.2}, judged_on: upper_limit}
       - {metric: grouped_auc, at_least: 0.6, slice: pages}
+  opened:
+    kind: binary
+    label: was_opened
+    sampled: {probability: kept}
+    distil: {from: loan, loss: bce}
+    gates:
+      - {metric: calibration, between: [0.7, 1.4]}
   liked:
     kind: binary
     label: rating
@@ -103,7 +110,7 @@ training: {epochs: 3, batch_size: 64, learning_rate: 0.005}
 )
 OPTIONAL = 'type: FLOAT presence { min_count: 1 } value_count { min: 1 max: 1 } not_in_environment: "SERVING"'
 SCHEMA = library.SCHEMA.replace('"was_liked"', '"rating"') + "".join(
-    f'feature {{ name: "{name}" {OPTIONAL} }}\n' for name in ("minutes", "importance")
+    f'feature {{ name: "{name}" {OPTIONAL} }}\n' for name in ("minutes", "importance", "was_opened", "kept")
 )
 SCHEMA += (
     f'feature {{ name: "shape" {OPTIONAL.replace("FLOAT", "BYTES")} }}\n'
@@ -158,6 +165,9 @@ def row(rng: np.random.Generator) -> tf.train.Example:
         "pages": int(rng.integers(50, 900)),
         "was_borrowed": borrowed,
     }
+    opened, kept = rng.random() < 1 / (1 + np.exp(1 - match)), 0.2 if match < 0 else 0.6
+    if opened or rng.random() < kept:  # else its label was sampled away
+        columns |= {"was_opened": int(opened), "kept": kept}
     if rng.random() < 0.8:
         columns["shape"] = (b"audio", b"paper", b"screen")[int(np.argmax(shape))]
     if borrowed:
@@ -249,6 +259,14 @@ def test_classes_are_learned_and_served_as_probabilities(first: dict[str, Any]) 
     assert likely.tolist() == [0, 2]  # audio where nothing matches, the screen where all does
 
 
+def test_what_was_sampled_by_a_column_is_calibrated_for_all_examples(first: dict[str, Any]) -> None:
+    found = values(first, "opened")
+    assert found["calibration"] == pytest.approx(1, abs=0.3)
+    # Of all examples; among those that were kept about half are opened.
+    assert found["mean_label"] == pytest.approx(0.3, abs=0.07)
+    assert found["mean_prediction"] == pytest.approx(0.3, abs=0.1)
+
+
 def test_the_other_runner_comes_to_the_same(first: dict[str, Any], folders: dict[str, Path]) -> None:
     again = run({**folders, "root": folders["root"].parent / "local"}, "--runner", "local")
     assert again["decision"]["blessed"]
@@ -274,7 +292,7 @@ def test_an_experiment_reads_the_same_surface(first: dict[str, Any], folders: di
     assert done.returncode == 0, done.stderr + done.stdout
     result = json.loads((out / "experiment.json").read_text())
     assert {each["task"] for each in result["findings"]} == {
-        *("borrowed", "liked", "hated", "rating", "minutes", "shape", "stars")
+        *("borrowed", "liked", "hated", "rating", "minutes", "shape", "stars", "opened")
     }
     parts = {each["slice"] for each in result["findings"]}
     assert "pages (bucket)=600 or more" in parts
