@@ -60,7 +60,9 @@ class ClassSums:
 
         return cls(
             count=np.bincount(rows.folds, minlength=FOLDS).astype(np.float64),
-            surprise=np.bincount(rows.folds, rows.weights * log_losses(rows.labels, rows.predictions), FOLDS),
+            surprise=np.bincount(rows.folds, rows.weights * log_losses(rows.labels, rows.predictions), FOLDS).astype(
+                np.float64
+            ),
             hits=per_class(rows.weights * hits(rows.labels, rows.predictions), places),
             labelled=per_class(rows.weights, places),
             told=per_class(rows.weights, told),

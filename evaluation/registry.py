@@ -113,8 +113,6 @@ COMPUTATIONS: Mapping[str, Computation] = {
     ),
     metrics.BRIER.name: _mean_of("BrierScore", sums.squared_error, _squared_misses),
     metrics.LOG_LOSS.name: _as_well(_mean_of("LogLoss", sums.log_loss, _log_losses), "LogLossOfClasses"),
-    metrics.ACCURACY.name: _of_classes("Accuracy", classes.accuracy_of_rows),
-    metrics.MACRO_F1.name: _of_classes("MacroF1", classes.macro_f1_of_rows),
     metrics.NORMALIZED_ENTROPY.name: _of_sums(
         "NormalizedEntropy", sums.normalized_entropy, influence.normalized_entropy
     ),
@@ -128,6 +126,8 @@ COMPUTATIONS: Mapping[str, Computation] = {
     metrics.MRR.name: _of_groups(metrics.MRR, groups.reciprocal_rank),
     metrics.RECALL.name: _of_groups(metrics.RECALL, groups.at(groups.recall, metrics.RANKS)),
     metrics.SPEARMAN.name: _of_groups(metrics.SPEARMAN, groups.spearman, of="numbers"),
+    metrics.ACCURACY.name: _of_classes("Accuracy", classes.accuracy_of_rows),
+    metrics.MACRO_F1.name: _of_classes("MacroF1", classes.macro_f1_of_rows),
 }
 # Drawn by pages and TFMA's widget; no number, hence no metric.
 PLOTS = (Computation("CalibrationCurve", "evaluation.calibration"),)

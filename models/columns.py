@@ -8,7 +8,7 @@ from typing import Any
 
 from schema import surface as _names
 from schema.features import Feature
-from schema.surface import ABSENT_PREFIX, POOL_PREFIX, Surface, soft_label
+from schema.surface import ABSENT_PREFIX, POOL_PREFIX, Surface, Task, soft_label
 
 LABEL_PREFIX = _names.LABEL_PREFIX
 GROUP_COLUMN = _names.GROUP_COLUMN
@@ -75,8 +75,12 @@ def task_weight_columns(surface: Surface) -> dict[str, str]:
 
 def sampling_columns(surface: Surface) -> dict[str, str]:
     """Task to the column of minus the log of its probability of being kept, for tasks sampled by a column."""
-    tasks = surface.tasks.items()
-    return {name: SAMPLING_PREFIX + name for name, task in tasks if task.sampled and task.sampled.probability}
+    return {name: SAMPLING_PREFIX + name for name, task in surface.tasks.items() if sampled_by(task)}
+
+
+def sampled_by(task: Task) -> str:
+    """The column with the probability of being kept, of a task that has one; else empty."""
+    return (task.sampled.probability if task.sampled is not None else None) or ""
 
 
 def hard_label_columns(surface: Surface) -> dict[str, str]:

@@ -12,6 +12,7 @@ from models.columns import (
     GROUP_COLUMN,
     WEIGHT_COLUMN,
     hard_label_column,
+    sampled_by,
     sampling_columns,
     soft_label_sizes,
     task_weight_column,
@@ -68,7 +69,7 @@ def _hard_labels(surface: Surface, inputs: dict[str, Any]) -> dict[str, tf.Tenso
         if task.weight_column is not None:
             outputs[task_weight_column(name)] = _example_weight(inputs[task.weight_column])
     for name, column in sampling_columns(surface).items():
-        outputs[column] = _sampling(inputs[str(surface.tasks[name].sampled.probability)])
+        outputs[column] = _sampling(inputs[sampled_by(surface.tasks[name])])
     return outputs
 
 

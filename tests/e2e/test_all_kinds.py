@@ -167,7 +167,7 @@ def row(rng: np.random.Generator) -> tf.train.Example:
     }
     opened, kept = rng.random() < 1 / (1 + np.exp(1 - match)), 0.2 if match < 0 else 0.6
     if opened or rng.random() < kept:  # else its label was sampled away
-        columns |= {"was_opened": int(opened), "kept": kept}
+        columns |= {"was_opened": float(opened), "kept": kept}
     if rng.random() < 0.8:
         columns["shape"] = (b"audio", b"paper", b"screen")[int(np.argmax(shape))]
     if borrowed:
