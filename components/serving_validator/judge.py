@@ -42,7 +42,7 @@ def graph_checks(student: ModelGraph, control: ModelGraph, requirements: Require
         passed=_leftovers_text(requirements),
     )
     more = student.shapes - control.shapes
-    if _are_of_stacked_heads(more, requirements.stacked_sizes):
+    if _are_of_stacked_heads(more, [requirements.wide_stacked.get(name, (1, 1)) for name in requirements.stacked]):
         more = Counter()
     fewer = control.shapes - student.shapes
     differing = [f"{count} more of {shape}" for shape, count in sorted(more.items())]

@@ -27,10 +27,11 @@ class Requirements(BaseModel):
       score: How the score follows from the others; None without one.
       binary: Those whose outputs are probabilities.
       classes: How many classes the multiclass ones have, whose outputs are a probability for each.
-      stacked_sizes: For each stacked head, how many numbers it says and how many its task's serving head.
       labels: Columns that do not exist when serving: hard labels and soft labels.
       distilled: Tasks and non-serving heads that have a distillation head in training.
       stacked: Tasks whose serving head reads the distillation head, which then is served.
+      wide_stacked: Those of them of which one of both says several numbers: how many the distillation head, and
+        how many the serving head.
       serving: Requests, batch sizes and limits.
     """
 
@@ -46,7 +47,7 @@ class Requirements(BaseModel):
     labels: tuple[str, ...]
     distilled: tuple[str, ...]
     stacked: tuple[str, ...] = ()
-    stacked_sizes: tuple[tuple[int, int], ...] = ()
+    wide_stacked: dict[str, tuple[int, int]] = {}
     score: Score | None = None
     serving: Serving
 
@@ -72,10 +73,15 @@ def requirements_of(surface: Surface) -> Requirements:
         labels=(*(task.label for task in surface.tasks.values()), *soft),
         distilled=tuple(surface.distillations()),
         stacked=tuple(name for name, each in surface.distillations().items() if each.head is Head.STACKED),
-        stacked_sizes=tuple(
-            (mapping.size if (mapping := mapping_of(surface, name)) else 1, surface.tasks[name].size)
-            for name, each in surface.distillations().items()
-            if each.head is Head.STACKED
-        ),
+        wide_stacked=_wide_stacked(surface),
         serving=surface.serving,
     )
+
+
+def _wide_stacked(surface: Surface) -> dict[str, tuple[int, int]]:
+    found = {}
+    for name, each in surface.distillations().items():
+        if each.head is Head.STACKED:
+            mapping = mapping_of(surface, name)
+            found[name] = (1 if mapping is None else mapping.size, surface.tasks[name].size)
+    return {name: sizes for name, sizes in found.items() if sizes != (1, 1)}

@@ -43,7 +43,7 @@ def made(computation: Computation, metric: Metric | None = None, kind: TaskKind 
 
 
 def rows(kind: TaskKind, noise: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-    """Labels and predictions, probabilities for a binary or multiclass task, that are off by more the more noise there is."""
+    """Labels and predictions, probabilities but for a regression, that are off by more the more noise there is."""
     rng = np.random.default_rng(0)
     truth, error = rng.normal(size=ROWS), noise * rng.normal(size=ROWS)
     if kind is TaskKind.BINARY:
