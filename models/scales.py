@@ -67,12 +67,18 @@ def _unsampled(surface: Surface, task: str, columns: Mapping[str, np.ndarray]) -
     """The mean log of the probabilities of being kept, of a task that is sampled by a column; else 0.
 
     Raises:
-      InputError: Only negatives have a probability below 1, as if it were that of the label.
+      InputError: One is not above 0 and up to 1, or only negatives have one below 1, as if it were that of the label.
     """
     column = sampling_columns(surface).get(task)
     if column is None:
         return 0.0
     labels, moved = columns[hard_label_column(task)], columns[column]
+    wrong = moved[~(np.isfinite(moved) & (moved >= 0))]
+    if len(wrong):
+        raise InputError(
+            f"task {task!r}: sampled.probability: expected probabilities above 0 and up to 1, found others in "
+            f"{len(wrong):,} of {len(moved):,} training examples. Leave it out of examples that are always kept."
+        )
     positive, negative = moved[labels == 1], moved[labels == 0]
     if len(positive) and len(negative) and not positive.any() and negative.any():
         raise InputError(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models import losses
+from models import losses, preprocessing
 from models.ranker import build
 from models.scales import LabelStatistics, label_statistics, soft_statistics
 from models.terms import HeadLoss, head_losses, mean_losses, scaled_columns, weighed_losses
@@ -203,6 +203,17 @@ def test_what_serves_needs_no_correction_and_starts_at_the_rate_among_all() -> N
     # Two of four are positive, and each negative stands for ten.
     np.testing.assert_allclose(ranker.serving(FEATURES)["click"], [2 / 22] * 2, rtol=1e-5)
     np.testing.assert_allclose(ranker.training(FEATURES)["serving_click"], np.log([[0.1], [0.1]]), rtol=1e-5)
+
+
+@pytest.mark.parametrize("wrong", [0.0, 1.5, -0.5])
+def test_what_is_no_probability_is_refused(wrong: float) -> None:
+    columns = {
+        "label/click": np.array([1.0, 0.0, 0.0]),
+        "label/minutes": np.array([1.0, 2.0, 3.0]),
+        "sampling/click": preprocessing._sampling(tf.constant([0.5, wrong, math.nan])).numpy(),
+    }
+    with pytest.raises(InputError, match="above 0 and up to 1, found others in 1 of 3 training examples"):
+        label_statistics(sampled(), columns)
 
 
 def test_a_probability_that_only_negatives_have_is_refused() -> None:
