@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from components.teacher_labeler.faults import find_fault
 from components.teacher_labeler.signature import read_signature
 from components.teacher_labeler.trial import check_answers, load_for
 from schema.errors import InputError
@@ -61,18 +62,25 @@ def rows(*labels: object) -> list[bytes]:
     return [make_example(**each) for each in columns]
 
 
-def test_all_of_the_teachers_classes_are_stored_and_other_labels_are_dead_letters(
-    tmp_path: Path, teachers: dict[str, Path], labeler: Any
-) -> None:
-    examples = write_examples(tmp_path / "in", {"train": [rows("top", "low", None, "attic", "middle")]})
-    found = labeler.run([examples], teachers["logits"], surface(), max_bad_fraction=0.5)
+def test_all_of_the_teachers_classes_are_stored(tmp_path: Path, teachers: dict[str, Path], labeler: Any) -> None:
+    examples = write_examples(tmp_path / "in", {"train": [rows("top", "low", None)]})
+    found = labeler.run([examples], teachers["logits"], surface())
     assert [place_of(each) for each in found.records()] == [[0, 0, 0], [1, 0, 2], [2, 0, 4]]
-    assert found.report.overall.bad == {"bad_label": 2}
-    letters = found.dead_letters()
-    assert "label 'shelf' of multiclass task 'shelf': expected one of top, low, found b'attic'" in str(letters[0])
     task = found.report.overall.tasks["place"]
     assert task.min == pytest.approx(np.log(1 / 3), rel=1e-5)  # the likeliest class of the first row
     assert found.report.overall.counterparts["shelf"].labelled == 2
+
+
+def test_labels_of_other_classes_are_counted_and_end_the_run(
+    tmp_path: Path, teachers: dict[str, Path], labeler: Any
+) -> None:
+    examples = write_examples(tmp_path / "in", {"train": [rows("top", "attic", None, "middle")]})
+    with pytest.raises(InputError, match="label 'shelf' is not one in 2 of 4 examples.*one of its classes"):
+        labeler.run([examples], teachers["logits"], surface(), max_bad_fraction=0.9)
+    fault = find_fault(rows("attic")[0], distilled(surface()), {"shelf": "string", "x": "float"})
+    assert fault is not None
+    assert fault.detail == "label 'shelf' of multiclass task 'shelf': expected one of top, low, found b'attic'"
+    assert find_fault(rows("")[0], distilled(surface()), {"shelf": "string", "x": "float"}) is None
 
 
 def test_probabilities_become_logits_whose_softmax_they_are(
