@@ -75,7 +75,7 @@ def test_labels_of_other_classes_are_counted_and_end_the_run(
     tmp_path: Path, teachers: dict[str, Path], labeler: Any
 ) -> None:
     examples = write_examples(tmp_path / "in", {"train": [rows("top", "attic", None, "middle")]})
-    with pytest.raises(InputError, match="label 'shelf' is not one in 2 of 4 examples.*one of its classes"):
+    with pytest.raises(InputError, match=r"label 'shelf' is not one in 2 of 4 examples.*one of its classes"):
         labeler.run([examples], teachers["logits"], surface(), max_bad_fraction=0.9)
     fault = find_fault(rows("attic")[0], distilled(surface()), {"shelf": "string", "x": "float"})
     assert fault is not None
