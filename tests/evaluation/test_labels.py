@@ -43,5 +43,5 @@ def test_a_negative_stands_for_those_that_were_sampled_away() -> None:
     np.testing.assert_array_equal(stands_for(kept, labels, Sampled(negatives=0.1)), [1, 10, 10, 1])
     np.testing.assert_array_equal(stands_for(kept, labels, None), [1, 1, 1, 1])
     for wrong in (0.0, -0.5, 1.5):
-        with pytest.raises(InputError, match=r"sampled\.probability 'kept': expected probabilities above 0 and up to 1"):
+        with pytest.raises(InputError, match="expected probabilities above 0 and up to 1, found"):
             stands_for(batch(kept=[[wrong]]), np.array([0.0]), by_column)
