@@ -138,9 +138,8 @@ def _expect_same(where: str, names: Sequence[str], known: Sequence[str]) -> None
     absent = [each for each in names if each not in known]
     if absent:
         raise InputError(
-            f"{where}: the teacher's task has no class {absent[0]!r}{nearest(absent[0], known)}, but "
-            f"{', '.join(known)}; expected `classes:`, which says for each of the task's classes which of the "
-            "teacher's stand for it"
+            f"{where}: the teacher's task has no class {absent[0]!r}, but {', '.join(known)}; expected `classes:`, "
+            "which says for each of the task's classes which of the teacher's stand for it"
         )
 
 

@@ -94,7 +94,7 @@ def test_distillations_that_do_not_fit(distil: dict[str, Any], message: str) -> 
 def test_a_class_that_the_teacher_does_not_know_asks_for_a_map() -> None:
     told = content()
     told["tasks"]["shelf"]["classes"] = ["top", "midle"]
-    with pytest.raises(InputError, match=r"no class 'midle'; did you mean 'middle'|no class 'midle'.*middle"):
+    with pytest.raises(InputError, match="has no class 'midle', but low, middle, top, floor; expected `classes:`"):
         check_techniques(Surface.model_validate(told), Path("surface.yaml"))
 
 
