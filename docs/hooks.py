@@ -183,7 +183,7 @@ def metrics_page() -> str:
     return (
         "# Metrics\n\nMade from `schema/metrics.py` when this page was built. Every evaluation computes all of them, "
         "for each task, slice and model, with 95% intervals; `crosskd summary` and the report show the main one of "
-        f"each kind of task, {' and '.join(main_metric(kind).title for kind in TaskKind)}, and what is gated.\n\n"
+        f"each kind of task ({', '.join(main_metric(kind).title for kind in TaskKind)}), and what is gated.\n\n"
         "In the formulas y is the label, p the prediction and w the weight of an example: 1, unless "
         "`weighted_evaluation: true` has metrics read the `weight_column`. Metrics of groups rank the rows of a group "
         "by p; rows with equal p count as an order by chance would on average; a group counts for the mean weight of "

@@ -33,10 +33,10 @@ from tfx_bsl.tfxio import tensor_adapter
 from evaluation.gains import FUNCTIONS, gains_of
 from evaluation.inputs import FOLDS_KEY, GROUPS_KEY
 from evaluation.jackknife import FOLDS, Floats
+from evaluation.labels import labels_of, stands_for, weight_column
 from evaluation.slice_finder import NOTHING_KEPT, SliceFinder, most_frequent, python_values, value_counts
-from records.labels import label_of_numbers
 from schema.errors import InputError
-from schema.labels import LabelRule
+from schema.labels import LabelRule, Sampled
 from schema.score import SCORE, Score
 from schema.slice import SliceColumn
 
@@ -114,8 +114,9 @@ class ScoreSlices(model_util.DoFnWithModels):
         self._score = score_of(eval_config)
         self._label_keys = dict(spec.label_keys)
         self._rules = label_rules(eval_config)
+        self._classes = {task: len(rule.classes) for task, rule in self._rules.items() if rule.classes is not None}
         self._weight_key = str(spec.example_weight_key)
-        self._negatives = kept_negatives(eval_config)
+        self._sampled = samplings(eval_config)
         self._signature = spec.signature_name
         self._slices = SliceFinder(eval_config.slicing_specs, slice_columns(eval_config))
         self._group = group_column(eval_config)
@@ -125,10 +126,7 @@ class ScoreSlices(model_util.DoFnWithModels):
     ) -> Iterator[types.Extracts]:
         batch = element[constants.ARROW_RECORD_BATCH_KEY]
         examples = serialized_examples(batch)
-        labels = {
-            task: label_of_numbers(self._rules.get(task), label_column(batch, column))
-            for task, column in self._label_keys.items()
-        }
+        labels = {task: labels_of(batch, column, self._rules.get(task)) for task, column in self._label_keys.items()}
         if self._score is not None:
             labels[SCORE] = gains_of(self._score.gain_expression(), labels, self._score.constants)
         predictions = {name: self._predict(name, model, examples) for name, model in self._loaded_models.items()}
@@ -156,12 +154,10 @@ class ScoreSlices(model_util.DoFnWithModels):
 
         A negative stands for those that were sampled away with it.
         """
-        if not self._weight_key and not self._negatives:
+        if not self._weight_key and not self._sampled:
             return {}
         plain = weight_column(batch, self._weight_key) if self._weight_key else np.ones(batch.num_rows)
-        return {
-            task: plain / np.where(values == 0, self._negatives.get(task, 1.0), 1.0) for task, values in labels.items()
-        }
+        return {task: plain * stands_for(batch, values, self._sampled.get(task)) for task, values in labels.items()}
 
     def _predict(self, name: str, model: Any, examples: Sequence[bytes]) -> dict[str, Floats]:
         signature = model_util.get_callable(model, self._signature)
@@ -174,8 +170,7 @@ class ScoreSlices(model_util.DoFnWithModels):
         outputs = _answers(signature, dict.fromkeys(inputs, tf.constant(examples, tf.string)), name)
         if name == constants.BASELINE_KEY:
             # Surfaces change: what serves may not know a task, or ask for a column that is gone.
-            nothing = np.full(len(examples), np.nan)
-            outputs = dict.fromkeys(self._label_keys, nothing) | outputs
+            outputs = self._known_to_baseline(outputs, len(examples))
         missing = sorted(set(self._label_keys) - set(outputs))
         if missing:
             raise InputError(
@@ -183,7 +178,7 @@ class ScoreSlices(model_util.DoFnWithModels):
                 f"for task {missing[0]!r}, found {', '.join(sorted(outputs))}"
             )
         told = {
-            task: _one_per_example(task, np.asarray(outputs[task], np.float64), len(examples))
+            task: _per_example(task, np.asarray(outputs[task], np.float64), len(examples), self._classes.get(task))
             for task in [*self._label_keys, *({SCORE} & set(outputs) if self._score else ())]
         }
         if self._score is not None and SCORE not in told:
@@ -192,6 +187,13 @@ class ScoreSlices(model_util.DoFnWithModels):
                 value = self._score.expression().value({**told, **self._score.constants}, FUNCTIONS)
             told[SCORE] = np.asarray(value, np.float64)
         return told
+
+    def _known_to_baseline(self, outputs: Mapping[str, Any], examples: int) -> dict[str, Any]:
+        """Its outputs, and NaN for a task that it does not know, or knows with other classes."""
+        shapes = {task: (examples, self._classes[task]) for task in self._classes}
+        known = {task: outputs[task] for task in outputs if tuple(outputs[task].shape) == shapes.get(task)}
+        plain = {task: outputs[task] for task in outputs if task not in shapes}
+        return {task: np.full(shapes.get(task, examples), np.nan) for task in self._label_keys} | plain | known
 
 
 def _answers(signature: Any, inputs: dict[str, tf.Tensor], name: str) -> dict[str, Any]:
@@ -210,62 +212,6 @@ def serialized_examples(batch: pa.RecordBatch) -> list[bytes]:
     """The serialized tf.Examples that the reader keeps beside the parsed columns."""
     column = batch.column(batch.schema.get_field_index(constants.ARROW_INPUT_COLUMN))
     return [bytes(value) for value in column.flatten().to_pylist()]
-
-
-def label_column(batch: pa.RecordBatch, name: str) -> Floats:
-    """A hard label per row, NaN where it is absent.
-
-    Args:
-      batch: Parsed examples.
-      name: The label's column.
-
-    Returns:
-      Labels, shape [rows].
-
-    Raises:
-      InputError: The column holds no numbers, or several per example.
-    """
-    return _numbers(batch, name, f"label {name!r}")
-
-
-def weight_column(batch: pa.RecordBatch, name: str) -> Floats:
-    """The weight of each row, 1 where it is absent, as in training.
-
-    Args:
-      batch: Parsed examples.
-      name: The column.
-
-    Returns:
-      Weights, shape [rows].
-
-    Raises:
-      InputError: The column holds what is no number from 0 up, or several per example.
-    """
-    found = _numbers(batch, name, f"weight_column {name!r}")
-    weights = np.where(np.isnan(found), 1.0, found)
-    wrong = weights[(weights < 0) | np.isinf(weights)]
-    if wrong.size:
-        raise InputError(f"weight_column {name!r}: expected finite numbers from 0 up, found {wrong[0]:g}")
-    return weights
-
-
-def _numbers(batch: pa.RecordBatch, name: str, told: str) -> Floats:
-    """A column of at most one number per row, NaN where it is absent; `told` is what an error calls it."""
-    numbers = np.full(batch.num_rows, np.nan)
-    index = batch.schema.get_field_index(name)
-    if index < 0 or pa.types.is_null(batch.schema.field(index).type):
-        return numbers
-    column = batch.column(index)
-    counts = column.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
-    if counts.size and counts.max() > 1:
-        raise InputError(f"{told}: expected at most one value per example, found {counts.max()}")
-    if not counts.any():
-        return numbers
-    values = column.flatten()
-    if not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):
-        raise InputError(f"{told}: expected a number, found type {values.type}")
-    numbers[counts == 1] = values.to_numpy(zero_copy_only=False)
-    return numbers
 
 
 def slice_columns(eval_config: config_pb2.EvalConfig) -> list[SliceColumn]:
@@ -295,13 +241,13 @@ def label_rules(eval_config: config_pb2.EvalConfig) -> dict[str, LabelRule]:
     }
 
 
-def kept_negatives(eval_config: config_pb2.EvalConfig) -> dict[str, float]:
-    """The share of negatives that was kept, by task, where they were sampled."""
+def samplings(eval_config: config_pb2.EvalConfig) -> dict[str, Sampled]:
+    """How negatives were sampled, by task, where they were."""
     return {
-        spec.output_names[0]: float(settings["negatives"])
+        spec.output_names[0]: Sampled.model_validate(settings["sampled"])
         for spec in eval_config.metrics_specs
         for metric in spec.metrics
-        if metric.config and "negatives" in (settings := json.loads(metric.config))
+        if metric.config and "sampled" in (settings := json.loads(metric.config))
     }
 
 
@@ -333,7 +279,15 @@ def _hash(content: bytes) -> int:
     return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "big") >> 1
 
 
-def _one_per_example(task: str, outputs: Floats, examples: int) -> Floats:
+def _per_example(task: str, outputs: Floats, examples: int, classes: int | None) -> Floats:
+    """A prediction for each example, or of a multiclass task [examples, classes]."""
+    if classes is not None:
+        if outputs.shape != (examples, classes):
+            expected = f"[{examples}, {classes}]"
+            raise InputError(
+                f"task {task!r}: expected shape {expected}, a probability for each class, found {list(outputs.shape)}"
+            )
+        return outputs
     if outputs.size != examples:
         raise InputError(f"task {task!r}: expected one prediction per example, found shape {list(outputs.shape)}")
     return outputs.reshape(-1)

@@ -54,7 +54,7 @@ class TaskInputs:
         labels = _flat(label)
         if not labels.size:
             return Rows(labels, labels, labels, np.zeros(0, np.intp), np.zeros(0, np.int64))
-        predictions, weights = _flat(prediction), np.broadcast_to(_flat(weight), labels.shape)
+        predictions, weights = _per_row(prediction, len(labels)), np.broadcast_to(_flat(weight), labels.shape)
         folds = np.broadcast_to(self._numbers(element, FOLDS_KEY), labels.shape)
         groups = np.broadcast_to(self._numbers(element, GROUPS_KEY), labels.shape)
         present = ~np.isnan(labels)
@@ -72,6 +72,12 @@ class TaskInputs:
 def inputs_preprocessor() -> metric_types.StandardMetricInputsPreprocessor:
     """Makes TFMA hand folds and groups to the combiners, beside labels and predictions."""
     return metric_types.StandardMetricInputsPreprocessor(include_filter={FOLDS_KEY: {}, GROUPS_KEY: {}})
+
+
+def _per_row(values: Any, rows: int) -> Floats:
+    """A number for each row, or, of a multiclass task, several: [rows, classes]."""
+    found = np.asarray(values, dtype=np.float64)
+    return found.reshape(-1) if found.size == rows else found.reshape(rows, -1)
 
 
 def _flat(values: Any) -> Floats:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from evaluation import sums
+from evaluation import classes, sums
+from evaluation.classes import ClassSums
 from evaluation.derived import TaskMetric
 from evaluation.gathering import AddUp
 from evaluation.jackknife import Floats
@@ -31,6 +32,25 @@ class SumsMetric(TaskMetric):
         super().__init__(name, "_weighted_sums", gather, metric)
 
 
+class ClassMetric(TaskMetric):
+    """A metric of a multiclass task that is a function of `ClassTotals`; subclasses only say which."""
+
+    def __init__(self, name: str, formula: classes.ClassFormula, count: int):
+        """Initializes the metric.
+
+        Args:
+          name: Name under which TFMA reports it.
+          formula: The metric, NaN where it is undefined.
+          count: How many classes the task has.
+        """
+
+        def metric(gathered: ClassSums, included: Floats) -> float:
+            return formula(gathered.total(included))
+
+        gather = partial(AddUp, partial(ClassSums.of, classes=count), ClassSums.nothing(count))
+        super().__init__(name, "_class_sums", gather, metric)
+
+
 class LabelledExamples(SumsMetric):
     """Number of rows whose hard label is there."""
 
@@ -41,7 +61,7 @@ class LabelledExamples(SumsMetric):
         label: Any = None,
         slice_columns: Any = None,
         score: Any = None,
-        negatives: float | None = None,
+        sampled: Any = None,
     ):
         """Initializes the metric.
 
@@ -54,10 +74,55 @@ class LabelledExamples(SumsMetric):
             configuration.
           slice_columns: Columns to slice by that follow from those of the examples, likewise.
           score: What the page is ranked by, likewise.
-          negatives: The share of negatives that was kept, likewise.
+          sampled: How negatives were sampled, likewise.
         """
-        del code, label, slice_columns, score, negatives
+        del code, label, slice_columns, score, sampled
         super().__init__(name, sums.labelled_examples)
+
+
+class LabelledExamplesOfClasses(ClassMetric):
+    """The same of a multiclass task."""
+
+    def __init__(
+        self,
+        classes_count: int,
+        name: str = metrics.LABELLED_EXAMPLES.name,
+        code: str = "",
+        label: Any = None,
+        slice_columns: Any = None,
+    ):
+        """Initializes the metric.
+
+        Args:
+          classes_count: How many classes the task has.
+          name: Name under which TFMA reports it.
+          code: As of `LabelledExamples`, like the others.
+          label: How the label follows from its column.
+          slice_columns: Columns to slice by.
+        """
+        del code, label, slice_columns
+        super().__init__(name, classes.labelled_examples, classes_count)
+
+
+class Accuracy(ClassMetric):
+    """The weighted share of rows whose likeliest class is their own: scikit-learn's `accuracy_score`."""
+
+    def __init__(self, classes_count: int, name: str = metrics.ACCURACY.name):
+        super().__init__(name, classes.accuracy, classes_count)
+
+
+class MacroF1(ClassMetric):
+    """The mean over classes of F1: scikit-learn's `f1_score(average="macro")`."""
+
+    def __init__(self, classes_count: int, name: str = metrics.MACRO_F1.name):
+        super().__init__(name, classes.macro_f1, classes_count)
+
+
+class LogLossOfClasses(ClassMetric):
+    """Weighted mean of minus the log of the probability of each row's class: scikit-learn's `log_loss`."""
+
+    def __init__(self, classes_count: int, name: str = metrics.LOG_LOSS.name):
+        super().__init__(name, classes.log_loss, classes_count)
 
 
 class Positives(SumsMetric):

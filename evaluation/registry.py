@@ -9,13 +9,13 @@ experiment, loads neither Beam nor TFMA.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation import groups, influence, ranking, sums
+from evaluation import classes, groups, influence, ranking, sums
 from evaluation.groups import Measure
 from evaluation.influence import Scorer
 from evaluation.jackknife import Floats
@@ -41,6 +41,8 @@ class Computation:
       of_scores: The metric of a gathered histogram and of the folds to include, where it is
         a function of `Scores`.
       settings: What the class is made with, beside what the surface says.
+      class_of_classes: The TFMA metric of a multiclass task, which is told how many classes there are;
+        empty where there is none.
     """
 
     class_name: str
@@ -49,14 +51,29 @@ class Computation:
     of_sums: Formula | None = None
     of_scores: Callable[[Scores, Floats], float] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    class_of_classes: str = ""
 
 
 def _squared_misses(labels: Floats, predictions: Floats) -> Floats:
     return np.square(labels - predictions)
 
 
+def _log_losses(labels: Floats, predictions: Floats) -> Floats:
+    of_classes = predictions.ndim == 2
+    return classes.log_losses(labels, predictions) if of_classes else sums.log_losses(labels, predictions)
+
+
 def _of_sums(class_name: str, formula: Formula, rows: Scorer | None = None) -> Computation:
     return Computation(class_name, _MOMENTS, rows, of_sums=formula)
+
+
+def _of_classes(class_name: str, rows: Scorer) -> Computation:
+    return Computation(class_name, _MOMENTS, rows, class_of_classes=class_name)
+
+
+def _as_well(computation: Computation, class_name: str) -> Computation:
+    """A metric that multiclass tasks have, too, by another class."""
+    return replace(computation, class_of_classes=class_name)
 
 
 def _mean_of(class_name: str, formula: Formula, number: Callable[[Floats, Floats], Floats]) -> Computation:
@@ -80,7 +97,9 @@ def _of_groups(metric: Metric, measure: Measure, of: str = "labels") -> Computat
 COMPUTATIONS: Mapping[str, Computation] = {
     metrics.AUC.name: _of_scores("RocAuc", ranking.area_under_curve, influence.auc),
     metrics.R2.name: _of_sums("R2", sums.coefficient_of_determination, influence.r2),
-    metrics.LABELLED_EXAMPLES.name: _of_sums("LabelledExamples", sums.labelled_examples),
+    metrics.LABELLED_EXAMPLES.name: _as_well(
+        _of_sums("LabelledExamples", sums.labelled_examples), "LabelledExamplesOfClasses"
+    ),
     metrics.POSITIVES.name: _of_sums("Positives", sums.positives),
     metrics.MEAN_LABEL.name: _mean_of("LabelMean", sums.mean_label, lambda labels, _: labels),
     metrics.MEAN_PREDICTION.name: _mean_of("PredictionMean", sums.mean_prediction, lambda _, predictions: predictions),
@@ -93,7 +112,7 @@ COMPUTATIONS: Mapping[str, Computation] = {
         "CalibrationError", ranking.calibration_error, influence.calibration_error
     ),
     metrics.BRIER.name: _mean_of("BrierScore", sums.squared_error, _squared_misses),
-    metrics.LOG_LOSS.name: _mean_of("LogLoss", sums.log_loss, sums.log_losses),
+    metrics.LOG_LOSS.name: _as_well(_mean_of("LogLoss", sums.log_loss, _log_losses), "LogLossOfClasses"),
     metrics.NORMALIZED_ENTROPY.name: _of_sums(
         "NormalizedEntropy", sums.normalized_entropy, influence.normalized_entropy
     ),
@@ -107,6 +126,8 @@ COMPUTATIONS: Mapping[str, Computation] = {
     metrics.MRR.name: _of_groups(metrics.MRR, groups.reciprocal_rank),
     metrics.RECALL.name: _of_groups(metrics.RECALL, groups.at(groups.recall, metrics.RANKS)),
     metrics.SPEARMAN.name: _of_groups(metrics.SPEARMAN, groups.spearman, of="numbers"),
+    metrics.ACCURACY.name: _of_classes("Accuracy", classes.accuracy_of_rows),
+    metrics.MACRO_F1.name: _of_classes("MacroF1", classes.macro_f1_of_rows),
 }
 # Drawn by pages and TFMA's widget; no number, hence no metric.
 PLOTS = (Computation("CalibrationCurve", "evaluation.calibration"),)
@@ -124,7 +145,8 @@ def score(
     Args:
       metric: Which one.
       labels: Float [examples], all present.
-      predictions: Float [examples]; any number that ranks, if the metric judges order only.
+      predictions: Float [examples], of a multiclass task [examples, classes]; any number that ranks, if the
+        metric judges order only.
       weights: Float [examples]; None weighs all alike.
       of_groups: Int [examples], a number per group of rows that were ranked together; only
         metrics of groups read it, and need it.
@@ -157,5 +179,5 @@ def name_of(class_name: str, settings: Mapping[str, Any]) -> str:
     """
     if "name" in settings:
         return str(settings["name"])
-    found = (name for name, each in COMPUTATIONS.items() if each.class_name == class_name)
+    found = (name for name, each in COMPUTATIONS.items() if class_name in (each.class_name, each.class_of_classes))
     return next(found, class_name)

@@ -16,7 +16,8 @@ class Rows:
 
     Attributes:
       labels: Hard labels, none absent.
-      predictions: What the model says of the same rows; may be NaN.
+      predictions: What the model says of the same rows; may be NaN.  Of a multiclass task [rows, classes],
+        and a label is the place of a class.
       weights: Example weights, 1 unless the metric is weighted.
       folds: The fold of each row, in [0, FOLDS).
       groups: A number per group of rows that were ranked together; 0 without groups.

@@ -23,7 +23,7 @@ from evaluation.jackknife import EVERYTHING, FOLDS, Floats
 from evaluation.rows import Rows
 
 # A model's outputs are 32-bit floats, of which those next to 0 and 1 are still probabilities.
-_LEAST_PROBABILITY = float(np.finfo(np.float32).eps)
+LEAST_PROBABILITY = float(np.finfo(np.float32).eps)
 
 
 @dataclass(frozen=True)
@@ -283,7 +283,7 @@ def log_losses(labels: NDArray[np.floating], predictions: NDArray[np.floating]) 
     `log_loss`; what is no probability gives NaN.
     """
     probable = (predictions >= 0) & (predictions <= 1)
-    inside = np.clip(np.where(probable, predictions, 0.5), _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
+    inside = np.clip(np.where(probable, predictions, 0.5), LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
     losses = -(labels * np.log(inside) + (1 - labels) * np.log1p(-inside))
     return np.where(probable, losses, np.nan)
 

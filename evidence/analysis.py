@@ -17,7 +17,7 @@ from evidence.result import Comparison, Difference, Finding, Mean, Transfer
 from evidence.statistics import Estimate, difference
 from evidence.transfer import transfer
 from evidence.verdicts import Compared, corrected_confidence, judge
-from models.columns import WEIGHT_COLUMN, hard_label_column
+from models.columns import WEIGHT_COLUMN, hard_label_column, sampling_columns
 from schema.base import TaskKind
 from schema.metrics import NEGLIGIBLE, main_metric
 from schema.surface import Surface
@@ -106,7 +106,7 @@ def _cell(surface: Surface, task: str, part: str | None, runs: Sequence[RunData]
     for arm, of_runs in predictions.items():
         found = [
             [
-                score(metric, _labels(run, task)[chosen], seed[task][chosen], _weights(surface, run, chosen))
+                score(metric, _labels(run, task)[chosen], seed[task][chosen], _weights(surface, run, task, chosen))
                 for seed in of_seeds
             ]
             for run, chosen, of_seeds in zip(runs, rows, of_runs, strict=True)
@@ -121,9 +121,16 @@ def _labels(run: RunData, task: str) -> NDArray[Any]:
     return run.evaluation[hard_label_column(task)]
 
 
-def _weights(surface: Surface, run: RunData, rows: NDArray[np.int64]) -> NDArray[Any] | None:
-    """What the rows count for, if the surface's metrics weigh them."""
-    return run.evaluation[WEIGHT_COLUMN][rows] if surface.weighted_evaluation else None
+def _weights(surface: Surface, run: RunData, task: str, rows: NDArray[np.int64]) -> NDArray[Any] | None:
+    """What the rows count for: as the surface weighs them, and a negative for those sampled away with it."""
+    found = run.evaluation[WEIGHT_COLUMN][rows] if surface.weighted_evaluation else None
+    sampled = surface.tasks[task].sampled
+    if sampled is None:
+        return found
+    column = sampling_columns(surface).get(task)
+    moved = -sampled.shift if column is None else run.evaluation[column][rows].astype(np.float64)
+    stands_for = np.where(_labels(run, task)[rows] == 0, np.exp(moved), 1.0)
+    return stands_for if found is None else found * stands_for
 
 
 def _labelled(run: RunData, task: str, part: str | None) -> NDArray[np.int64]:
@@ -153,9 +160,12 @@ def _teacher(surface: Surface, cell: _Cell, runs: Sequence[RunData]) -> float | 
     """The teacher's own metric, on the rows that it labelled."""
     values = []
     for run, rows in zip(runs, cell.rows, strict=True):
-        known = rows[np.isfinite(run.teacher[cell.task][rows])]
+        told = run.teacher[cell.task][rows]
+        known = rows[np.isfinite(told if told.ndim == 1 else told.sum(axis=1))]
         labels, predicted = _labels(run, cell.task)[known], run.teacher[cell.task][known]
-        found = score(main_metric(surface.tasks[cell.task].kind), labels, predicted, _weights(surface, run, known))
+        found = score(
+            main_metric(surface.tasks[cell.task].kind), labels, predicted, _weights(surface, run, cell.task, known)
+        )
         if found is None:
             return None
         values.append(found.value)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.columns import soft_label_sizes
 from schema.errors import InputError
 from schema.surface import SOFT_LABEL_PREFIX, Feature, FeatureKind, Surface
 
@@ -113,15 +114,29 @@ def logits_as_inputs(surface: Surface) -> Arm:
     """A reference without distillation that reads the teacher's logits; it needs the teacher at serving time."""
     columns = sorted({SOFT_LABEL_PREFIX + each.teacher_task for each in surface.distillations().values()})
     names = {_INPUT_PREFIX + column.removeprefix(SOFT_LABEL_PREFIX): column for column in columns}
-    extra = {name: Feature(kind=FeatureKind.NUMERIC, default=0.0) for name in names}
+    sizes = soft_label_sizes(surface)
+    extra = {
+        name: Feature(kind=FeatureKind.NUMERIC, default=0.0, size=sizes[column] or 1) for name, column in names.items()
+    }
     wider = surface.model_copy(update={"features": {**surface.features, **extra}})
 
     def change(columns: Columns, _: np.random.Generator) -> Columns:
-        # Soft labels are z-scored: 0 is the mean, which stands for an absent one.
-        inputs = {name: np.nan_to_num(columns[column])[:, None] for name, column in names.items()}
-        return {**columns, **inputs}
+        return {**columns, **{name: _as_input(columns[column]) for name, column in names.items()}}
 
     return Arm(LOGITS_AS_INPUTS, Role.REFERENCE, wider, distil=False, change=change)
+
+
+def _as_input(soft: NDArray[Any]) -> NDArray[Any]:
+    """Soft labels are z-scored: 0 is the mean, which stands for an absent one.
+
+    Logits of classes are not: the model gets the probabilities, [examples, classes], times their number, less 1, so
+    that 0 stands for an absent one here, too.
+    """
+    if soft.ndim == 1:
+        return np.nan_to_num(soft)[:, None]
+    powers = np.exp(soft - soft.max(axis=1, keepdims=True))
+    shares = powers / powers.sum(axis=1, keepdims=True)
+    return np.nan_to_num(shares * soft.shape[1] - 1).astype(np.float32)
 
 
 def group(candidate: Arm, shared: Arm | None = None) -> Group:
@@ -152,9 +167,16 @@ def shuffled(columns: Columns, rng: np.random.Generator) -> Columns:
 
 
 def gaussian(columns: Columns, rng: np.random.Generator) -> Columns:
-    """Standard normal numbers for the soft labels, absent where they are."""
+    """Standard normal numbers for the soft labels, absent where they are.
+
+    Logits of classes are not z-scored: theirs have the mean and the deviation that each class has.
+    """
 
     def noise(column: NDArray[Any]) -> NDArray[Any]:
-        return np.where(np.isfinite(column), rng.standard_normal(column.shape), np.nan).astype(np.float32)
+        drawn = rng.standard_normal(column.shape)
+        known = np.isfinite(column)
+        if column.ndim == 2 and known.any():
+            drawn = drawn * np.nanstd(column, axis=0) + np.nanmean(column, axis=0)
+        return np.where(known, drawn, np.nan).astype(np.float32)
 
     return {name: noise(column) if name.startswith(SOFT_LABEL_PREFIX) else column for name, column in columns.items()}

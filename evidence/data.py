@@ -15,11 +15,21 @@ from evidence import without_row
 from evidence.paths import RunPaths
 from models import inputs, vocabulary
 from models.batching import split
-from models.columns import WEIGHT_COLUMN, hard_label_columns, input_columns, soft_label_columns, training_columns
+from models.columns import (
+    WEIGHT_COLUMN,
+    hard_label_columns,
+    input_columns,
+    sampling_columns,
+    soft_label_columns,
+    soft_label_sizes,
+    training_columns,
+)
+from models.losses import merged_logits
 from models.scales import LabelStatistics, label_statistics, soft_statistics
 from records.examples import files_of
 from records.record_files import records_of
 from schema.base import Scalar, TaskKind
+from schema.classes import mapping_of
 from schema.errors import InputError
 from schema.slice import OTHERS, SliceColumn, value_text
 from schema.surface import DistilledSurface, Surface, distilled, soft_label
@@ -105,6 +115,7 @@ def load(
     spec = transform.transformed_feature_spec()
     surfaces = [surface, *techniques]
     soft = sorted({column for each in surfaces for column in soft_label_columns(each).values()})
+    scored = sorted({name for each in surfaces for name, size in soft_label_sizes(each).items() if size is None})
     features = list(dict.fromkeys(name for each in surfaces for name in input_columns(each)))
     labels = dict.fromkeys(name for each in surfaces for name in training_columns(each, distil=True))
     _expect_columns(paths, spec, [*features, *labels])
@@ -116,7 +127,7 @@ def load(
     sides = without_row.id_columns(surface, transform.raw_feature_spec()) if paths.labelled_train else {}
     ids = [column for columns_of_side in sides.values() for column in columns_of_side]
     wanted = sorted({*sliced, *teacher_columns.values(), *raw_columns, *ids})
-    names = [*features, *hard_label_columns(surface).values(), *soft]
+    names = [*features, *hard_label_columns(surface).values(), *sampling_columns(surface).values(), *soft]
     names += [WEIGHT_COLUMN] if surface.weighted_evaluation else []
     evaluation, raw = _evaluation(paths, transform, names, wanted)
     fitted, held_out = split(len(next(iter(columns.values()))), surface.training.validation_fraction)
@@ -131,12 +142,22 @@ def load(
         vocabulary_sizes=vocabulary.sizes(surface, transform),
         vocabularies=vocabulary.known_values(surface, transform),
         teacher_model=paths.teacher,
-        statistics=label_statistics(surface, columns) | soft_statistics(soft, transform),
-        teacher={task: raw[column] for task, column in teacher_columns.items()},
+        statistics=label_statistics(surface, columns) | soft_statistics(scored, transform),
+        teacher={task: _told(surface, task, raw[column]) for task, column in teacher_columns.items()},
         raw=raw,
         slices=slices,
         small_slices=small,
     )
+
+
+def _told(surface: Surface, task: str, logits: NDArray[Any]) -> NDArray[Any]:
+    """What the teacher says of a task; of a multiclass one a probability for each of the task's classes."""
+    mapping = mapping_of(surface, task) if surface.tasks[task].kind is TaskKind.MULTICLASS else None
+    if mapping is None:
+        return logits
+    found = np.zeros((len(logits), mapping.classes), np.float32)
+    found[:, list(mapping.student)] = tf.nn.softmax(merged_logits(tf.constant(logits), mapping.teacher)).numpy()
+    return found
 
 
 def _training_ids(paths: RunPaths, transform: tft.TFTransformOutput, columns: Sequence[str]) -> dict[str, NDArray[Any]]:
@@ -167,8 +188,9 @@ def _teacher_columns(surface: DistilledSurface) -> dict[str, str]:
         if task.distil is None:
             continue
         kind = surface.teacher.tasks[task.distil.teacher_task].kind
-        # Any number ranks a binary label; only a regression's value is in a label's unit.
-        if task.kind is TaskKind.BINARY or kind is TaskKind.REGRESSION:
+        # Any number ranks a binary label; only a regression's value is in a label's unit, only classes are classes.
+        ranks = task.kind is TaskKind.BINARY and kind is not TaskKind.MULTICLASS
+        if ranks or kind is task.kind:
             found[name] = soft_label(task.distil.teacher_task)
     return found
 

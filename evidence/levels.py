@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,12 +96,17 @@ def noisy(sigma: float) -> Change:
 
     def change(columns: Columns, rng: np.random.Generator) -> Columns:
         soft = [name for name in columns if name.startswith(SOFT_LABEL_PREFIX)]
-        noise = {name: sigma * rng.standard_normal(columns[name].shape) for name in soft}
-        # The labels are z-scored, so that their variance with the noise is 1 + sigma^2.
-        scale = math.sqrt(1 + sigma**2)
-        return {**columns, **{name: ((columns[name] + noise[name]) / scale).astype(np.float32) for name in soft}}
+        return {**columns, **{name: _with_noise(columns[name], sigma, rng) for name in soft}}
 
     return change
+
+
+def _with_noise(column: NDArray[Any], sigma: float, rng: np.random.Generator) -> NDArray[Any]:
+    """Labels that are z-scored have a variance of 1 + sigma^2 with the noise; logits of classes have their own."""
+    noise = sigma * rng.standard_normal(column.shape)
+    mean, deviation = (0.0, 1.0) if column.ndim == 1 else (np.nanmean(column, axis=0), np.nanstd(column, axis=0))
+    noisy_column = mean + (column - mean + deviation * noise) / math.sqrt(1 + sigma**2)
+    return np.asarray(noisy_column, np.float32)
 
 
 def resized(surface: Surface, factor: float) -> Surface:

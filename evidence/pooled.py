@@ -24,10 +24,10 @@ from tensorflow_transform.saved import saved_transform_io_v2
 from evidence.arms import POOLED, Arm, Role
 from evidence.data import RunData
 from models import inputs
-from models.columns import LABEL_PREFIX, hard_label_column, hard_label_columns, input_columns
+from models.columns import LABEL_PREFIX, hard_label_column, hard_label_columns, input_columns, sampling_columns
 from models.feature_columns import PADDING
 from models.scales import label_statistics
-from records.labels import label_of_numbers
+from records.labels import label_of_array
 from schema.errors import InputError
 from schema.loader import SurfaceFolder, load_surface
 from schema.surface import TRAIN_SPLIT, Feature, FeatureKind, Surface, Task
@@ -106,7 +106,9 @@ def pool(surface: Surface, loaded: RunData, transform_graph: str, source: Path) 
             sizes[name] += len(new)
     given |= {hard_label_column(name): _labels(raw, folder.surface.tasks[theirs]) for name, theirs in tasks.items()}
     wider = _wider(surface, folder.surface, tasks, (rows + new_rows) / rows)
-    names = [*input_columns(wider), *hard_label_columns(wider).values()]
+    sampling = sampling_columns(wider).values()
+    given |= {column: np.zeros(new_rows, np.float32) for column in sampling}  # the source has all of its examples
+    names = [*input_columns(wider), *hard_label_columns(wider).values(), *sampling]
     ours = loaded.training | {FROM_SOURCE: np.zeros((rows, 1), np.float32)}
     given |= {FROM_SOURCE: np.ones((new_rows, 1), np.float32)}
     training = {name: _stacked(name, ours, given, rows, new_rows, _unknown(wider, sizes)) for name in names}
@@ -132,7 +134,8 @@ def _length(columns: Mapping[str, NDArray[Any]]) -> int:
 
 
 def _labels(raw: Mapping[str, NDArray[Any]], task: Task) -> NDArray[Any]:
-    return label_of_numbers(task.rule, raw[task.label].astype(np.float32))
+    column = raw[task.label]
+    return label_of_array(task.rule, column if column.dtype == object else column.astype(np.float32)).astype(np.float32)
 
 
 def _read(folder: SurfaceFolder, source: Path, features: Mapping[str, str], tasks: Mapping[str, str]) -> _Columns:

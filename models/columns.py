@@ -8,12 +8,13 @@ from typing import Any
 
 from schema import surface as _names
 from schema.features import Feature
-from schema.surface import ABSENT_PREFIX, POOL_PREFIX, Surface, soft_label
+from schema.surface import ABSENT_PREFIX, POOL_PREFIX, Surface, Task, soft_label
 
 LABEL_PREFIX = _names.LABEL_PREFIX
 GROUP_COLUMN = _names.GROUP_COLUMN
 WEIGHT_COLUMN = _names.WEIGHT_COLUMN
 TASK_WEIGHT_PREFIX = _names.TASK_WEIGHT_PREFIX
+SAMPLING_PREFIX = _names.SAMPLING_PREFIX
 TRAINING_PREFIXES = _names.TRAINING_PREFIXES
 
 
@@ -72,6 +73,16 @@ def task_weight_columns(surface: Surface) -> dict[str, str]:
     return {name: task_weight_column(name) for name, task in surface.tasks.items() if task.weight_column is not None}
 
 
+def sampling_columns(surface: Surface) -> dict[str, str]:
+    """Task to the column of minus the log of its probability of being kept, for tasks sampled by a column."""
+    return {name: SAMPLING_PREFIX + name for name, task in surface.tasks.items() if sampled_by(task)}
+
+
+def sampled_by(task: Task) -> str:
+    """The column with the probability of being kept, of a task that has one; else empty."""
+    return (task.sampled.probability if task.sampled is not None else None) or ""
+
+
 def hard_label_columns(surface: Surface) -> dict[str, str]:
     """Task name to its hard-label column."""
     return {task: hard_label_column(task) for task in surface.tasks}
@@ -80,6 +91,12 @@ def hard_label_columns(surface: Surface) -> dict[str, str]:
 def soft_label_columns(surface: Surface) -> dict[str, str]:
     """Name of each distilled task or non-serving head to its soft-label column."""
     return {name: soft_label(distillation.teacher_task) for name, distillation in surface.distillations().items()}
+
+
+def soft_label_sizes(surface: Surface) -> dict[str, int | None]:
+    """How many numbers each soft-label column has that some head learns; None for one number that is z-scored."""
+    kinds = {each.teacher_task: surface.teacher_tasks[each.teacher_task] for each in surface.distillations().values()}
+    return {soft_label(name): task.size if task.classes is not None else None for name, task in kinds.items()}
 
 
 def representation_columns(surface: Surface) -> dict[str, str]:
@@ -94,6 +111,7 @@ def training_columns(surface: Surface, *, distil: bool) -> list[str]:
     and hard losses, which student and control share.
     """
     columns = [*hard_label_columns(surface).values(), *task_weight_columns(surface).values()]
+    columns += sampling_columns(surface).values()
     soft = {*soft_label_columns(surface).values(), *representation_columns(surface).values()}
     columns += sorted(soft) if distil else []
     columns += [GROUP_COLUMN] if surface.training.batch_by == "group" else []

@@ -22,7 +22,7 @@ from records.served import ServingSignature
 from records.sessions import TENSORS_SIGNATURE
 from schema.base import TaskKind
 from schema.score import SCORE
-from schema.surface import Surface
+from schema.surface import Surface, Task
 
 SIGNATURE = "serving_default"
 EXAMPLES_INPUT = "examples"
@@ -49,8 +49,9 @@ def export_student(ranker: Ranker, surface: Surface, transform_dir: str, out: st
 
     The signature `serving_default` takes `examples`, string [batch]: serialized
     tf.Examples with the surface's features as a server has them, without labels.  It
-    returns per task float32 [batch]: a probability, or a value in the label's unit; and the
-    surface's score, if it has one.
+    returns per task float32 [batch]: a probability, or a value in the label's unit; of a multiclass
+    task [batch, classes], a probability for each class in the surface's order; and the surface's
+    score, if it has one.
 
     The signature `tensors` returns the same of the features by name, [batch], or [batch,
     size] of a vector, in the columns' own types: of large batches parsing takes more time
@@ -95,7 +96,12 @@ def promised_signature(surface: Surface, raw_spec: Mapping[str, Any]) -> Serving
     of_tasks = {name: task.kind for name, task in surface.tasks.items()}
     kinds = {name: of_tasks.get(name, TaskKind.REGRESSION) for name in surface.outputs}
     columns = {name: _as_column(raw_spec[name]) for name in surface.raw_columns}
-    return ServingSignature(dict.fromkeys(kinds, (tf.float32.name, (None,))), columns, kinds)
+    shapes = {name: (None,) if name not in surface.tasks else _shape(surface.tasks[name]) for name in kinds}
+    return ServingSignature({name: (tf.float32.name, shape) for name, shape in shapes.items()}, columns, kinds)
+
+
+def _shape(task: Task) -> tuple[int | None, ...]:
+    return (None, task.size) if task.kind is TaskKind.MULTICLASS else (None,)
 
 
 def _as_column(column: Any) -> ParsedColumn:

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 
 from contracts.heads import LAYER_PREFIX
 from models.names import identifier
@@ -90,7 +91,7 @@ class LayerMaker:
             name=name,
         )
 
-    def head(self, name: str, size: int = 1, bias: float = 0.0) -> keras.layers.Layer:
+    def head(self, name: str, size: int = 1, bias: float | Sequence[float] = 0.0) -> keras.layers.Layer:
         """An output layer, serving or not, [batch, size]; its kernel starts at 0.
 
         A random kernel pulls its tower at once to where it happens to point.  Of two heads on one
@@ -100,7 +101,7 @@ class LayerMaker:
         return keras.layers.Dense(
             size,
             kernel_initializer="zeros",
-            bias_initializer=keras.initializers.Constant(bias),
+            bias_initializer=keras.initializers.Constant(np.asarray(bias, np.float32)),
             kernel_regularizer=self._l2,
             name=LAYER_PREFIX + name,
         )

@@ -114,7 +114,7 @@ def trunk(surface: Surface, vectors: Mapping[str, keras.KerasTensor]) -> dict[st
 def student(
     surface: Surface, rows: Mapping[str, int], inputs: Mapping[str, keras.KerasTensor]
 ) -> tuple[dict[str, keras.KerasTensor], dict[str, keras.KerasTensor]]:
-    """The outputs of `student:` by task, float [batch, 1], and by the names of heads where those stand.
+    """The outputs of `student:` by task, float [batch, 1] or [batch, classes], and those by the names of heads.
 
     Raises:
       InputError: It fails, or is no model, or lacks an output or a layer that is named.
@@ -136,7 +136,10 @@ def student(
         raise refused(path, "student", f"expected a Keras model, found {_shown(model)}")
     outputs = _outputs(path, model, inputs, list(declared.heads.values()))
     _expect_tensors(path, "student", outputs, [*surface.tasks, *declared.heads.values()])
-    tasks = {name: keras.layers.Reshape((1,), name=f"own_{name}")(outputs[name]) for name in surface.tasks}
+    tasks = {
+        name: keras.layers.Reshape((task.size,), name=f"own_{name}")(outputs[name])
+        for name, task in surface.tasks.items()
+    }
     return tasks, {name: outputs[place] for name, place in declared.heads.items()}
 
 

@@ -12,7 +12,9 @@ from models.columns import (
     GROUP_COLUMN,
     WEIGHT_COLUMN,
     hard_label_column,
-    soft_label_columns,
+    sampled_by,
+    sampling_columns,
+    soft_label_sizes,
     task_weight_column,
 )
 from models.dense import first_values, is_absent
@@ -33,19 +35,21 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
 
     Returns:
       The columns of `models.columns.input_columns`; `label/<task>` float32 [batch] in the label's own unit;
-      `teacher/<task>` float32 [batch], z-scored over the training split, without pairs never shown.  Absent labels
-      of either kind are NaN; so are representations of the teacher, `teacher/<name>`
+      `teacher/<task>` float32 [batch], z-scored over the training split, without pairs never shown, or of a
+      multiclass task [batch, classes] as the teacher gave them.  Absent labels of either kind are NaN;
+      so are representations of the teacher, `teacher/<name>`
       float32 [batch, size], z-scored.  If the surface has a group, `group/id` int64 [batch], equal
-      within a group; if it has a weight column, `weight/example` float32 [batch]; `weight/task/<task>` likewise.
+      within a group; if it has a weight column, `weight/example` float32 [batch]; `weight/task/<task>` likewise, and
+      `sampling/<task>` minus the log of the probability of being kept.
     """
     surface = Surface.model_validate_json(custom_config["surface"])
     labelled = _labelled(surface, inputs)
     outputs = feature_columns(surface, own_code.prepared(surface, inputs), labelled)
-    for name, task in surface.tasks.items():
-        outputs[hard_label_column(name)] = label_of(task.rule, _dense_label(inputs[task.label]))
-        if task.weight_column is not None:
-            outputs[task_weight_column(name)] = _example_weight(inputs[task.weight_column])
-    for column in set(soft_label_columns(surface).values()):
+    outputs |= _hard_labels(surface, inputs)
+    for column, size in soft_label_sizes(surface).items():
+        if size is not None:
+            outputs[column] = _dense_vector(inputs[column], size)
+            continue
         outputs[column] = tf.reshape(z_scored(_dense_label(inputs[column])[:, tf.newaxis], labelled), [-1])
     for name, representation in surface.teacher_representations.items():
         column = soft_label(name)
@@ -54,6 +58,18 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
         outputs[GROUP_COLUMN] = _group_id(inputs[surface.group])
     if surface.weight_column is not None:
         outputs[WEIGHT_COLUMN] = _example_weight(inputs[surface.weight_column])
+    return outputs
+
+
+def _hard_labels(surface: Surface, inputs: dict[str, Any]) -> dict[str, tf.Tensor]:
+    """The labels of all tasks, and what goes with each of them alone."""
+    outputs = {}
+    for name, task in surface.tasks.items():
+        outputs[hard_label_column(name)] = label_of(task.rule, _dense_label(inputs[task.label]))
+        if task.weight_column is not None:
+            outputs[task_weight_column(name)] = _example_weight(inputs[task.weight_column])
+    for name, column in sampling_columns(surface).items():
+        outputs[column] = _sampling(inputs[sampled_by(surface.tasks[name])])
     return outputs
 
 
@@ -95,6 +111,16 @@ def _example_weight(column: Any) -> tf.Tensor:
         return tf.identity(weights)
 
 
+def _sampling(column: Any) -> tf.Tensor:
+    """Minus the log of the probability of being kept, float32 [batch]; 0 where it is absent.
+
+    What is no such probability gives what is no such number, which the Trainer refuses.  The graph cannot: it
+    is also asked about columns alone, with zeros for the others.
+    """
+    found = _dense_label(column)
+    return -tf.math.log(tf.where(tf.math.is_nan(found), tf.ones_like(found), found))
+
+
 def _as_float(column: Any) -> Any:
     if isinstance(column, tf.SparseTensor):
         return tf.SparseTensor(column.indices, tf.cast(column.values, tf.float32), column.dense_shape)
@@ -102,6 +128,9 @@ def _as_float(column: Any) -> Any:
 
 
 def _dense_label(column: Any) -> tf.Tensor:
+    """Float32 [batch], NaN where absent; of texts string [batch], empty where absent."""
+    if column.dtype == tf.string:
+        return tf.reshape(first_values(column, 1, "") if isinstance(column, tf.SparseTensor) else column, [-1])
     column = _as_float(column)
     if isinstance(column, tf.SparseTensor):
         column = first_values(column, 1, _ABSENT)

@@ -21,6 +21,7 @@ from models.layers import LayerMaker
 from models.scales import LabelStatistics
 from models.trunks import build_trunk, own_trunk
 from schema.base import TaskKind
+from schema.classes import mapping_of
 from schema.distillation import TRUNK, Head
 from schema.surface import Surface, Task
 
@@ -35,9 +36,11 @@ class Ranker:
     Attributes:
       training: Transformed features to the raw output of every head, float [batch, 1]:
         logits for binary tasks, z-scores for regression tasks and for soft labels of both;
-        and float [batch, size] for representations of the teacher.
+        float [batch, classes], logits, for multiclass tasks and their soft labels; and float
+        [batch, size] for representations of the teacher.
       serving: The serving heads alone, by task, float [batch]: probabilities for binary
-        tasks, values in the label's unit for regression tasks.
+        tasks, values in the label's unit for regression tasks; float [batch, classes],
+        probabilities, for multiclass tasks.
       logits: Like `serving`, with logits in place of probabilities; what a teacher serves.
       trunk: What all tasks share, float [batch, width].
     """
@@ -72,18 +75,21 @@ def build(
         serving = body.serving.get(name)
         if serving is None:
             bias = _bias(surface, name, label_statistics)
-            serving = maker.head(SERVING_PREFIX + name, bias=bias)(body.learners[name])
+            serving = maker.head(SERVING_PREFIX + name, task.size, bias)(body.learners[name])
         if distil and task.distil and task.distil.head is not Head.SHARED:
-            soft = maker.head(DISTILLATION_PREFIX + name)(_below_soft(surface, name, maker, body))
+            soft = maker.head(DISTILLATION_PREFIX + name, _soft_size(surface, name))(
+                _below_soft(surface, name, maker, body)
+            )
             heads[DISTILLATION_PREFIX + name] = soft
             if task.distil.head is Head.STACKED:
-                serving = _stacked(name, serving, soft)
+                serving = _stacked(name, serving, soft, task.size)
         own[name] = serving
     for name, serving in _given(surface, own).items():
         heads[SERVING_PREFIX + name] = _biased(surface, name, maker, encoded, serving)
         logits[name] = _in_label_unit(name, surface.tasks[name], label_statistics[name], serving)
     for name in surface.non_serving_heads if distil else ():
-        heads[DISTILLATION_PREFIX + name] = maker.head(DISTILLATION_PREFIX + name)(body.learners[name])
+        head = maker.head(DISTILLATION_PREFIX + name, _soft_size(surface, name))
+        heads[DISTILLATION_PREFIX + name] = head(body.learners[name])
     for name, size in _representations(surface).items() if distil else ():
         learner = body.shared if name == TRUNK else body.learners[name]
         heads[REPRESENTATION_PREFIX + name] = maker.head(REPRESENTATION_PREFIX + name, size)(learner)
@@ -167,7 +173,7 @@ def _biased(
     surface: Surface, name: str, maker: LayerMaker, encoded: Encoded, serving: keras.KerasTensor
 ) -> keras.KerasTensor:
     """The serving head's output as training sees it: with what the bias features add."""
-    model, features = surface.model, surface.tasks[name].bias
+    model, features, size = surface.model, surface.tasks[name].bias, surface.tasks[name].size
     if not features:
         return serving
     read = [
@@ -176,7 +182,13 @@ def _biased(
     ]
     beside = keras.layers.Concatenate(name=f"bias_{name}.features")(read) if len(read) > 1 else read[0]
     tower = maker.stack(f"bias_{name}", model.bias_tower)(beside)
-    return keras.layers.Add(name=f"bias_{name}.sum")([serving, maker.dense(f"bias_{name}.logit", 1, None)(tower)])
+    return keras.layers.Add(name=f"bias_{name}.sum")([serving, maker.dense(f"bias_{name}.logit", size, None)(tower)])
+
+
+def _soft_size(surface: Surface, name: str) -> int:
+    """How many numbers a distillation head says: of a multiclass task one for each class that is compared."""
+    mapping = mapping_of(surface, name)
+    return 1 if mapping is None else mapping.size
 
 
 def _representations(surface: Surface) -> dict[str, int]:
@@ -185,29 +197,37 @@ def _representations(surface: Surface) -> dict[str, int]:
     return {name: offered[each.source].size for name, each in surface.representations.items()}
 
 
-def _stacked(name: str, serving: keras.KerasTensor, soft: keras.KerasTensor) -> keras.KerasTensor:
+def _stacked(name: str, serving: keras.KerasTensor, soft: keras.KerasTensor, size: int) -> keras.KerasTensor:
     """The serving head that also reads the distillation head's output, without teaching it.
 
     The added weight starts at 0, so that the student starts as its control does.
     """
     weight = keras.layers.Dense(
-        1, use_bias=False, kernel_initializer="zeros", name=LAYER_PREFIX + STACKED_PREFIX + name
+        size, use_bias=False, kernel_initializer="zeros", name=LAYER_PREFIX + STACKED_PREFIX + name
     )
     read = weight(keras.ops.stop_gradient(soft))
     return keras.layers.Add(name=f"{LAYER_PREFIX}{STACKED_PREFIX}{name}.sum")([serving, read])
 
 
-def _bias(surface: Surface, name: str, statistics: Mapping[str, LabelStatistics]) -> float:
-    """Initial bias of a head: the logit of the base rate, or of that given the other task; a z-score starts at 0."""
+def _bias(surface: Surface, name: str, statistics: Mapping[str, LabelStatistics]) -> float | list[float]:
+    """Initial bias of a head: the logit of the base rate, or of that given the other task; a z-score starts at 0.
+
+    Of classes it is the log of each one's share, whose softmax are the shares.
+    """
     task = surface.tasks[name]
+    if task.kind is TaskKind.MULTICLASS:
+        shares = statistics[name].shares or (1 / task.size,) * task.size
+        return [math.log(max(share, _LEAST_RATE)) for share in shares]
     if task.kind is TaskKind.REGRESSION:
         return 0.0
     whole = 1.0 if task.given is None else max(statistics[task.given].mean, _LEAST_RATE)
     rate = min(max(statistics[name].mean / whole, _LEAST_RATE), 1 - _LEAST_RATE)
-    return math.log(rate / (1 - rate))
+    return math.log(rate / (1 - rate)) + statistics[name].unsampled
 
 
 def _in_label_unit(name: str, task: Task, statistics: LabelStatistics, head: keras.KerasTensor) -> keras.KerasTensor:
+    if task.kind is TaskKind.MULTICLASS:
+        return head
     flat = keras.layers.Reshape((), name=f"flat_{name}")(head)
     if task.kind is TaskKind.BINARY:
         shift = task.sampled.shift if task.sampled else 0.0
@@ -221,4 +241,6 @@ def _in_label_unit(name: str, task: Task, statistics: LabelStatistics, head: ker
 def _served(name: str, kind: TaskKind, logit: keras.KerasTensor) -> keras.KerasTensor:
     if kind is TaskKind.BINARY:
         return keras.layers.Activation("sigmoid", name=f"probability_{name}")(logit)
+    if kind is TaskKind.MULTICLASS:
+        return keras.layers.Activation("softmax", name=f"probability_{name}")(logit)
     return logit

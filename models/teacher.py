@@ -28,10 +28,11 @@ from models.feature_columns import PADDING
 from models.layers import embedding_layer, input_layer
 from models.names import identifier
 from models.ranker import Ranker, build
+from models.readable import expect_readable
 from models.scales import LabelStatistics, label_statistics
 from models.terms import head_losses
 from records.examples import files_of
-from records.labels import label_of_numbers
+from records.labels import label_of_array
 from records.record_files import records_of
 from schema.candidates import EMBEDDINGS_SIGNATURE, ids_output, vectors_output
 from schema.distillation import TRUNK
@@ -78,7 +79,8 @@ def train_teacher(
     The SavedModel has three signatures: `serving_default` over one named tensor a feature,
     `examples` over serialized tf.Examples, and `representations` as the first.  They return,
     per task, float32 [batch]: a logit for binary tasks, a value in the label's unit for
-    regression tasks; the last one also `trunk`, float32 [batch, width], what tasks share.
+    regression tasks; and [batch, classes], a logit for each class, for multiclass tasks; the
+    last one also `trunk`, float32 [batch, width], what tasks share.
     If there are categorical features, a fourth one, `embeddings`, takes nothing and returns
     for each its known ids, int64 [ids], and their embeddings, float32 [ids, width], so that
     students can start from them.
@@ -119,7 +121,8 @@ def predict(loaded: SurfaceFolder, folder: Path, teacher: Path) -> dict[str, tup
       teacher: The SavedModel.
 
     Returns:
-      For each task the labels, NaN where absent, and what the teacher says, float32 [examples] both.
+      For each task the labels, NaN where absent, float32 [examples], and what the teacher says, float32 [examples]
+      or [examples, classes].
 
     Raises:
       InputError: There are no files, or no examples in them.
@@ -133,8 +136,9 @@ def predict(loaded: SurfaceFolder, folder: Path, teacher: Path) -> dict[str, tup
     for batch in records_of(files_of(folder)).batch(_PREDICT_BATCH):
         said, columns = signature(batch), tf.io.parse_example(batch, wanted)
         for name, task in tasks.items():
-            labels[name].append(tf.cast(inputs.dense(columns[task.label]), tf.float32).numpy().ravel())
-            predictions[name].append(said[name].numpy().ravel())
+            column = _numbers_or_texts(inputs.dense(columns[task.label]).numpy().ravel())
+            labels[name].append(label_of_array(task.rule, column).astype(np.float32))
+            predictions[name].append(said[name].numpy())
     if not all(labels.values()):
         raise InputError(f"{folder}: the files hold no examples")
     return {name: (np.concatenate(labels[name]), np.concatenate(predictions[name])) for name in tasks}
@@ -223,36 +227,6 @@ class _PoolWeights(keras.layers.Layer):
 
 _Encoder = _NumberEncoder | _IdEncoder | _EventNumbers | _PoolWeights
 
-# What a feature of the source may say: the rest is Transform's, which the reference teacher has none of.
-_READS = {
-    "kind", "side", "size", "default", "embedding", "min_count", "clip", "several", "many", "length", "pool", "weights",
-    "sequence", "embedding_of",
-}  # fmt: skip
-
-
-def expect_readable(surface: Surface) -> None:
-    """Checks that the reference teacher can read a source's features.
-
-    Raises:
-      InputError: One is of a kind that needs Transform.
-    """
-    for name, feature in surface.features.items():
-        foreign = sorted(set(feature.model_dump(exclude_defaults=True)) - _READS)
-        if foreign:
-            raise InputError(
-                f"features.{name}: `{foreign[0]}` is for students; the reference teacher reads numbers, ids, lists and "
-                "sequences. Leave the key out of the source's surface, or bring a SavedModel of your own."
-            )
-    for name, sequence in surface.sequences.items():
-        if sequence.newest == "last":
-            raise InputError(
-                f"sequences.{name}.newest: the reference teacher is given lists from their beginning on; expected the "
-                "newest event `first` in the examples"
-            )
-    for key in ("crosses", "preprocessing", "trunk", "student"):
-        if getattr(surface, key):
-            raise InputError(f"{key}: it is for students; leave it out of the source's surface")
-
 
 def _encoders(surface: Surface, columns: Mapping[str, np.ndarray]) -> dict[str, _Encoder]:
     """What encodes each raw column; columns that share an embedding share one."""
@@ -294,9 +268,13 @@ def _read(loaded: SurfaceFolder, folder: Path) -> dict[str, np.ndarray]:
     raw = inputs.raw_columns(folder, loaded.schema, [*plain, *labels])
     features = {name: raw[name] for name in plain} | inputs.raw_lists(folder, loaded.schema, lengths)
     return features | {
-        hard_label_column(name): label_of_numbers(task.rule, raw[task.label].astype(np.float32))
+        hard_label_column(name): label_of_array(task.rule, _numbers_or_texts(raw[task.label])).astype(np.float32)
         for name, task in surface.tasks.items()
     }
+
+
+def _numbers_or_texts(column: np.ndarray) -> np.ndarray:
+    return column if column.dtype == object else column.astype(np.float32)
 
 
 def _lengths(surface: Surface) -> dict[str, int]:

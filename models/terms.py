@@ -17,11 +17,14 @@ from models.columns import (
     WEIGHT_COLUMN,
     hard_label_columns,
     representation_columns,
+    sampling_columns,
     soft_label_columns,
     task_weight_columns,
 )
+from models.comparable import Affine, Chosen, Merged, Scale, Steps
 from models.scales import LabelStatistics
 from schema.base import TaskKind
+from schema.classes import ClassMapping, mapping_of
 from schema.distillation import Distillation, Head, Loss, Schedule
 from schema.surface import Surface, Task
 
@@ -34,32 +37,6 @@ _LOSSES: dict[Loss, Callable[..., Any]] = {
     Loss.PAIRWISE: losses.pairwise_logistic,
     Loss.LISTWISE: losses.listwise_softmax,
 }
-
-
-@dataclass(frozen=True)
-class Affine:
-    """x to scale * x + offset."""
-
-    scale: float
-    offset: float = 0.0
-
-    def __call__(self, values: tf.Tensor) -> tf.Tensor:
-        return self.scale * values + self.offset
-
-
-Scale = Callable[[tf.Tensor], tf.Tensor]
-
-
-@dataclass(frozen=True)
-class Steps:
-    """One scale after the other."""
-
-    steps: tuple[Scale, ...]
-
-    def __call__(self, values: tf.Tensor) -> tf.Tensor:
-        for step in self.steps:
-            values = step(values)
-        return values
 
 
 @dataclass(frozen=True)
@@ -78,10 +55,13 @@ class HeadLoss:
       soft: Whether the labels come from the teacher.
       ranks: Whether it compares rows of a group.
       vector: Whether labels and output are float [batch, size], and absent if any part is.
+      classes: Whether the output is float [batch, classes], and a label the place of one of them.
       regression: Whether it is a squared error, for uncertainty weights.
       constant: A hard loss's value when the best constant is predicted.
       schedule: How the weight is reached.
       weights: Column with weights of examples in this loss alone; None for none.
+      sampling: Column with what is added to logits, the head's and a teacher's alike, to bring them to the
+        sampled examples on which they are compared; None for nothing.
     """
 
     name: str
@@ -94,18 +74,22 @@ class HeadLoss:
     soft: bool = False
     ranks: bool = False
     vector: bool = False
+    classes: bool = False
     regression: bool = False
     constant: float = 1.0
     schedule: Schedule | None = None
     weights: str | None = None
+    sampling: str | None = None
 
     def __call__(self, columns: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """The masked mean loss of a batch, before `weight`; a scalar."""
         labels, present = self.labelled(columns)
         weights = self.example_weights(columns)
         if self.ranks:
-            return self.loss(*self._compared(labels, outputs), columns[GROUP_COLUMN], present, example_weights=weights)
-        return losses.masked_mean(self.per_example(labels, outputs), present, weights)
+            return self.loss(
+                *self._compared(labels, outputs, columns), columns[GROUP_COLUMN], present, example_weights=weights
+            )
+        return losses.masked_mean(self.per_example(labels, outputs, columns), present, weights)
 
     def example_weights(self, columns: Mapping[str, tf.Tensor]) -> tf.Tensor | None:
         """The weights of the examples, float [batch]: the surface's times the loss's own; None if all weigh alike."""
@@ -123,20 +107,25 @@ class HeadLoss:
 
     @property
     def pointwise(self) -> bool:
-        """Whether the loss is of one number for each example."""
+        """Whether the loss is of one label for each example."""
         return not (self.ranks or self.vector)
 
-    def per_example(self, labels: tf.Tensor, outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    def per_example(
+        self, labels: tf.Tensor, outputs: Mapping[str, tf.Tensor], columns: Mapping[str, tf.Tensor]
+    ) -> tf.Tensor:
         """The loss of every example, float [batch], of labels without NaN; not of a loss that `ranks`."""
-        return self.loss(*self._compared(labels, outputs))
+        return self.loss(*self._compared(labels, outputs, columns))
 
-    def _compared(self, labels: tf.Tensor, outputs: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+    def _compared(
+        self, labels: tf.Tensor, outputs: Mapping[str, tf.Tensor], columns: Mapping[str, tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Labels and the head's output, on the scale on which they are compared."""
-        output = outputs[self.head] if self.vector else tf.reshape(outputs[self.head], [-1])
-        return (
-            labels if self.labels is None else self.labels(labels),
-            output if self.outputs is None else self.outputs(output),
-        )
+        output = outputs[self.head] if self.vector or self.classes else tf.reshape(outputs[self.head], [-1])
+        labels = labels if self.labels is None else self.labels(labels)
+        output = output if self.outputs is None else self.outputs(output)
+        if self.sampling is None:
+            return labels, output
+        return (labels + columns[self.sampling] if self.soft else labels), output + columns[self.sampling]
 
     def weight_at(self, step: tf.Tensor) -> Any:
         """The weight at a training step; a number, or a scalar tensor if it moves."""
@@ -155,7 +144,9 @@ def mean_losses(
     """
     together = [each for each in terms if each.pointwise]
     labels, present = losses.split_absent(tf.stack([columns[each.column] for each in together]))
-    per_example = [each.per_example(label, outputs) for each, label in zip(together, tf.unstack(labels), strict=True)]
+    per_example = [
+        each.per_example(label, outputs, columns) for each, label in zip(together, tf.unstack(labels), strict=True)
+    ]
     means = losses.masked_mean(tf.stack(per_example), present, _weights_of(together, columns))
     found = dict(zip([each.name for each in together], tf.unstack(means), strict=True))
     return [found[each.name] if each.pointwise else each(columns, outputs) for each in terms]
@@ -203,23 +194,26 @@ def head_losses(surface: Surface, statistics: Mapping[str, LabelStatistics], *, 
 
 def _hard(surface: Surface, name: str, statistics: LabelStatistics) -> HeadLoss:
     task = surface.tasks[name]
-    binary = task.kind is TaskKind.BINARY
     return HeadLoss(
         name=SERVING_PREFIX + name,
         head=SERVING_PREFIX + name,
         column=hard_label_columns(surface)[name],
         weight=task.weight,
         loss=_hard_loss(task),
-        labels=None if binary else _learned(task, statistics),
-        regression=not binary,
+        labels=_learned(task, statistics) if task.kind is TaskKind.REGRESSION else None,
+        classes=task.kind is TaskKind.MULTICLASS,
+        regression=task.kind is TaskKind.REGRESSION,
         constant=_constant_loss(task, statistics),
         weights=task_weight_columns(surface).get(name),
+        sampling=sampling_columns(surface).get(name),
     )
 
 
 def _hard_loss(task: Task) -> Callable[..., Any]:
     if task.kind is TaskKind.REGRESSION:
         return losses.huber if task.loss == "huber" else losses.squared_error
+    if task.kind is TaskKind.MULTICLASS:
+        return losses.softmax_cross_entropy
     if task.label_smoothing or task.positive_weight != 1.0:
         return partial(
             losses.smoothed_cross_entropy, smoothing=task.label_smoothing, positive_weight=task.positive_weight
@@ -231,6 +225,8 @@ def _constant_loss(task: Task, statistics: LabelStatistics) -> float:
     """The hard loss of the best constant, for z-scored labels that of their mean."""
     if task.kind is TaskKind.REGRESSION:
         return 1.0
+    if task.kind is TaskKind.MULTICLASS:
+        return sum(-share * math.log(share) for share in statistics.shares if share) or 1.0
     rate, weight = statistics.mean, task.positive_weight
     if not 0 < rate < 1:
         return 1.0
@@ -249,6 +245,9 @@ def _soft(
     A distillation head's output is a z-score in every case, so that it starts in the middle
     of the teacher's logits; where logits are compared, it is brought to their scale.
     """
+    mapping = mapping_of(surface, name)
+    if mapping is not None:
+        return _soft_of_classes(surface, name, distillation, mapping)
     column = soft_label_columns(surface)[name]
     shared = distillation.head is Head.SHARED
     scale: Scale | None = _teacher_scale(surface, distillation, statistics.get(column))
@@ -269,6 +268,26 @@ def _soft(
         ranks=distillation.loss.ranks,
         regression=distillation.loss.on_z_scores,
         schedule=distillation.schedule,
+        # Squared distances and differences within a group are the same without it, up to what was added.
+        sampling=sampling_columns(surface).get(name) if distillation.loss.tempered else None,
+    )
+
+
+def _soft_of_classes(surface: Surface, name: str, distillation: Distillation, mapping: ClassMapping) -> HeadLoss:
+    """Compared as distributions over the classes that teacher and student both know."""
+    shared = distillation.head is Head.SHARED
+    return HeadLoss(
+        name=DISTILLATION_PREFIX + name,
+        head=(SERVING_PREFIX if shared else DISTILLATION_PREFIX) + name,
+        column=soft_label_columns(surface)[name],
+        weight=distillation.weight,
+        loss=partial(losses.tempered_class_divergence, temperature=distillation.temperature),
+        labels=Merged(mapping.teacher),
+        # A distillation head has these classes alone.
+        outputs=Chosen(mapping.student) if shared and not mapping.whole else None,
+        soft=True,
+        vector=True,
+        schedule=distillation.schedule,
     )
 
 
@@ -279,7 +298,7 @@ def _sampling(surface: Surface, name: str) -> Affine | None:
     student's own correction before the two are compared.
     """
     task = surface.tasks.get(name)
-    return Affine(1.0, -task.sampled.shift) if task is not None and task.sampled is not None else None
+    return Affine(1.0, -task.sampled.shift) if task is not None and task.sampled and task.sampled.negatives else None
 
 
 def _loss(distillation: Distillation) -> Callable[..., Any]:
@@ -308,8 +327,10 @@ def needs_scale(surface: Surface, distillation: Distillation) -> bool:
     """Whether a distillation compares on the teacher's own scale rather than as z-scores.
 
     Ranking losses do so for logits, whose differences are log odds; a regression's value
-    has an arbitrary unit, and its z-score is taken.
+    has an arbitrary unit, and its z-score is taken.  Logits of classes are never z-scored.
     """
+    if surface.teacher_tasks[distillation.teacher_task].kind is TaskKind.MULTICLASS:
+        return False
     if distillation.loss.ranks:
         return surface.teacher_tasks[distillation.teacher_task].kind is TaskKind.BINARY
     return distillation.loss.tempered or distillation.head is Head.SHARED

@@ -16,7 +16,7 @@ from contracts import keys
 from contracts.history import HISTORY_FILE
 from contracts.roles import ModelRole
 from models import inputs, pretrained, training, warm_start
-from models.columns import hard_label_columns, input_columns, training_columns
+from models.columns import hard_label_columns, input_columns, sampling_columns, training_columns
 from models.export import export_student
 from models.progress import LogEpochs
 from models.ranker import Ranker, build
@@ -88,7 +88,8 @@ def train(
     store = Store(labelled, wanted)
     if not store.rows:
         raise InputError(f"{', '.join(labelled)}: expected the transformed training split, found no examples")
-    statistics = label_statistics(surface, store.columns(list(hard_label_columns(surface).values())))
+    of_labels = [*hard_label_columns(surface).values(), *sampling_columns(surface).values()]
+    statistics = label_statistics(surface, store.columns(of_labels))
     if distil:
         statistics |= soft_statistics(scaled_columns(surface), transform)
     ranker = build(surface, sizes(surface, transform), statistics, distil=distil)

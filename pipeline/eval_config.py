@@ -71,11 +71,12 @@ def slicing_specs(surface: Surface) -> dict[str, config_pb2.SlicingSpec]:
 
 def _task_spec(surface: Surface, name: str, task: Task, baseline: ModelRole) -> config_pb2.MetricsSpec:
     metrics = metrics_of(task.kind, grouped=surface.group is not None)
+    plots = () if task.classes is not None else PLOTS
     return config_pb2.MetricsSpec(
         output_names=[name],
         metrics=[
-            *(_metric(surface, metric, task.gates, baseline, _label_settings(surface, task)) for metric in metrics),
-            *(config_pb2.MetricConfig(class_name=plot.class_name, module=plot.module) for plot in PLOTS),
+            *(_metric(surface, metric, task, baseline, _label_settings(surface, task)) for metric in metrics),
+            *(config_pb2.MetricConfig(class_name=plot.class_name, module=plot.module) for plot in plots),
         ],
     )
 
@@ -84,7 +85,7 @@ def _score_spec(surface: Surface, score: Score, baseline: ModelRole) -> config_p
     """The score is judged by how it ranks the rows of a group, by their gains."""
     metrics = metrics_of_score(grouped=surface.group is not None)
     told = {"score": score.model_dump(mode="json", exclude={"gates"}, exclude_defaults=True)}
-    made = [_metric(surface, metric, score.gates, baseline, told, ranked="gains") for metric in metrics]
+    made = [_metric(surface, metric, score, baseline, told, ranked="gains") for metric in metrics]
     return config_pb2.MetricsSpec(output_names=[SCORE], metrics=made)
 
 
@@ -94,7 +95,7 @@ def _label_settings(surface: Surface, task: Task) -> dict[str, Any]:
     if derived := [each for part in surface.slices.values() for each in part.derived]:
         told["slice_columns"] = [each.model_dump(mode="json", exclude_defaults=True) for each in derived]
     if task.sampled is not None:
-        told["negatives"] = task.sampled.negatives
+        told["sampled"] = task.sampled.model_dump(mode="json", exclude_none=True)
     if task.rule is not None:
         told["label"] = task.rule.model_dump(mode="json", by_alias=True, exclude_none=True)
     return told
@@ -103,7 +104,7 @@ def _label_settings(surface: Surface, task: Task) -> dict[str, Any]:
 def _metric(
     surface: Surface,
     metric: Metric,
-    gates: Sequence[Gate],
+    of: Task | Score,
     baseline: ModelRole,
     told: Mapping[str, Any],
     ranked: str | None = None,
@@ -113,22 +114,24 @@ def _metric(
     Args:
       surface: The surface.
       metric: The metric.
-      gates: Those of the output.
+      of: The output.
       baseline: Which comparison this is for.
       told: What the extractors are told along with the output's first metric.
       ranked: What the rows of a group are ranked by, where it is not what a task of such a kind has.
     """
     found = COMPUTATIONS[metric.name]
-    settings = dict(found.settings)
+    settings, class_name = dict(found.settings), found.class_name
+    if isinstance(of, Task) and of.classes is not None:
+        settings["classes_count"], class_name = of.size, found.class_of_classes
     if metric.by_group:
         settings |= {"group": surface.group} | ({"of": ranked} if ranked else {})
     if metric is LABELLED_EXAMPLES:  # every output has it
         settings |= {"code": code_version("evaluation"), **told}
     return config_pb2.MetricConfig(
-        class_name=found.class_name,
+        class_name=class_name,
         module=found.module,
         config=json.dumps(settings) if settings else "",
-        per_slice_thresholds=_thresholds(surface, gates, metric, baseline),
+        per_slice_thresholds=_thresholds(surface, of.gates, metric, baseline),
     )
 
 

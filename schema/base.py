@@ -11,7 +11,12 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 Weight = Annotated[float, Field(ge=0)]
 
 
-def _no_boolean(value: Any) -> Any:
+def no_boolean(value: Any) -> Any:
+    """The value.
+
+    Raises:
+      ValueError: It is a boolean.
+    """
     if isinstance(value, bool):
         raise ValueError(
             "expected a number or text, and YAML reads yes, no, on, off, true and false as neither; "
@@ -20,7 +25,7 @@ def _no_boolean(value: Any) -> Any:
     return value
 
 
-Scalar = Annotated[int | float | str, BeforeValidator(_no_boolean)]
+Scalar = Annotated[int | float | str, BeforeValidator(no_boolean)]
 
 
 class Strict(BaseModel):
@@ -33,11 +38,12 @@ class Strict(BaseModel):
     def _booleans_are_no_numbers(cls, value: Any, info: ValidationInfo) -> Any:
         """Pydantic takes `weight: off` for 0."""
         field = cls.model_fields[str(info.field_name)]
-        return value if field.annotation is bool else _no_boolean(value)
+        return value if field.annotation is bool else no_boolean(value)
 
 
 class TaskKind(StrEnum):
-    """What a task predicts: a probability or a real number."""
+    """What a task predicts: a probability, a real number, or a probability for each of several classes."""
 
     BINARY = "binary"
     REGRESSION = "regression"
+    MULTICLASS = "multiclass"

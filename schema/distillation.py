@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from schema.base import Name, Strict, Weight
+from schema.classes import ClassMap
 from schema.own_code import ImportPath, is_import_path
 
 # What a representation is learned by if not by a task's tower.
@@ -31,7 +32,7 @@ class Loss(StrEnum):
 
     @property
     def tempered(self) -> bool:
-        """Whether it compares probabilities, for which the teacher's task must be binary."""
+        """Whether it compares probabilities, for which the teacher's task must be binary, or for `kl` multiclass."""
         return self in (Loss.BCE, Loss.KL)
 
     @property
@@ -78,6 +79,8 @@ class Distillation(Strict):
       temperature: Divides the logits of both sides, for all losses but `mse` and `huber`.
       weight: Weight of the distillation loss beside the hard losses.
       schedule: How the weight is reached; None for a constant one.
+      classes: By class of a multiclass task the teacher's class, or classes, that stand for it; None
+        for those of the same names.
       function: Import path of a loss of one's own, which may also stand under `loss`: of z-scored
         soft labels and outputs, float [batch] each, the loss of each example, float [batch].
     """
@@ -89,6 +92,7 @@ class Distillation(Strict):
     temperature: Annotated[float, Field(gt=0)] = 1.0
     weight: Weight = 1.0
     schedule: Schedule | None = None
+    classes: ClassMap | None = None
     function: ImportPath | None = None
 
     @model_validator(mode="before")

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from schema.base import Strict
+from schema.classes import Classes
 from schema.teacher_feature import Clip
 
 
@@ -38,18 +39,32 @@ class Sampled(Strict):
 
     Attributes:
       negatives: The share of negative examples that was kept; all positives were.
+      probability: In place of it, the column with the probability, above 0 and up to 1, with which an
+        example like this one is kept if it is negative.  Positives, which are all kept, have it, too:
+        how the odds were changed depends on what an example is like, and not on its label.  1 where it
+        is absent.
     """
 
-    negatives: Annotated[float, Field(gt=0, lt=1)]
+    negatives: Annotated[float, Field(gt=0, lt=1)] | None = None
+    probability: str | None = None
+
+    @model_validator(mode="after")
+    def _says_one_of_both(self) -> Sampled:
+        if (self.negatives is None) == (self.probability is None):
+            found = "neither" if self.negatives is None else "both"
+            raise ValueError(f"sampled needs negatives (a share), or probability (a column); found {found}")
+        return self
 
     @property
     def shift(self) -> float:
-        """What the logit of an example is, beyond that of a model which learned from what was kept.
+        """What the logit of an example is, beyond that of a model which learned from what was kept; 0 by a column.
+
+        With a column training has the correction, example by example, so that what is served needs none.
 
         Where a share r of the negatives is kept, the odds are 1 / r of what they were (Rec-Distill,
         arXiv:2605.29755; He et al., ADKDD 2014, section 6.3).
         """
-        return math.log(self.negatives)
+        return math.log(self.negatives) if self.negatives is not None else 0.0
 
 
 class LabelRule(Strict):
@@ -58,7 +73,14 @@ class LabelRule(Strict):
     Attributes:
       positive: Makes a binary label of a number.
       clip: Bounds that the label is brought within.
+      classes: Makes the place among them, from 0, of a class; -1 of what is none.
     """
 
     positive: Positive | None = None
     clip: Clip | None = None
+    classes: Classes | None = None
+
+    @property
+    def of_text(self) -> bool:
+        """Whether the column holds names."""
+        return self.classes is not None and isinstance(self.classes[0], str)

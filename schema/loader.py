@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from schema.adaptation import check_adaptation, resolve_vocabularies
+from schema.base import TaskKind
 from schema.checks import Problems, expect_known
 from schema.errors import InputError
 from schema.gates import Gate
@@ -26,7 +27,7 @@ from schema.refusals import refusals
 from schema.score import SCORE
 from schema.slices import check_slices
 from schema.split import SplitBy
-from schema.surface import TRAINING_PREFIXES, Feature, FeatureKind, Surface, soft_label
+from schema.surface import TRAINING_PREFIXES, Feature, FeatureKind, Surface, Task, soft_label
 from schema.techniques import check_techniques
 from schema.yaml_text import Keys, Place, read
 
@@ -181,18 +182,7 @@ def _check_against_schema(surface: Surface, schema: schema_pb2.Schema, folder: P
     if not problems.found:  # they rely on the columns
         with problems.noted():
             check_inputs(surface, columns, path)
-    for name, task in surface.tasks.items():
-        with problems.noted():
-            expect_known(path, f"tasks.{name}.label", known, task.label, columns)
-            _expect_number(path, f"tasks.{name}.label", columns[task.label])
-            _expect_outside(folder, columns[task.label], SERVING, "a label does not exist when serving")
-    for teacher_task in surface.teacher_tasks:
-        column = soft_label(teacher_task)
-        with problems.noted():
-            expect_known(path, f"teacher.tasks.{teacher_task}", known, column, columns)
-            _expect_number(path, f"teacher.tasks.{teacher_task}", columns[column])
-            _expect_outside(folder, columns[column], SERVING, "a soft label does not exist when serving")
-            _expect_outside(folder, columns[column], RAW, "a soft label does not exist before labelling")
+    _check_labels(surface, columns, folder, problems)
     with problems.noted():
         _check_representations(surface, columns, folder)
     for where, column in _columns_of_slices(surface):
@@ -204,6 +194,26 @@ def _check_against_schema(surface: Surface, schema: schema_pb2.Schema, folder: P
     if not problems.found:  # they rely on the columns
         with problems.noted():
             check_pairs(surface, columns, path)
+
+
+def _check_labels(surface: Surface, columns: dict[str, schema_pb2.Feature], folder: Path, problems: Problems) -> None:
+    """The columns of hard and soft labels, which only training has."""
+    path, known = folder / SURFACE_FILE, f"a feature of {folder / SCHEMA_FILE}"
+    for name, task in surface.tasks.items():
+        with problems.noted():
+            expect_known(path, f"tasks.{name}.label", known, task.label, columns)
+            _check_label(path, f"tasks.{name}.label", task, columns[task.label])
+            _expect_outside(folder, columns[task.label], SERVING, "a label does not exist when serving")
+    for teacher_task, declared in surface.teacher_tasks.items():
+        column = soft_label(teacher_task)
+        with problems.noted():
+            expect_known(path, f"teacher.tasks.{teacher_task}", known, column, columns)
+            if declared.kind is TaskKind.MULTICLASS:
+                _expect_vector(folder, columns[column], declared.size, f"teacher.tasks.{teacher_task} has classes")
+            else:
+                _expect_number(path, f"teacher.tasks.{teacher_task}", columns[column])
+            _expect_outside(folder, columns[column], SERVING, "a soft label does not exist when serving")
+            _expect_outside(folder, columns[column], RAW, "a soft label does not exist before labelling")
 
 
 def _columns_of_slices(surface: Surface) -> Iterator[tuple[str, str]]:
@@ -233,12 +243,7 @@ def _check_representations(surface: Surface, columns: dict[str, schema_pb2.Featu
         where, column = f"teacher.representations.{name}", soft_label(name)
         expect_known(folder / SURFACE_FILE, where, f"a feature of {folder / SCHEMA_FILE}", column, columns)
         found = columns[column]
-        values = math.prod(dimension.size for dimension in found.shape.dim)
-        if found.type != schema_pb2.FLOAT or not found.HasField("shape") or values != representation.size:
-            raise InputError(
-                f"{folder / SCHEMA_FILE}: feature {column!r}: expected FLOAT with "
-                f"`shape {{ dim {{ size: {representation.size} }} }}`, as {where}.size says"
-            )
+        _expect_vector(folder, found, representation.size, f"{where}.size says")
         _expect_outside(folder, found, SERVING, "a representation of the teacher does not exist when serving")
         _expect_outside(folder, found, RAW, "a representation of the teacher does not exist before labelling")
 
@@ -255,6 +260,10 @@ def _check_columns_of_training(
         if task.weight_column is not None:
             expect_known(path, f"tasks.{name}.weight_column", known, task.weight_column, columns)
             _expect_number(path, f"tasks.{name}.weight_column", columns[task.weight_column])
+        if task.sampled is not None and task.sampled.probability is not None:
+            where = f"tasks.{name}.sampled.probability"
+            expect_known(path, where, known, task.sampled.probability, columns)
+            _expect_number(path, where, columns[task.sampled.probability])
     if surface.weight_column is not None:
         expect_known(path, "weight_column", known, surface.weight_column, columns)
         _expect_number(path, "weight_column", columns[surface.weight_column])
@@ -342,6 +351,26 @@ def _check_feature_shape(path: Path, name: str, feature: Feature, column: schema
     values = math.prod(dimension.size for dimension in column.shape.dim)
     if values != feature.size:
         raise InputError(f"{path}: features.{name}.size: found {feature.size}, the schema's shape has {values} values")
+
+
+def _check_label(path: Path, where: str, task: Task, column: schema_pb2.Feature) -> None:
+    """Classes stand in a column as they are declared: as names, or as integers."""
+    if task.rule is None or not task.rule.of_text:
+        _expect_number(path, where, column)
+    elif column.type != schema_pb2.BYTES:
+        found = schema_pb2.FeatureType.Name(column.type)
+        raise InputError(
+            f"{path}: {where}: the task's classes are names; expected BYTES, the schema has {found} for {column.name!r}"
+        )
+
+
+def _expect_vector(folder: Path, column: schema_pb2.Feature, size: int, why: str) -> None:
+    values = math.prod(dimension.size for dimension in column.shape.dim)
+    if column.type != schema_pb2.FLOAT or not column.HasField("shape") or values != size:
+        raise InputError(
+            f"{folder / SCHEMA_FILE}: feature {column.name!r}: expected FLOAT with "
+            f"`shape {{ dim {{ size: {size} }} }}`, as {why}"
+        )
 
 
 def _expect_number(path: Path, where: str, column: schema_pb2.Feature) -> None:

@@ -6,74 +6,17 @@ both, and nowhere else; `tests/evaluation/test_registry.py` holds one against th
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
 from schema.base import TaskKind
-
-
-class Direction(StrEnum):
-    """Which values of a metric are better.
-
-    `target`: those near `Metric.target`.  `neither`: it tells what the data or the
-    predictions are, and not how good they are.
-    """
-
-    HIGHER = "higher"
-    LOWER = "lower"
-    TARGET = "target"
-    NEITHER = "neither"
-
-
-@dataclass(frozen=True)
-class Metric:
-    """The facts about one metric.
-
-    Attributes:
-      name: What surface.yaml and documents write.
-      title: What people read.
-      kinds: The kinds of task that it is computed for.
-      direction: Which values are better.
-      unit: The unit of its values; empty for a number without one.
-      least: No value is lower.
-      most: No value is higher.
-      formula: How it is computed, for people; y is the label, p the prediction, w the weight.
-      source: Where it comes from, or what it is equal to.
-      target: The best value, where the direction is `target`.
-      no_skill: The value of a model that predicts the same for everyone; None where that
-        depends on the data.
-      order_only: Whether it judges the order of predictions alone, so that it is the same
-        for logits as for probabilities.
-      by_group: Whether it needs a surface with a `group`.
-      of_score: Whether it is computed for the surface's score as well: it needs no label of 0 or 1.
-    """
-
-    name: str
-    title: str
-    kinds: tuple[TaskKind, ...]
-    direction: Direction
-    unit: str = ""
-    least: float = -math.inf
-    most: float = math.inf
-    formula: str = ""
-    source: str = ""
-    target: float | None = None
-    no_skill: float | None = None
-    order_only: bool = False
-    by_group: bool = False
-    of_score: bool = False
-
-    @property
-    def gateable(self) -> bool:
-        """Whether a gate may ask for it: whatever tells better from worse."""
-        return self.direction is not Direction.NEITHER
-
+from schema.metric import Direction as Direction
+from schema.metric import Metric as Metric
 
 _BINARY = (TaskKind.BINARY,)
 _REGRESSION = (TaskKind.REGRESSION,)
+_MULTICLASS = (TaskKind.MULTICLASS,)
+_NUMBERS = (TaskKind.BINARY, TaskKind.REGRESSION)
 _ALL = tuple(TaskKind)
 _LABEL = "the label's unit"
 RANKS = 10
@@ -121,11 +64,11 @@ POSITIVES = Metric(
     least=0.0,
     formula="sum y, whatever the weight",
 )
-MEAN_LABEL = Metric("mean_label", "mean label", _ALL, Direction.NEITHER, _LABEL, formula="sum w y / sum w")
+MEAN_LABEL = Metric("mean_label", "mean label", _NUMBERS, Direction.NEITHER, _LABEL, formula="sum w y / sum w")
 MEAN_PREDICTION = Metric(
     "mean_prediction",
     "mean prediction",
-    _ALL,
+    _NUMBERS,
     Direction.NEITHER,
     _LABEL,
     of_score=True,
@@ -134,7 +77,7 @@ MEAN_PREDICTION = Metric(
 CALIBRATION = Metric(
     "calibration",
     "calibration ratio",
-    _ALL,
+    _NUMBERS,
     Direction.TARGET,
     target=1.0,
     formula="sum w p / sum w y",
@@ -163,11 +106,11 @@ BRIER = Metric(
 LOG_LOSS = Metric(
     "log_loss",
     "log loss",
-    _BINARY,
+    (*_BINARY, *_MULTICLASS),
     Direction.LOWER,
     "nats",
     least=0.0,
-    formula="-sum w (y log p + (1 - y) log(1 - p)) / sum w",
+    formula="-sum w (y log p + (1 - y) log(1 - p)) / sum w; of classes -sum w log p of the label / sum w",
     source="`sklearn.metrics.log_loss`",
 )
 NORMALIZED_ENTROPY = Metric(
@@ -297,6 +240,29 @@ SPEARMAN = Metric(
     source="`scipy.stats.spearmanr`",
 )
 
+ACCURACY = Metric(
+    "accuracy",
+    "accuracy",
+    _MULTICLASS,
+    Direction.HIGHER,
+    least=0.0,
+    most=1.0,
+    order_only=True,
+    formula="sum of w where the likeliest class is the label / sum w",
+    source="`sklearn.metrics.accuracy_score`",
+)
+MACRO_F1 = Metric(
+    "macro_f1",
+    "macro F1",
+    _MULTICLASS,
+    Direction.HIGHER,
+    least=0.0,
+    most=1.0,
+    order_only=True,
+    formula="mean over the classes that are told or labelled of 2 hits / (told + labelled), by weight",
+    source='`sklearn.metrics.f1_score(average="macro")`',
+)
+
 METRICS: Mapping[str, Metric] = {
     each.name: each
     for each in (
@@ -321,12 +287,14 @@ METRICS: Mapping[str, Metric] = {
         MRR,
         RECALL,
         SPEARMAN,
+        ACCURACY,
+        MACRO_F1,
     )
 }
 # They tell on how many rows the others rest.
 COUNTS = frozenset({LABELLED_EXAMPLES.name, POSITIVES.name})
 # What a page shows first of a task, and what an experiment compares arms on; higher is better.
-_MAIN = {TaskKind.BINARY: AUC, TaskKind.REGRESSION: R2}
+_MAIN = {TaskKind.BINARY: AUC, TaskKind.REGRESSION: R2, TaskKind.MULTICLASS: ACCURACY}
 
 
 def is_main(name: str) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from schema.base import Name, Strict
+from schema.base import Name, Strict, TaskKind
 from schema.checks import nearest
 from schema.gates import Gate
 from schema.metrics import gateable_of_score
@@ -184,6 +184,11 @@ class Score(Strict):
         for key, expression in (("formula", self.expression()), ("gain", self.gain_expression())):
             known = {*tasks, *self.constants}
             for name in expression.names:
+                if name in tasks and tasks[name].kind is TaskKind.MULTICLASS:
+                    raise ValueError(
+                        f"score.{key}: expected tasks that are one number each, found {name!r}, which is a probability "
+                        "for each of its classes; give the class that counts a binary task of its own"
+                    )
                 if name not in known:
                     raise ValueError(f"score.{key}: expected tasks and constants, found {name!r}{nearest(name, known)}")
             if not set(expression.names) & set(tasks):

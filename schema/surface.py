@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 
 from schema.base import Name, Strict, TaskKind, Weight
 from schema.candidates import Unlabelled, WarmStart
+from schema.classes import Classes, expect_classes
 from schema.distillation import Distillation, NonServingHead, Representation
 from schema.errors import InputError
 from schema.features import EventSequence, FeatureCross, LookupFile
@@ -38,28 +39,43 @@ SOFT_LABEL_PREFIX = "teacher/"
 LABEL_PREFIX = "label/"
 GROUP_COLUMN = "group/id"
 TASK_WEIGHT_PREFIX = "weight/task/"
+SAMPLING_PREFIX = "sampling/"
 WEIGHT_COLUMN = "weight/example"
 # Columns that Transform makes of a feature beside that of its name: the weights of its pool, its absence.
 POOL_PREFIX = "pool/"
 ABSENT_PREFIX = "absent/"
 # What a column that is no feature begins with; serving has none of them.
-TRAINING_PREFIXES = (LABEL_PREFIX, SOFT_LABEL_PREFIX, GROUP_COLUMN, WEIGHT_COLUMN, TASK_WEIGHT_PREFIX)
+TRAINING_PREFIXES = (
+    *(LABEL_PREFIX, SOFT_LABEL_PREFIX, GROUP_COLUMN, WEIGHT_COLUMN, TASK_WEIGHT_PREFIX, SAMPLING_PREFIX),
+)
 TRAIN_SPLIT = "train"
 EVAL_SPLIT = "eval"
+
+
+_OF_BINARY = frozenset({"label_smoothing", "positive_weight", "given"})
+# What the hard loss of a kind of task does not read.
+_FOREIGN = {
+    TaskKind.BINARY: frozenset({"loss"}),
+    TaskKind.REGRESSION: _OF_BINARY,
+    TaskKind.MULTICLASS: _OF_BINARY | {"loss"},
+}
 
 
 class Task(Strict):
     """One thing the model predicts and serves.
 
     Attributes:
-      kind: Binary or regression.
+      kind: Binary, regression or multiclass.
       label: The examples' column with the hard label; it may be absent from an example,
         whose loss is then masked.  Several tasks may have one column.
       positive: Which values of a column that is not 0 or 1 make a binary task's example positive.
+      classes: The classes of a multiclass task, names or integers as they stand in the label's column; it
+        serves a probability for each of them, in this order.
       clip: Bounds that a regression task's label is brought within: it is learned and judged so.
       transform: `log1p` has the model learn log(1 + label), for counts and durations; it serves
         and is judged in the label's unit.
-      sampled: How a binary task's negatives were sampled, in training and evaluation alike: what is
+      sampled: How a binary task's negatives were sampled, in training and evaluation alike, all at one
+        share or each with a probability of its own: what is
         served is corrected for it, metrics weigh the negatives that are there for those that are
         not, and the teacher's logits are brought to the sampled examples before they are compared.
       weight: Weight of the hard loss.
@@ -83,6 +99,7 @@ class Task(Strict):
     kind: TaskKind
     label: str
     positive: Positive | None = None
+    classes: Classes | None = None
     clip: Clip | None = None
     transform: Literal["log1p"] | None = None
     sampled: Sampled | None = None
@@ -100,12 +117,18 @@ class Task(Strict):
     @property
     def rule(self) -> LabelRule | None:
         """How the label follows from its column; None where it is the column itself."""
-        if self.positive is None and self.clip is None:
+        if self.positive is None and self.clip is None and self.classes is None:
             return None
-        return LabelRule(positive=self.positive, clip=self.clip)
+        return LabelRule(positive=self.positive, clip=self.clip, classes=self.classes)
+
+    @property
+    def size(self) -> int:
+        """How many numbers it serves for an example."""
+        return len(self.classes) if self.classes is not None else 1
 
     @model_validator(mode="after")
     def _label_fits_kind(self) -> Task:
+        expect_classes(self.kind, self.classes)
         if self.positive is not None and self.kind is not TaskKind.BINARY:
             raise ValueError(f"`positive` makes the label of a binary task, found kind: {self.kind}")
         for key in ("clip", "transform"):
@@ -120,8 +143,7 @@ class Task(Strict):
 
     @model_validator(mode="after")
     def _loss_fits_kind(self) -> Task:
-        foreign = {"loss"} if self.kind is TaskKind.BINARY else {"label_smoothing", "positive_weight", "given"}
-        given = sorted(set(self.model_dump(exclude_defaults=True)) & foreign)
+        given = sorted(set(self.model_dump(exclude_defaults=True)) & _FOREIGN[self.kind])
         if given:
             raise ValueError(f"`{given[0]}` is not for {self.kind} tasks; remove it, or choose another kind")
         return self

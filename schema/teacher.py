@@ -7,29 +7,42 @@ from typing import Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from schema.base import Name, Strict, TaskKind
+from schema.classes import Classes, expect_classes
 from schema.teacher_feature import Rate, TeacherFeature
 
 
 class TeacherTask(Strict):
-    """One output of the teacher: a logit for a binary task, a value for a regression.
+    """One output of the teacher: a logit for a binary task, a value for a regression, a logit for each class.
 
     Attributes:
-      kind: Binary or regression.
+      kind: Binary, regression or multiclass.
+      classes: The classes of a multiclass task, in the order of its output, [batch, classes].
       output: Key in the signature's outputs; by default the task's name.
-      gives: What the output of a binary task is: a `logit`, or a `probability`, which is
-        turned into a logit.  Without it, it is taken for a logit, and answers that all lie
-        between 0 and 1 are an error.
+      gives: What the output of a binary or multiclass task is: a `logit`, or a `probability`,
+        which is turned into a logit.  Without it, it is taken for a logit, and answers that all
+        lie between 0 and 1, and of several classes sum to 1, are an error.
     """
 
     kind: TaskKind
+    classes: Classes | None = None
     output: str | None = None
     gives: Literal["logit", "probability"] | None = None
 
     @model_validator(mode="after")
-    def _only_binary_tasks_have_logits(self) -> TeacherTask:
-        if self.gives is not None and self.kind is not TaskKind.BINARY:
-            raise ValueError("`gives` is for binary tasks; a regression gives a value")
+    def _regressions_have_no_logits(self) -> TeacherTask:
+        if self.gives is not None and self.kind is TaskKind.REGRESSION:
+            raise ValueError("`gives` is for binary and multiclass tasks; a regression gives a value")
         return self
+
+    @model_validator(mode="after")
+    def _multiclass_tasks_have_classes(self) -> TeacherTask:
+        expect_classes(self.kind, self.classes)
+        return self
+
+    @property
+    def size(self) -> int:
+        """How many numbers it says of an example."""
+        return len(self.classes) if self.classes is not None else 1
 
 
 class TeacherRepresentation(Strict):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from schema.base import TaskKind
 from schema.checks import expect_known
+from schema.classes import mapping_of
 from schema.distillation import TRUNK, Distillation, Head, Loss
 from schema.errors import InputError
 from schema.surface import Surface
@@ -26,6 +27,7 @@ def check_techniques(surface: Surface, path: Path) -> None:
         where = f"tasks.{name}.distil" if name in surface.tasks else f"non_serving_heads.{name}"
         teacher_kind = kinds[distillation.teacher_task]
         _check_loss(f"{path}: {where}", distillation, teacher_kind)
+        _check_classes(surface, name, f"{path}: {where}")
         if distillation.head is Head.SHARED:
             _check_shared(f"{path}: {where}.head", distillation, surface.tasks[name].kind, teacher_kind)
         if distillation.loss.ranks and surface.training.batch_by != "group":
@@ -80,11 +82,30 @@ def _check_representations(surface: Surface, path: Path) -> None:
 
 
 def _check_loss(where: str, distillation: Distillation, teacher_kind: TaskKind) -> None:
-    if distillation.loss.tempered and teacher_kind is not TaskKind.BINARY:
+    if teacher_kind is TaskKind.MULTICLASS:
+        if distillation.loss is not Loss.KL or distillation.function is not None:
+            found = distillation.function or distillation.loss
+            raise InputError(
+                f"{where}.loss: the teacher's task {distillation.teacher_task!r} is {teacher_kind}, and its classes "
+                f"are compared as distributions; expected `loss: {Loss.KL}` (with a `temperature`), found {found}"
+            )
+    elif distillation.loss.tempered and teacher_kind is not TaskKind.BINARY:
         raise InputError(
             f"{where}.loss: {distillation.loss} compares probabilities, and the teacher's task "
             f"{distillation.teacher_task!r} is a {teacher_kind}; expected {Loss.MSE} or a ranking loss"
         )
+
+
+def _check_classes(surface: Surface, name: str, where: str) -> None:
+    """The teacher's classes become the task's, and there are such on both sides."""
+    distillation, task = surface.distillations()[name], surface.tasks.get(name)
+    kinds = (surface.teacher_tasks[distillation.teacher_task].kind, task.kind if task else None)
+    if distillation.classes is not None and kinds != (TaskKind.MULTICLASS, TaskKind.MULTICLASS):
+        raise InputError(
+            f"{where}.classes: expected a multiclass task, distilled from one; the task's kind is {kinds[1]}, the "
+            f"teacher's {kinds[0]}"
+        )
+    mapping_of(surface, name, where)
 
 
 def _check_shared(where: str, distillation: Distillation, kind: TaskKind, teacher_kind: TaskKind) -> None:

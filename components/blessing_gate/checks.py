@@ -16,7 +16,7 @@ from evaluation.slices import slicing_spec
 from records.served import ServedModel
 from schema.base import TaskKind
 from schema.gates import Gate, Limits
-from schema.metrics import MEAN_PREDICTION
+from schema.metrics import LOG_LOSS, MEAN_PREDICTION
 from schema.surface import Surface
 
 
@@ -179,7 +179,8 @@ def _defined_checks(surface: Surface, evidence: Evidence) -> Iterator[Check]:
     overall = evidence.last_blessed.slices.get(OVERALL, {})
     for name in surface.outputs:
         metrics = overall.get(name, TaskMetrics())
-        predicted = metrics.student.get(MEAN_PREDICTION.name)
+        # Of several classes there is no mean; their log loss is none where a prediction is no number.
+        predicted = metrics.student.get(MEAN_PREDICTION.name) or metrics.student.get(LOG_LOSS.name)
         if metrics.examples and (predicted is None or predicted.value is None):
             text = f"{name}: the student's predictions are not all finite numbers."
             yield Check(name=f"predictions of {name}", verdict=Verdict.FAIL, sentence=text)

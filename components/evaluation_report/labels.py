@@ -17,6 +17,11 @@ from schema.surface import EVAL_SPLIT, Surface
 
 _ROW, _AXIS = 34, 52
 METRIC_OF_BINARY = main_metric(TaskKind.BINARY).name
+# Of a multiclass task one number for each row is kept.
+_AXES: dict[TaskKind | None, str] = {
+    TaskKind.BINARY: "probability",
+    TaskKind.MULTICLASS: "log of the likeliest class's probability",
+}
 _MOST_FILLED = 20
 _SOFT, _HARD = "soft labels", "hard labels"
 # Outer and inner ends of the bars, and the middle, as the label report and TFDV name them.
@@ -100,7 +105,8 @@ def _fill_plot(rows: list[charts.Row]) -> str:
 def _task_figure(sources: Sources, teacher_task: str, found: TaskReport, split: SplitReport) -> Figure:
     """One teacher task: its soft labels, and the hard labels of the task that distils it."""
     teacher = sources.surface.teacher
-    binary = teacher is not None and teacher.tasks[teacher_task].kind is TaskKind.BINARY
+    kind = teacher.tasks[teacher_task].kind if teacher is not None else None
+    binary = kind is TaskKind.BINARY
     task = _learner(sources.surface, teacher_task)
     rows = [_soft_row(found, binary)]
     counterpart = split.counterparts.get(task)
@@ -112,7 +118,7 @@ def _task_figure(sources: Sources, teacher_task: str, found: TaskReport, split: 
     return Figure(
         title=teacher_task,
         note=_task_note(task, rows),
-        svg=_spread_plot(rows, "probability" if binary else "value"),
+        svg=_spread_plot(rows, _AXES.get(kind, "value")),
         table=_spread_table(teacher_task, rows),
     )
 

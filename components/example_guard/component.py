@@ -98,6 +98,8 @@ def _numbers_of(surface: Surface) -> Surface:
             positive=task.positive,
             clip=task.clip,
             transform=task.transform,
+            classes=task.classes,
+            sampled=task.sampled,
             weight_column=task.weight_column,
             ungated="the guard judges no task",
         )

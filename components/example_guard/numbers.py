@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx.types import Artifact
 
+from components.example_guard.classes import foreign_classes
 from records.example_artifacts import split_files
 from records.shards import read_batches
 from schema.base import TaskKind
@@ -37,6 +38,7 @@ class NumberKind(StrEnum):
     COUNT = "count"
     WEIGHT = "weight"
     POOL_WEIGHT = "pool weight"
+    PROBABILITY = "probability"
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,11 @@ _RULES = {
         "finite weights of 0 or more",
         "Leave the weights out of examples whose values weigh 1 each.",
     ),
+    NumberKind.PROBABILITY: _Rule(
+        lambda values: ~(values > 0) | ~(values <= 1),
+        "a probability of being kept, above 0 and up to 1",
+        "Leave it out of examples that are always kept.",
+    ),
     NumberKind.WEIGHT: _Rule(
         lambda values: ~np.isfinite(values) | (values < 0),
         "a finite weight of 0 or more",
@@ -91,6 +98,8 @@ def domains_of(surface: Surface) -> dict[str, NumberKind]:
     }
     if surface.weight_column is not None:
         found[surface.weight_column] = NumberKind.WEIGHT
+    sampled = (task.sampled for task in surface.tasks.values() if task.sampled is not None)
+    found |= {each.probability: NumberKind.PROBABILITY for each in sampled if each.probability is not None}
     # A column of several tasks must be fit for the strictest.
     strictest = sorted((_of_label(task), task.label) for task in surface.tasks.values())
     return found | {label: _LABELS[place] for place, label in strictest}
@@ -119,6 +128,7 @@ def problems_in(
       surface: Whose features, labels and weights are looked at.
     """
     yield from problems_among(_batches(split, examples), statistics, surface)
+    yield from foreign_classes(_batches(split, examples), surface)
 
 
 def problems_among(
@@ -176,6 +186,8 @@ def _is_suspect(column: statistics_pb2.FeatureNameStatistics, domain: NumberKind
     if domain is NumberKind.BINARY:
         # Between the ends of a column of floats there may be others.
         return column.type != statistics_pb2.FeatureNameStatistics.INT or numbers.min < 0 or numbers.max > 1
+    if domain is NumberKind.PROBABILITY:
+        return not_finite or numbers.min <= 0 or numbers.max > 1
     least_is_0 = (NumberKind.WEIGHT, NumberKind.COUNT, NumberKind.POOL_WEIGHT)
     return not_finite or (domain in least_is_0 and numbers.min < 0)
 

@@ -38,5 +38,6 @@ def _signature(student: ModelGraph, served: ServedModel, requirements: Requireme
     """What clients would see of the student; that it has no signature to serve with is said by another check."""
     has_one = SIGNATURE in student.signatures
     outputs = student.signatures[SIGNATURE].outputs if has_one else served.outputs
-    kinds = {name: TaskKind.BINARY if name in requirements.binary else TaskKind.REGRESSION for name in outputs}
+    kinds = dict.fromkeys(outputs, TaskKind.REGRESSION) | dict.fromkeys(requirements.binary, TaskKind.BINARY)
+    kinds |= dict.fromkeys(requirements.classes, TaskKind.MULTICLASS)
     return ServingSignature(outputs, student.columns, kinds)

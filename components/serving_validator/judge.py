@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -29,7 +29,7 @@ _DISTILLATION_HEAD = re.compile(DISTILLATION_PREFIX + r"(\w+)")
 _SOFT_LABEL = re.compile(re.escape(SOFT_LABEL_PREFIX))
 # What TensorFlow puts other characters in place of, in the names of nodes.
 _REPLACED = re.compile(r"[^a-z0-9]")
-_ONE_COLUMN = re.compile(r"float32 \[\d+, 1\]")
+_KERNEL = re.compile(r"float32 \[\d+, (\d+)\]")
 
 
 def graph_checks(student: ModelGraph, control: ModelGraph, requirements: Requirements) -> Iterator[Check]:
@@ -42,7 +42,7 @@ def graph_checks(student: ModelGraph, control: ModelGraph, requirements: Require
         passed=_leftovers_text(requirements),
     )
     more = student.shapes - control.shapes
-    if _are_of_stacked_heads(more, len(requirements.stacked)):
+    if _are_of_stacked_heads(more, [requirements.wide_stacked.get(name, (1, 1)) for name in requirements.stacked]):
         more = Counter()
     fewer = control.shapes - student.shapes
     differing = [f"{count} more of {shape}" for shape, count in sorted(more.items())]
@@ -68,15 +68,31 @@ def _variables_text(student: ModelGraph, requirements: Requirements) -> str:
     return f"The student serves the control's variables and those of its stacked heads, {count}."
 
 
-def _are_of_stacked_heads(more: Counter[str], heads: int) -> bool:
-    """Whether variables beyond the control's are those of `heads` stacked heads, and no others.
+def _are_of_stacked_heads(more: Counter[str], sizes: Sequence[tuple[int, int]]) -> bool:
+    """Whether variables beyond the control's are those of the stacked heads, and no others.
 
-    Each has a kernel of one column and a bias, and the serving head's weight for its output;
-    a SavedModel may hold every variable more than once.
+    Each has a kernel and a bias of as many columns as it says numbers, and the serving head's weights
+    for these; a SavedModel may hold every variable more than once.
+
+    Args:
+      more: The variables, by shape.
+      sizes: For each stacked head, how many numbers it says and how many its task's serving head.
     """
-    biases = more["float32 [1]"]
-    columns = sum(count for shape, count in more.items() if _ONE_COLUMN.fullmatch(shape))
-    return heads > 0 and biases > 0 and biases % heads == 0 and columns == 2 * biases and more.total() == 3 * biases
+    times, rest = divmod(more.total(), 3 * len(sizes)) if sizes else (0, 0)
+    if not times or rest:
+        return False
+    others = Counter(more)
+    for said, served in sizes:
+        others.subtract({f"float32 [{said}]": times, f"float32 [{said}, {served}]": times})
+    kernels = Counter({said: times * count for said, count in Counter(said for said, _ in sizes).items()})
+    found: Counter[int] = Counter()
+    for shape, count in others.items():
+        kernel = _KERNEL.fullmatch(shape)
+        if count and kernel is None:
+            return False
+        if kernel is not None:
+            found[int(kernel[1])] += count
+    return min(others.values()) >= 0 and +found == kernels
 
 
 def _signature_problems(student: ModelGraph, control: ModelGraph, requirements: Requirements) -> Iterator[str]:
@@ -227,12 +243,16 @@ def _rows_check(rows: dict[str, Counted]) -> Check:
                 f"{task}: {counted.outside:,} of {counted.rows:,} predictions are no probabilities, which lie in "
                 f"[0, 1]: they go from {counted.least:.4g} to {counted.most:.4g}."
             )
+        if counted.unsummed:
+            problems.append(
+                f"{task}: the answers to {counted.unsummed:,} rows are not a probability for each class that sum to 1."
+            )
     most = max((counted.rows for counted in rows.values()), default=0)
     return _check(
         "all rows",
         *problems,
         passed=f"All {most:,} rows of the evaluation split are answered with finite numbers, and tasks of kind binary "
-        "with probabilities.",
+        "and multiclass with probabilities.",
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from schema.base import Scalar, TaskKind
+from schema.classes import mapping_of
 from schema.distillation import Head
 from schema.score import Score
 from schema.serving import Serving
@@ -25,9 +26,12 @@ class Requirements(BaseModel):
       tasks: The names of the outputs, the score's among them.
       score: How the score follows from the others; None without one.
       binary: Those whose outputs are probabilities.
+      classes: How many classes the multiclass ones have, whose outputs are a probability for each.
       labels: Columns that do not exist when serving: hard labels and soft labels.
       distilled: Tasks and non-serving heads that have a distillation head in training.
       stacked: Tasks whose serving head reads the distillation head, which then is served.
+      wide_stacked: Those of them of which one of both says several numbers: how many the distillation head, and
+        how many the serving head.
       serving: Requests, batch sizes and limits.
     """
 
@@ -39,9 +43,11 @@ class Requirements(BaseModel):
     defaults: dict[str, Scalar] = {}
     tasks: tuple[str, ...]
     binary: tuple[str, ...]
+    classes: dict[str, int] = {}
     labels: tuple[str, ...]
     distilled: tuple[str, ...]
     stacked: tuple[str, ...] = ()
+    wide_stacked: dict[str, tuple[int, int]] = {}
     score: Score | None = None
     serving: Serving
 
@@ -63,8 +69,19 @@ def requirements_of(surface: Surface) -> Requirements:
         tasks=surface.outputs,
         score=surface.score.model_copy(update={"gates": (), "gain": None}) if surface.score else None,
         binary=tuple(name for name, task in surface.tasks.items() if task.kind is TaskKind.BINARY),
+        classes={name: task.size for name, task in surface.tasks.items() if task.classes is not None},
         labels=(*(task.label for task in surface.tasks.values()), *soft),
         distilled=tuple(surface.distillations()),
         stacked=tuple(name for name, each in surface.distillations().items() if each.head is Head.STACKED),
+        wide_stacked=_wide_stacked(surface),
         serving=surface.serving,
     )
+
+
+def _wide_stacked(surface: Surface) -> dict[str, tuple[int, int]]:
+    found = {}
+    for name, each in surface.distillations().items():
+        if each.head is Head.STACKED:
+            mapping = mapping_of(surface, name)
+            found[name] = (1 if mapping is None else mapping.size, surface.tasks[name].size)
+    return {name: sizes for name, sizes in found.items() if sizes != (1, 1)}

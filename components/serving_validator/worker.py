@@ -45,6 +45,8 @@ _BATCHES = 64
 _WHERE = ("Graph execution error", "Detected at", "node ", "<stack traces", "File ")
 _SEED = 0
 _ROWS_AT_ONCE = 1024
+# How far the probabilities of a row's classes, 32-bit floats, may be from a sum of 1.
+_OFF_ONE = 1e-4
 
 
 class OtherModel(BaseModel):
@@ -75,7 +77,8 @@ class Job(BaseModel):
       descriptions: The descriptions of each malformed request.
       defaults: What stands for an absent feature where requests are sent as tensors.
       files: All files of the evaluation split.
-      binary: Tasks whose outputs are probabilities.
+      probabilities: Tasks whose outputs are probabilities.
+      classes: Those of them that say one for each of so many classes; they sum to 1.
       batch_sizes: Whose latency is measured.
       rounds: The rounds of the measurement.
       calls: Per round and model.
@@ -89,7 +92,8 @@ class Job(BaseModel):
     descriptions: list[str]
     defaults: dict[str, Scalar]
     files: list[str]
-    binary: list[str]
+    probabilities: list[str]
+    classes: dict[str, int]
     batch_sizes: list[int]
     rounds: int
     calls: int
@@ -121,6 +125,7 @@ class Counted(BaseModel):
       rows: How many there were.
       infinite: How many predictions are NaN or infinite.
       outside: How many of the others, for a binary task, are no probabilities.
+      unsummed: How many rows of a multiclass task have no probability for each class, or some that do not sum to 1.
       least: The least finite answer; None where there is none.
       most: The greatest.
     """
@@ -128,6 +133,7 @@ class Counted(BaseModel):
     rows: int = 0
     infinite: int = 0
     outside: int = 0
+    unsummed: int = 0
     least: float | None = None
     most: float | None = None
 
@@ -181,7 +187,7 @@ def _serve(job: Job, folder: Path) -> None:
     _write(folder / LOADED_FILE, loaded)
     predictions = student.predict(stripped)
     _save_predictions(folder, student, predictions, job, stripped)
-    _write(folder / ROWS_FILE, EvaluatedRows(tasks=count_rows(student, job.files, job.binary)))
+    _write(folder / ROWS_FILE, EvaluatedRows(tasks=count_rows(student, job.files, job.probabilities, job.classes)))
     malformed = zip(job.descriptions, _read(job.malformed), strict=True)
     _write(
         folder / ANSWERS_FILE, ModelAnswers(answers=[_try(student, each, stripped, predictions) for each in malformed])
@@ -275,14 +281,26 @@ def _together(parts: Sequence[Predictions]) -> Predictions:
     return {task: np.concatenate([np.atleast_1d(part[task]) for part in parts]) for task in parts[0]}
 
 
-def count_rows(student: SessionModel, files: Sequence[str], binary: Sequence[str]) -> dict[str, Counted]:
+def count_rows(
+    student: SessionModel, files: Sequence[str], probabilities: Sequence[str], classes: Mapping[str, int]
+) -> dict[str, Counted]:
     """Has every row answered, labelled or not, and counts answers that are none."""
     counted = {task: Counted() for task in student.outputs}
     for path in files:
         for batch in records_of(path).batch(_ROWS_AT_ONCE).as_numpy_iterator():
             for task, values in student.predict(list(batch)).items():
-                counted[task] = _add(counted[task], np.asarray(values), probabilities=task in binary)
+                answers = np.asarray(values)
+                added = _add(counted[task], answers, probabilities=task in probabilities)
+                counted[task] = _add_classes(added, answers, classes[task]) if task in classes else added
     return counted
+
+
+def _add_classes(counted: Counted, values: np.ndarray, classes: int) -> Counted:
+    """Rows whose answers are not one for each class, or do not sum to 1."""
+    if values.ndim != 2 or values.shape[1] != classes:
+        return counted.model_copy(update={"unsummed": counted.unsummed + len(values)})
+    sums = values.astype(np.float64).sum(axis=1)
+    return counted.model_copy(update={"unsummed": counted.unsummed + int((np.abs(sums - 1) > _OFF_ONE).sum())})
 
 
 def _add(counted: Counted, values: np.ndarray, *, probabilities: bool) -> Counted:
@@ -290,7 +308,8 @@ def _add(counted: Counted, values: np.ndarray, *, probabilities: bool) -> Counte
     ends = [each for each in (counted.least, counted.most) if each is not None]
     ends += [float(finite.min()), float(finite.max())] if finite.size else []
     return Counted(
-        rows=counted.rows + values.size,
+        unsummed=counted.unsummed,
+        rows=counted.rows + (len(values) if values.ndim == 2 else values.size),
         infinite=counted.infinite + values.size - finite.size,
         outside=counted.outside + int(probabilities and np.sum((finite < 0) | (finite > 1))),
         least=min(ends, default=None),

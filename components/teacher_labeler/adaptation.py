@@ -17,7 +17,7 @@ from components.teacher_labeler.parsing import ANY_SIZE, ColumnShape, MarkedColu
 from components.teacher_labeler.vocabulary import Lookup
 from records.labels import label_of
 from records.tf_example import FLOAT, INT, STRING
-from schema.base import Scalar
+from schema.base import Scalar, TaskKind
 from schema.errors import InputError
 from schema.surface import DistilledSurface
 from schema.teacher_feature import Clip, TeacherFeature
@@ -256,10 +256,14 @@ def _labels(
     dense, unfit = [], []
     for label in declared:
         column = columns[label.column]
-        values = tf.cast(column.values[:, 0], tf.float32)
+        values = column.values[:, 0]
+        texts = values.dtype == tf.string
+        values = values if texts else tf.cast(values, tf.float32)
         unfit.append(tf.logical_not(tf.logical_or(column.present, column.absent)))
         if label.flag:
             numbers = tf.logical_not(tf.math.is_nan(values))
             unfit.append(numbers & tf.not_equal(values, 0.0) & tf.not_equal(values, 1.0))
-        dense.append(label_of(label.rule, tf.where(column.present, values, float("nan"))))
+        dense.append(label_of(label.rule, tf.where(column.present, values, "" if texts else float("nan"))))
+        if label.kind is TaskKind.MULTICLASS:
+            unfit.append(dense[-1] < 0)
     return tf.stack(dense, axis=1), tf.reduce_any(tf.stack(unfit), axis=0)

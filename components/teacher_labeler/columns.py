@@ -47,6 +47,22 @@ class HardLabel:
         """Whether the column itself must hold 0 or 1."""
         return self.kind is TaskKind.BINARY and (self.rule is None or self.rule.positive is None)
 
+    @property
+    def classes(self) -> tuple[int | str, ...]:
+        """The classes of a multiclass task; none of another."""
+        return (self.rule.classes if self.rule is not None else None) or ()
+
+    @property
+    def column_kind(self) -> str:
+        """What the column is taken to hold until the data show it."""
+        return STRING if self.rule is not None and self.rule.of_text else FLOAT
+
+
+def written_apart(surface: DistilledSurface) -> dict[str, int]:
+    """What is written beside the numbers of the other tasks: multiclass tasks and representations, with their sizes."""
+    tasks = {name: task.size for name, task in surface.teacher.tasks.items() if task.classes is not None}
+    return tasks | {name: each.size for name, each in surface.teacher.representations.items()}
+
 
 def column_of(name: str, feature: TeacherFeature) -> str:
     """The target's column that the teacher's input `name` reads."""
@@ -73,7 +89,7 @@ def needed_columns(surface: DistilledSurface) -> dict[str, str]:
     Returns:
       Column name to kind: `float`, `int` or `string`.
     """
-    columns = {label.column: FLOAT for label in hard_labels(surface)}
+    columns = {label.column: label.column_kind for label in hard_labels(surface)}
     columns.update({column_of(name, feature): feature.dtype for name, feature in readers(surface).items()})
     return columns
 
@@ -94,9 +110,11 @@ def check_kinds(surface: DistilledSurface, kinds: Mapping[str, str], where: str)
         with problems.noted():
             _check_cast(where, name, feature, kinds.get(column_of(name, feature), feature.dtype))
     for label in hard_labels(surface):
-        if kinds.get(label.column, FLOAT) == STRING:
+        found = kinds.get(label.column, label.column_kind)
+        if (found == STRING) != (label.column_kind == STRING):
+            expected = "names of classes" if label.column_kind == STRING else "numbers"
             problems.found.append(
-                f"{where}: label {label.column!r} of task {label.task!r}: expected numbers, found strings"
+                f"{where}: label {label.column!r} of task {label.task!r}: expected {expected}, found {found}s"
             )
     problems.raise_any()
 

@@ -30,7 +30,8 @@ class TeacherLabeler(base_beam_component.BaseBeamComponent):
 
      - `labelled_examples`: `standard_artifacts.Examples`: the input's splits, records, order,
        span and version, each record with a float feature ``teacher/<task>`` for every task of
-       `surface.teacher.tasks`.  Several input artifacts give as many output artifacts, one each
+       `surface.teacher.tasks`, which of a multiclass task holds a number for each of the teacher's
+       classes.  Several input artifacts give as many output artifacts, one each
        and in the same order, as with Transform.
      - `label_report`: `contracts.artifacts.LabelReportArtifact`.
      - `dead_letters`: `contracts.artifacts.DeadLetters`.
@@ -121,6 +122,7 @@ def _without_the_rest(surface: DistilledSurface) -> Surface:
             label=task.label,
             positive=task.positive,
             clip=task.clip,
+            classes=task.classes,
             distil=_only_from(task.distil),
             ungated=_NOT_JUDGED,
         )
@@ -130,4 +132,6 @@ def _without_the_rest(surface: DistilledSurface) -> Surface:
 
 
 def _only_from(distillation: Distillation | None) -> Distillation | None:
-    return Distillation.model_validate({"from": distillation.teacher_task}) if distillation else None
+    if distillation is None:
+        return None
+    return Distillation.model_validate({"from": distillation.teacher_task, "classes": distillation.classes})

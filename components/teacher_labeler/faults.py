@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from components.teacher_labeler.columns import column_of, hard_labels, readers
 from records.tf_example import FLOAT, STRING, declared_kind, parse, values_of
+from schema.base import TaskKind
 from schema.checks import nearest
 from schema.surface import DistilledSurface
 from schema.teacher_feature import TeacherFeature
@@ -99,7 +100,18 @@ def _find_value_fault(example: tf.train.Example, surface: DistilledSurface) -> F
         if label.flag and any(value not in (0, 1) and value == value for value in values):
             detail = f"label {label.column!r} of binary task {label.task!r}: expected 0 or 1, found {values[0]!r}"
             return Fault(Reason.BAD_LABEL, label.column, detail)
+        if label.kind is TaskKind.MULTICLASS and not all(_is_class(value, label.classes) for value in values):
+            known = ", ".join(map(str, label.classes))
+            detail = f"label {label.column!r} of multiclass task {label.task!r}: expected one of {known}, found "
+            return Fault(Reason.BAD_LABEL, label.column, detail + repr(values[0]))
     return None
+
+
+def _is_class(value: float | bytes, classes: Sequence[int | str]) -> bool:
+    """As the graph has it: an absent number, or an empty text, is no label."""
+    if isinstance(value, bytes):
+        return not value or value in [str(each).encode() for each in classes]
+    return value != value or value in classes
 
 
 def _find_feature_fault(example: tf.train.Example, name: str, feature: TeacherFeature) -> Fault | None:

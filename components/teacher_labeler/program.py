@@ -28,6 +28,8 @@ _EXAMPLES_DTYPES = {FLOAT: tf.float32.name, INT: tf.int64.name, STRING: tf.strin
 BAD_RECORD_ERRORS = (tf.errors.InvalidArgumentError, UnicodeDecodeError)
 # A float32 next to 1; a logit of 16 is as certain as its probability can say.
 _LEAST_PROBABILITY = 1e-7
+# How far probabilities of classes may be from a sum of 1, as a float16 rounds them.
+_OFF_ONE = 1e-2
 _RAW = tf.TensorSpec([None], tf.string)
 
 
@@ -49,8 +51,10 @@ class TeacherScores:
     """What came out for a batch.
 
     Attributes:
-      logits: float32 [batch, teacher tasks].
-      vectors: The teacher's representations beside each other, float32 [batch, sum of sizes].
+      logits: float32 [batch, teacher tasks]; of a multiclass task, for reports, the log of the
+        probability of its likeliest class.
+      vectors: The logits of multiclass tasks, then the teacher's representations beside each other,
+        float32 [batch, sum of sizes].
       labels: float32 [batch, hard labels], NaN where absent.
       unfit: Boolean [batch]: rows whose logits mean nothing.
       filled: Rows without fault in which each feature was filled, and in which it had a value
@@ -195,11 +199,25 @@ class TeacherProgram:
         return call
 
     def _outputs(self, outputs: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        """Tasks, float32 [batch, tasks], and representations, [batch, sum of sizes], in the surface's order."""
+        """Tasks, float32 [batch, tasks], and what is more than a number, [batch, sum of sizes], in the surface's order.
+
+        In the second, multiclass tasks come first and then representations.
+        """
         teacher, keys = self.plan.surface.teacher, self.plan.signature.outputs
-        columns = [_logit(tf.reshape(outputs[keys[name]], [-1]), task) for name, task in teacher.tasks.items()]
+        of_classes = {
+            name: _class_logits(outputs[keys[name]], task)
+            for name, task in teacher.tasks.items()
+            if task.classes is not None
+        }
+        columns = [
+            tf.reduce_max(tf.nn.log_softmax(of_classes[name]), axis=1)
+            if name in of_classes
+            else _logit(tf.reshape(outputs[keys[name]], [-1]), task)
+            for name, task in teacher.tasks.items()
+        ]
         logits = tf.stack(columns, axis=1)
-        vectors = [tf.cast(outputs[keys[name]], tf.float32) for name in teacher.representations]
+        vectors = [*of_classes.values()]
+        vectors += [tf.cast(outputs[keys[name]], tf.float32) for name in teacher.representations]
         return logits, tf.concat([logits[:, :0], *vectors], axis=1)
 
 
@@ -210,6 +228,17 @@ def _logit(answers: tf.Tensor, task: TeacherTask) -> tf.Tensor:
     inside = tf.logical_and(answers >= 0, answers <= 1)
     bounded = tf.clip_by_value(tf.cast(answers, tf.float64), _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
     return tf.where(inside, tf.cast(tf.math.log(bounded) - tf.math.log1p(-bounded), tf.float32), np.float32("nan"))
+
+
+def _class_logits(answers: tf.Tensor, task: TeacherTask) -> tf.Tensor:
+    """float32 [batch, classes]; the log of probabilities, whose softmax they are if they sum to 1, and else NaN."""
+    answers = tf.reshape(answers, [-1, task.size])
+    if task.gives != "probability":
+        return tf.cast(answers, tf.float32)
+    inside = tf.reduce_all((answers >= 0) & (answers <= 1), axis=1, keepdims=True)
+    one = tf.abs(tf.reduce_sum(tf.cast(answers, tf.float64), axis=1, keepdims=True) - 1) <= _OFF_ONE
+    logs = tf.cast(tf.math.log(tf.maximum(tf.cast(answers, tf.float64), _LEAST_PROBABILITY)), tf.float32)
+    return tf.where(inside & one, logs, np.float32("nan"))
 
 
 def _load(model_dir: str) -> Any:

@@ -20,6 +20,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from components.teacher_labeler.columns import written_apart
 from components.teacher_labeler.faults import Fault, Reason, find_fault, unreadable
 from components.teacher_labeler.plan import LabelPlan
 from components.teacher_labeler.program import BAD_RECORD_ERRORS, TeacherProgram, TeacherScores
@@ -43,7 +44,8 @@ class LabelledBatch:
 
     Attributes:
       records: The labelled records: original bytes (or the key) with the soft labels appended.
-      logits: float32 [adapted, teacher tasks]: also of rows with a non-finite logit.
+      logits: float32 [adapted, teacher tasks]: also of rows with a non-finite logit; of a multiclass task
+        the log of its likeliest class's probability.
       labels: float32 [adapted, hard labels].
       finite: Boolean [adapted]: the rows that were labelled.
       filled: Rows in which each feature was filled, and was not in its vocabulary; int [features, 2].
@@ -64,11 +66,14 @@ class LabelledBatch:
 
 
 def soft_label_layout(plan: LabelPlan) -> NumberLayout:
-    """The tf.Example that is appended to each record: one float a task of the teacher, and its representations."""
-    teacher = plan.surface.teacher
-    fields = [NumberField(soft_label(task), "float") for task in teacher.tasks]
-    fields += [NumberField(soft_label(name), "float", each.size) for name, each in teacher.representations.items()]
-    return NumberLayout(fields)
+    """The tf.Example that is appended to each record: the numbers of each task of the teacher, its representations."""
+    return NumberLayout([NumberField(soft_label(name), "float", size) for name, size in _written(plan).items()])
+
+
+def _written(plan: LabelPlan) -> dict[str, int]:
+    """What is written of each record, in order, and how many numbers: first the tasks that are one number each."""
+    apart = written_apart(plan.surface)
+    return {name: 1 for name in plan.surface.teacher.tasks if name not in apart} | apart
 
 
 def label_batches(path: str, program: TeacherProgram, *, overlapped: bool) -> Iterator[LabelledBatch]:
@@ -117,10 +122,10 @@ class _Scorer:
         self._layout = soft_label_layout(program.plan)
         key_column = program.plan.options.key_column
         self._read_keys = KeyReader(key_column, path) if key_column else None
-        teacher = program.plan.surface.teacher
-        sizes = [1] * len(teacher.tasks) + [each.size for each in teacher.representations.values()]
-        self._names = [*teacher.tasks, *teacher.representations]
-        self._ends = np.cumsum(sizes)[:-1]
+        written, tasks = _written(program.plan), program.plan.surface.teacher.tasks
+        self._names = [*written]
+        self._ends = np.cumsum([*written.values()])[:-1]
+        self._single = [place for place, task in enumerate(tasks.values()) if task.classes is None]
 
     def label(self, records: list[bytes], positions: Positions) -> LabelledBatch:
         """Labels `records`, which are at `positions` of the file."""
@@ -188,7 +193,7 @@ class _Scorer:
         return self._encode(records, positions, scores)
 
     def _encode(self, records: list[bytes], positions: Positions, scores: TeacherScores) -> LabelledBatch:
-        outputs = np.concatenate([scores.logits, scores.vectors], axis=1)
+        outputs = np.concatenate([scores.logits[:, self._single], scores.vectors], axis=1)
         if not scores.unfit.any() and np.isfinite(outputs).all():
             return self._append(records, scores, outputs)
         rejected: list[Rejected] = []

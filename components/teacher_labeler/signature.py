@@ -98,7 +98,11 @@ def _check_outputs(
                     f"{where}: teacher.tasks.{task}: expected an output {key!r}, found {_listed(outputs)}"
                     f"{nearest_and_end(key, outputs)} Give `output:` (the signature's name for it)."
                 )
-            _check_output(f"{where}: teacher.tasks.{task}: output {key!r}", outputs[key])
+            named = f"{where}: teacher.tasks.{task}: output {key!r}"
+            if declared.classes is None:
+                _check_output(named, outputs[key])
+            else:
+                _check_vector(named, outputs[key], declared.size)
     for name, representation in teacher.representations.items():
         key = keys[name] = representation.output or name
         with problems.noted():

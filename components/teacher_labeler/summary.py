@@ -110,7 +110,8 @@ def _counterpart(
 ) -> CounterpartReport:
     """Any number can be judged by the order it gives; for the rest, the two must be of one kind."""
     metric, totals = main_metric(label.kind), sums.total()
-    comparable = metric.order_only or teacher_kind is label.kind
+    # Of a multiclass task only one number for each row is kept.
+    comparable = (metric.order_only or teacher_kind is label.kind) and label.kind is not TaskKind.MULTICLASS
     found = _measured(metric, sums, sampled) if comparable else None
     ends = None if found is None or grouped else found.interval()
     return CounterpartReport(
@@ -121,7 +122,7 @@ def _counterpart(
         upper=ends[1] if ends else None,
         rows=len(sampled.labels) if metric.order_only else int(totals.count),
         labelled=int(totals.count),
-        mean_label=totals.mean if totals.count else None,
+        mean_label=totals.mean if totals.count and label.kind is not TaskKind.MULTICLASS else None,
     )
 
 

@@ -92,6 +92,7 @@ def check_answers(program: TeacherProgram, records: Sequence[bytes]) -> None:
     except BAD_RECORD_ERRORS:  # the teacher refuses some; the job finds out which
         return
     _check_logits(plan.surface, answers, where)
+    _check_class_logits(program, good, where)
 
 
 def _check_rows(program: TeacherProgram, records: list[bytes], answers: NDArray[np.float32], where: str) -> None:
@@ -161,6 +162,24 @@ def _check_logits(surface: DistilledSurface, answers: NDArray[np.float32], where
                 f"{where}: teacher.tasks.{name}: expected logits of a binary task, and all {len(values)} answers tried "
                 f"lie between {values.min():.4f} and {values.max():.4f}: they look like probabilities. Write "
                 "`gives: probability` for the task, and they are turned into logits; or `gives: logit` if they are."
+            )
+
+
+def _check_class_logits(program: TeacherProgram, records: list[bytes], where: str) -> None:
+    """Answers of several classes that are all in [0, 1] and sum to 1 are no logits."""
+    tasks = {name: task for name, task in program.plan.surface.teacher.tasks.items() if task.classes is not None}
+    if not tasks or len(records) < _LEAST_ANSWERS:
+        return
+    vectors, at = program(tf.constant(records)).vectors, 0
+    for name, task in tasks.items():
+        values, at = vectors[:, at : at + task.size], at + task.size
+        values = values[np.isfinite(values).all(axis=1)]
+        alike = task.gives is not None or len(values) < _LEAST_ANSWERS
+        if not alike and values.min() >= 0 and np.abs(values.sum(axis=1) - 1).max() < _TOLERANCE:
+            raise InputError(
+                f"{where}: teacher.tasks.{name}: expected a logit for each class, and all {len(values)} answers tried "
+                "are numbers between 0 and 1 that sum to 1: they look like probabilities. Write `gives: probability` "
+                "for the task, and they are turned into logits; or `gives: logit` if they are."
             )
 
 

@@ -16,7 +16,8 @@ _REMEDIES = {
     Reason.WRONG_TYPE: "One column has one type; mend the examples.",
     Reason.WRONG_SIZE: "Set the feature's `size:` as the examples have it.",
     Reason.UNCASTABLE: "Check the feature's `dtype:` and its values.",
-    Reason.BAD_LABEL: "The label of a binary task is 0 or 1, or absent; mend the examples or the task's `kind:`.",
+    Reason.BAD_LABEL: "The label of a binary task is 0 or 1, that of a multiclass task one of its classes, or it is "
+    "absent; mend the examples, or the task's `kind:` or `classes:`.",
     Reason.TEACHER_FAILED: "Check that the values are such as the teacher was trained on.",
     Reason.NON_FINITE: "Check the teacher on these records, and the `default:` of its absent features.",
 }

@@ -14,6 +14,7 @@ from tensorflow_data_validation.statistics.stats_impl import generate_statistics
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 from tfx_bsl.coders import example_coder
 
+from components.example_guard.classes import foreign_classes
 from components.example_guard.executor import MEND, problems_of
 from components.example_guard.numbers import problems_among
 from components.example_guard.precision import lost_columns
@@ -21,14 +22,14 @@ from crosskd.checking.findings import CheckReport, LabelRates, SliceRows
 from crosskd.checking.sample import Sample
 from evaluation.slice_finder import SliceFinder, kept_values
 from evaluation.slices import slicing_spec
-from records.labels import label_of_numbers
+from records.labels import first_texts, is_of_texts, label_of_array
 from records.tf_example import parse
 from schema.base import TaskKind
 from schema.checks import Problems
 from schema.gates import Gate
 from schema.loader import RAW, SurfaceFolder
 from schema.metrics import METRICS
-from schema.surface import EVAL_SPLIT, TRAIN_SPLIT, Surface
+from schema.surface import EVAL_SPLIT, TRAIN_SPLIT, Surface, Task
 
 # Of these, a sample does not tell: another part of the data may be otherwise.
 _ONLY_OF_ALL = frozenset(
@@ -70,6 +71,8 @@ def check_split(folder: SurfaceFolder, sample: Sample, report: CheckReport) -> p
         report.add(f"split {sample.split}: {sentence.rstrip('.')}{remedy}", certain=sample.whole or certain)
     for sentence in problems_among([records], statistics, folder.surface):
         report.problem(f"split {sample.split}: {sentence}")
+    for sentence in foreign_classes([records], folder.surface):
+        report.problem(f"split {sample.split}: {sentence}")
     for sentence in lost_columns(statistics, folder.surface):
         report.problem(f"split {sample.split}: {sentence}")
     return batch
@@ -108,16 +111,17 @@ def check_labels(surface: Surface, sample: Sample, batch: pa.RecordBatch, report
       report: Takes rates and findings.
     """
     for name, task in surface.tasks.items():
-        labels = label_of_numbers(task.rule, label_values(batch, task.label))
+        labels = _labels(batch, task)
         known = labels[~np.isnan(labels)]
         mean = float(known.mean()) if len(known) else None
+        places = task.classes is not None  # whose mean says nothing
         report.labels.append(
             LabelRates(
                 split=sample.split,
                 task=name,
                 labelled=len(known),
                 label_rate=len(known) / len(labels),
-                mean_label=mean,
+                mean_label=None if places else mean,
             )
         )
         if sample.split != TRAIN_SPLIT:
@@ -126,8 +130,20 @@ def check_labels(surface: Surface, sample: Sample, batch: pa.RecordBatch, report
         if mean is None:
             sentence = f"task {name!r}: none of {rows} has its label {task.label!r}; a task needs labelled examples"
             report.add(sentence, certain=sample.whole)
+        elif places and len(np.unique(known)) == 1:
+            report.warning(f"task {name!r}: its label {task.label!r} is the same class in each of {rows} that has it")
         elif task.kind is TaskKind.BINARY and mean in (0.0, 1.0):
             report.warning(f"task {name!r}: its label {task.label!r} is {mean:.0f} in each of {rows} that has it")
+
+
+def _labels(batch: pa.RecordBatch, task: Task) -> NDArray[np.float64]:
+    """The labels of a task, float [rows]; NaN where they are absent, or the column is of another type."""
+    if task.rule is None or not task.rule.of_text:
+        return label_of_array(task.rule, label_values(batch, task.label))
+    there = task.label in batch.schema.names and not pa.types.is_null(batch.column(task.label).type)
+    if not there or not is_of_texts(batch.column(task.label)):
+        return np.full(batch.num_rows, math.nan)
+    return label_of_array(task.rule, first_texts(batch.column(task.label)))
 
 
 def label_values(batch: pa.RecordBatch, column: str) -> NDArray[np.float64]:
@@ -192,7 +208,7 @@ def check_gates(surface: Surface, sample: Sample, batch: pa.RecordBatch, report:
     """
     members = _members(surface, batch, report)
     for name, task in surface.tasks.items():
-        labels = label_of_numbers(task.rule, label_values(batch, task.label))
+        labels = _labels(batch, task)
         for index, gate in enumerate(task.gates):
             if gate.slice is None or gate.slice in members:
                 inside = np.ones(len(labels), bool) if gate.slice is None else members[gate.slice]

@@ -15,12 +15,12 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.coders import example_coder
 
 from contracts.watch import WatchedMetric
-from evaluation.extractors import groups_of, label_column, weight_column
+from evaluation.extractors import groups_of
+from evaluation.labels import labels_of, stands_for, weight_column
 from evaluation.registry import COMPUTATIONS, score
 from evaluation.results import slice_text
 from evaluation.slice_finder import SliceFinder, kept_values
 from evaluation.slices import slicing_spec
-from records.labels import label_of_numbers
 from records.sessions import SessionModel
 from records.shards import cause
 from records.table_files import splits_of
@@ -173,26 +173,24 @@ def _part(
 ) -> _Part:
     surface = model.surface
     batch = decoder.DecodeBatch(records)
-    labels = {
-        name: np.asarray(label_of_numbers(task.rule, label_column(batch, task.label)), np.float64)
-        for name, task in surface.tasks.items()
-    }
+    labels = {name: labels_of(batch, task.label, task.rule) for name, task in surface.tasks.items()}
     found = served.predict(records)
     missing = sorted(set(surface.tasks) - set(found))
     if missing:
         raise InputError(f"{model.folder}: expected an output for the task {missing[0]!r}, found {', '.join(found)}")
-    predictions = {name: np.asarray(found[name], np.float64).reshape(-1) for name in surface.tasks}
+    shapes = {name: (-1,) if task.classes is None else (-1, task.size) for name, task in surface.tasks.items()}
+    predictions = {name: np.asarray(found[name], np.float64).reshape(shape) for name, shape in shapes.items()}
     return _Part(batch, predictions, labels, _weights(surface, batch, labels), groups_of(batch, surface.group, records))
 
 
 def _weights(surface: Surface, batch: pa.RecordBatch, labels: Mapping[str, Floats]) -> dict[str, Floats]:
     """As in the Evaluator: a negative stands for those that were sampled away with it."""
     column = surface.weight_column if surface.weighted_evaluation else None
-    sampled = {name: task.sampled.negatives for name, task in surface.tasks.items() if task.sampled}
-    if column is None and not sampled:
+    sampled = {name: task.sampled for name, task in surface.tasks.items()}
+    if column is None and not any(sampled.values()):
         return {}
     plain = weight_column(batch, column) if column else np.ones(batch.num_rows)
-    return {name: plain / np.where(of == 0, sampled.get(name, 1.0), 1.0) for name, of in labels.items()}
+    return {name: plain * stands_for(batch, of, sampled[name]) for name, of in labels.items()}
 
 
 def _joined(parts: list[dict[str, Floats]]) -> dict[str, Floats]:

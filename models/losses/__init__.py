@@ -3,9 +3,12 @@
 from models.losses.pointwise import (
     binary_cross_entropy,
     huber,
+    merged_logits,
     smoothed_cross_entropy,
+    softmax_cross_entropy,
     squared_distance,
     squared_error,
+    tempered_class_divergence,
     tempered_cross_entropy,
     tempered_divergence,
 )
@@ -19,12 +22,15 @@ __all__ = [
     "huber",
     "listwise_softmax",
     "masked_mean",
+    "merged_logits",
     "pairwise_logistic",
     "scheduled",
     "smoothed_cross_entropy",
+    "softmax_cross_entropy",
     "split_absent",
     "squared_distance",
     "squared_error",
+    "tempered_class_divergence",
     "tempered_cross_entropy",
     "tempered_divergence",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 
@@ -72,6 +74,41 @@ def tempered_divergence(teacher_logits: tf.Tensor, logits: tf.Tensor, temperatur
     """
     entropy = tempered_cross_entropy(teacher_logits, teacher_logits, temperature)
     return tempered_cross_entropy(teacher_logits, logits, temperature) - entropy
+
+
+def softmax_cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """-log softmax(z)_y: cross-entropy of classes.
+
+    Args:
+      labels: The place of each example's class, from 0; float [batch].
+      logits: The model's, [batch, classes].
+    """
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tf.cast(labels, tf.int32), logits=logits)
+
+
+def tempered_class_divergence(teacher_logits: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
+    """T^2 * KL(softmax(t / T) || softmax(s / T)): soft targets of a multiclass task.
+
+    Hinton, Vinyals & Dean 2015 (arXiv:1503.02531), section 2, equation 1, less the teacher's
+    entropy, which is constant.  The gradient by a logit is T (softmax(s / T) - softmax(t / T)).
+
+    Args:
+      teacher_logits: On the teacher's own scale, [batch, classes].
+      logits: The student's, of the same classes in the same order.
+      temperature: T > 0.
+    """
+    targets, found = (tf.nn.log_softmax(each / temperature, axis=-1) for each in (teacher_logits, logits))
+    return temperature**2 * tf.reduce_sum(tf.exp(targets) * (targets - found), axis=-1)
+
+
+def merged_logits(logits: tf.Tensor, parts: Sequence[Sequence[int]]) -> tf.Tensor:
+    """Logits of classes that each stand for several: log of the sum of exp, [batch, classes] to [batch, parts].
+
+    Their softmax sums the probabilities of the classes of a part; classes in no part are left
+    out, and the rest is divided by its sum.
+    """
+    merged = [tf.reduce_logsumexp(tf.gather(logits, list(part), axis=-1), axis=-1) for part in parts]
+    return tf.stack(merged, axis=-1)
 
 
 def squared_distance(targets: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor:

@@ -102,6 +102,23 @@ def _set(column: str, kind: str, values: Sequence[object], rows: range = range(1
     return lambda product: product.each_record(change)
 
 
+_LIKED = """    kind: binary
+    label: was_liked
+    gates:
+      - {metric: auc, at_least: 0.4}
+"""
+_LIKED_CLASSES = """    kind: multiclass
+    label: was_liked
+    classes: [2, 3]
+    ungated: classes that nobody chose
+"""
+
+
+def _of_other_classes(product: Product) -> None:
+    product.change("surface.yaml", _LIKED, f"{_LIKED_CLASSES}    distil: {{from: fun, loss: kl}}\n")
+    product.change("surface.yaml", "fun: {kind: regression}", "fun: {kind: multiclass, classes: [4, 5]}")
+
+
 def _without(column: str, split: str = "train") -> Spoil:
     return lambda product: product.each_record(lambda _, each: each.features.feature.pop(column, None) and None, split)
 
@@ -167,6 +184,16 @@ DATA = (
         "-1 for a label that is not known",
         "column 'was_liked': expected 0 or 1, the label of a binary task, found others in",
         _set("was_liked", "int64_list", [-1]),
+    ),
+    WrongInput(
+        "a label that is none of the classes",
+        "column 'was_liked': expected one of the classes of task 'liked' (2, 3), found others in",
+        lambda p: p.change("surface.yaml", _LIKED, _LIKED_CLASSES),
+    ),
+    WrongInput(
+        "a teacher of other classes, without a map",
+        "has no class '2', but 4, 5; expected `classes:`, which says for each of the task's classes which of the",
+        _of_other_classes,
     ),
     WrongInput(
         "two values where one is read",

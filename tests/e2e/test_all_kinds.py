@@ -36,6 +36,13 @@ tasks:
       - {metric: calibration, between: [0.5, 2]}
       - {metric: log_loss, vs_control: {at_least: -0.2}, judged_on: upper_limit}
       - {metric: grouped_auc, at_least: 0.6, slice: pages}
+  opened:
+    kind: binary
+    label: was_opened
+    sampled: {probability: kept}
+    distil: {from: loan, loss: bce}
+    gates:
+      - {metric: calibration, between: [0.7, 1.4]}
   liked:
     kind: binary
     label: rating
@@ -60,6 +67,20 @@ tasks:
     transform: log1p
     gates:
       - {metric: mae, at_most: 60}
+  shape:
+    kind: multiclass
+    label: shape
+    classes: [audio, paper, screen]
+    distil: {from: medium, loss: kl, head: stacked, temperature: 2, classes: {paper: [hardback, softback], audio: disc}}
+    gates:
+      - {metric: accuracy, at_least: 0.4, vs_control: {at_least: -0.3}}
+      - {metric: log_loss, at_most: 1.0}
+      - {metric: macro_f1, at_least: 0.2, slice: pages}
+  stars:
+    kind: multiclass
+    label: rating
+    classes: [1, 2, 3, 4, 5]
+    ungated: the same column as a number and as flags
 joint_gates:
   - {against: control, worse_by: 0.9, relative: false}
 score:
@@ -74,6 +95,7 @@ teacher:
   tasks:
     loan: {kind: binary, output: loan_logit}
     fun: {kind: regression}
+    medium: {kind: multiclass, gives: probability, classes: [softback, film, disc, hardback]}
   features:
     name: {dtype: string, from: reader}
     match: {dtype: float}
@@ -88,8 +110,37 @@ training: {epochs: 3, batch_size: 64, learning_rate: 0.005}
 )
 OPTIONAL = 'type: FLOAT presence { min_count: 1 } value_count { min: 1 max: 1 } not_in_environment: "SERVING"'
 SCHEMA = library.SCHEMA.replace('"was_liked"', '"rating"') + "".join(
-    f'feature {{ name: "{name}" {OPTIONAL} }}\n' for name in ("minutes", "importance")
+    f'feature {{ name: "{name}" {OPTIONAL} }}\n' for name in ("minutes", "importance", "was_opened", "kept")
 )
+SCHEMA += (
+    f'feature {{ name: "shape" {OPTIONAL.replace("FLOAT", "BYTES")} }}\n'
+    'feature { name: "teacher/medium" type: FLOAT presence { min_fraction: 1 } shape { dim { size: 4 } } '
+    'not_in_environment: "RAW" not_in_environment: "SERVING" }\n'
+)
+# How much a match makes each shape likelier: audio, paper and screen.
+SHAPES = np.array([-1.0, 0.0, 1.0])
+
+
+class Teacher(tf.Module):
+    """The library's, which also knows of media: softback, film, disc and hardback."""
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None], tf.string, name="name"),
+            tf.TensorSpec([None], tf.float32, name="match"),
+            tf.TensorSpec([None], tf.float32, name="hour"),
+        ]
+    )
+    def rank(self, name: tf.Tensor, match: tf.Tensor, hour: tf.Tensor) -> dict[str, tf.Tensor]:
+        long = tf.cast(tf.strings.length(name), tf.float32) * 0.01
+        media = tf.stack([0 * match, 2 * match, -2 * match, 0 * match], axis=1)
+        return {"loan_logit": (2 * match - hour + long)[:, tf.newaxis], "fun": match, "medium": tf.nn.softmax(media)}
+
+
+def write_teacher(folder: Path) -> Path:
+    teacher = Teacher()
+    tf.saved_model.save(teacher, str(folder), signatures={"rank": teacher.rank})
+    return folder
 
 
 def write_examples(folder: Path) -> Path:
@@ -105,6 +156,7 @@ def write_examples(folder: Path) -> Path:
 def row(rng: np.random.Generator) -> tf.train.Example:
     match = rng.normal()
     borrowed = int(rng.random() < 1 / (1 + np.exp(0.5 - 2 * match)))
+    shape = 2 * match * SHAPES + rng.gumbel(size=3)
     columns: dict[str, bytes | int | float] = {
         "reader": f"reader-{rng.integers(30)}".encode(),
         "book": int(rng.integers(12)),
@@ -113,6 +165,11 @@ def row(rng: np.random.Generator) -> tf.train.Example:
         "pages": int(rng.integers(50, 900)),
         "was_borrowed": borrowed,
     }
+    opened, kept = rng.random() < 1 / (1 + np.exp(1 - match)), 0.2 if match < 0 else 0.6
+    if opened or rng.random() < kept:  # else its label was sampled away
+        columns |= {"was_opened": float(opened), "kept": kept}
+    if rng.random() < 0.8:
+        columns["shape"] = (b"audio", b"paper", b"screen")[int(np.argmax(shape))]
     if borrowed:
         columns["rating"] = int(np.clip(np.round(3 + match + 0.5 * rng.normal()), 1, 5))
         columns["minutes"] = float(np.expm1(2 + 0.5 * match + 0.3 * rng.normal()))
@@ -127,7 +184,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {
         "surface": library.write_surface(folder / "surface", surface=SURFACE, schema=SCHEMA),
         "examples": write_examples(folder / "examples"),
-        "teacher": library.write_teacher(folder / "teacher"),
+        "teacher": write_teacher(folder / "teacher"),
         "root": folder / "root",
     }
 
@@ -174,12 +231,40 @@ def test_counts_are_learned_and_told_in_their_unit(first: dict[str, Any]) -> Non
 def test_the_score_is_served_and_drawn(first: dict[str, Any], folders: dict[str, Path]) -> None:
     served = tf.saved_model.load(first["push"]["destination"]).signatures["serving_default"]
     record = example({"reader": b"reader-1", "book": 3, "match": 0.5, "pages": 300}).SerializeToString()
-    found = {name: float(value.numpy()[0]) for name, value in served(examples=tf.constant([record])).items()}
+    told = served(examples=tf.constant([record]))
+    found = {name: float(value.numpy()[0]) for name, value in told.items() if name not in ("shape", "stars")}
     expected = found["borrowed"] * (found["liked"] + 0.1 * np.log1p(found["minutes"]))
     assert found["score"] == pytest.approx(expected, rel=1e-5)
     page = Path(first["report"]).read_text(encoding="utf-8")
     for told in ("score ndcg_at_10", "NDCG@10 of", "book (top 3)=others", "pages (bucket)=600 or more, genre=crime"):
         assert told in page or ", ".join(reversed(told.split(", "))) in page
+
+
+def test_classes_are_learned_and_served_as_probabilities(first: dict[str, Any]) -> None:
+    found = values(first, "shape")
+    assert 0.4 < found["accuracy"] < 1
+    assert 0.2 < found["macro_f1"] < found["accuracy"] + 0.1
+    assert 0 < found["log_loss"] < np.log(3)
+    assert set(found) == {"accuracy", "log_loss", "macro_f1"}
+    served = tf.saved_model.load(first["push"]["destination"]).signatures["serving_default"]
+    records = [
+        example({"reader": b"reader-1", "book": 3, "match": match, "pages": 300}).SerializeToString()
+        for match in (-2.0, 2.0)
+    ]
+    told = served(examples=tf.constant(records))
+    assert told["shape"].shape == (2, 3)
+    assert told["stars"].shape == (2, 5)
+    np.testing.assert_allclose(told["shape"].numpy().sum(axis=1), 1, atol=1e-5)
+    likely = np.argmax(told["shape"].numpy(), axis=1)
+    assert likely.tolist() == [0, 2]  # audio where nothing matches, the screen where all does
+
+
+def test_what_was_sampled_by_a_column_is_calibrated_for_all_examples(first: dict[str, Any]) -> None:
+    found = values(first, "opened")
+    assert found["calibration"] == pytest.approx(1, abs=0.3)
+    # Of all examples; among those that were kept about half are opened.
+    assert found["mean_label"] == pytest.approx(0.3, abs=0.07)
+    assert found["mean_prediction"] == pytest.approx(0.3, abs=0.1)
 
 
 def test_the_other_runner_comes_to_the_same(first: dict[str, Any], folders: dict[str, Path]) -> None:
@@ -206,7 +291,9 @@ def test_an_experiment_reads_the_same_surface(first: dict[str, Any], folders: di
     done = crosskd("experiment", "--surface", folders["surface"], "--root", folders["root"], *options)
     assert done.returncode == 0, done.stderr + done.stdout
     result = json.loads((out / "experiment.json").read_text())
-    assert {each["task"] for each in result["findings"]} == {"borrowed", "liked", "hated", "rating", "minutes"}
+    assert {each["task"] for each in result["findings"]} == {
+        *("borrowed", "liked", "hated", "rating", "minutes", "shape", "stars", "opened")
+    }
     parts = {each["slice"] for each in result["findings"]}
     assert "pages (bucket)=600 or more" in parts
     assert "book (top 3)=others" in parts

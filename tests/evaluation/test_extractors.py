@@ -12,7 +12,8 @@ from tensorflow_model_analysis.proto import config_pb2
 from tensorflow_model_analysis.slicer import slicer_lib
 
 from contracts.roles import ModelRole
-from evaluation.extractors import groups_of, label_column, weight_column
+from evaluation.extractors import groups_of
+from evaluation.labels import label_column, weight_column
 from evaluation.slice_finder import MOST_SLICES, SliceFinder
 from evaluation.slices import slicing_spec
 from pipeline.eval_config import eval_config

@@ -30,27 +30,38 @@ def named(value: object) -> str:
     return value.name if isinstance(value, Metric) else str(value)
 
 
-def made(computation: Computation, metric: Metric | None = None) -> metric_types.Metric:
+CLASSES = 4
+
+
+def made(computation: Computation, metric: Metric | None = None, kind: TaskKind | None = None) -> metric_types.Metric:
     settings = dict(computation.settings) | ({"group": "request"} if metric and metric.by_group else {})
-    found: metric_types.Metric = getattr(importlib.import_module(computation.module), computation.class_name)(
-        **settings
-    )
+    of_classes = kind is TaskKind.MULTICLASS
+    name = computation.class_of_classes if of_classes else computation.class_name
+    settings |= {"classes_count": CLASSES} if of_classes else {}
+    found: metric_types.Metric = getattr(importlib.import_module(computation.module), name)(**settings)
     return found
 
 
 def rows(kind: TaskKind, noise: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-    """Labels and predictions, probabilities for a binary task, that are off by more the more noise there is."""
+    """Labels and predictions, probabilities but for a regression, that are off by more the more noise there is."""
     rng = np.random.default_rng(0)
     truth, error = rng.normal(size=ROWS), noise * rng.normal(size=ROWS)
     if kind is TaskKind.BINARY:
         labels = (rng.random(ROWS) < 1 / (1 + np.exp(1 - 2 * truth))).astype(float)
         return labels, (1 / (1 + np.exp(1 - 2 * truth - error))).astype(np.float32).astype(float)
+    if kind is TaskKind.MULTICLASS:
+        of_class = rng.normal(size=(ROWS, CLASSES))
+        drawn = np.argmax(2 * of_class + rng.gumbel(size=of_class.shape), axis=1)
+        powers = np.exp(2 * of_class + noise * rng.normal(size=of_class.shape))
+        return drawn.astype(float), powers / powers.sum(axis=1, keepdims=True)
     return 3 + truth + 0.5 * rng.normal(size=ROWS), 3 + truth + error
 
 
 def by_tfma(metric: Metric, labels: np.ndarray, predictions: np.ndarray, folds: np.ndarray | None = None) -> Any:
     """The metric as TFMA gets it: a number, with folds one that has an interval."""
-    return compute(made(COMPUTATIONS[metric.name], metric), labels, predictions, folds=folds, groups=GROUPS, parts=3)
+    kind = TaskKind.MULTICLASS if predictions.ndim == 2 else None
+    found = made(COMPUTATIONS[metric.name], metric, kind)
+    return compute(found, labels, predictions, folds=folds, groups=GROUPS, parts=3)
 
 
 def test_both_hold_the_same_metrics() -> None:
@@ -58,13 +69,13 @@ def test_both_hold_the_same_metrics() -> None:
     assert all(name == metric.name for name, metric in METRICS.items())
 
 
-@pytest.mark.parametrize("metric", METRICS.values(), ids=named)
-def test_tfma_finds_the_class_and_reports_it_under_the_name(metric: Metric) -> None:
+@pytest.mark.parametrize(("metric", "kind"), BY_KIND, ids=named)
+def test_tfma_finds_the_class_and_reports_it_under_the_name(metric: Metric, kind: TaskKind) -> None:
     computation = COMPUTATIONS[metric.name]
-    found = made(computation, metric)
+    found = made(computation, metric, kind)
     assert isinstance(found, metric_types.Metric)
     assert found.name == metric.name
-    assert name_of(computation.class_name, dict(computation.settings)) == metric.name
+    assert name_of(type(found).__name__, dict(computation.settings)) == metric.name
 
 
 def test_plots_are_found_and_are_no_metrics() -> None:
@@ -125,7 +136,7 @@ def test_who_says_the_same_of_everyone_has_no_skill(metric: Metric, kind: TaskKi
 @pytest.mark.parametrize(("metric", "kind"), [each for each in BY_KIND if each[0].name not in OF_LABELS], ids=named)
 def test_only_what_judges_order_alone_is_the_same_for_logits(metric: Metric, kind: TaskKind) -> None:
     labels, predictions = rows(kind)
-    scaled = by_tfma(metric, labels, 0.5 * predictions)
+    scaled = by_tfma(metric, labels, 0.5 * predictions)  # of several classes no distributions, but in the same order
     same = float(scaled) == pytest.approx(float(by_tfma(metric, labels, predictions)), abs=1e-6)
     assert same is metric.order_only
 
@@ -135,7 +146,7 @@ def test_what_arms_are_compared_on_is_better_when_higher() -> None:
         assert metric.direction is Direction.HIGHER
         assert metric.gateable
         assert not metric.by_group
-        assert metric.no_skill is not None
+        assert metric.no_skill is not None or TaskKind.MULTICLASS in metric.kinds  # the share of the likeliest class
 
 
 def test_metrics_of_groups_need_groups() -> None:

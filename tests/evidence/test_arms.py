@@ -32,6 +32,41 @@ def test_gaussian_keeps_absent_labels_absent():
     assert found["user"] is COLUMNS["user"]
 
 
+OF_CLASSES = {
+    "user": np.arange(400),
+    "teacher/place": np.random.default_rng(1).normal([-3.0, 0.0, 5.0], [0.1, 1.0, 2.0], (400, 3)).astype(np.float32),
+}
+OF_CLASSES["teacher/place"][7] = np.nan
+
+
+def test_shuffled_keeps_the_classes_of_a_row_together():
+    found = shuffled(OF_CLASSES, np.random.default_rng(0))["teacher/place"]
+    assert not np.array_equal(found, OF_CLASSES["teacher/place"], equal_nan=True)
+    rows = {row.tobytes() for row in OF_CLASSES["teacher/place"]}
+    assert {row.tobytes() for row in found} == rows
+
+
+def test_gaussian_noise_has_the_mean_and_deviation_of_each_class():
+    found = gaussian(OF_CLASSES, np.random.default_rng(0))["teacher/place"]
+    assert np.isnan(found[7]).all()
+    np.testing.assert_allclose(np.nanmean(found, axis=0), [-3, 0, 5], atol=0.4)
+    np.testing.assert_allclose(np.nanstd(found, axis=0), [0.1, 1, 2], rtol=0.15)
+    told = np.corrcoef(found[:, 2][np.arange(400) != 7], OF_CLASSES["teacher/place"][:, 2][np.arange(400) != 7])
+    assert abs(told[0, 1]) < 0.15
+
+
+def test_logits_of_classes_as_inputs_are_probabilities_about_even_ones():
+    content = SURFACE.model_dump(mode="json", by_alias=True)
+    content["teacher"]["tasks"]["place"] = {"kind": "multiclass", "classes": ["a", "b", "c"]}
+    content["non_serving_heads"] = {"where": {"from": "place", "loss": "kl"}}
+    arm = logits_as_inputs(type(SURFACE).model_validate(content))
+    assert arm.surface.features["teacher_logit_place"].size == 3
+    rows = {"teacher/place": np.array([[0, 0, 0], np.log([0.7, 0.2, 0.1]), [np.nan] * 3], np.float32)}
+    soft = {name: np.zeros(3, np.float32) for name in ("teacher/click", "teacher/minutes", "teacher/stay")}
+    found = arm.columns(soft | rows, 0)["teacher_logit_place"]
+    np.testing.assert_allclose(found, [[0, 0, 0], [1.1, -0.4, -0.7], [0, 0, 0]], atol=1e-5)
+
+
 def test_placebos_of_two_candidates_are_different_draws():
     first = group(student(SURFACE)).placebos[0]
     second = group(technique("other", SURFACE)).placebos[0]

@@ -84,8 +84,8 @@ def test_the_loss_compares_logarithms_and_the_served_value_has_the_labels_unit()
     np.testing.assert_allclose(served, np.expm1(1.5 + 0.5 * score), rtol=1e-5)
     # Whoever serves a label as it is has no loss.
     labels = tf.constant(served)
-    np.testing.assert_allclose(loss.per_example(labels, outputs), np.zeros(3), atol=1e-9)
-    doubled = loss.per_example(2 * labels + 1, outputs).numpy()  # log(1 + 2 y + 1) = log(1 + y) + log(2)
+    np.testing.assert_allclose(loss.per_example(labels, outputs, {}), np.zeros(3), atol=1e-9)
+    doubled = loss.per_example(2 * labels + 1, outputs, {}).numpy()  # log(1 + 2 y + 1) = log(1 + y) + log(2)
     np.testing.assert_allclose(doubled, np.full(3, (np.log(2) / 0.5) ** 2), rtol=1e-4)
 
 

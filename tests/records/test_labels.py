@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from records.labels import label_of, label_of_numbers
+from records.labels import label_of, label_of_array, label_of_numbers
 from schema.labels import LabelRule
 
 RATINGS = np.array([1, 2, 3.5, 4, 5, np.nan], np.float32)
@@ -48,3 +48,14 @@ def test_in_a_graph_it_is_the_same() -> None:
     traced = tf.function(lambda values: label_of(rule, values), input_signature=[tf.TensorSpec([None], tf.float32)])
     np.testing.assert_array_equal(traced(tf.constant(RATINGS)).numpy(), label_of_numbers(rule, RATINGS))
     assert traced(tf.zeros([0])).shape == (0,)
+
+
+def test_a_class_is_its_place_in_a_graph_and_at_hand() -> None:
+    rule = LabelRule.model_validate({"classes": [5, 1]})
+    expected = [1, -1, -1, -1, 0, np.nan]
+    np.testing.assert_array_equal(label_of_numbers(rule, RATINGS), expected)
+    np.testing.assert_array_equal(label_of_array(rule, RATINGS), expected)
+    names = LabelRule.model_validate({"classes": ["ja", "日本"]})
+    assert (names.of_text, rule.of_text) == (True, False)
+    texts = np.array(["日本".encode(), b"", b"ja", b"nein"], object)
+    np.testing.assert_array_equal(label_of_array(names, texts), [1, np.nan, 0, -1])

@@ -101,7 +101,11 @@ def test_problems_of_several_kinds_are_reported_at_once(refused: Callable[..., s
         ("features.item_age.kind", "categorical", "features.item_age.kind: categorical needs type INT or BYTES in the"),
         ("features.item_content.size", 4, "features.item_content.size: found 4, the schema's shape has 8 values"),
         ("tasks.click.kind", "regression", "tasks.click: a regression task is gated on one of r2, calibration, "),
-        ("tasks.click.kind", "ranking", "tasks.click.kind: input should be 'binary' or 'regression', found 'ranking'"),
+        (
+            "tasks.click.kind",
+            "ranking",
+            "tasks.click.kind: input should be 'binary', 'regression' or 'multiclass', found 'ranking'",
+        ),
         ("tasks.click.gates", [], "tasks.click: a task needs at least one gate, or `ungated:`"),
         ("tasks.click.ungated", "no", "tasks.click: a task with gates cannot also be ungated"),
         ("tasks.click.gates.0", {"metric": "auc"}, "tasks.click.gates.0: a gate needs at_least, at_most, between"),

@@ -13,7 +13,8 @@ from schema.surface import Task, TaskKind
 def test_each_kind_of_task_has_its_main_metric() -> None:
     assert metrics.main_metric(TaskKind.BINARY).name == "auc"
     assert metrics.main_metric(TaskKind.REGRESSION).name == "r2"
-    assert [name for name in METRICS if metrics.is_main(name)] == ["auc", "r2"]
+    assert metrics.main_metric(TaskKind.MULTICLASS).name == "accuracy"
+    assert [name for name in METRICS if metrics.is_main(name)] == ["auc", "r2", "accuracy"]
 
 
 def test_titles_are_for_people_and_unknown_names_stand_for_themselves() -> None:

@@ -8,11 +8,18 @@ import numpy as np
 import pytest
 
 from components.serving_validator.graph import ModelGraph
-from components.serving_validator.judge import budget_check, budgets, latencies, sentence, trial_checks
+from components.serving_validator.judge import (
+    _are_of_stacked_heads,
+    budget_check,
+    budgets,
+    latencies,
+    sentence,
+    trial_checks,
+)
 from components.serving_validator.latency import measure, percentile_ratio
 from components.serving_validator.requests import _malformed, _strip
 from components.serving_validator.trial import Trial
-from components.serving_validator.worker import WAYS, Counted, MalformedAnswer
+from components.serving_validator.worker import WAYS, Counted, MalformedAnswer, _add_classes
 from contracts.decision import Check, Verdict
 from schema.score import Score
 from tests.components.serving_validator.handmade import REQUIREMENTS, example
@@ -155,3 +162,32 @@ def test_the_sentence_names_the_first_failure_and_counts_the_others() -> None:
     ]
     assert sentence(checks) == "The student failed the serving validation: b is ill. 1 more failed."
     assert sentence(checks[:1]) == "The student can be served: 1 checks passed."
+
+
+def test_stacked_heads_of_several_classes_are_known_by_the_shapes_of_their_variables() -> None:
+    """Two classes are compared, three served: a kernel and a bias of two columns, and weights of two rows for three."""
+    more = Counter({"float32 [8, 2]": 1, "float32 [2]": 1, "float32 [2, 3]": 1})
+    assert _are_of_stacked_heads(more, [(2, 3)])
+    assert _are_of_stacked_heads(Counter({shape: 2 * count for shape, count in more.items()}), [(2, 3)])
+    both = more + Counter({"float32 [16, 1]": 1, "float32 [1]": 1, "float32 [1, 1]": 1})
+    assert _are_of_stacked_heads(both, [(1, 1), (2, 3)])
+    for wrong in (
+        more - Counter({"float32 [2]": 1}),
+        more + Counter({"float32 [4, 4]": 3}),
+        Counter({"float32 [8, 2]": 1, "float32 [2]": 1, "float32 [2, 4]": 1}),
+        Counter({"float32 [8, 3]": 1, "float32 [2]": 1, "float32 [2, 3]": 1}),
+    ):
+        assert not _are_of_stacked_heads(wrong, [(2, 3)])
+    assert not _are_of_stacked_heads(more, [])
+    assert not _are_of_stacked_heads(Counter(), [(2, 3)])
+
+
+def test_probabilities_of_classes_sum_to_1() -> None:
+    right = np.array([[0.2, 0.3, 0.5], [0.0, 0.0, 1.0]], np.float32)
+    counted = _add_classes(Counted(rows=2), right, 3)
+    assert counted.unsummed == 0
+    assert _add_classes(counted, right + np.float32(0.1), 3).unsummed == 2
+    assert _add_classes(counted, right[:, :2], 3).unsummed == 2
+    check = only(Trial(rows={"click": Counted(rows=9, least=0, most=1, unsummed=4)}))
+    assert check.verdict is Verdict.FAIL
+    assert check.sentence == "click: the answers to 4 rows are not a probability for each class that sum to 1."

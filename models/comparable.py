@@ -1,0 +1,56 @@
+"""What brings labels, or a head's output, to the scale on which the two are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from models import losses
+
+
+@dataclass(frozen=True)
+class Affine:
+    """x to scale * x + offset."""
+
+    scale: float
+    offset: float = 0.0
+
+    def __call__(self, values: tf.Tensor) -> tf.Tensor:
+        return self.scale * values + self.offset
+
+
+Scale = Callable[[tf.Tensor], tf.Tensor]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """One scale after the other."""
+
+    steps: tuple[Scale, ...]
+
+    def __call__(self, values: tf.Tensor) -> tf.Tensor:
+        for step in self.steps:
+            values = step(values)
+        return values
+
+
+@dataclass(frozen=True)
+class Merged:
+    """The teacher's logits, [batch, classes], as those of the classes that they stand for, [batch, parts]."""
+
+    parts: tuple[tuple[int, ...], ...]
+
+    def __call__(self, values: tf.Tensor) -> tf.Tensor:
+        return losses.merged_logits(values, self.parts)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Some of a head's outputs, [batch, size] to [batch, places]."""
+
+    places: tuple[int, ...]
+
+    def __call__(self, values: tf.Tensor) -> tf.Tensor:
+        return tf.gather(values, list(self.places), axis=-1)
