@@ -222,6 +222,20 @@ class Surface(Strict):
             raise ValueError(f"`{place}` and `student` exclude each other: a student has its own embeddings")
         return self
 
+    @model_validator(mode="after")
+    def _continues_what_it_can(self) -> Surface:
+        if self.training.continue_from is None:
+            return self
+        if self.teacher is None:
+            raise ValueError(
+                "`training.continue_from` is for a surface with a `teacher`, whose student is served; found none"
+            )
+        if self.warm_start:
+            raise ValueError(
+                "`training.continue_from` and `warm_start` exclude each other: both say what the first embeddings are"
+            )
+        return self
+
     @property
     def raw_columns(self) -> tuple[str, ...]:
         """The columns of the examples that the inputs of what serves are made of."""
