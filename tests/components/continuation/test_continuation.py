@@ -14,32 +14,10 @@ from components.continuation.finding import find_earlier
 from contracts.continuation import StartingPoint
 from contracts.provenance import Origin, Provenance, TrainingLeft
 from records import documents
-from records.manifest import Manifest, record
+from records.manifest import Manifest
 from records.training_states import ArmState, data_of, folder_of, leave
 from schema.errors import InputError
-
-
-def state(folder: Path, role: str, data: str, lineage: tuple[str, ...] = (), content: str = "") -> str:
-    """What an arm left, its weights told apart by their content."""
-    folder.mkdir(parents=True)
-    weights = folder / "weights.npz"
-    weights.write_text(content or f"{role} of {data}")
-    documents.write(
-        str(folder),
-        ArmState(
-            role=role,
-            data=data,
-            lineage=lineage,
-            tables={},
-            inputs=(),
-            heads={},
-            scales={},
-            optimizer=None,
-            steps=0,
-            files={"weights.npz": record(str(weights)).sha256},
-        ),
-    )
-    return str(folder)
+from tests.components.continuation.states import write_state
 
 
 class Destination:
@@ -55,7 +33,7 @@ class Destination:
         left = None
         if data is not None:
             runs = {
-                role: state(self.folder / f"run-{version}" / role, role, data, lineage)
+                role: write_state(self.folder / f"run-{version}" / role, role, data, lineage)
                 for role in ("student", "control")
             }
             left = TrainingLeft(digest=leave(self.serving, runs), data=data, lineage=lineage)
@@ -153,7 +131,7 @@ def test_what_is_damaged_or_gone_is_an_error_and_no_cold_start(days, harm, role)
         (folder / "weights.npz").write_text("another")
     else:
         shutil.rmtree(folder)
-        state(folder, role, "span/13", content="of somebody else")
+        write_state(folder, role, "span/13", content="of somebody else")
     with pytest.raises(InputError, match=r"damaged or gone: .*(`crosskd rollback`)"):
         find_earlier(days.serving, "span/14")
 
