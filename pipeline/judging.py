@@ -88,6 +88,9 @@ def judging(
         baseline_model=resolved.model,
         statistics=statistics,
         surface=settings.surface_json,
+        serving=settings.serving,
+        teacher=settings.teacher_fingerprint,
+        data_span=settings.origin.data_span or "",
     ).with_id(nodes.BLESSING_GATE)
     pusher = ModelPusher(
         model=student,

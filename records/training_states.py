@@ -7,7 +7,6 @@ over this folder.
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar
@@ -16,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from records import documents
 from records.manifest import record
+from records.spans import newest_span
 from schema.errors import InputError
 
 # The folder of what an arm left: in its Trainer's `model_run`, and in what a Trainer is given to continue from.
@@ -30,7 +30,6 @@ LAPSED_PREFIX = "lapsed/"
 SPAN_PREFIX = "span/"
 _FOLDER = ".training"
 _DIGITS = 16
-_FIRST_DAY = datetime.date(1970, 1, 1)
 
 
 class _Part(BaseModel):
@@ -179,17 +178,6 @@ def data_of(data_span: str | None, splits: Mapping[str, Sequence[str]]) -> str:
         for each in sorted(record(file).sha256 for file in files):
             digest.update(each.encode())
     return f"examples/{digest.hexdigest()[:_DIGITS]}"
-
-
-def newest_span(data_span: str | None) -> int | None:
-    """The number of the newest span of `A:B`, days since 1970 for a date; None where it is neither."""
-    newest = (data_span or "").rpartition(":")[2]
-    if newest.isdigit():
-        return int(newest)
-    try:
-        return (datetime.date.fromisoformat(newest) - _FIRST_DAY).days
-    except ValueError:
-        return None
 
 
 def is_after(ours: str, theirs: str, lineage: Sequence[str]) -> bool:

@@ -21,7 +21,7 @@ from schema.features import EventSequence, FeatureCross, LookupFile
 from schema.features import Feature as Feature
 from schema.features import FeatureKind as FeatureKind
 from schema.features import Side as Side
-from schema.gates import Gate, JointGate
+from schema.gates import Gate, JointGate, TeacherAgeGate
 from schema.labels import LabelRule, Positive, Sampled
 from schema.metrics import METRICS, gateable
 from schema.own_code import ImportPath, OwnStudent
@@ -156,6 +156,7 @@ class Surface(Strict):
         student that learns it: `trunk`, or a task for the output of its tower.
       slices: Parts of the evaluation data that are reported and may be gated.
       joint_gates: Conditions for a push on all tasks at once.
+      teacher_age: How many spans old the teacher may be; None asks nothing.
       score: What the page is ranked by, an expression over tasks; it is served as one more
         output, `score`.
       model: The shape of student and control.
@@ -191,6 +192,7 @@ class Surface(Strict):
     representations: dict[Name, Representation] = Field(default_factory=dict)
     slices: dict[Name, Slice] = Field(default_factory=dict)
     joint_gates: tuple[JointGate, ...] = ()
+    teacher_age: TeacherAgeGate | None = None
     score: Score | None = None
     group: str | None = None
     weight_column: str | None = None

@@ -8,7 +8,8 @@ from contracts.provenance import Provenance, TrainingLeft
 from contracts.roles import ModelRole
 from records import documents
 from records.manifest import Manifest
-from records.training_states import SPAN_PREFIX, damage, is_after, newest_span
+from records.spans import newest_span
+from records.training_states import SPAN_PREFIX, damage, is_after
 from records.versions import Versions
 from schema.errors import InputError
 

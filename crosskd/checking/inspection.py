@@ -78,6 +78,7 @@ def inspect_inputs(given: RunInputs, rows: int = SAMPLED_RECORDS) -> CheckReport
         with problems.noted():
             newest = {split: listed.get(split, []) for split in (TRAIN_SPLIT, EVAL_SPLIT)}
             check_continuing(loaded.surface, given.root, _data_span(given), newest, report)
+            _check_teacher_age(loaded, given)
     if loaded is None or not any(listed.values()):  # there is nothing that TensorFlow need be imported for
         report.problem(*problems.found)
         return report
@@ -88,6 +89,14 @@ def inspect_inputs(given: RunInputs, rows: int = SAMPLED_RECORDS) -> CheckReport
         surface = with_bound(loaded.surface, given.max_bad_fraction)
         check_teacher(distilled(surface), str(given.teacher), samples, report)
     return report
+
+
+def _check_teacher_age(loaded: SurfaceFolder, given: RunInputs) -> None:
+    if loaded.surface.teacher_age is not None and _data_span(given) is None:
+        raise InputError(
+            f"{given.surface}: teacher_age: a teacher ages by spans; expected examples in spans (a folder for each "
+            f"day, say: docs/daily.md), found {given.examples} without. Take `teacher_age` out, or give spans."
+        )
 
 
 def _data_span(given: RunInputs) -> str | None:

@@ -36,7 +36,9 @@ class Product:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        text = library.SURFACE.replace("training: {", "training: {continue_from: served, ")
+        text = (
+            library.SURFACE.replace("training: {", "training: {continue_from: served, ") + "teacher_age: {at_most: 5}\n"
+        )
         self.surface = str(library.write_surface(folder / "surface", surface=text))
         self.teacher = library.write_teacher(folder / "teacher")
         self.root = folder / "root"
@@ -145,7 +147,10 @@ def test_the_eighth_day_continues_from_the_seventh_each_arm_from_its_own(seventh
         state = read_left(str(Path(eighth.output(f"Trainer.{role}", "model_run")[0]) / STATE_FOLDER)).state
         assert (state.role, state.data, state.lineage) == (role, "span/8", ("span/7",))
         assert told.sentence.startswith(f"Continues from the run of version {served.name}, trained on span/7. ")
-    assert "Continues from the run of version" in Path(summary.report).read_text()
+    page = Path(summary.report).read_text()
+    assert "Continues from the run of version" in page
+    assert (summary.decision.teacher_age.first_seen, summary.decision.teacher_age.spans) == ("7", 1)
+    assert "The teacher is 1 span old: it was first seen in 7. At most 5 were asked." in page
 
 
 def test_a_state_that_is_gone_is_said_before_anything_runs(eighth, product):
