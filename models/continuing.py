@@ -186,13 +186,12 @@ class Continuing:
     def _reads_inputs(self, path: str) -> bool:
         """Whether a weight is about the vectors below the trunk, each at its place."""
         surface = self._surface
-        if surface.trunk is not None or surface.student is not None:
-            # Code of the user's own may read them wherever it likes.
+        if surface.trunk is not None or surface.model.interactions:
+            # A trunk of the user's own reads them wherever it likes, and interactions all of them.
             layer = path.partition("/")[0]
-            return layer not in self._meanings.tables and layer not in self._meanings.heads
-        if surface.model.interactions:
-            return path.startswith(("interaction_", "trunk/", "expert_", "gate_"))
-        return path in self._ranker.first
+            above = layer in self._meanings.heads or layer.startswith(_TOWERS)
+            return layer not in self._meanings.tables and not above
+        return path in self._ranker.first or path.startswith(_SEQUENCES)
 
     def _rows(self, layer: str, shape: tuple[int, ...], left: Left) -> _Plan:
         keys, earlier = self._keys[layer], left.keys.get(layer, [])
@@ -271,6 +270,9 @@ class Continuing:
 
 
 _PREFIX = embedding_layer("")
+_TOWERS = ("tower_", "distillation_tower_")
+# What reads events has their parts side by side, and is small: it starts anew with whatever changes.
+_SEQUENCES = "sequence_"
 _NONE: Indices = np.zeros(0, np.int64)
 
 

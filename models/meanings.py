@@ -32,7 +32,7 @@ class Meanings:
     Attributes:
       tables: What the rows of each embedding are, by its layer.
       inputs: What lies side by side below the trunk.
-      heads: What each head says, by its layer.
+      heads: What each head says, and what each bias tower reads, by its layer.
     """
 
     tables: dict[str, str]
@@ -91,6 +91,8 @@ def heads_of(surface: Surface) -> dict[str, str]:
         serving_layer(name): _json({key: _plain(task, key) for key in _OF_LABELS})
         for name, task in surface.tasks.items()
     }
+    for name in (name for name, task in surface.tasks.items() if task.bias):
+        found[f"bias_{name}"] = _json({"features": list(surface.tasks[name].bias)})
     for name, each in surface.distillations().items():
         found[LAYER_PREFIX + DISTILLATION_PREFIX + name] = _json({"teacher_task": each.teacher_task})
     for name, representation in surface.representations.items():

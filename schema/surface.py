@@ -232,6 +232,11 @@ class Surface(Strict):
             raise ValueError(
                 "`training.continue_from` is for a surface with a `teacher`, whose student is served; found none"
             )
+        if self.student is not None:
+            raise ValueError(
+                "`training.continue_from` and `student` exclude each other: which row of a student's own embeddings is "
+                "of which id, and so where it stands in the next vocabulary, cannot be told"
+            )
         if self.warm_start:
             raise ValueError(
                 "`training.continue_from` and `warm_start` exclude each other: both say what the first embeddings are"

@@ -27,6 +27,10 @@ def test_a_surface_starts_cold_unless_it_says_otherwise():
             {"teacher": TEACHER, "warm_start": {"user": {}}},
             "`training.continue_from` and `warm_start` exclude each other",
         ),
+        (
+            {"teacher": TEACHER, "student": {"build": "net:build"}},
+            "`training.continue_from` and `student` exclude each",
+        ),
         ({"teacher": TEACHER, "training": {"continue_from": "yesterday"}}, "Input should be 'served'"),
         ({"teacher": TEACHER, "training": {"continue_optimizer": True}}, "needs `continue_from: served`"),
     ],
