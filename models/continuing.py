@@ -312,7 +312,7 @@ def _by_path(model: keras.Model) -> dict[str, keras.Variable]:
     if twice:
         raise InputError(
             "`training.continue_from` knows weights by the names of their layers, and several are named "
-            f"{', '.join(twice)}; give each layer of your own code a name"
+            f"{', '.join(twice)}; give each layer of your own trunk a name"
         )
     return dict(zip(paths, model.weights, strict=True))
 

@@ -77,7 +77,7 @@ def _input(surface: Surface, name: str) -> str:
         table = _rows(surface.features[surface.owner(name)]) if feature.embedded else ""
         return _json({"table": table, **{key: _plain(feature, key) for key in _OF_VECTORS}})
     parts = [each for columns in surface.parts().values() for each in columns]
-    return _json({"parts": {each: _plain(surface.features[each], "sequence") for each in parts}})
+    return _json({"columns": {each: _plain(surface.features[each], "sequence") for each in parts}})
 
 
 def serving_layer(task: str) -> str:

@@ -200,7 +200,12 @@ def first(transformed, tmp_path_factory):
         folder = tmp_path_factory.mktemp(f"first-{role}")
         start = read_start(handed(folder / "start", None, role), role)
         ranker, _ = train(
-            changed(continue_optimizer=True), role, transformed.graph, transformed.train_files, str(folder), start=start
+            changed(continue_optimizer=True, learning_rate=0.02),
+            role,
+            transformed.graph,
+            transformed.train_files,
+            str(folder),
+            start=start,
         )
         export_student(ranker, SURFACE, transformed.graph, str(folder / "model"))
         folders[role] = folder

@@ -132,7 +132,7 @@ def test_what_is_damaged_or_gone_is_an_error_and_no_cold_start(days, harm, role)
     else:
         shutil.rmtree(folder)
         write_state(folder, role, "span/13", content="of somebody else")
-    with pytest.raises(InputError, match=r"damaged or gone: .*(`crosskd rollback`)"):
+    with pytest.raises(InputError, match=r"(?s)damaged or gone: .*(`crosskd rollback`)"):
         find_earlier(days.serving, "span/14")
 
 

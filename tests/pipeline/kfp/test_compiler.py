@@ -165,7 +165,12 @@ def test_parameters_reach_the_tasks_that_use_them(spec):
         }
 
     assert taken("trainer-control") == {"pipelinechannel--seed": "seed"}
-    assert taken("blessing-gate") == {"pipelinechannel--gates": "gates"}
+    assert taken("blessing-gate") == {
+        "pipelinechannel--gates": "gates",
+        "serving": "serving",
+        "teacher": "teacher_fingerprint",
+        "data_span": "span",
+    }
     assert taken("evaluator-control") == {"pipelinechannel--gates": "gates", "pipelinechannel--beam_args": "beam_args"}
     assert taken("teacher-labeler")["teacher_fingerprint"] == "teacher_fingerprint"
     assert taken("teacher") == {"source": "teacher", "teacher_fingerprint": "teacher_fingerprint"}
