@@ -42,6 +42,7 @@ from contracts.outcome import Exit
 from contracts.roles import ModelRole
 from crosskd import train_teacher
 from crosskd.runs import Run, newest_run
+from crosskd.summary import RunSummary
 from crosskd.terminal import TERMINAL, seconds
 from records.fingerprint import fingerprint
 from records.shards import read_batches
@@ -103,8 +104,8 @@ def measure(folder: Path, rows: int) -> dict[str, Any]:
         "seconds": _rounded(spent),
         "seconds_cached": _rounded(cached),
         "nodes": {
-            name: {"seconds": round(each["seconds"], 1), "peak_mib": round((each["peak_memory"] or 0) / _MEBIBYTE)}
-            for name, each in summary["nodes"].items()
+            name: {"seconds": round(each.seconds, 1), "peak_mib": round((each.peak_memory or 0) / _MEBIBYTE)}
+            for name, each in summary.nodes.items()
         },
         "unavoidable": {name: _rounded(each) for name, each in work.items()},
         "ratio_to_unavoidable": {clock: round(spent[clock] / _sum(work, clock), 2) for clock in CLOCKS},
@@ -124,7 +125,7 @@ def slopes(found: Mapping[int, Mapping[str, Any]]) -> dict[str, float]:
     }
 
 
-def _run(target: Path, teacher: Path, root: Path) -> tuple[Spent, dict[str, Any]]:
+def _run(target: Path, teacher: Path, root: Path) -> tuple[Spent, RunSummary]:
     """`crosskd run` in a process of its own: what it took, and its summary."""
     command = [
         str(Path(sys.executable).with_name("crosskd")),
@@ -144,7 +145,7 @@ def _run(target: Path, teacher: Path, root: Path) -> tuple[Spent, dict[str, Any]
     if done.returncode not in _ENDED:
         raise SystemExit(f"the run in {root} failed with {done.returncode}:\n{done.stderr[-4000:]}")
     spent = {"wall": time.perf_counter() - started["wall"], "cpu": _children() - started["cpu"]}
-    return spent, json.loads(done.stdout)
+    return spent, RunSummary.model_validate_json(done.stdout)
 
 
 def _children() -> float:

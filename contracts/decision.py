@@ -109,6 +109,20 @@ class MetricRow(Part):
     last_blessed: Measurement | None
 
 
+class TeacherAge(Part):
+    """How old the teacher is.
+
+    Attributes:
+      fingerprint: The fingerprint of its content.
+      first_seen: The newest span of the first run that had it, as people write it.
+      spans: How many spans have come since, up to the newest of this run.
+    """
+
+    fingerprint: str
+    first_seen: str
+    spans: int
+
+
 class MadeOf(Part):
     """What the judged run was made of, for the comparison with the run after it.
 
@@ -136,6 +150,7 @@ class Decision(Document):
       checks: Conditions on the run as a whole.
       metrics: All metrics of all models, overall first.
       made_of: What the run was made of; None in decisions of versions that did not note it.
+      teacher_age: How old the teacher is; None where the examples have no spans.
     """
 
     FILE: ClassVar[str] = "decision.json"
@@ -149,3 +164,4 @@ class Decision(Document):
     checks: tuple[Check, ...]
     metrics: tuple[MetricRow, ...]
     made_of: MadeOf | None = None
+    teacher_age: TeacherAge | None = None

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from contracts.base import Document
+from contracts.base import Document, Part
 
 
 class Origin(BaseModel):
@@ -33,6 +33,20 @@ class Origin(BaseModel):
     task_kinds: dict[str, str] | None = None
 
 
+class TrainingLeft(Part):
+    """What a run left of its training, for later runs to continue from.
+
+    Attributes:
+      digest: What is kept beside the versions, student and control; see `records.training_states`.
+      data: Which examples it was trained on, as `contracts.continuation.ArmState` has it.
+      lineage: The same of the runs that it continued from.
+    """
+
+    digest: str
+    data: str
+    lineage: tuple[str, ...] = ()
+
+
 class Provenance(Document):
     """Everything about one pushed version.
 
@@ -45,6 +59,7 @@ class Provenance(Document):
       origin: What it was made of.
       rollback_of: The version that this one took the place of, for a rollback.
       restores: The version whose content this one serves again, for a rollback.
+      training: What its run left to continue from; None where it left nothing.
     """
 
     FILE: ClassVar[str] = "assets.extra/provenance.json"
@@ -58,3 +73,4 @@ class Provenance(Document):
     origin: Origin
     rollback_of: int | None = None
     restores: int | None = None
+    training: TrainingLeft | None = None

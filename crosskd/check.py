@@ -87,6 +87,8 @@ def print_report(report: CheckReport) -> None:
         out.print(f"{split.split}: {part} {split.rows:,} records of {files}", markup=False, highlight=False)
     if report.serves is not None:
         out.print(f"compared with version {report.serves}, which serves", markup=False, highlight=False)
+    if report.starts is not None:
+        out.print(report.starts, markup=False, highlight=False, soft_wrap=True)
     for table in (_inputs(report), _labels(report), _slices(report)):
         if table.row_count:
             out.print(table)

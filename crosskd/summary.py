@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
@@ -24,6 +24,7 @@ from schema.surface import EVAL_SPLIT
 
 if TYPE_CHECKING:
     from contracts.candidate_report import CandidateReport
+    from contracts.continuation import Continued
     from contracts.decision import Decision, GateResult, Measurement
     from contracts.label_report import LabelReport
     from crosskd.runs import Run
@@ -70,6 +71,8 @@ class RunSummary(BaseModel):
     """Everything that `crosskd summary` shows; the shape of its `--json`.
 
     `pairs` is the `contracts.candidate_report.CandidateReport`; None where there are no pairs.
+    `continued` is what went on in each arm, by its role, a `contracts.continuation.Continued` each; empty where
+    the surface does not continue.
     """
 
     surface: str
@@ -80,6 +83,7 @@ class RunSummary(BaseModel):
     push: PushOfRun
     label_report: str
     pairs: Any = None
+    continued: dict[str, Any] = Field(default_factory=dict)
     report: str | None
     nodes: dict[str, NodeSummary]
 
@@ -153,6 +157,7 @@ def summarize(root: Path) -> RunSummary:
         push=_push(run, serving_folder(root, found.surface), found.blessed),
         label_report=labels[0],
         pairs=_pairs(run),
+        continued=_continued(run),
         report=_report(run),
         nodes={
             name: NodeSummary(state=node.state, seconds=node.seconds, peak_memory=node.peak_memory)
@@ -175,6 +180,8 @@ def print_summary(summary: RunSummary, as_json: bool) -> None:
         out.print(f"{VERDICT_MARKS[check.verdict.value]}  {check.name}: {check.sentence}", highlight=False)
     if summary.pairs:
         out.print(_pairs_sentence(summary.pairs), markup=False, highlight=False, soft_wrap=True)
+    for role, each in summary.continued.items():
+        out.print(f"{role}: {each.sentence}", markup=False, highlight=False, soft_wrap=True)
     out.print()
     style = "bold green" if summary.decision.blessed else "bold red"
     out.print(summary.decision.sentence, style=style, markup=False, highlight=False)
@@ -196,6 +203,18 @@ def _pairs(run: Run) -> CandidateReport | None:
 
     found = run.output(nodes.CANDIDATE_SAMPLER, keys.CANDIDATE_REPORT)
     return documents.read(found[0], CandidateReport) if found else None
+
+
+def _continued(run: Run) -> dict[str, Continued]:
+    """What went on in each arm."""
+    from contracts.continuation import Continued
+    from records import documents
+
+    runs = {
+        role.value: run.output(nodes.trainer(role), keys.MODEL_RUN) for role in (ModelRole.STUDENT, ModelRole.CONTROL)
+    }
+    found = {role: documents.find(each[0], Continued) for role, each in runs.items() if each}
+    return {role: each for role, each in found.items() if each}
 
 
 def _pairs_sentence(pairs: CandidateReport) -> str:

@@ -44,7 +44,7 @@ class Kept:
                 self._small[number] = variable.numpy()
                 continue
             with self._file(number).open("wb") as file:
-                for rows in _slices(variable):
+                for rows in slices(variable):
                     tf.gather(variable.value, rows).numpy().tofile(file)
 
     def restore(self) -> None:
@@ -54,7 +54,7 @@ class Kept:
                 variable.assign(self._small[number])
                 continue
             with self._file(number).open("rb") as file:
-                for rows in _slices(variable):
+                for rows in slices(variable):
                     variable.value.scatter_update(tf.IndexedSlices(self._rows(file, variable, len(rows)), rows))
 
     def arrays(self) -> list[NDArray[Any]]:
@@ -76,6 +76,7 @@ class Kept:
         return Path(self._folder.name) / str(number)
 
 
-def _slices(variable: keras.Variable) -> Iterator[tf.Tensor]:
+def slices(variable: keras.Variable) -> Iterator[tf.Tensor]:
+    """The rows of a variable, a slice at a time."""
     for start in range(0, variable.shape[0], SLICE):
         yield rows_from(tf.constant(start), variable)

@@ -43,12 +43,16 @@ class Ranker:
         probabilities, for multiclass tasks.
       logits: Like `serving`, with logits in place of probabilities; what a teacher serves.
       trunk: What all tasks share, float [batch, width].
+      vectors: The widths of the vectors that lie side by side below the trunk, by name.
+      first: The paths of the kernels that read these vectors and nothing else, row by row.
     """
 
     training: keras.Model
     serving: keras.Model
     logits: keras.Model
     trunk: keras.Model
+    vectors: Mapping[str, int]
+    first: tuple[str, ...]
 
 
 def build(
@@ -96,12 +100,28 @@ def build(
 
     inputs, served_inputs = encoded.inputs, {name: encoded.inputs[name] for name in serving_columns(surface)}
     served = {name: _served(name, surface.tasks[name].kind, logit) for name, logit in logits.items()}
+    training = keras.Model(inputs, heads, name="training")
     return Ranker(
-        training=keras.Model(inputs, heads, name="training"),
+        training=training,
         serving=keras.Model(served_inputs, served, name="serving"),
         logits=keras.Model(served_inputs, logits, name="logits"),
         trunk=keras.Model(served_inputs, body.shared, name="shared"),
+        vectors={name: int(vector.shape[-1]) for name, vector in encoded.vectors.items()},
+        first=() if surface.model.interactions else _kernels_reading(training, body.features),
     )
+
+
+def _kernels_reading(model: keras.Model, features: keras.KerasTensor | None) -> tuple[str, ...]:
+    """The paths of the kernels that are multiplied with `features`; none where the model is the user's own."""
+    if features is None:
+        return ()
+    readers = [
+        layer
+        for layer in model.layers
+        for node in layer._inbound_nodes
+        if any(each is features for each in node.input_tensors)
+    ]
+    return tuple(next(w.path for w in each.weights if len(w.shape) == 2) for each in readers if each.weights)
 
 
 @dataclass(frozen=True)
@@ -113,12 +133,14 @@ class _Body:
       shared: What all tasks share, float [batch, width].
       serving: The serving heads' output where it is the user's own, float [batch, 1].
       trunk: What towers read, float [batch, width]; empty where the model is the user's own.
+      features: What the trunk reads, float [batch, width]; None where the trunk is the user's own.
     """
 
     learners: Mapping[str, keras.KerasTensor]
     shared: keras.KerasTensor
     serving: Mapping[str, keras.KerasTensor]
     trunk: Mapping[str, keras.KerasTensor]
+    features: keras.KerasTensor | None = None
 
 
 def _body(surface: Surface, rows: Mapping[str, int], maker: LayerMaker, encoded: Encoded, extra: list[str]) -> _Body:
@@ -129,13 +151,14 @@ def _body(surface: Surface, rows: Mapping[str, int], maker: LayerMaker, encoded:
         if shared is None:
             shared = keras.layers.Concatenate(name="own_outputs")(list(serving.values()))
         return _Body(learners, shared, serving, {})
+    features = None if surface.trunk is not None else joined(surface.model, maker, encoded)
     trunk = (
         own_trunk(surface, encoded.vectors, extra)
-        if surface.trunk is not None
-        else build_trunk(surface.model, maker, joined(surface.model, maker, encoded), list(surface.tasks), extra)
+        if features is None
+        else build_trunk(surface.model, maker, features, list(surface.tasks), extra)
     )
     towers = {name: maker.stack(f"tower_{name}", surface.model.tower)(each) for name, each in trunk.of.items()}
-    return _Body(towers, trunk.shared, {}, trunk.of)
+    return _Body(towers, trunk.shared, {}, trunk.of, features)
 
 
 class _Both(keras.layers.Layer):

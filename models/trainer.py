@@ -10,12 +10,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 import tensorflow_transform as tft
+from absl import logging
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from contracts import keys
 from contracts.history import HISTORY_FILE
 from contracts.roles import ModelRole
-from models import inputs, pretrained, training, warm_start
+from models import continuing, inputs, pretrained, training, warm_start
 from models.columns import hard_label_columns, input_columns, sampling_columns, training_columns
 from models.export import export_student
 from models.progress import LogEpochs
@@ -24,6 +25,7 @@ from models.scales import label_statistics, soft_statistics
 from models.store import Store
 from models.terms import head_losses, scaled_columns
 from models.vocabulary import known_values, sizes
+from records import documents
 from schema.candidates import UNLABELLED_SPLIT
 from schema.errors import InputError
 from schema.surface import Surface
@@ -35,17 +37,21 @@ def run_fn(fn_args: FnArgs) -> None:
     Args:
       fn_args: TFX's arguments; `custom_config` holds `surface` (JSON of a
         `schema.surface.Surface`) and `arm` (an `ModelRole`); `base_model` is the teacher if the
-        surface has a warm start; `train_files` may have patterns of the split `unlabelled`.
+        surface has a warm start, and what Continuation found if it continues; `train_files` may
+        have patterns of the split `unlabelled`.
     """
     config = fn_args.custom_config or {}
     surface = Surface.model_validate_json(config[keys.SURFACE])
+    arm = ModelRole(config["arm"])
+    start = continuing.read_start(fn_args.base_model, arm) if surface.training.continue_from else None
     ranker, history = train(
         surface,
-        ModelRole(config["arm"]),
+        arm,
         fn_args.transform_output,
         fn_args.train_files,
         fn_args.model_run_dir,
         fn_args.base_model,
+        start,
     )
     export_student(ranker, surface, fn_args.transform_output, fn_args.serving_model_dir)
     _write_history(history, fn_args.model_run_dir)
@@ -58,6 +64,7 @@ def train(
     train_files: list[str],
     log_dir: str,
     teacher: str | None = None,
+    start: continuing.Start | None = None,
 ) -> tuple[Ranker, dict[str, list[float]]]:
     """Trains one arm.
 
@@ -69,6 +76,8 @@ def train(
         `unlabelled`, which the control does not read.
       log_dir: Where TensorBoard's event files go.
       teacher: The teacher's SavedModel, for a student with a warm start.
+      start: What an earlier run's arm left, or why there is none: for a surface that continues, whose
+        arms leave in `log_dir` what later runs continue from, and what continued here.
 
     Returns:
       The trained ranker, and the history of its losses per epoch.
@@ -92,20 +101,25 @@ def train(
     statistics = label_statistics(surface, store.columns(of_labels))
     if distil:
         statistics |= soft_statistics(scaled_columns(surface), transform)
+    if start is not None:
+        statistics = continuing.scales(surface, start, statistics)
+    known = known_values(surface, transform)
     ranker = build(surface, sizes(surface, transform), statistics, distil=distil)
-    pretrained.apply(ranker, surface, known_values(surface, transform))
+    pretrained.apply(ranker, surface, known)
     if distil and surface.warm_start:
-        embeddings = warm_start.read(surface, _expect_teacher(teacher))
-        warm_start.apply(ranker, surface, embeddings, known_values(surface, transform))
+        warm_start.apply(ranker, surface, warm_start.read(surface, _expect_teacher(teacher)), known)
     mixed_in = _mixed_in(surface, unlabelled, wanted) if distil else None
     data = inputs.transformed(store, surface.training, unlabelled=mixed_in)
-    fitted = training.fit(
-        ranker,
-        surface,
-        head_losses(surface, statistics, distil=distil),
-        data,
-        [keras.callbacks.TensorBoard(log_dir, write_graph=False), LogEpochs()],
-    )
+    loop = training.Loop(ranker, surface, head_losses(surface, statistics, distil=distil))
+    callbacks = [keras.callbacks.TensorBoard(log_dir, write_graph=False), LogEpochs()]
+    if start is None:
+        return ranker, loop.fit(surface.training, data, callbacks).history
+    goes_on = continuing.Continuing(surface, ranker, known, start)
+    continued = goes_on.apply()
+    logging.info("%s: %s", arm, continued.sentence)
+    fitted = loop.fit(surface.training, data, callbacks, goes_on.resumed(str(surface.training.optimizer)))
+    goes_on.leave(log_dir, statistics, loop.optimizer)
+    documents.write(log_dir, continued)
     return ranker, fitted.history
 
 

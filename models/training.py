@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from contracts.history import SELECTION_LOSS, VALIDATION_PREFIX
 from models.epochs import Batches, Feed, TrainingData
 from models.kept import Kept
+from models.optimizers.by_rows import ByRows
 from models.ranker import Ranker
 from models.tables import finite, large_tables
 from models.terms import HeadLoss, weighed_losses
@@ -57,6 +58,19 @@ class Fit:
     def weights(self) -> list[NDArray[Any]]:
         """The values in memory."""
         return self.kept.arrays()
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """The optimizer of an earlier training, which goes on.
+
+    Attributes:
+      steps: The steps that it took.
+      onto: Puts what it kept into what a new one keeps; see `models.optimizers.by_rows.ByRows.slots`.
+    """
+
+    steps: int
+    onto: Callable[[dict[str, NDArray[Any]]], dict[str, NDArray[Any]]]
 
 
 class _Pace:
@@ -97,22 +111,30 @@ class Loop:
         self._step_pace, self._held_out_pace = _Pace(), _Pace()
         self._rate = surface.training.learning_rate
 
-    def fit(self, training: Training, data: TrainingData, callbacks: Sequence[keras.callbacks.Callback] = ()) -> Fit:
+    def fit(
+        self,
+        training: Training,
+        data: TrainingData,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        resumed: Resumed | None = None,
+    ) -> Fit:
         """Trains in place, and keeps the weights of the epoch with the least `selection_loss`.
 
         All epochs run, so that student and control take the same steps, unless there is
-        patience.  Optimizer, schedules and learned loss weights start anew.
+        patience.  Optimizer, schedules and learned loss weights start anew, unless an earlier
+        training's optimizer goes on.
 
         Args:
           training: Gives epochs, learning rate and early stopping.
           data: The batches of every epoch.
           callbacks: Keras's callbacks; they are told of epochs and of the held-out part, not of batches.
+          resumed: An earlier training's optimizer, which goes on with its schedules; learned loss weights do not.
 
         Raises:
           InputError: There is nothing to train on, the warm-up of the learning rate is as long as
             the training, or a loss is not finite.
         """
-        self._restart(training.learning_rate, training.epochs * data.steps)
+        self._restart(training.learning_rate, training.epochs * data.steps, resumed)
         kept = Kept(self._ranker.training.variables)
         told = keras.callbacks.CallbackList(list(callbacks), model=self._model, epochs=training.epochs)
         told.on_train_begin()
@@ -253,10 +275,18 @@ class Loop:
             "features that are not finite; the first layers of the trunk read them"
         )
 
-    def _restart(self, learning_rate: float, steps: int) -> None:
+    @property
+    def optimizer(self) -> ByRows:
+        """The optimizer, which after a training holds what that left."""
+        return self._model.optimizer
+
+    def _restart(self, learning_rate: float, steps: int, resumed: Resumed | None) -> None:
         for variable in self._model.log_variances.values():
             variable.assign(0.0)
-        self._model.optimizer.reset(learning_rate, steps)
+        self._model.optimizer.reset(learning_rate, steps + (resumed.steps if resumed else 0))
+        if resumed is not None:
+            slots = resumed.onto(self._model.optimizer.slots())
+            self._model.optimizer.resume(learning_rate, steps, resumed.steps, slots)
         self._rate = learning_rate
 
 

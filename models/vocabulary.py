@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
+from numpy.typing import NDArray
 
 from models.lookups import vocabulary_name
 from schema.features import Feature
@@ -30,6 +34,14 @@ def known_values(surface: Surface, transform: tft.TFTransformOutput) -> dict[str
         elif feature.vocabulary is not None:
             found[name] = _lines(surface.files[feature.vocabulary].path)
     return found
+
+
+def matched(values: Sequence[bytes], others: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The rows of the values that both have, int64 [found] in each: by the value itself, wherever it stands."""
+    place = {each: row for row, each in enumerate(others)}
+    rows = [(row, place[each]) for row, each in enumerate(values) if each in place]
+    pairs = np.array(rows, np.int64).reshape(-1, 2)
+    return pairs[:, 0], pairs[:, 1]
 
 
 def _rows(surface: Surface, name: str, feature: Feature, transform: tft.TFTransformOutput) -> int:

@@ -18,6 +18,7 @@ from sklearn.decomposition import PCA
 
 from models.layers import embedding_layer
 from models.ranker import Ranker
+from models.vocabulary import matched
 from records.saved_model import FORMAT_SERVING, find_saved_model
 from schema.candidates import WarmStart
 from schema.errors import InputError
@@ -95,15 +96,13 @@ def initial(table: NDArray[np.float32], vocabulary: Sequence[bytes], embeddings:
     Raises:
       InputError: Fewer than two ids are known to both.
     """
-    place = {each: row for row, each in enumerate(embeddings.ids)}
-    rows = [(index, place[each]) for index, each in enumerate(vocabulary) if each in place]
-    if len(rows) < 2:
+    of_student, of_teacher = matched(vocabulary, embeddings.ids)
+    if len(of_student) < 2:
         raise InputError(
-            f"warm_start: expected ids known to both teacher and target, found {len(rows)} of {len(vocabulary)} in the "
-            f"target's vocabulary among the teacher's {len(embeddings.ids)}. Check that both number them alike, or "
-            "leave `warm_start:` out."
+            f"warm_start: expected ids known to both teacher and target, found {len(of_student)} of {len(vocabulary)} "
+            f"in the target's vocabulary among the teacher's {len(embeddings.ids)}. Check that both number them alike, "
+            "or leave `warm_start:` out."
         )
-    of_student, of_teacher = np.transpose(rows)
     vectors = embeddings.vectors[of_teacher].astype(np.float64)
     components = min(table.shape[1], *vectors.shape)
     projected = PCA(components, svd_solver="full").fit_transform(vectors)

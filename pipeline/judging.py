@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tfx import v1 as tfx
@@ -52,6 +53,7 @@ def judging(
     label_report: tfx.dsl.Channel,
     last_blessed: LastBlessed = resolvers.from_destination,
     statistics: tfx.dsl.Channel | None = None,
+    runs: Mapping[ModelRole, tfx.dsl.Channel] | None = None,
 ) -> Judging:
     """Evaluates and serves the student beside the last blessed model and the control, decides, and pushes.
 
@@ -63,6 +65,7 @@ def judging(
       label_report: What the teacher said of them.
       last_blessed: Makes the nodes that find the model that serves today; see `pipeline.resolvers`.
       statistics: Statistics of the examples before labelling, for the report of the next run.
+      runs: What the trainings of student and control left, where later runs continue from it.
     """
     resolved = last_blessed(settings, student)
     against_last = _evaluator(settings, ModelRole.LAST_BLESSED, examples, student, resolved.model)
@@ -85,6 +88,9 @@ def judging(
         baseline_model=resolved.model,
         statistics=statistics,
         surface=settings.surface_json,
+        serving=settings.serving,
+        teacher=settings.teacher_fingerprint,
+        data_span=settings.origin.data_span or "",
     ).with_id(nodes.BLESSING_GATE)
     pusher = ModelPusher(
         model=student,
@@ -95,6 +101,8 @@ def judging(
             filesystem=tfx.proto.PushDestination.Filesystem(base_directory=settings.serving)
         ),
         provenance=settings.origin.model_dump_json(),
+        student_run=runs[ModelRole.STUDENT] if runs else None,
+        control_run=runs[ModelRole.CONTROL] if runs else None,
     ).with_id(nodes.PUSHER)
     return Judging(
         nodes=[*resolved.nodes, against_last, against_control, validator, gate, pusher],

@@ -40,6 +40,7 @@ class Labelling:
       statistics: The statistics of the examples before labelling.
       schema: The curated schema.
       guards: Must be done before anything learns from `examples`, or from those of the window.
+      arrived: The newest examples as they arrived, before labelling.
       window: Where the spans before the run's own are labelled in the same pipeline: the labelled
         examples of all of them, the oldest first.
     """
@@ -51,6 +52,7 @@ class Labelling:
     statistics: tfx.dsl.Channel
     schema: tfx.dsl.Channel
     guards: list[BaseNode]
+    arrived: tfx.dsl.Channel
     window: BaseChannel[Any] | None = None
 
 
@@ -76,6 +78,7 @@ def labelling(settings: Settings, make_teacher: MakeTeacher = where_it_lies) -> 
         statistics=newest.raw,
         schema=shared.schema,
         guards=[span.guard for span in spans],
+        arrived=newest.arrived,
         window=UnionChannel([span.examples for span in spans]) if older else None,
     )
 
@@ -105,11 +108,12 @@ class _Shared:
 
 @dataclass(frozen=True)
 class _Labelled:
-    """The nodes of one span up to its labels, and the statistics of its raw examples."""
+    """The nodes of one span up to its labels, the statistics of its raw examples, and these."""
 
     nodes: list[BaseNode]
     labeler: TeacherLabeler
     raw: tfx.dsl.Channel
+    arrived: tfx.dsl.Channel
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,7 @@ class _Checked:
       raw: Statistics of the examples before labelling.
       statistics: Statistics of the labels, which drift is judged by.
       guard: Must be done before anything learns from `examples`.
+      arrived: The examples before labelling.
     """
 
     nodes: list[BaseNode]
@@ -129,6 +134,7 @@ class _Checked:
     raw: tfx.dsl.Channel
     statistics: tfx.dsl.Channel
     guard: BaseNode
+    arrived: tfx.dsl.Channel
 
     @property
     def examples(self) -> tfx.dsl.Channel:
@@ -149,6 +155,7 @@ def _checked(settings: Settings, shared: _Shared, before: int, previous: tfx.dsl
         unchecked.raw,
         statistics.outputs["statistics"],
         guard,
+        unchecked.arrived,
     )
 
 
@@ -165,7 +172,12 @@ def _labelled(settings: Settings, shared: _Shared, before: int = 0, key_column: 
     ).with_id(nodes.of_span(nodes.TEACHER_LABELER, before))
     (pairs or labeler).add_upstream_node(guard)
     made = [pairs] if pairs else []
-    return _Labelled([examples, statistics, guard, *made, labeler], labeler, statistics.outputs["statistics"])
+    return _Labelled(
+        [examples, statistics, guard, *made, labeler],
+        labeler,
+        statistics.outputs["statistics"],
+        examples.outputs["examples"],
+    )
 
 
 def _example_gen(settings: Settings) -> BaseNode:

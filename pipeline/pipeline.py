@@ -46,6 +46,7 @@ def create_pipeline(
         label_report=labelled.report,
         last_blessed=last_blessed,
         statistics=labelled.statistics,
+        runs=trained.runs if settings.surface.training.continue_from else None,
     )
     report = reporting(settings, labelled, trained, judged, earlier_runs, fails_unless)
     return assemble(settings, [*labelled.nodes, *trained.nodes, *judged.nodes, *report])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
 
+from components.continuation.component import Continuation
 from contracts import keys, nodes, properties
 from contracts.roles import ModelRole
 from models.own_code import modules
@@ -31,6 +32,11 @@ class TrainedArms:
     student_run: tfx.dsl.Channel
     control_run: tfx.dsl.Channel
 
+    @property
+    def runs(self) -> dict[ModelRole, tfx.dsl.Channel]:
+        """What the trainings left, by arm."""
+        return {ModelRole.STUDENT: self.student_run, ModelRole.CONTROL: self.control_run}
+
 
 def training(settings: Settings, labelled: Labelling) -> TrainedArms:
     """Transforms the labelled examples, of all spans of the window, and trains both arms on them."""
@@ -46,11 +52,12 @@ def training(settings: Settings, labelled: Labelling) -> TrainedArms:
         disable_analyzer_cache=True,
     )
     transform.add_upstream_nodes(labelled.guards)
+    bases, found = _bases(settings, labelled)
     student, control = (
-        _trainer(settings, arm, transform, labelled.teacher) for arm in (ModelRole.STUDENT, ModelRole.CONTROL)
+        _trainer(settings, arm, transform, bases.get(arm)) for arm in (ModelRole.STUDENT, ModelRole.CONTROL)
     )
     return TrainedArms(
-        nodes=[*window, transform, student, control],
+        nodes=[*window, transform, *found, student, control],
         student=student.outputs[keys.MODEL],
         control=control.outputs[keys.MODEL],
         student_run=student.outputs[keys.MODEL_RUN],
@@ -67,7 +74,21 @@ def _splits(surface: Surface) -> tfx.proto.SplitsConfig | None:
     )
 
 
-def _trainer(settings: Settings, role: ModelRole, transform: BaseNode, teacher: tfx.dsl.Channel) -> BaseNode:
+def _bases(settings: Settings, labelled: Labelling) -> tuple[dict[ModelRole, tfx.dsl.Channel], list[BaseNode]]:
+    """What each arm starts from, if from anything, and the node that finds it.
+
+    A run that continues takes the student from the earlier run's student and the control from its
+    control, whose lineage never saw a soft label.
+    """
+    if settings.surface.training.continue_from is None:
+        return ({ModelRole.STUDENT: labelled.teacher} if settings.surface.warm_start else {}), []
+    found = Continuation(
+        examples=labelled.arrived, serving=settings.serving, data_span=settings.origin.data_span or ""
+    ).with_id(nodes.CONTINUATION)
+    return {role: found.outputs[role.value] for role in (ModelRole.STUDENT, ModelRole.CONTROL)}, [found]
+
+
+def _trainer(settings: Settings, role: ModelRole, transform: BaseNode, base: tfx.dsl.Channel | None) -> BaseNode:
     student = role is ModelRole.STUDENT
     own = modules(settings.surface)["training"]
     config = {keys.SURFACE: settings.surface_json, "arm": role.value, keys.CODE: code_version(_TRAINER, *own)}
@@ -80,7 +101,7 @@ def _trainer(settings: Settings, role: ModelRole, transform: BaseNode, teacher: 
         run_fn=f"{_TRAINER}.run_fn",
         examples=transform.outputs[keys.TRANSFORMED_EXAMPLES],
         transform_graph=transform.outputs[keys.TRANSFORM_GRAPH],
-        base_model=teacher if warm else None,
+        base_model=base,
         train_args=tfx.proto.TrainArgs(splits=[TRAIN_SPLIT, *unshown]),
         eval_args=tfx.proto.EvalArgs(splits=[EVAL_SPLIT]),
         custom_config=config,

@@ -93,6 +93,20 @@ class Window:
         return first if first == last else f"{first}:{last}"
 
 
+def newest_span(title: str | None) -> int | None:
+    """The number of the newest span of what people write, `A` or `A:B`: days since 1970 for a date, 20260131 too.
+
+    None where it is neither a number nor a date.
+    """
+    newest = (title or "").rpartition(":")[2]
+    for form in ("%Y-%m-%d", "%Y%m%d"):
+        try:
+            return (datetime.datetime.strptime(newest, form).date() - _FIRST_DAY).days
+        except ValueError:
+            continue
+    return int(newest) if newest.isdigit() else None
+
+
 def span_folders(examples: Path) -> SpanFolders | None:
     """How `examples` is divided into spans; None if it is one folder of examples.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum, auto
 from typing import Annotated
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from schema.base import Name, Strict
 from schema.metrics import METRICS, Direction, GatedMetric, Metric
@@ -21,6 +21,16 @@ class JudgedOn(StrEnum):
     LOWER_LIMIT = "lower_limit"
     UPPER_LIMIT = "upper_limit"
     BOTH_LIMITS = "both_limits"
+
+
+class TeacherAgeGate(Strict):
+    """How old the teacher may be.
+
+    Attributes:
+      at_most: Spans since a run had it first.
+    """
+
+    at_most: NonNegativeInt
 
 
 _OPPOSITE = {JudgedOn.LOWER_LIMIT: JudgedOn.UPPER_LIMIT, JudgedOn.UPPER_LIMIT: JudgedOn.LOWER_LIMIT}

@@ -22,7 +22,7 @@ from schema.features import EventSequence, FeatureCross, LookupFile
 from schema.features import Feature as Feature
 from schema.features import FeatureKind as FeatureKind
 from schema.features import Side as Side
-from schema.gates import Gate, JointGate
+from schema.gates import Gate, JointGate, TeacherAgeGate
 from schema.labels import LabelRule, Positive, Sampled
 from schema.metrics import METRICS, gateable
 from schema.own_code import ImportPath, OwnStudent
@@ -178,6 +178,7 @@ class Surface(Strict):
         student that learns it: `trunk`, or a task for the output of its tower.
       slices: Parts of the evaluation data that are reported and may be gated.
       joint_gates: Conditions for a push on all tasks at once.
+      teacher_age: How many spans old the teacher may be; None asks nothing.
       score: What the page is ranked by, an expression over tasks; it is served as one more
         output, `score`.
       model: The shape of student and control.
@@ -213,6 +214,7 @@ class Surface(Strict):
     representations: dict[Name, Representation] = Field(default_factory=dict)
     slices: dict[Name, Slice] = Field(default_factory=dict)
     joint_gates: tuple[JointGate, ...] = ()
+    teacher_age: TeacherAgeGate | None = None
     score: Score | None = None
     group: str | None = None
     weight_column: str | None = None
@@ -242,6 +244,25 @@ class Surface(Strict):
         started = [f"features.{name}.pretrained" for name, each in self.features.items() if each.pretrained is not None]
         for place in (*started, *(f"warm_start.{name}" for name in self.warm_start)):
             raise ValueError(f"`{place}` and `student` exclude each other: a student has its own embeddings")
+        return self
+
+    @model_validator(mode="after")
+    def _continues_what_it_can(self) -> Surface:
+        if self.training.continue_from is None:
+            return self
+        if self.teacher is None:
+            raise ValueError(
+                "`training.continue_from` is for a surface with a `teacher`, whose student is served; found none"
+            )
+        if self.student is not None:
+            raise ValueError(
+                "`training.continue_from` and `student` exclude each other: which row of a student's own embeddings is "
+                "of which id, and so where it stands in the next vocabulary, cannot be told"
+            )
+        if self.warm_start:
+            raise ValueError(
+                "`training.continue_from` and `warm_start` exclude each other: both say what the first embeddings are"
+            )
         return self
 
     @property

@@ -141,6 +141,10 @@ class Training(Strict):
       validation_fraction: Part of the training split held out for early stopping.
       early_stopping: Which epoch's weights are kept.
       seed: Seed of initialisation and shuffling, shared by student and control; 0 or more.
+      continue_from: What a run's student and control start from: `served`, what the run left whose student
+        serves, each from its own; None starts both anew.
+      continue_optimizer: Whether the optimizer goes on as well, with its running means and its count of steps,
+        by which the learning rate rises and falls.  Otherwise both begin anew.
     """
 
     epochs: PositiveInt = 10
@@ -156,6 +160,8 @@ class Training(Strict):
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
     early_stopping: EarlyStopping = EarlyStopping()
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    continue_from: Literal["served"] | None = None
+    continue_optimizer: bool = False
 
     @property
     def scheduled(self) -> bool:
@@ -180,5 +186,18 @@ class Training(Strict):
             raise ValueError(
                 "`weight_decay` times `learning_rate` is the part of every weight that each step takes away; "
                 f"expected at most {_MOST_DECAY:g}, found {self.decay_of_weights:g} * {self.learning_rate:g}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _optimizer_continues_as_it_can(self) -> Training:
+        if not self.continue_optimizer:
+            return self
+        if self.continue_from is None:
+            raise ValueError("`continue_optimizer` needs `continue_from: served`, found no `continue_from`")
+        if self.learning_rate_decay is not None and self.learning_rate_decay.by == "cosine":
+            raise ValueError(
+                "`continue_optimizer` and `learning_rate_decay: {by: cosine}` exclude each other: a cosine ends with "
+                "a training, and an optimizer that goes on has no last step; expected `by: exponential` or no decay"
             )
         return self

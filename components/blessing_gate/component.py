@@ -51,6 +51,9 @@ class BlessingGate(base_component.BaseComponent):
         infra_blessing: BaseChannel[Any] | None = None,
         baseline_model: BaseChannel[Any] | None = None,
         statistics: BaseChannel[Any] | None = None,
+        serving: str = "",
+        teacher: str = "",
+        data_span: str = "",
     ) -> None:
         """Constructs the component.
 
@@ -68,6 +71,9 @@ class BlessingGate(base_component.BaseComponent):
             a task cannot be compared with it; may resolve to none.
           statistics: Channel of `standard_artifacts.ExampleStatistics` of the newest examples: the decision says
             where they lie, and the report of the next run tells by them how features drifted.
+          serving: The push destination's base directory, beside whose versions it is kept since when a teacher labels.
+          teacher: The fingerprint of the teacher's content.
+          data_span: The spans that the student was trained on, A:B; empty without spans.
 
         Raises:
           InputError: `surface` is not a surface.
@@ -82,6 +88,9 @@ class BlessingGate(base_component.BaseComponent):
             baseline_model=baseline_model,
             statistics=statistics,
             surface=surface,
+            serving=serving,
+            teacher=teacher,
+            data_span=data_span,
             code=code_version("components.blessing_gate"),
             blessing=channel_utils.as_channel([standard_artifacts.ModelBlessing()]),
             decision=channel_utils.as_channel([GateDecision()]),

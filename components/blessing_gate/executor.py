@@ -16,6 +16,7 @@ from tfx.utils import io_utils, path_utils
 from components.blessing_gate import spec
 from components.blessing_gate.checks import Evidence
 from components.blessing_gate.judge import decide
+from components.blessing_gate.teacher import age_check, age_of
 from contracts import properties
 from contracts.blessings import MODEL_BLESSING
 from contracts.decision import Check, Decision, MadeOf, Verdict
@@ -43,18 +44,22 @@ class Executor(base_executor.BaseExecutor):
           input_dict: model, evaluation, control_evaluation, and optionally label_report,
             infra_blessing, baseline_model and statistics, one artifact each.
           output_dict: blessing and decision.
-          exec_properties: surface, as JSON.
+          exec_properties: surface, as JSON; serving, teacher and data_span, for the teacher's age.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         surface = Surface.model_validate_json(exec_properties[spec.SURFACE_KEY])
         model = artifact_utils.get_single_instance(input_dict[spec.MODEL_KEY])
+        age = age_of(
+            *(exec_properties.get(key) or "" for key in (spec.SERVING_KEY, spec.TEACHER_KEY, spec.DATA_SPAN_KEY))
+        )
         evidence = Evidence(
             last_blessed=read_evaluation(_uri(input_dict, spec.EVALUATION_KEY), model.uri),
             control=read_evaluation(_uri(input_dict, spec.CONTROL_EVALUATION_KEY), model.uri),
-            checks=(*_label_checks(input_dict), *_serving_checks(input_dict)),
+            checks=(*_label_checks(input_dict), *_serving_checks(input_dict), *age_check(surface.teacher_age, age)),
             served=_served(input_dict),
         )
-        decision = decide(surface, evidence).model_copy(update={"made_of": _made_of(input_dict, surface)})
+        noted = {"made_of": _made_of(input_dict, surface), "teacher_age": age}
+        decision = decide(surface, evidence).model_copy(update=noted)
         logging.info(decision.sentence)
         decided = artifact_utils.get_single_instance(output_dict[spec.DECISION_KEY])
         documents.write(decided.uri, decision)

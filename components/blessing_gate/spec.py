@@ -16,6 +16,9 @@ STATISTICS_KEY = "statistics"
 BLESSING_KEY = "blessing"
 DECISION_KEY = keys.DECISION
 SURFACE_KEY = keys.SURFACE
+SERVING_KEY = "serving"
+TEACHER_KEY = "teacher"
+DATA_SPAN_KEY = "data_span"
 
 
 class BlessingGateSpec(ComponentSpec):
@@ -23,6 +26,9 @@ class BlessingGateSpec(ComponentSpec):
 
     PARAMETERS = {  # noqa: RUF012 - ComponentSpec reads plain class attributes
         SURFACE_KEY: ExecutionParameter(type=str),
+        SERVING_KEY: ExecutionParameter(type=str),
+        TEACHER_KEY: ExecutionParameter(type=str),
+        DATA_SPAN_KEY: ExecutionParameter(type=str),
         keys.CODE: ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012

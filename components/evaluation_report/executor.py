@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from importlib.metadata import version
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ from components.evaluation_report.contents import compose
 from components.evaluation_report.page import render
 from components.evaluation_report.sources import Shift, Sources
 from contracts import keys, properties
+from contracts.continuation import Continued
 from contracts.decision import Decision
 from contracts.label_report import LabelReport
 from contracts.measurements import Measurements
@@ -82,6 +83,7 @@ def read_sources(input_dict: Artifacts, exec_properties: dict[str, Any]) -> Sour
         labels=_readable(documents.read, labels.uri, LabelReport),
         serving=_readable(documents.read, input_dict[spec.SERVING_REPORT_KEY][0].uri, ServingReport),
         histories={model: _readable(sources.read_history, input_dict[key][0].uri) or {} for model, key in runs.items()},
+        continued=_continued({model: input_dict[key][0].uri for model, key in runs.items()}),
         curves=curves,
         hard_labels=(_readable(sources.read_hard_labels, statistics[0].uri, surface) or {}) if statistics else {},
         decisions=decisions,
@@ -101,6 +103,12 @@ def _readable(read: Callable[..., Found], *arguments: Any) -> Found | None:
     except InputError as error:
         logging.warning("The report goes without it: %s", error)
         return None
+
+
+def _continued(runs: Mapping[str, str]) -> dict[str, Continued]:
+    """What went on from an earlier run, by model."""
+    found = {model: _readable(documents.find, uri, Continued) for model, uri in runs.items()}
+    return {model: each for model, each in found.items() if each}
 
 
 def _measurements(folder: str) -> Measurements | str:

@@ -14,6 +14,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx.dsl.io import fileio
 
 from components.evaluation_report.charts import CONTROL, LAST_BLESSED, STUDENT
+from contracts.continuation import Continued
 from contracts.decision import Decision, Measurement
 from contracts.history import HISTORY_FILE
 from contracts.label_report import LabelReport
@@ -106,6 +107,7 @@ class Sources:
       labels: The label report.
       serving: The serving report.
       histories: Losses per epoch, by model (`student`, `control`).
+      continued: What went on from an earlier run, by model; empty where the surface does not continue.
       curves: Calibration, by model and task.
       hard_labels: The hard labels by task.
       decisions: Those of earlier runs, oldest first, then this run's.
@@ -125,6 +127,7 @@ class Sources:
     labels: LabelReport | None = None
     serving: ServingReport | None = None
     histories: Mapping[str, History] = field(default_factory=dict)
+    continued: Mapping[str, Continued] = field(default_factory=dict)
     curves: Mapping[tuple[str, str], Sequence[Bin]] = field(default_factory=dict)
     hard_labels: Mapping[str, HardLabels] = field(default_factory=dict)
     decisions: Sequence[tuple[datetime | None, Decision]] = ()

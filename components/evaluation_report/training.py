@@ -33,7 +33,10 @@ def section(sources: Sources) -> Section:
         "where dropout makes them larger. Evaluation rows play no part here.",
         models=tuple(model for model in (STUDENT, CONTROL) if model in histories),
         figures=tuple(_figure(sources, name) for name in names),
-        notes=() if names else ("There are no losses to show.",),
+        notes=(
+            *(f"{model}: {each.sentence}" for model, each in sources.continued.items()),
+            *(() if names else ("There are no losses to show.",)),
+        ),
     )
 
 

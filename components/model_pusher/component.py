@@ -54,6 +54,8 @@ class ModelPusher(base_component.BaseComponent):
         push_destination: proto.PushDestination,
         provenance: str,
         infra_blessing: BaseChannel[Any] | None = None,
+        student_run: BaseChannel[Any] | None = None,
+        control_run: BaseChannel[Any] | None = None,
     ) -> None:
         """Constructs the component.
 
@@ -66,6 +68,9 @@ class ModelPusher(base_component.BaseComponent):
           provenance: A `contracts.provenance.Origin` as JSON.
           infra_blessing: Channel of `standard_artifacts.InfraBlessing`: ServingValidator's.
             Where it is given and does not arrive, nothing is pushed.
+          student_run: Channel of `standard_artifacts.ModelRun`: the student's Trainer's, of which what
+            later runs continue from is kept beside the versions.
+          control_run: The same of the control.
 
         Raises:
           InputError: `provenance` is not an Origin, or the destination is no base directory.
@@ -80,6 +85,8 @@ class ModelPusher(base_component.BaseComponent):
             model_blessing=model_blessing,
             decision=decision,
             infra_blessing=infra_blessing,
+            student_run=student_run,
+            control_run=control_run,
             push_destination=push_destination,
             provenance=provenance,
             needs_infra_blessing=int(infra_blessing is not None),

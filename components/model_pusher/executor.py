@@ -25,10 +25,12 @@ from components.model_pusher.destination import Destination
 from contracts import keys, properties
 from contracts.blessings import INFRA_BLESSING, MODEL_BLESSING
 from contracts.decision import Decision
-from contracts.provenance import Origin, Provenance
+from contracts.provenance import Origin, Provenance, TrainingLeft
+from contracts.roles import ModelRole
 from records import documents
 from records.content import content_fingerprint
 from records.manifest import damage
+from records.training_states import STATE_FOLDER, ArmState, leave
 from schema.errors import InputError
 
 Artifacts = dict[str, list[types.Artifact]]
@@ -42,7 +44,7 @@ class Executor(pusher.Executor):
 
         Args:
           input_dict: model, model_blessing, decision, and infra_blessing where the pipeline
-            has it, one artifact each.
+            has it, one artifact each; student_run and control_run of runs that others continue from.
           output_dict: pushed_model.
           exec_properties: The keys of `ModelPusherSpec.PARAMETERS`.
 
@@ -59,8 +61,8 @@ class Executor(pusher.Executor):
         fingerprint = content_fingerprint(self.GetModelPath(input_dict))
         for blessing in input_dict.get(spec.INFRA_BLESSING_KEY, []):
             check_fingerprint(blessing, fingerprint)
-        describe = functools.partial(_describe, input_dict, origin, fingerprint)
         destination = Destination(_base_directory(exec_properties[spec.PUSH_DESTINATION_KEY]))
+        describe = functools.partial(_describe, input_dict, origin, fingerprint, destination.base)
         first_run = bool(
             documents.read(artifact_utils.get_single_uri(input_dict[spec.DECISION_KEY]), Decision).first_run
         )
@@ -178,7 +180,8 @@ def _expect_one(input_dict: Artifacts, key: str) -> None:
         )
 
 
-def _describe(input_dict: Artifacts, origin: Origin, fingerprint: str, version: int) -> Provenance:
+def _describe(input_dict: Artifacts, origin: Origin, fingerprint: str, base: str, version: int) -> Provenance:
+    """What is known of a version; what its run left to continue from is there before the version is."""
     return Provenance(
         version=version,
         pushed_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -186,7 +189,20 @@ def _describe(input_dict: Artifacts, origin: Origin, fingerprint: str, version: 
         model_fingerprint=fingerprint,
         decision=_decision(input_dict).sentence,
         origin=origin,
+        training=_leave(input_dict, base),
     )
+
+
+def _leave(input_dict: Artifacts, base: str) -> TrainingLeft | None:
+    runs = {ModelRole.STUDENT: spec.STUDENT_RUN_KEY, ModelRole.CONTROL: spec.CONTROL_RUN_KEY}
+    found = {role: input_dict.get(key, []) for role, key in runs.items()}
+    if not any(found.values()):
+        return None
+    for key in runs.values():
+        _expect_one(input_dict, key)
+    states = {role.value: f"{artifacts[0].uri.rstrip('/')}/{STATE_FOLDER}" for role, artifacts in found.items()}
+    student = documents.read(states[ModelRole.STUDENT.value], ArmState)
+    return TrainingLeft(digest=leave(base, states), data=student.data, lineage=student.lineage)
 
 
 def _decision(input_dict: Artifacts) -> Decision:

@@ -12,6 +12,8 @@ MODEL_KEY = standard_component_specs.MODEL_KEY
 MODEL_BLESSING_KEY = standard_component_specs.MODEL_BLESSING_KEY
 INFRA_BLESSING_KEY = standard_component_specs.INFRA_BLESSING_KEY
 DECISION_KEY = keys.DECISION
+STUDENT_RUN_KEY = "student_run"
+CONTROL_RUN_KEY = "control_run"
 PUSH_DESTINATION_KEY = standard_component_specs.PUSH_DESTINATION_KEY
 PUSHED_MODEL_KEY = standard_component_specs.PUSHED_MODEL_KEY
 ORIGIN_KEY = "provenance"
@@ -32,6 +34,8 @@ class ModelPusherSpec(ComponentSpec):
         MODEL_BLESSING_KEY: ChannelParameter(type=standard_artifacts.ModelBlessing),
         DECISION_KEY: ChannelParameter(type=GateDecision),
         INFRA_BLESSING_KEY: ChannelParameter(type=standard_artifacts.InfraBlessing, optional=True),
+        STUDENT_RUN_KEY: ChannelParameter(type=standard_artifacts.ModelRun, optional=True),
+        CONTROL_RUN_KEY: ChannelParameter(type=standard_artifacts.ModelRun, optional=True),
     }
     OUTPUTS = {  # noqa: RUF012
         PUSHED_MODEL_KEY: ChannelParameter(type=standard_artifacts.PushedModel),

@@ -82,6 +82,7 @@ class CheckReport(BaseModel):
       surface: The surface, as it was given.
       findings: What is wrong, or looks so.
       splits: How much was looked at; likewise inputs, labels and slices with their rates.
+      starts: What student and control would start from; None for a surface that does not continue.
       serves: The version that serves, and whose clients were thought of; None without one, or without a root.
     """
 
@@ -92,6 +93,7 @@ class CheckReport(BaseModel):
     labels: list[LabelRates] = Field(default_factory=list)
     slices: list[SliceRows] = Field(default_factory=list)
     serves: int | None = None
+    starts: str | None = None
 
     def problem(self, *sentences: str) -> None:
         """Adds problems."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from crosskd.checking.clients import check_clients
+from crosskd.checking.continuing import check_continuing
 from crosskd.checking.findings import CheckReport, SampledSplit
 from crosskd.checking.sample import Sample, read_sample
 from crosskd.launch import check_own_code, choose_window, expect_saved_model, surface_folder, with_bound
@@ -73,6 +74,11 @@ def inspect_inputs(given: RunInputs, rows: int = SAMPLED_RECORDS) -> CheckReport
         with problems.noted():
             check_clients(loaded, given.root, report)
     listed = _files(_folders(given, loaded, problems), problems)
+    if loaded is not None:
+        with problems.noted():
+            newest = {split: listed.get(split, []) for split in (TRAIN_SPLIT, EVAL_SPLIT)}
+            check_continuing(loaded.surface, given.root, _data_span(given), newest, report)
+            _check_teacher_age(loaded, given)
     if loaded is None or not any(listed.values()):  # there is nothing that TensorFlow need be imported for
         report.problem(*problems.found)
         return report
@@ -83,6 +89,19 @@ def inspect_inputs(given: RunInputs, rows: int = SAMPLED_RECORDS) -> CheckReport
         surface = with_bound(loaded.surface, given.max_bad_fraction)
         check_teacher(distilled(surface), str(given.teacher), samples, report)
     return report
+
+
+def _check_teacher_age(loaded: SurfaceFolder, given: RunInputs) -> None:
+    if loaded.surface.teacher_age is not None and _data_span(given) is None:
+        raise InputError(
+            f"{given.surface}: teacher_age: a teacher ages by spans; expected examples in spans (a folder for each "
+            f"day, say: docs/daily.md), found {given.examples} without. Take `teacher_age` out, or give spans."
+        )
+
+
+def _data_span(given: RunInputs) -> str | None:
+    window = choose_window(given.examples, given.span, given.window)
+    return str(window) if window else None
 
 
 def _folders(given: RunInputs, loaded: SurfaceFolder | None, problems: Problems) -> dict[str, Path]:

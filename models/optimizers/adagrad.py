@@ -7,10 +7,12 @@ added up when it is read again: the sum over steps of g / sqrt(a + step g^2), as
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from models.optimizers.by_rows import ByRows, Rows
 from models.optimizers.rates import Rates
@@ -19,6 +21,7 @@ from models.tables import Table
 # Those of `keras.optimizers.Adagrad`.
 _BEFORE = 0.1
 _EPSILON = 1e-7
+_ACCUMULATOR = "accumulator"
 
 
 class Adagrad(ByRows, keras.optimizers.Adagrad):
@@ -48,6 +51,16 @@ class Adagrad(ByRows, keras.optimizers.Adagrad):
     def forget(self) -> None:
         for each in self._accumulators:
             each.assign(tf.fill(each.shape, _BEFORE))
+
+    def slots(self) -> dict[str, NDArray[Any]]:
+        pairs = zip(self._trainable_variables, self._accumulators, strict=True)
+        return {f"{_ACCUMULATOR}/{variable.path}": each.numpy() for variable, each in pairs}
+
+    def put_back(self, slots: Mapping[str, NDArray[Any]]) -> None:
+        for variable, each in zip(self._trainable_variables, self._accumulators, strict=True):
+            each.assign(slots[f"{_ACCUMULATOR}/{variable.path}"])
+        for rows in self._rows.values():
+            rows.put_back([])
 
     def _backend_update_step(
         self, grads: Sequence[tf.Tensor], trainable_variables: Sequence[keras.Variable], learning_rate: tf.Tensor

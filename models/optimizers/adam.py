@@ -19,10 +19,13 @@ both of them would have it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from models.optimizers.by_rows import ByRows, Rows
 from models.optimizers.missed import MEAN_DECAY, SQUARE_DECAY
@@ -31,6 +34,7 @@ from models.tables import Table
 from schema.training import Training
 
 _EPSILON = 1e-7
+_MEAN, _SQUARE = "mean", "square"
 
 
 class Adam(ByRows):
@@ -80,6 +84,32 @@ class Adam(ByRows):
     def forget(self) -> None:
         for each in (self._mean, self._square):
             each.assign(tf.zeros_like(each.value))
+
+    def slots(self) -> dict[str, NDArray[Any]]:
+        found: dict[str, NDArray[Any]] = {}
+        for slot, flat in ((_MEAN, self._mean), (_SQUARE, self._square)):
+            for variable, part in zip(self._flat_variables(), self._parts(flat), strict=True):
+                found[f"{slot}/{variable.path}"] = part.reshape(variable.shape)
+        for index, rows in self._rows.items():
+            mean, square, _ = rows.kept()
+            path = self._trainable_variables[index].path
+            found |= {f"{_MEAN}/{path}": mean, f"{_SQUARE}/{path}": square}
+        return found
+
+    def put_back(self, slots: Mapping[str, NDArray[Any]]) -> None:
+        for slot, flat in ((_MEAN, self._mean), (_SQUARE, self._square)):
+            parts = [slots[f"{slot}/{each.path}"].reshape(-1) for each in self._flat_variables()]
+            flat.assign(np.concatenate(parts) if parts else np.zeros(0, np.float32))
+        for index, rows in self._rows.items():
+            path = self._trainable_variables[index].path
+            rows.put_back([slots[f"{_MEAN}/{path}"], slots[f"{_SQUARE}/{path}"]])
+
+    def _flat_variables(self) -> list[keras.Variable]:
+        return [self._trainable_variables[index] for index in self._flat]
+
+    def _parts(self, flat: keras.Variable) -> list[NDArray[Any]]:
+        ends = np.cumsum(self._sizes)[:-1].astype(int)
+        return list(np.split(flat.numpy(), ends)) if self._sizes else []
 
     def _backend_update_step(
         self, grads: Sequence[tf.Tensor], trainable_variables: Sequence[keras.Variable], learning_rate: tf.Tensor

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from models.optimizers.missed import AtOneRate, AtRates, Missed
 from models.optimizers.rates import Rates
@@ -57,6 +59,16 @@ class Rows(ABC):
                 "in training by calling its layer, and by nothing else"
             )
         self.moved(gradient.indices, gradient.values, learning_rate)
+
+    def kept(self) -> list[NDArray[Any]]:
+        """What is kept of all rows, [rows, width] each, and the step that they are as of, [rows, 1]."""
+        whole, width = self._state.numpy(), int(self.table.shape[1])
+        return list(np.split(whole, range(width, self._kept, width), axis=1))
+
+    def put_back(self, parts: Sequence[NDArray[Any]]) -> None:
+        """Takes what `kept` gave but for the step, which is the last one."""
+        done = np.full((self.table.shape[0], 1), float(self._optimizer.iterations.numpy()), np.float32)
+        self._state.assign(np.concatenate([*parts, done], axis=1))
 
     def settle(self) -> None:
         """Brings all rows up to date."""
@@ -135,6 +147,27 @@ class ByRows(keras.optimizers.Optimizer, ABC):
         """Brings all rows up to date, for whoever reads them without asking for it."""
         for each in self._rows.values():
             each.settle()
+
+    @abstractmethod
+    def slots(self) -> dict[str, NDArray[Any]]:
+        """What is kept of each variable, of its shape, by `slot/path`; all rows must be up to date."""
+
+    @abstractmethod
+    def put_back(self, slots: Mapping[str, NDArray[Any]]) -> None:
+        """Takes what `slots` gave; all rows are as of the last step."""
+
+    def resume(self, learning_rate: float, steps: int, done: int, slots: Mapping[str, NDArray[Any]]) -> None:
+        """Goes on where an earlier training ended.
+
+        Args:
+          learning_rate: As for `reset`.
+          steps: How many steps are to come.
+          done: How many were taken.
+          slots: What was kept, by `slot/path`, of the variables that there are now.
+        """
+        self.reset(learning_rate, done + steps)
+        self.iterations.assign(done)
+        self.put_back(slots)
 
     def reset(self, learning_rate: float, steps: int = 1) -> None:
         """Forgets all steps.

@@ -17,6 +17,7 @@ from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 from tfx.utils import name_utils
 
 from components.blessing_gate.component import BlessingGate
+from components.continuation.component import Continuation
 from components.evaluation_report.component import EvaluationReport
 from components.last_served.component import LastServed
 from components.run_history.component import RunHistory
@@ -175,7 +176,7 @@ def _renamed(value: Spec, named: Mapping[str, str]) -> Spec:
 
 def _apply_policy(task: Spec, executor: Spec, node: Node, cache_examples: bool) -> None:
     policy = node.policy
-    outside = isinstance(node.component, LastServed | RunHistory | RunOutcome) or (
+    outside = isinstance(node.component, Continuation | LastServed | RunHistory | RunOutcome) or (
         isinstance(node.component, tfx.components.ImportExampleGen) and not cache_examples
     )
     task["cachingOptions"] = {"enableCache": True} if policy.cache and not outside else {}

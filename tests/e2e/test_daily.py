@@ -8,14 +8,19 @@ from pathlib import Path
 
 import pytest
 
+from contracts.provenance import Provenance
 from crosskd import label as label_command
 from crosskd import run as run_command
+from crosskd.checking.inspection import RunInputs, inspect_inputs
 from crosskd.experiment import run_paths
 from crosskd.label import LabellingDone
 from crosskd.runs import Run, newest_run
 from crosskd.summary import summarize
 from evidence import data
+from models.training_state import read_left
+from records import documents
 from records.fingerprint import fingerprint
+from records.training_states import STATE_FOLDER
 from schema.errors import InputError
 from schema.loader import load_surface
 from tests.e2e import library
@@ -31,7 +36,10 @@ class Product:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.surface = str(library.write_surface(folder / "surface"))
+        text = (
+            library.SURFACE.replace("training: {", "training: {continue_from: served, ") + "teacher_age: {at_most: 5}\n"
+        )
+        self.surface = str(library.write_surface(folder / "surface", surface=text))
         self.teacher = library.write_teacher(folder / "teacher")
         self.root = folder / "root"
 
@@ -110,6 +118,51 @@ def test_an_unchanged_day_is_all_cache(seventh, product):
     executed = {name for name, node in again.nodes.items() if node.state != "CACHED"}
     assert executed <= {"Teacher", "LastBlessed", "Window", "PreviousSpan", "EarlierRuns"}
     assert len(product.labelled()) == DAYS
+    # What it left serves by now, and it does not continue from itself.
+    assert all(each.version is None for each in summarize(product.root).continued.values())
+
+
+@pytest.fixture(scope="module")
+def eighth(product, seventh) -> Run:
+    product.log(DAYS + 1)
+    return product.run(length=2)
+
+
+def test_the_eighth_day_continues_from_the_seventh_each_arm_from_its_own(seventh, eighth, product):
+    served = Path(seventh.output("Pusher", "pushed_model")[1]["pushed_destination"])
+    left = documents.read(str(served), Provenance).training
+    assert (left.data, left.lineage) == ("span/7", ())
+    summary = summarize(product.root)
+    assert summary.decision.blessed, summary.decision.sentence
+    for role in ("student", "control"):
+        told = summary.continued[role]
+        assert told.version == int(served.name)
+        assert told.new == ()
+        # Two days of eight have fewer books and readers than seven, and some that are new.
+        assert told.rows["reader"].continued > 0
+        found = Path(eighth.output("Continuation", role)[0]) / "Format-Serving" / STATE_FOLDER
+        assert read_left(str(found)).state.role == role
+        of_first = Path(seventh.output(f"Trainer.{role}", "model_run")[0]) / STATE_FOLDER
+        assert (found / "weights.npz").read_bytes() == (of_first / "weights.npz").read_bytes()
+        state = read_left(str(Path(eighth.output(f"Trainer.{role}", "model_run")[0]) / STATE_FOLDER)).state
+        assert (state.role, state.data, state.lineage) == (role, "span/8", ("span/7",))
+        assert told.sentence.startswith(f"Continues from the run of version {served.name}, trained on span/7. ")
+    page = Path(summary.report).read_text()
+    assert "Continues from the run of version" in page
+    assert (summary.decision.teacher_age.first_seen, summary.decision.teacher_age.spans) == ("7", 1)
+    assert "The teacher is 1 span old: it was first seen in 7. At most 5 were asked." in page
+
+
+def test_a_state_that_is_gone_is_said_before_anything_runs(eighth, product):
+    report = inspect_inputs(
+        RunInputs(product.surface, product.folder / "logs", product.teacher, "8", 2, root=product.root)
+    )
+    assert report.starts.startswith("Continues from the run of version")
+    states, away = (product.root / "serving" / "library" / name for name in (".training", ".away"))
+    states.rename(away)
+    with pytest.raises(InputError, match="damaged or gone"):
+        product.run(length=2)
+    away.rename(states)
 
 
 def test_a_day_that_was_written_again_is_labelled_again_alone(seventh, product):
@@ -118,8 +171,8 @@ def test_a_day_that_was_written_again_is_labelled_again_alone(seventh, product):
     assert summarize(product.root).run_id == newest_run(product.root).run_id >= seventh.run_id
 
 
-def test_soft_labels_that_drift_from_the_day_before_block_the_push(seventh, product):
-    product.log(8, shift=1.5)
+def test_soft_labels_that_drift_from_the_day_before_block_the_push(eighth, product):
+    product.log(9, shift=1.5)
     pushed = list((product.root / "serving" / "library").glob("[0-9]*"))
     with pytest.raises(InputError) as raised:
         product.run(length=2)
@@ -145,6 +198,6 @@ def test_a_new_teacher_labels_every_span_of_the_window_again(seventh, product):
 
 
 def test_a_window_with_a_hole_is_an_error(seventh, product):
-    product.log(10)
-    with pytest.raises(InputError, match=r"the window 8:10 has holes: .* found none for 9"):
+    product.log(11)
+    with pytest.raises(InputError, match=r"the window 9:11 has holes: .* found none for 10"):
         product.run(length=3)

@@ -71,6 +71,30 @@ def test_student_and_control_differ_in_their_arm_alone(nodes):
 
 
 @pytest.fixture(scope="module")
+def continuing(settings) -> dict:
+    training = settings.surface.training.model_copy(update={"continue_from": "served"})
+    surface = settings.surface.model_copy(update={"training": training})
+    return {node.id: node for node in create_pipeline(replace(settings, surface=surface)).components}
+
+
+def test_the_control_continues_from_the_earlier_control_and_never_from_the_student(continuing):
+    """A student has seen soft labels, and so has whatever comes of it."""
+    for role in ("student", "control"):
+        base = continuing[f"Trainer.{role}"].inputs["base_model"]
+        assert (base.producer_component_id, base.output_key) == ("Continuation", role)
+        left = continuing["Pusher"].inputs[f"{role}_run"]
+        assert (left.producer_component_id, left.output_key) == (f"Trainer.{role}", "model_run")
+    assert upstream(continuing, "Continuation") == {"ImportExampleGen"}
+    assert continuing["Continuation"].exec_properties["serving"].endswith("serving")
+
+
+def test_a_cold_run_has_nothing_of_it(nodes):
+    assert "Continuation" not in nodes
+    assert not {"student_run", "control_run"} & set(nodes["Pusher"].inputs)
+    assert "base_model" not in nodes["Trainer.control"].inputs
+
+
+@pytest.fixture(scope="module")
 def paired(settings, tmp_path_factory) -> Settings:
     folder = tmp_path_factory.mktemp("paired")
     text = library.SURFACE + library.PAIRS

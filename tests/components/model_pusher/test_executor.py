@@ -7,12 +7,16 @@ import json
 from pathlib import Path
 
 import pytest
+from tfx.types import standard_artifacts
 
 from contracts.decision import Decision
 from contracts.provenance import Provenance
 from records import documents
 from records.manifest import Manifest, damage
+from records.training_states import damage as damage_of_states
+from records.training_states import folder_of
 from schema.errors import InputError
+from tests.components.continuation.states import write_state
 from tests.components.model_pusher.handmade import ORIGIN, Push, content_of, cut, push_of
 
 FILES = [
@@ -50,6 +54,36 @@ def test_a_blessed_model_is_pushed_whole_with_its_provenance(tmp_path: Path) -> 
     assert provenance.version == int(version)
     assert provenance.decision == "Blessed: 3 gates passed."
     assert provenance.model == push.inputs["model"][0].uri
+
+
+def with_runs(push: Push, *roles: str) -> Push:
+    for role in roles:
+        run = standard_artifacts.ModelRun()
+        run.uri = str(push.root / "runs" / role)
+        write_state(Path(run.uri) / "training_state", role, "span/7", ("span/6",))
+        push.inputs[f"{role}_run"] = [run]
+    return push
+
+
+def test_what_later_runs_continue_from_is_kept_beside_the_version_and_not_in_it(tmp_path: Path) -> None:
+    push = with_runs(push_of(tmp_path), "student", "control")
+    push.run()
+    (version,) = push.versions()
+    left = documents.read(str(push.serving / version), Provenance).training
+    assert left is not None
+    assert (left.data, left.lineage) == ("span/7", ("span/6",))
+    assert damage_of_states(str(push.serving), left.digest, ("student", "control")) is None
+    for role in ("student", "control"):
+        kept = Path(folder_of(str(push.serving), left.digest, role))
+        assert (kept / "weights.npz").read_text() == f"{role} of span/7"
+    assert files(push.serving / version) == FILES
+
+
+def test_a_run_of_which_one_arm_did_not_arrive_is_not_pushed(tmp_path: Path) -> None:
+    push = with_runs(push_of(tmp_path), "student")
+    with pytest.raises(InputError, match="control_run: expected one artifact, found 0"):
+        push.run()
+    assert push.versions() == []
 
 
 def test_a_model_that_is_not_blessed_is_not_pushed(tmp_path: Path) -> None:

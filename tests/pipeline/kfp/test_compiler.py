@@ -125,6 +125,21 @@ def test_no_node_needs_a_resolver_or_an_importer_which_open_source_kubeflow_has_
     assert argument(spec, "last-blessed", "--executor_class_path") == "components.last_served.executor.Executor"
 
 
+def test_what_a_run_continues_from_is_found_there_as_what_serves_is(request_):
+    training = request_.surface.training.model_copy(update={"continue_from": "served"})
+    surface = request_.surface.model_copy(update={"training": training})
+    spec = compile_job(replace(request_, surface=surface))["pipelineSpec"]
+    found = task(spec, "continuation")
+    assert found["cachingOptions"] == {}
+    assert found["inputs"]["parameters"]["serving"] == {"componentInputParameter": "serving"}
+    assert argument(spec, "continuation", "--executor_class_path") == "components.continuation.executor.Executor"
+    for role in ("student", "control"):
+        base = task(spec, f"trainer-{role}")["inputs"]["artifacts"]["base_model"]
+        assert base == {"taskOutputArtifact": {"producerTask": "continuation", "outputArtifactKey": role}}
+        left = task(spec, "pusher")["inputs"]["artifacts"][f"{role}_run"]
+        assert left == {"taskOutputArtifact": {"producerTask": f"trainer-{role}", "outputArtifactKey": "model_run"}}
+
+
 def test_the_parameters_that_are_asked_for(job, spec):
     parameters = spec["root"]["inputDefinitions"]["parameters"]
     given = {name: each.get("defaultValue") for name, each in parameters.items()}
@@ -150,7 +165,12 @@ def test_parameters_reach_the_tasks_that_use_them(spec):
         }
 
     assert taken("trainer-control") == {"pipelinechannel--seed": "seed"}
-    assert taken("blessing-gate") == {"pipelinechannel--gates": "gates"}
+    assert taken("blessing-gate") == {
+        "pipelinechannel--gates": "gates",
+        "serving": "serving",
+        "teacher": "teacher_fingerprint",
+        "data_span": "span",
+    }
     assert taken("evaluator-control") == {"pipelinechannel--gates": "gates", "pipelinechannel--beam_args": "beam_args"}
     assert taken("teacher-labeler")["teacher_fingerprint"] == "teacher_fingerprint"
     assert taken("teacher") == {"source": "teacher", "teacher_fingerprint": "teacher_fingerprint"}

@@ -1,0 +1,1 @@
+"""Continuation: what student and control start from, read from the push destination."""
