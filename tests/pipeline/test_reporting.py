@@ -76,6 +76,7 @@ class Days:
             statistics=found["statistics"],
             schema=model,
             guards=[importers["labels"]],
+            arrived=model,
         )
         trained = TrainedArms(
             nodes=[],
