@@ -47,7 +47,7 @@ from crosskd.terminal import TERMINAL, seconds
 from records.fingerprint import fingerprint
 from records.shards import read_batches
 from schema.loader import load_surface
-from schema.surface import EVAL_SPLIT, TRAIN_SPLIT, DistilledSurface, Surface
+from schema.surface import EVAL_SPLIT, TRAIN_SPLIT, Surface, distilled
 from worlds import simulated
 
 _EVAL_SHARE = 5  # one row in so many
@@ -179,9 +179,9 @@ def unavoidable(run: Run, surface: Surface, target: Path, teacher: Path, root: P
 
 
 def _program(surface: Surface, teacher: Path) -> TeacherProgram:
-    distilled = DistilledSurface.model_validate_json(surface.model_dump_json(by_alias=True))
-    signature = read_signature(str(teacher), distilled.teacher)
-    return TeacherProgram(LabelPlan(distilled, signature, fingerprint(str(teacher)), {}, LabelOptions()))
+    of_teacher = distilled(surface)
+    signature = read_signature(str(teacher), of_teacher.teacher)
+    return TeacherProgram(LabelPlan(of_teacher, signature, fingerprint(str(teacher)), {}, LabelOptions()))
 
 
 def _label(program: TeacherProgram, files: list[str]) -> None:

@@ -130,8 +130,8 @@ def _generated() -> dict[str, str]:
 def surface_page() -> str:
     """Every key of surface.yaml, from the pydantic models and their docstrings."""
     head = (
-        "# surface.yaml\n\nMade from the models that read the file (`schema/surface.py`) when this page was built. "
-        "`crosskd init` writes the same as a JSON schema for editors.\n"
+        "# surface.yaml\n\nMade from the models that read the file (`schema/surface.py` and what it imports) when this "
+        "page was built. `crosskd init` writes the same as a JSON schema for editors.\n"
     )
     return head + "".join(_model(name, model) for name, model in reference.models().items())
 

@@ -16,8 +16,8 @@ from evidence.arms import Role
 from evidence.paths import RunPaths
 from evidence.result import ArmReport, Comparison, Difference, Edge, ExperimentResult, Finding, Mean, Transfer
 from evidence.verdicts import Effect
+from schema.base import TaskKind
 from schema.errors import InputError
-from schema.surface import TaskKind
 
 app = typer.Typer(pretty_exceptions_enable=False)
 app.command()(experiment.command)

@@ -14,8 +14,8 @@ from sklearn import metrics as sklearn_metrics
 
 from evaluation.registry import COMPUTATIONS, score
 from schema import metrics
+from schema.base import TaskKind
 from schema.metrics import METRICS, Metric
-from schema.surface import TaskKind
 from tests.evaluation.combining import compute
 from tests.evaluation.test_registry import BY_KIND, OF_ROWS, made, named
 

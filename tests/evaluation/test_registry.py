@@ -14,8 +14,8 @@ from tensorflow_model_analysis.metrics import metric_types
 
 from evaluation.registry import COMPUTATIONS, PLOTS, Computation, name_of, score
 from schema import metrics
+from schema.base import TaskKind
 from schema.metrics import METRICS, Direction, Metric
-from schema.surface import TaskKind
 from tests.evaluation.combining import compute, dealt_folds
 
 ROWS = 4000

@@ -3,7 +3,8 @@ from __future__ import annotations
 from evidence.explain import Facts, IdFacts, Labels, TeacherQuality, sentences
 from evidence.result import ExperimentResult, Finding, Mean
 from evidence.verdicts import Effect
-from schema.surface import Side, TaskKind
+from schema.base import TaskKind
+from schema.surface import Side
 
 LABELS = Labels(fill_rate=0.4, filled=["z1"], bad=0, read=100, quality={"click": TeacherQuality("auc", 0.51)})
 

@@ -8,7 +8,7 @@ from evidence.live import Lift, LiveResult
 from evidence.plot import _rows, forest, lifts
 from evidence.result import Difference, ExperimentResult, Finding
 from evidence.verdicts import Effect
-from schema.surface import TaskKind
+from schema.base import TaskKind
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from evidence.choosing import Budget
 from evidence.experiment import Plan, run
 from evidence.paths import RunPaths
 from evidence.pooled import FROM_SOURCE, Pool, _extended, pool, raw_columns, shared_tasks
+from schema.base import TaskKind
 from schema.errors import InputError
 from schema.loader import load_surface
-from schema.surface import TaskKind
 from tests.evidence.test_data import paths as paths  # fixtures: a run of the tiny surface
 from tests.models.conftest import ROWS, SURFACE
 from tests.models.conftest import transformed as transformed

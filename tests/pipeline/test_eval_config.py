@@ -11,9 +11,10 @@ from contracts.roles import ModelRole
 from evaluation.registry import COMPUTATIONS, PLOTS
 from pipeline.eval_config import EXTRACTORS_MODULE, eval_config, slicing_specs
 from records.code import code_version
+from schema.base import TaskKind
 from schema.errors import InputError
 from schema.metrics import metrics_of
-from schema.surface import Surface, TaskKind
+from schema.surface import Surface
 
 SURFACE = Surface.model_validate(
     {

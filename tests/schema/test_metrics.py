@@ -4,10 +4,11 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from schema import metrics
+from schema.base import TaskKind
 from schema.gates import Gate
 from schema.metrics import METRICS, Direction, GatedMetric, MetricName
 from schema.reference import json_schema
-from schema.surface import Task, TaskKind
+from schema.surface import Task
 
 
 def test_each_kind_of_task_has_its_main_metric() -> None:

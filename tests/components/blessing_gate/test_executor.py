@@ -27,9 +27,9 @@ from evaluation import results as evaluation
 from evaluation.registry import COMPUTATIONS, Computation
 from pipeline.eval_config import eval_config
 from records import documents
+from schema.base import TaskKind
 from schema.errors import InputError
 from schema.metrics import METRICS, Direction, Metric
-from schema.surface import TaskKind
 from tests.evaluation.evaluating import evaluate, surface_of, write_examples, write_model
 
 # `good` ranks the clicks fully right, `worse` one pair of nine wrong, `nan` lacks a prediction.

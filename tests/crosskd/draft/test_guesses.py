@@ -2,7 +2,8 @@ import pytest
 
 from crosskd.draft import guesses
 from crosskd.draft.sample import FROM_TIMES, SampledColumn
-from schema.surface import FeatureKind, Side, TaskKind
+from schema.base import TaskKind
+from schema.surface import FeatureKind, Side
 
 
 def column(name: str, kind: str = "INT", **known) -> SampledColumn:

@@ -5,8 +5,8 @@ import tensorflow as tf
 
 from crosskd.draft.sample import SampledColumn
 from crosskd.draft.teacher import draft_teacher
+from schema.base import TaskKind
 from schema.errors import InputError
-from schema.surface import TaskKind
 
 COLUMNS = {
     "userId": SampledColumn("userId", "INT", required=True, size=1, distinct=9, rows=9),
