@@ -11,18 +11,20 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from contracts.heads import DISTILLATION_PREFIX, LAYER_PREFIX, REPRESENTATION_PREFIX, SERVING_PREFIX
+from contracts.heads import DISTILLATION_PREFIX, LAYER_PREFIX, REPRESENTATION_PREFIX, SERVING_PREFIX, STACKED_PREFIX
 from models.layers import embedding_layer
 from models.ranker import Ranker
 from records.training_states import ModelInput
+from schema.classes import mapping_of
+from schema.distillation import Distillation
 from schema.features import Feature
-from schema.surface import Surface
+from schema.surface import Surface, Task
 
 # Tables whose rows are of values, which are known by themselves and not by their places.
 OF_VALUES = "values"
 # What of a feature says what its vector is, beside its table; its width is the vector's.
 _OF_VECTORS = ("kind", "scale", "clip", "several", "pool", "weights", "length", "embedding_of", "sequence", "many")
-_OF_LABELS = ("kind", "label", "positive", "clip", "transform", "given")
+_OF_LABELS = ("kind", "label", "positive", "classes", "clip", "transform", "sampled", "given")
 
 
 @dataclass(frozen=True)
@@ -87,17 +89,29 @@ def serving_layer(task: str) -> str:
 
 def heads_of(surface: Surface) -> dict[str, str]:
     """What each head says, by its layer."""
-    found = {
-        serving_layer(name): _json({key: _plain(task, key) for key in _OF_LABELS})
-        for name, task in surface.tasks.items()
-    }
-    for name in (name for name, task in surface.tasks.items() if task.bias):
-        found[f"bias_{name}"] = _json({"features": list(surface.tasks[name].bias)})
+    found = {serving_layer(name): _json(_label(task)) for name, task in surface.tasks.items()}
+    for name, task in ((name, task) for name, task in surface.tasks.items() if task.bias):
+        of_tower = _json({"features": list(task.bias), **_label(task)})
+        found |= {f"bias_{name}": of_tower, f"bias_{name}.logit": of_tower}
     for name, each in surface.distillations().items():
-        found[LAYER_PREFIX + DISTILLATION_PREFIX + name] = _json({"teacher_task": each.teacher_task})
+        soft = _soft_label(surface, name, each)
+        found[LAYER_PREFIX + DISTILLATION_PREFIX + name] = _json(soft)
+        if name in surface.tasks:
+            found[LAYER_PREFIX + STACKED_PREFIX + name] = _json({**soft, **_label(surface.tasks[name])})
     for name, representation in surface.representations.items():
         found[LAYER_PREFIX + REPRESENTATION_PREFIX + name] = _json({"layer": representation.source})
     return found
+
+
+def _label(task: Task) -> dict[str, object]:
+    return {key: _plain(task, key) for key in _OF_LABELS}
+
+
+def _soft_label(surface: Surface, name: str, of: Distillation) -> dict[str, object]:
+    """What a distillation head says: of which task, on which scale, and of classes which of the teacher's, in order."""
+    mapping, offered = mapping_of(surface, name), surface.teacher_tasks[of.teacher_task].classes or ()
+    classes = mapping and [[offered[place] for place in part] for part in mapping.teacher]
+    return {"teacher_task": of.teacher_task, "z_scores": of.loss.on_z_scores, "teacher_classes": classes}
 
 
 def _plain(of: BaseModel, key: str) -> object:

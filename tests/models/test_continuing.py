@@ -54,10 +54,14 @@ def handed(folder: Path, left: Path | None, role: ModelRole = ModelRole.STUDENT)
 
 
 def left_of(
-    surface: Surface, known: dict[str, list[bytes]], sizes: dict[str, int], lapsed: Lapsed | None = None
+    surface: Surface,
+    known: dict[str, list[bytes]],
+    sizes: dict[str, int],
+    lapsed: Lapsed | None = None,
+    statistics: dict[str, LabelStatistics] = STATISTICS,
 ) -> Left:
     """What an untrained arm would leave, its weights told apart by their places."""
-    ranker = build(surface, sizes, STATISTICS, distil=True)
+    ranker = build(surface, sizes, statistics, distil=True)
     found = Continuing(surface, ranker, known, Start(point(version=None), None))
     weights = {}
     for number, (path, variable) in enumerate(found._variables.items(), start=1):
@@ -77,8 +81,14 @@ def left_of(
     return Left(state, found._keys, weights, {}, lapsed or Lapsed())
 
 
-def gone_on(surface: Surface, known: dict[str, list[bytes]], sizes: dict[str, int], left: Left):
-    ranker = build(surface, sizes, STATISTICS, distil=True)
+def gone_on(
+    surface: Surface,
+    known: dict[str, list[bytes]],
+    sizes: dict[str, int],
+    left: Left,
+    statistics: dict[str, LabelStatistics] = STATISTICS,
+):
+    ranker = build(surface, sizes, statistics, distil=True)
     fresh = {each.path: each.numpy().copy() for each in ranker.training.weights}
     found = Continuing(surface, ranker, known, Start(point(), left))
     told = found.apply()
@@ -164,8 +174,10 @@ def test_a_feature_more_and_one_less_leave_the_rows_of_the_others_in_the_first_l
         (lambda content: content["features"]["genre"].update(hash=2), "embedding_genre/embeddings"),
         (lambda content: content["model"].update(tower=[5]), "tower_click/tower_click_0/kernel"),
         (lambda content: content["non_serving_heads"]["stay"].update({"from": "click"}), "head.distillation_stay/bias"),
+        (lambda content: content["non_serving_heads"]["stay"].update(loss="bce"), "head.distillation_stay/bias"),
+        (lambda content: content["tasks"]["click"].update(sampled={"negatives": 0.5}), "head.serving_click/bias"),
     ],
-    ids=["label", "width", "hash", "tower", "teacher's task"],
+    ids=["label", "width", "hash", "tower", "teacher's task", "scale of soft labels", "sampling"],
 )
 def test_what_is_about_something_else_starts_anew_and_is_named(change, anew):
     left = left_of(GOES_ON, KNOWN, SIZES)
@@ -175,6 +187,32 @@ def test_what_is_about_something_else_starts_anew_and_is_named(change, anew):
     assert anew in told.dropped
     assert anew in told.sentence
     np.testing.assert_array_equal(now["trunk/trunk_0/bias"], left.weights["trunk/trunk_0/bias"])
+
+
+def test_heads_of_classes_start_anew_where_the_classes_are_others_or_in_another_order():
+    def of(classes, offered):
+        def change(content):
+            content["features"]["place"] = {"kind": "numeric", "side": "context"}
+            content["teacher"]["tasks"]["shape"] = {"kind": "multiclass", "classes": offered}
+            distil = {"from": "shape", "loss": "kl", "head": "stacked"}
+            task = {"kind": "multiclass", "label": "shape", "classes": classes, "ungated": "test"}
+            content["tasks"]["shape"] = {**task, "bias": ["place"], "distil": distil}
+
+        return with_changes(change)
+
+    statistics = {**STATISTICS, "shape": LabelStatistics(0.0, 1.0)}
+    layers = ("serving_shape", "distillation_shape", "stacked_shape")
+    heads = {*(f"head.{each}/kernel" for each in layers), "bias_shape.logit/kernel"}
+    before = of(["audio", "paper", "screen"], ["audio", "paper", "screen"])
+    left = left_of(before, KNOWN, SIZES, statistics=statistics)
+
+    def kept(surface: Surface) -> set[str]:
+        return heads & set(gone_on(surface, KNOWN, SIZES, left, statistics)[2].weights)
+
+    assert kept(before) == heads
+    assert not kept(of(["paper", "audio", "screen"], ["audio", "paper", "screen"]))
+    # The teacher's classes are looked up by name: where they stand changes nothing of what a head says.
+    assert kept(of(["audio", "paper", "screen"], ["screen", "audio", "paper"])) == heads
 
 
 def test_a_first_layer_below_interactions_starts_anew_when_features_change():
