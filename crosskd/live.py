@@ -16,7 +16,7 @@ from schema.errors import InputError
 
 if TYPE_CHECKING:
     from evidence.frontier import FrontierResult
-    from evidence.live import LiveResult, Pair
+    from evidence.live import Lift, LiveResult, Pair
     from evidence.sessions_result import Choice, SessionsResult
     from schema.surface import Surface
     from worlds.simulated import World
@@ -198,14 +198,7 @@ def print_result(result: LiveResult) -> None:
     for heading in ("control, a slate", "lift", "p", "a control against itself", "A/A runs that hold zero"):
         table.add_column(heading, justify="right")
     for each in result.lifts:
-        table.add_row(
-            each.metric,
-            f"{each.control:.4f}",
-            _percent(each.mean, each.low, each.high),
-            f"{each.p_value:.2g}",
-            _percent(*each.same_model),
-            f"{each.same_model_held} of {result.draws}",
-        )
+        table.add_row(each.metric, f"{each.control:.4f}", *_estimated(each, result.draws))
     TERMINAL.out.print(table)
     TERMINAL.out.print(
         f"{len(result.pairs)} pairs, {result.slates:,} slates of {result.people:,} people in each arm; the three "
@@ -251,10 +244,7 @@ def print_sessions(result: SessionsResult) -> None:
             each.metric,
             f"{each.control:.4f}",
             f"{each.student:.4f}",
-            _percent(each.mean, each.low, each.high),
-            f"{each.p_value:.2g}",
-            _percent(*each.same_model),
-            f"{each.same_model_held} of {result.draws}",
+            *_estimated(each, result.draws),
         )
     TERMINAL.out.print(table)
     if result.choice is not None:
@@ -280,6 +270,16 @@ def _print_choice(choice: Choice) -> None:
             + (f" ({at_edge} at an edge of the range: give a wider one)." if at_edge else "."),
             highlight=False,
         )
+
+
+def _estimated(lift: Lift, draws: int) -> tuple[str, ...]:
+    """The cells of a lift and of its A/A runs."""
+    return (
+        _percent(lift.mean, lift.low, lift.high),
+        f"{lift.p_value:.2g}",
+        _percent(*lift.same_model),
+        f"{lift.same_model_held} of {draws}",
+    )
 
 
 def _percent(mean: float, low: float, high: float) -> str:

@@ -216,18 +216,22 @@ def chance(traffic: Traffic, draw: int) -> int:
 
 def _lift(metric: str, shown: Sequence[Happened], level: float, again: Sequence[Estimate], slates: int) -> Lift:
     found = _estimate(metric, list(zip(shown[::2], shown[1::2], strict=True)), level)
+    control = float(np.mean([each[metric].sum() for each in shown[1::2]])) / slates
+    return Lift(metric=metric, control=control, **estimated(found, again))
+
+
+def estimated(found: Estimate, again: Sequence[Estimate]) -> dict[str, Any]:
+    """What a `Lift` says of the difference, and of the A/A runs beside it."""
     first = again[0] if again else None
-    return Lift(
-        metric=metric,
-        control=float(np.mean([each[metric].sum() for each in shown[1::2]])) / slates,
-        mean=found.mean,
-        low=found.low,
-        high=found.high,
-        p_value=found.p_value,
-        replicates=list(found.replicates),
-        same_model=(first.mean, first.low, first.high) if first else (0.0, 0.0, 0.0),
-        same_model_held=sum(each.low <= 0 <= each.high for each in again),
-    )
+    return {
+        "mean": found.mean,
+        "low": found.low,
+        "high": found.high,
+        "p_value": found.p_value,
+        "replicates": list(found.replicates),
+        "same_model": (first.mean, first.low, first.high) if first else (0.0, 0.0, 0.0),
+        "same_model_held": sum(each.low <= 0 <= each.high for each in again),
+    }
 
 
 def _estimate(metric: str, pairs: Sequence[tuple[Happened, Happened]], level: float) -> Estimate:

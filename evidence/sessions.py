@@ -38,7 +38,7 @@ from evidence.feeds import (
     draw_feed,
 )
 from evidence.frontier import Over, score_of, value_of
-from evidence.live import Pair, Progress, page_of, predict, score
+from evidence.live import Pair, Progress, estimated, page_of, predict, score
 from evidence.sessions_result import Choice, SessionLift, SessionsResult
 from evidence.statistics import Estimate, mean_of
 from evidence.verdicts import corrected_confidence
@@ -310,16 +310,9 @@ def _lift(metric: str, shown: Sequence[Browsed], level: float, again: Sequence[E
     students, controls = shown[::2], shown[1::2]
     pairs = zip(students, controls, strict=True)
     found = mean_of([lift_of(metric, ours, theirs) for ours, theirs in pairs], confidence=level)
-    first = again[0] if again else None
     return SessionLift(
         metric=metric,
         control=float(np.mean([_metric(each, metric).value for each in controls])),
         student=float(np.mean([_metric(each, metric).value for each in students])),
-        mean=found.mean,
-        low=found.low,
-        high=found.high,
-        p_value=found.p_value,
-        replicates=list(found.replicates),
-        same_model=(first.mean, first.low, first.high) if first else (0.0, 0.0, 0.0),
-        same_model_held=sum(each.low <= 0 <= each.high for each in again),
+        **estimated(found, again),
     )

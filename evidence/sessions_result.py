@@ -4,37 +4,21 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from evidence.live import Lift
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class SessionLift(_Part):
-    """What the student does to one metric, relative to the control.
+class SessionLift(Lift):
+    """What the student does to one metric, a key of `evidence.sessions.METRICS`; `control` is its value there.
 
     Attributes:
-      metric: A key of `evidence.sessions.METRICS`.
-      control: The control's value, mean over pairs.
-      student: The student's.
-      mean: Relative difference, mean over pairs; .01 is one percent more.
-      low: The lower end of the joint interval.
-      high: Its other end.
-      p_value: Two-sided, not corrected.
-      replicates: The relative difference of each pair.
-      same_model: The first A/A run: mean and the ends of its interval.
-      same_model_held: In how many A/A runs the interval held zero.
+      student: The student's value, mean over pairs.
     """
 
-    metric: str
-    control: float
     student: float
-    mean: float
-    low: float
-    high: float
-    p_value: float
-    replicates: list[float]
-    same_model: tuple[float, float, float]
-    same_model_held: int
 
 
 class Choice(_Part):
