@@ -10,8 +10,6 @@ STUDENT_KEY = "student"
 CONTROL_KEY = "control"
 SERVING_KEY = "serving"
 DATA_SPAN_KEY = "data_span"
-# Not a parameter: the driver adds it, for the cache key.
-CONTENT_KEY = "content"
 
 
 class ContinuationSpec(ComponentSpec):

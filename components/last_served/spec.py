@@ -8,8 +8,6 @@ from contracts import keys
 CANDIDATE_KEY = "candidate"
 MODEL_KEY = "model"
 SERVING_KEY = "serving"
-# Not a parameter: the driver adds it, for the cache key.
-CONTENT_KEY = "content"
 
 
 class LastServedSpec(ComponentSpec):

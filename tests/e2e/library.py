@@ -173,6 +173,13 @@ def _sigmoid(value: float) -> float:
     return 1 / (1 + np.exp(-value))
 
 
+TEACHER_INPUTS = [
+    tf.TensorSpec([None], tf.string, name="name"),
+    tf.TensorSpec([None], tf.float32, name="match"),
+    tf.TensorSpec([None], tf.float32, name="hour"),
+]
+
+
 class _Teacher(tf.Module):
     """Knows that the match decides; `scale` lets a test make it say NaN."""
 
@@ -180,13 +187,7 @@ class _Teacher(tf.Module):
         super().__init__()
         self.scale = tf.Variable(scale)
 
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec([None], tf.string, name="name"),
-            tf.TensorSpec([None], tf.float32, name="match"),
-            tf.TensorSpec([None], tf.float32, name="hour"),
-        ]
-    )
+    @tf.function(input_signature=TEACHER_INPUTS)
     def rank(self, name: tf.Tensor, match: tf.Tensor, hour: tf.Tensor) -> dict[str, tf.Tensor]:
         bias = tf.cast(tf.strings.length(name), tf.float32) * 0.01
         logit = self.scale * (2 * match - hour + bias)

@@ -124,13 +124,7 @@ SHAPES = np.array([-1.0, 0.0, 1.0])
 class Teacher(tf.Module):
     """The library's, which also knows of media: softback, film, disc and hardback."""
 
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec([None], tf.string, name="name"),
-            tf.TensorSpec([None], tf.float32, name="match"),
-            tf.TensorSpec([None], tf.float32, name="hour"),
-        ]
-    )
+    @tf.function(input_signature=library.TEACHER_INPUTS)
     def rank(self, name: tf.Tensor, match: tf.Tensor, hour: tf.Tensor) -> dict[str, tf.Tensor]:
         long = tf.cast(tf.strings.length(name), tf.float32) * 0.01
         media = tf.stack([0 * match, 2 * match, -2 * match, 0 * match], axis=1)
