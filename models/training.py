@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from contracts.history import SELECTION_LOSS, VALIDATION_PREFIX
 from models.epochs import Batches, Feed, TrainingData
 from models.kept import Kept
-from models.optimizers.by_rows import ByRows
+from models.optimizers.by_rows import ByRows, Slots
 from models.ranker import Ranker
 from models.tables import finite, large_tables
 from models.terms import HeadLoss, weighed_losses
@@ -70,7 +70,7 @@ class Resumed:
     """
 
     steps: int
-    onto: Callable[[dict[str, NDArray[Any]]], dict[str, NDArray[Any]]]
+    onto: Callable[[Slots], Slots]
 
 
 class _Pace:
@@ -283,10 +283,10 @@ class Loop:
     def _restart(self, learning_rate: float, steps: int, resumed: Resumed | None) -> None:
         for variable in self._model.log_variances.values():
             variable.assign(0.0)
-        self._model.optimizer.reset(learning_rate, steps + (resumed.steps if resumed else 0))
-        if resumed is not None:
-            slots = resumed.onto(self._model.optimizer.slots())
-            self._model.optimizer.resume(learning_rate, steps, resumed.steps, slots)
+        if resumed is None:
+            self._model.optimizer.reset(learning_rate, steps)
+        else:
+            self._model.optimizer.resume(learning_rate, steps, resumed.steps, resumed.onto)
         self._rate = learning_rate
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -14,6 +14,15 @@ from numpy.typing import NDArray
 from models.optimizers.missed import AtOneRate, AtRates, Missed
 from models.optimizers.rates import Rates
 from models.tables import SLICE, Table, rows_from
+from schema.errors import InputError
+
+Slots = dict[str, NDArray[Any]]
+
+# The step that a row is as of is a 32-bit float, which tells this many apart.
+_EXACT = 1 << 24
+# After so many steps of one learning rate it no longer matters how many there were: the corrections of
+# Adam's means for their first steps (algorithm 1) are 1 to the last bit.
+_SETTLED = 1 << 20
 
 
 class Rows(ABC):
@@ -149,25 +158,30 @@ class ByRows(keras.optimizers.Optimizer, ABC):
             each.settle()
 
     @abstractmethod
-    def slots(self) -> dict[str, NDArray[Any]]:
+    def slots(self) -> Slots:
         """What is kept of each variable, of its shape, by `slot/path`; all rows must be up to date."""
 
     @abstractmethod
     def put_back(self, slots: Mapping[str, NDArray[Any]]) -> None:
         """Takes what `slots` gave; all rows are as of the last step."""
 
-    def resume(self, learning_rate: float, steps: int, done: int, slots: Mapping[str, NDArray[Any]]) -> None:
+    def resume(self, learning_rate: float, steps: int, done: int, onto: Callable[[Slots], Slots]) -> None:
         """Goes on where an earlier training ended.
 
         Args:
           learning_rate: As for `reset`.
           steps: How many steps are to come.
           done: How many were taken.
-          slots: What was kept, by `slot/path`, of the variables that there are now.
+          onto: Puts what was kept, by `slot/path`, into what is kept of the variables that there are now.
+
+        Raises:
+          InputError: As `reset`.
         """
+        if self.rates is None:
+            done = min(done, _SETTLED)
         self.reset(learning_rate, done + steps)
         self.iterations.assign(done)
-        self.put_back(slots)
+        self.put_back(onto(self.slots()))
 
     def reset(self, learning_rate: float, steps: int = 1) -> None:
         """Forgets all steps.
@@ -177,8 +191,14 @@ class ByRows(keras.optimizers.Optimizer, ABC):
           steps: How many steps there will be.
 
         Raises:
-          InputError: The warm-up is longer than that.
+          InputError: The warm-up is longer than that, or rows of tables cannot tell so many steps apart.
         """
+        if self._rows and steps > _EXACT:
+            raise InputError(
+                f"expected at most {_EXACT:,} steps where tables are large, found {steps:,} with those of runs that "
+                "it continues from; leave `continue_optimizer` out of one run, after which it counts anew, or "
+                "take larger batches or fewer epochs"
+            )
         self.forget()
         self.iterations.assign(tf.zeros_like(self.iterations.value))
         for rows in self._rows.values():

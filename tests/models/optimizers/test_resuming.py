@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from models.optimizers import optimizer_of
 from models.tables import Table, read_for
+from schema.errors import InputError
 from schema.training import Training
 
 ROWS, WIDTH, STEPS = 8000, 4, 12
@@ -60,11 +61,24 @@ def test_two_halves_are_one_whole(given):
     first.take(0, STEPS)
     for variable, value in zip(second.variables, first.values(), strict=True):
         variable.assign(value)
-    second.optimizer.resume(0.05, STEPS, STEPS, first.optimizer.slots())
+    second.optimizer.resume(0.05, STEPS, STEPS, lambda fresh: fresh | first.optimizer.slots())
     second.take(STEPS, STEPS)
     assert int(second.optimizer.iterations.numpy()) == 2 * STEPS
     for one, other in zip(whole.values(), second.values(), strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=2e-6)
+
+
+def test_after_a_year_of_days_rows_still_tell_steps_apart():
+    """Their step is a 32-bit float; of one learning rate it does not matter how many steps came before."""
+    done, pairs = 40_000_000, [Pair(Training(learning_rate=0.05)) for _ in range(2)]
+    for pair, before in zip(pairs, (done, 1 << 20), strict=True):
+        pair.optimizer.resume(0.05, STEPS, before, lambda fresh: fresh)
+        pair.take(0, STEPS)
+    for one, other in zip(*(pair.values() for pair in pairs), strict=True):
+        np.testing.assert_array_equal(one, other)
+    scheduled = Pair(Training(learning_rate=0.05, warm_up_steps=5))
+    with pytest.raises(InputError, match=r"at most 16,777,216 steps .* found 40,000,012 .* `continue_optimizer`"):
+        scheduled.optimizer.resume(0.05, STEPS, done, lambda fresh: fresh)
 
 
 def test_without_its_state_it_takes_other_steps():
