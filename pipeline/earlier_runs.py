@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.types.channel import Channel
 
 from components.run_history import spec as run_history
 from components.run_history.component import RunHistory
@@ -28,28 +29,28 @@ class EarlierRunsFound:
     """
 
     node: BaseNode
-    decisions: tfx.dsl.Channel
-    label_reports: tfx.dsl.Channel
+    decisions: Channel
+    label_reports: Channel
 
 
-FindEarlierRuns = Callable[[Settings, Judging, tfx.dsl.Channel], EarlierRunsFound]
+FindEarlierRuns = Callable[[Settings, Judging, Channel], EarlierRunsFound]
 
 
-def from_metadata(settings: Settings, judged: Judging, label_report: tfx.dsl.Channel) -> EarlierRunsFound:
+def from_metadata(settings: Settings, judged: Judging, label_report: Channel) -> EarlierRunsFound:
     """Asks ML Metadata: for local runners, which run resolver strategies of our own."""
     del settings  # Metadata know the runs of one root.
-    node = tfx.dsl.Resolver(
+    node = Resolver(
         strategy_class=resolvers.EarlierRuns,
         decision=judged.decision,
         label_report=label_report,
         # All of them: channels with a producer would be merged with those of this run.
-        earlier_decisions=tfx.dsl.Channel(type=GateDecision),
-        earlier_label_reports=tfx.dsl.Channel(type=LabelReportArtifact),
+        earlier_decisions=Channel(type=GateDecision),
+        earlier_label_reports=Channel(type=LabelReportArtifact),
     ).with_id(nodes.EARLIER_RUNS)
     return EarlierRunsFound(node, node.outputs[resolvers.DECISIONS], node.outputs[resolvers.LABEL_REPORTS])
 
 
-def from_records(settings: Settings, judged: Judging, label_report: tfx.dsl.Channel) -> EarlierRunsFound:
+def from_records(settings: Settings, judged: Judging, label_report: Channel) -> EarlierRunsFound:
     """Asks the push destination, beside whose versions each run leaves what it came to: for all other backends."""
     node = RunHistory(
         decision=judged.decision,

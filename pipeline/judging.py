@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tfx import v1 as tfx
+from tfx.components.evaluator.component import Evaluator
 from tfx.dsl.components.base.base_node import BaseNode
+from tfx.proto.pusher_pb2 import PushDestination
+from tfx.types.channel import Channel
 
 from components.blessing_gate.component import BlessingGate
 from components.model_pusher.component import ModelPusher
@@ -36,24 +38,24 @@ class Judging:
     """
 
     nodes: list[BaseNode]
-    decision: tfx.dsl.Channel
-    evaluation: tfx.dsl.Channel
-    control_evaluation: tfx.dsl.Channel
-    serving_report: tfx.dsl.Channel
-    pushed_model: tfx.dsl.Channel
-    blessing: tfx.dsl.Channel
+    decision: Channel
+    evaluation: Channel
+    control_evaluation: Channel
+    serving_report: Channel
+    pushed_model: Channel
+    blessing: Channel
 
 
 def judging(
     settings: Settings,
     *,
-    student: tfx.dsl.Channel,
-    control: tfx.dsl.Channel,
-    examples: tfx.dsl.Channel,
-    label_report: tfx.dsl.Channel,
+    student: Channel,
+    control: Channel,
+    examples: Channel,
+    label_report: Channel,
     last_blessed: LastBlessed = resolvers.from_destination,
-    statistics: tfx.dsl.Channel | None = None,
-    runs: Mapping[ModelRole, tfx.dsl.Channel] | None = None,
+    statistics: Channel | None = None,
+    runs: Mapping[ModelRole, Channel] | None = None,
 ) -> Judging:
     """Evaluates and serves the student beside the last blessed model and the control, decides, and pushes.
 
@@ -97,9 +99,7 @@ def judging(
         model_blessing=gate.outputs["blessing"],
         decision=gate.outputs[keys.DECISION],
         infra_blessing=validator.outputs["blessing"],
-        push_destination=tfx.proto.PushDestination(
-            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=settings.serving)
-        ),
+        push_destination=PushDestination(filesystem=PushDestination.Filesystem(base_directory=settings.serving)),
         provenance=settings.origin.model_dump_json(),
         student_run=runs[ModelRole.STUDENT] if runs else None,
         control_run=runs[ModelRole.CONTROL] if runs else None,
@@ -118,11 +118,11 @@ def judging(
 def _evaluator(
     settings: Settings,
     baseline: ModelRole,
-    examples: tfx.dsl.Channel,
-    student: tfx.dsl.Channel,
-    other: tfx.dsl.Channel,
-) -> tfx.components.Evaluator:
-    return tfx.components.Evaluator(
+    examples: Channel,
+    student: Channel,
+    other: Channel,
+) -> Evaluator:
+    return Evaluator(
         examples=examples,
         model=student,
         baseline_model=other,

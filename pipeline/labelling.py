@@ -6,9 +6,12 @@ import glob
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tfx import v1 as tfx
+from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
+from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.dsl.components.base.base_node import BaseNode
-from tfx.types.channel import BaseChannel, UnionChannel
+from tfx.proto.example_gen_pb2 import Input
+from tfx.proto.range_config_pb2 import RangeConfig, StaticRange
+from tfx.types.channel import BaseChannel, Channel, UnionChannel
 
 from components.candidate_sampler.component import CandidateSampler
 from components.example_gen.component import ExampleGen
@@ -46,13 +49,13 @@ class Labelling:
     """
 
     nodes: list[BaseNode]
-    examples: tfx.dsl.Channel
-    teacher: tfx.dsl.Channel
-    report: tfx.dsl.Channel
-    statistics: tfx.dsl.Channel
-    schema: tfx.dsl.Channel
+    examples: Channel
+    teacher: Channel
+    report: Channel
+    statistics: Channel
+    schema: Channel
     guards: list[BaseNode]
-    arrived: tfx.dsl.Channel
+    arrived: Channel
     window: BaseChannel[Any] | None = None
 
 
@@ -102,7 +105,7 @@ class _Shared:
     teacher: BroughtTeacher
 
     @property
-    def schema(self) -> tfx.dsl.Channel:
+    def schema(self) -> Channel:
         return self.schema_gen.outputs["schema"]
 
 
@@ -112,8 +115,8 @@ class _Labelled:
 
     nodes: list[BaseNode]
     labeler: TeacherLabeler
-    raw: tfx.dsl.Channel
-    arrived: tfx.dsl.Channel
+    raw: Channel
+    arrived: Channel
 
 
 @dataclass(frozen=True)
@@ -131,21 +134,21 @@ class _Checked:
 
     nodes: list[BaseNode]
     labeler: TeacherLabeler
-    raw: tfx.dsl.Channel
-    statistics: tfx.dsl.Channel
+    raw: Channel
+    statistics: Channel
     guard: BaseNode
-    arrived: tfx.dsl.Channel
+    arrived: Channel
 
     @property
-    def examples(self) -> tfx.dsl.Channel:
+    def examples(self) -> Channel:
         return self.labeler.outputs[keys.LABELLED_EXAMPLES]
 
 
 def _shared(settings: Settings, make_teacher: MakeTeacher) -> _Shared:
-    return _Shared(tfx.components.ImportSchemaGen(schema_file=settings.schema_path), make_teacher(settings))
+    return _Shared(ImportSchemaGen(schema_file=settings.schema_path), make_teacher(settings))
 
 
-def _checked(settings: Settings, shared: _Shared, before: int, previous: tfx.dsl.Channel | None) -> _Checked:
+def _checked(settings: Settings, shared: _Shared, before: int, previous: Channel | None) -> _Checked:
     """One span, labelled and checked; `before` is how many spans it is older than the run's own."""
     unchecked = _labelled(settings, shared, before)
     statistics, *resolved, guard = _guarded_labels(settings, unchecked.labeler, shared.schema, before, previous)
@@ -188,9 +191,7 @@ def _example_gen(settings: Settings) -> BaseNode:
     return ExampleGen(
         input_base=_literal(settings.examples),
         input_config=_splits(f"{settings.window.folders.name}/"),
-        range_config=tfx.proto.RangeConfig(
-            static_range=tfx.proto.StaticRange(start_span_number=newest, end_span_number=newest)
-        ),
+        range_config=RangeConfig(static_range=StaticRange(start_span_number=newest, end_span_number=newest)),
     )
 
 
@@ -199,14 +200,12 @@ def _literal(folder: str) -> str:
     return folder if placeholders_in(folder) else glob.escape(folder)
 
 
-def _splits(folder: str) -> tfx.proto.Input:
-    return tfx.proto.Input(
-        splits=[tfx.proto.Input.Split(name=name, pattern=f"{folder}{name}/*") for name in (TRAIN_SPLIT, EVAL_SPLIT)]
-    )
+def _splits(folder: str) -> Input:
+    return Input(splits=[Input.Split(name=name, pattern=f"{folder}{name}/*") for name in (TRAIN_SPLIT, EVAL_SPLIT)])
 
 
-def _guarded_raw(settings: Settings, examples: tfx.dsl.Channel, schema: tfx.dsl.Channel, before: int) -> list[BaseNode]:
-    statistics = tfx.components.StatisticsGen(examples=examples).with_id(nodes.of_span(nodes.RAW_STATISTICS, before))
+def _guarded_raw(settings: Settings, examples: Channel, schema: Channel, before: int) -> list[BaseNode]:
+    statistics = StatisticsGen(examples=examples).with_id(nodes.of_span(nodes.RAW_STATISTICS, before))
     guard = ExampleGuard(
         statistics=statistics.outputs["statistics"],
         schema=schema,
@@ -221,9 +220,9 @@ def _guarded_raw(settings: Settings, examples: tfx.dsl.Channel, schema: tfx.dsl.
 def _guarded_labels(
     settings: Settings,
     labeler: TeacherLabeler,
-    schema: tfx.dsl.Channel,
+    schema: Channel,
     before: int,
-    previous: tfx.dsl.Channel | None,
+    previous: Channel | None,
 ) -> list[BaseNode]:
     """Presence and range of the soft labels, and over spans their drift."""
     surface = settings.surface
@@ -248,9 +247,7 @@ def _guarded_labels(
     return [statistics, *resolved, guard.with_id(nodes.of_span(nodes.LABELLED_GUARD, before))]
 
 
-def _sampler(
-    settings: Settings, examples: tfx.dsl.Channel, schema: tfx.dsl.Channel, before: int
-) -> CandidateSampler | None:
+def _sampler(settings: Settings, examples: Channel, schema: Channel, before: int) -> CandidateSampler | None:
     """The CandidateSampler of a surface with an `unlabelled:` section; None for any other."""
     if settings.surface.unlabelled is None:
         return None

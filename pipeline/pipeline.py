@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
+from tfx.orchestration.pipeline import Pipeline
 
 from contracts.outcome import Outcome
 from pipeline.earlier_runs import FindEarlierRuns, from_metadata
@@ -25,7 +25,7 @@ def create_pipeline(
     last_blessed: LastBlessed = from_destination,
     earlier_runs: FindEarlierRuns = from_metadata,
     fails_unless: Outcome | None = None,
-) -> tfx.dsl.Pipeline:
+) -> Pipeline:
     """Builds the whole DAG for one surface: label, train student and control, judge, push, report.
 
     Args:
@@ -52,7 +52,7 @@ def create_pipeline(
     return assemble(settings, [*labelled.nodes, *trained.nodes, *judged.nodes, *report])
 
 
-def create_labelling(settings: Settings, key_column: str = "") -> tfx.dsl.Pipeline:
+def create_labelling(settings: Settings, key_column: str = "") -> Pipeline:
     """Builds the labelling stage alone, for one span; a whole run finds its results in the cache.
 
     Args:
@@ -63,9 +63,9 @@ def create_labelling(settings: Settings, key_column: str = "") -> tfx.dsl.Pipeli
     return assemble(settings, keyed_labelling(settings, key_column) if key_column else labelling(settings).nodes)
 
 
-def assemble(settings: Settings, nodes: list[BaseNode]) -> tfx.dsl.Pipeline:
+def assemble(settings: Settings, nodes: list[BaseNode]) -> Pipeline:
     """A pipeline of these nodes, with the run's metadata, cache and Beam arguments."""
-    return tfx.dsl.Pipeline(
+    return Pipeline(
         pipeline_name=pipeline_name(settings.surface),
         pipeline_root=settings.root,
         components=nodes,

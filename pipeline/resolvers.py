@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import ml_metadata as mlmd
 from tfx import types
-from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common import resolver
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.types.channel import Channel
 
 from components.last_served import spec as last_served
 from components.last_served.component import LastServed
@@ -100,25 +101,25 @@ class Resolved:
     """
 
     nodes: list[BaseNode]
-    model: tfx.dsl.Channel
-    candidate: tfx.dsl.Channel
+    model: Channel
+    candidate: Channel
 
 
-LastBlessed = Callable[[Settings, tfx.dsl.Channel], Resolved]
+LastBlessed = Callable[[Settings, Channel], Resolved]
 
 
 def from_destination(
-    settings: Settings, student: tfx.dsl.Channel, strategy: type[resolver.ResolverStrategy] = Present
+    settings: Settings, student: Channel, strategy: type[resolver.ResolverStrategy] = Present
 ) -> Resolved:
     """Asks the push destination: for local runners, which run drivers and resolver strategies of our own."""
     served = LastServed(candidate=student, serving=settings.serving)
-    node = tfx.dsl.Resolver(
-        strategy_class=strategy, model=served.outputs[last_served.MODEL_KEY], candidate=student
-    ).with_id(nodes.LAST_BLESSED)
+    node = Resolver(strategy_class=strategy, model=served.outputs[last_served.MODEL_KEY], candidate=student).with_id(
+        nodes.LAST_BLESSED
+    )
     return Resolved([served, node], node.outputs[MODEL], node.outputs[CANDIDATE])
 
 
-def from_destination_alone(settings: Settings, student: tfx.dsl.Channel) -> Resolved:
+def from_destination_alone(settings: Settings, student: Channel) -> Resolved:
     """Asks the push destination: for backends that run no resolver strategy of our own.
 
     There the entry point leaves out artifacts that stand for none, and a node that fails stops

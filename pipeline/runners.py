@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from enum import StrEnum
 
 from apache_beam.options.pipeline_options import StandardOptions
-from tfx import v1 as tfx
 from tfx.orchestration.beam.beam_dag_runner import BeamDagRunner
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from tfx.orchestration.pipeline import Pipeline
 
 from pipeline.beam_options import LOCAL_BEAM_RUNNER
 
@@ -20,7 +21,7 @@ class Runner(StrEnum):
     LOCAL = "local"
 
 
-def run(pipeline: tfx.dsl.Pipeline, runner: Runner) -> None:
+def run(pipeline: Pipeline, runner: Runner) -> None:
     """Runs the pipeline and returns when all of its nodes are done.
 
     Raises:
@@ -30,7 +31,7 @@ def run(pipeline: tfx.dsl.Pipeline, runner: Runner) -> None:
         if runner is Runner.BEAM:
             BeamDagRunner().run(pipeline)
         else:
-            tfx.orchestration.LocalDagRunner().run(pipeline)
+            LocalDagRunner().run(pipeline)
 
 
 @contextmanager

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2
 from tfx import types
-from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common import resolver
+from tfx.dsl.components.common.resolver import Resolver
 from tfx.types import standard_artifacts
+from tfx.types.channel import Channel
 
 from contracts import keys, nodes, properties
 from pipeline.settings import Settings
@@ -32,7 +33,7 @@ def rolling_window(settings: Settings, after: BaseNode) -> resolver.Resolver:
       after: What must be done before.
     """
     assert settings.window is not None
-    node = tfx.dsl.Resolver(
+    node = Resolver(
         strategy_class=LabelledWindow,
         config={
             "first": settings.window.first,
@@ -53,18 +54,18 @@ def previous_span(settings: Settings, statistics: BaseNode) -> resolver.Resolver
       statistics: StatisticsGen over the run's labelled examples.
     """
     assert settings.window is not None
-    return tfx.dsl.Resolver(
+    return Resolver(
         strategy_class=PreviousSpan,
         config={"span": settings.window.last, "teacher_fingerprint": settings.teacher_fingerprint},
         examples=_all_labelled(),
         statistics=statistics.outputs["statistics"],
         # All statistics: a channel with the producer of `statistics` would be merged with it.
-        previous_statistics=tfx.dsl.Channel(type=standard_artifacts.ExampleStatistics),
+        previous_statistics=Channel(type=standard_artifacts.ExampleStatistics),
     ).with_id(nodes.PREVIOUS_SPAN)
 
 
-def _all_labelled() -> tfx.dsl.Channel:
-    return tfx.dsl.Channel(
+def _all_labelled() -> Channel:
+    return Channel(
         type=standard_artifacts.Examples, producer_component_id=nodes.TEACHER_LABELER, output_key=keys.LABELLED_EXAMPLES
     )
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.common.importer import Importer
 from tfx.types import standard_artifacts
+from tfx.types.channel import Channel
 
 from components.teacher_importer import spec
 from components.teacher_importer.component import TeacherImporter
@@ -27,7 +28,7 @@ class BroughtTeacher:
     """
 
     node: BaseNode
-    model: tfx.dsl.Channel
+    model: Channel
 
 
 MakeTeacher = Callable[[Settings], BroughtTeacher]
@@ -35,7 +36,7 @@ MakeTeacher = Callable[[Settings], BroughtTeacher]
 
 def where_it_lies(settings: Settings) -> BroughtTeacher:
     """Reads the teacher where it lies: for local runners, whose nodes all see its folder."""
-    node = tfx.dsl.Importer(
+    node = Importer(
         source_uri=settings.teacher,
         artifact_type=standard_artifacts.Model,
         custom_properties={FINGERPRINT: settings.teacher_fingerprint},

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tfx import v1 as tfx
+from tfx.components.trainer.component import Trainer
+from tfx.components.transform.component import Transform
 from tfx.dsl.components.base.base_node import BaseNode
+from tfx.proto.trainer_pb2 import EvalArgs, TrainArgs
+from tfx.proto.transform_pb2 import SplitsConfig
+from tfx.types.channel import Channel
 
 from components.continuation.component import Continuation
 from contracts import keys, nodes, properties
@@ -27,13 +31,13 @@ class TrainedArms:
     """The nodes of this stage, the two models, and the losses of their trainings."""
 
     nodes: list[BaseNode]
-    student: tfx.dsl.Channel
-    control: tfx.dsl.Channel
-    student_run: tfx.dsl.Channel
-    control_run: tfx.dsl.Channel
+    student: Channel
+    control: Channel
+    student_run: Channel
+    control_run: Channel
 
     @property
-    def runs(self) -> dict[ModelRole, tfx.dsl.Channel]:
+    def runs(self) -> dict[ModelRole, Channel]:
         """What the trainings left, by arm."""
         return {ModelRole.STUDENT: self.student_run, ModelRole.CONTROL: self.control_run}
 
@@ -42,7 +46,7 @@ def training(settings: Settings, labelled: Labelling) -> TrainedArms:
     """Transforms the labelled examples, of all spans of the window, and trains both arms on them."""
     own = modules(settings.surface)["preprocessing"]
     window = [] if settings.window is None else [rolling_window(settings, labelled.guards[-1])]
-    transform = tfx.components.Transform(
+    transform = Transform(
         examples=window[0].outputs[EXAMPLES] if window else labelled.window or labelled.examples,
         schema=labelled.schema,
         preprocessing_fn=f"{_PREPROCESSING}.preprocessing_fn",
@@ -65,16 +69,14 @@ def training(settings: Settings, labelled: Labelling) -> TrainedArms:
     )
 
 
-def _splits(surface: Surface) -> tfx.proto.SplitsConfig | None:
+def _splits(surface: Surface) -> SplitsConfig | None:
     """What Transform learns from: with pairs, their ids have rows of their own in embeddings, too."""
     if surface.unlabelled is None:
         return None
-    return tfx.proto.SplitsConfig(
-        analyze=[TRAIN_SPLIT, UNLABELLED_SPLIT], transform=[TRAIN_SPLIT, EVAL_SPLIT, UNLABELLED_SPLIT]
-    )
+    return SplitsConfig(analyze=[TRAIN_SPLIT, UNLABELLED_SPLIT], transform=[TRAIN_SPLIT, EVAL_SPLIT, UNLABELLED_SPLIT])
 
 
-def _bases(settings: Settings, labelled: Labelling) -> tuple[dict[ModelRole, tfx.dsl.Channel], list[BaseNode]]:
+def _bases(settings: Settings, labelled: Labelling) -> tuple[dict[ModelRole, Channel], list[BaseNode]]:
     """What each arm starts from, if from anything, and the node that finds it.
 
     A run that continues takes the student from the earlier run's student and the control from its
@@ -88,7 +90,7 @@ def _bases(settings: Settings, labelled: Labelling) -> tuple[dict[ModelRole, tfx
     return {role: found.outputs[role.value] for role in (ModelRole.STUDENT, ModelRole.CONTROL)}, [found]
 
 
-def _trainer(settings: Settings, role: ModelRole, transform: BaseNode, base: tfx.dsl.Channel | None) -> BaseNode:
+def _trainer(settings: Settings, role: ModelRole, transform: BaseNode, base: Channel | None) -> BaseNode:
     student = role is ModelRole.STUDENT
     own = modules(settings.surface)["training"]
     config = {keys.SURFACE: settings.surface_json, "arm": role.value, keys.CODE: code_version(_TRAINER, *own)}
@@ -97,12 +99,12 @@ def _trainer(settings: Settings, role: ModelRole, transform: BaseNode, base: tfx
         # TFX's cache knows the teacher by its path; this is for one that changed under it.
         config[properties.TEACHER_FINGERPRINT] = settings.teacher_fingerprint
     unshown = [UNLABELLED_SPLIT] if student and settings.surface.unlabelled else []
-    return tfx.components.Trainer(
+    return Trainer(
         run_fn=f"{_TRAINER}.run_fn",
         examples=transform.outputs[keys.TRANSFORMED_EXAMPLES],
         transform_graph=transform.outputs[keys.TRANSFORM_GRAPH],
         base_model=base,
-        train_args=tfx.proto.TrainArgs(splits=[TRAIN_SPLIT, *unshown]),
-        eval_args=tfx.proto.EvalArgs(splits=[EVAL_SPLIT]),
+        train_args=TrainArgs(splits=[TRAIN_SPLIT, *unshown]),
+        eval_args=EvalArgs(splits=[EVAL_SPLIT]),
         custom_config=config,
     ).with_id(nodes.trainer(role))

@@ -23,9 +23,9 @@ class OutsideDriver(component_driver.BaseDriver, base_driver.BaseDriver):
         component_driver.BaseDriver.__init__(self, metadata_handle)
         base_driver.BaseDriver.__init__(self, metadata_handle)
 
-    def run(self, execution_info: data_types.ExecutionInfo) -> driver_output_pb2.DriverOutput:  # type: ignore[name-defined]  # protobuf makes it at import
+    def run(self, execution_info: data_types.ExecutionInfo) -> driver_output_pb2.DriverOutput:
         """Adds what was found to the properties of the execution that is to come."""
-        output = driver_output_pb2.DriverOutput()  # type: ignore[attr-defined]  # likewise
+        output = driver_output_pb2.DriverOutput()
         output.exec_properties[CONTENT_KEY].string_value = self.content(execution_info) or NOTHING
         return output
 

@@ -50,11 +50,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         Raises:
           InputError: A file is no gzipped TFRecord of tf.Examples, or a split has no files.
         """
-        config = example_gen_pb2.Input()  # type: ignore[attr-defined] # protobuf makes it at import
+        config = example_gen_pb2.Input()
         proto_utils.json_to_proto(exec_properties[standard_component_specs.INPUT_CONFIG_KEY], config)
         base = exec_properties[standard_component_specs.INPUT_BASE_KEY].rstrip("/")
         artifact = artifact_utils.get_single_instance(output_dict[standard_component_specs.EXAMPLES_KEY])
-        no_splits = example_gen_pb2.Output()  # type: ignore[attr-defined] # as above
+        no_splits = example_gen_pb2.Output()
         names = utils.generate_output_split_names(config, no_splits)
         artifact.split_names = artifact_utils.encode_split_names(names)
         shards = {

@@ -52,7 +52,7 @@ class Executor(executor.Executor):
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
-    ) -> execution_result_pb2.ExecutorOutput:  # type: ignore[name-defined]  # protobuf makes it at import
+    ) -> execution_result_pb2.ExecutorOutput:
         """Validates as ExampleValidator does, then raises if anything was found.
 
         Args:

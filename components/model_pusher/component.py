@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tfx.dsl.components.base import base_component, executor_spec
+from tfx.proto import pusher_pb2
 from tfx.types import channel_utils, standard_artifacts
 from tfx.types.channel import BaseChannel
-from tfx.v1 import proto
 
 from components.model_pusher.executor import Executor
 from components.model_pusher.spec import ModelPusherSpec
@@ -51,7 +51,7 @@ class ModelPusher(base_component.BaseComponent):
         model: BaseChannel[Any],
         model_blessing: BaseChannel[Any],
         decision: BaseChannel[Any],
-        push_destination: proto.PushDestination,
+        push_destination: pusher_pb2.PushDestination,
         provenance: str,
         infra_blessing: BaseChannel[Any] | None = None,
         student_run: BaseChannel[Any] | None = None,

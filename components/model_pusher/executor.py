@@ -11,9 +11,9 @@ from absl import logging
 from tfx import types
 from tfx.components.pusher import executor as pusher
 from tfx.dsl.io import fileio
+from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, proto_utils
-from tfx.v1 import proto
 
 from components.model_pusher import spec
 from components.model_pusher.agreement import (
@@ -210,6 +210,6 @@ def _decision(input_dict: Artifacts) -> Decision:
 
 
 def _base_directory(push_destination: str) -> str:
-    message = proto.PushDestination()
+    message = pusher_pb2.PushDestination()
     proto_utils.json_to_proto(push_destination, message)
     return str(message.filesystem.base_directory)

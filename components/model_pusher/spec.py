@@ -1,9 +1,9 @@
 """The string keys of ModelPusher: they live here and nowhere else."""
 
+from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts, standard_component_specs
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 from tfx.types.system_executions import Deploy
-from tfx.v1 import proto
 
 from contracts import keys
 from contracts.artifacts import GateDecision
@@ -24,7 +24,7 @@ class ModelPusherSpec(ComponentSpec):
     """Inputs, outputs and execution properties of ModelPusher."""
 
     PARAMETERS = {  # noqa: RUF012 - ComponentSpec reads plain class attributes
-        PUSH_DESTINATION_KEY: ExecutionParameter(type=proto.PushDestination),
+        PUSH_DESTINATION_KEY: ExecutionParameter(type=pusher_pb2.PushDestination),
         ORIGIN_KEY: ExecutionParameter(type=str),
         NEEDS_INFRA_BLESSING_KEY: ExecutionParameter(type=int),
         keys.CODE: ExecutionParameter(type=str),

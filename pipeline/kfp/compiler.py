@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, fields
 from typing import Any
 
-from tfx import v1 as tfx
+from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRunner, KubeflowV2DagRunnerConfig
 from tfx.types.channel import UnionChannel
@@ -101,7 +101,7 @@ def compile_job(request: CompileRequest) -> dict[str, Any]:
             several=several[node.id],
             policy=request.policies.of(node.id),
             evaluates=_evaluates(request.surface, node.id),
-            files=_files(request) if isinstance(node, tfx.components.ImportSchemaGen) else {},
+            files=_files(request) if isinstance(node, ImportSchemaGen) else {},
         )
         for node in pipeline.components
     }

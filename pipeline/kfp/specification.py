@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tfx import v1 as tfx
+from tfx.components.evaluator.component import Evaluator
+from tfx.components.example_gen.import_example_gen.component import ImportExampleGen
+from tfx.components.trainer.component import Trainer
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 from tfx.utils import name_utils
@@ -110,9 +112,9 @@ def _asked_of(node: Node) -> set[str]:
     asked = set()
     if isinstance(component.executor_spec, BeamExecutorSpec):
         asked.add("beam_args")
-    if isinstance(component, tfx.components.Trainer):
+    if isinstance(component, Trainer):
         asked.add("seed")
-    if isinstance(component, BlessingGate | EvaluationReport | tfx.components.Evaluator):
+    if isinstance(component, BlessingGate | EvaluationReport | Evaluator):
         asked.add("gates")
     return asked
 
@@ -177,7 +179,7 @@ def _renamed(value: Spec, named: Mapping[str, str]) -> Spec:
 def _apply_policy(task: Spec, executor: Spec, node: Node, cache_examples: bool) -> None:
     policy = node.policy
     outside = isinstance(node.component, Continuation | LastServed | RunHistory | RunOutcome) or (
-        isinstance(node.component, tfx.components.ImportExampleGen) and not cache_examples
+        isinstance(node.component, ImportExampleGen) and not cache_examples
     )
     task["cachingOptions"] = {"enableCache": True} if policy.cache and not outside else {}
     # A run that did not come to what was asked comes to it by no other attempt.

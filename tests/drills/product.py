@@ -7,8 +7,8 @@ import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.common.importer import Importer
 from tfx.dsl.components.common.resolver import ResolverStrategy
 from tfx.types import standard_artifacts
 
@@ -192,4 +192,4 @@ def without(nodes: list[BaseNode], *ids: str) -> list[BaseNode]:
 
 
 def _importer(name: str, folder: Path, kind: type, **properties: dict[str, str]) -> BaseNode:
-    return tfx.dsl.Importer(source_uri=str(folder), artifact_type=kind, **properties).with_id(name)
+    return Importer(source_uri=str(folder), artifact_type=kind, **properties).with_id(name)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tfx.v1 as tfx
 from google.protobuf import json_format
 from tensorflow_model_analysis.proto import config_pb2
 from tfx.components.evaluator.executor import Executor
@@ -108,4 +107,4 @@ def surface_of(tasks: Mapping[str, Any], slices: Mapping[str, Any] | None = None
     return Surface.model_validate(content)
 
 
-__all__ = ["evaluate", "feature", "metrics_of", "surface_of", "tfx", "write_examples", "write_model"]
+__all__ = ["evaluate", "feature", "metrics_of", "surface_of", "write_examples", "write_model"]

@@ -4,7 +4,7 @@ import pytest
 from ml_metadata.errors import InternalError
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
-from tfx import v1 as tfx
+from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 
 from crosskd.runs import METADATA_URL_FILE, newest_run, remember_server
 from pipeline.beam_options import beam_args
@@ -42,7 +42,7 @@ def run_in(root, surface, url):
         metadata=url,
         beam_args=beam_args([]),
     )
-    node = tfx.components.ImportSchemaGen(schema_file=settings.schema_path)
+    node = ImportSchemaGen(schema_file=settings.schema_path)
     run(assemble(settings, [node]), Runner.LOCAL)
     return newest_run(root).nodes["ImportSchemaGen"]
 

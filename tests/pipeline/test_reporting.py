@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tfx import v1 as tfx
+from tfx.dsl.components.common.importer import Importer
 from tfx.types import standard_artifacts
 
 from contracts.artifacts import GateDecision, LabelReportArtifact, ServingReportArtifact
@@ -54,7 +54,7 @@ class Days:
 
     def run(self, day: str) -> Run:
         importers = {
-            name: tfx.dsl.Importer(source_uri=str(self.folder / day / name), artifact_type=kind).with_id(name)
+            name: Importer(source_uri=str(self.folder / day / name), artifact_type=kind).with_id(name)
             for name, kind in KINDS.items()
         }
         found = {name: importer.outputs["result"] for name, importer in importers.items()}

@@ -14,9 +14,9 @@ from typing import Any
 
 import tensorflow as tf
 from tfx import types
+from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
-from tfx.v1 import proto
 
 from components.blessing_gate.executor import write_blessing
 from components.model_pusher.destination import Destination
@@ -49,8 +49,8 @@ class Push:
         return pushed
 
     def exec_properties(self) -> dict[str, Any]:
-        destination = proto.PushDestination(
-            filesystem=proto.PushDestination.Filesystem(base_directory=str(self.serving))
+        destination = pusher_pb2.PushDestination(
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(self.serving))
         )
         return {
             "push_destination": proto_utils.proto_to_json(destination),

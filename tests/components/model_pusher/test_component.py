@@ -1,15 +1,15 @@
 from __future__ import annotations
 
 import pytest
+from tfx.proto import pusher_pb2
 from tfx.types import channel_utils, standard_artifacts
-from tfx.v1 import proto
 
 from components.model_pusher.component import ModelPusher
 from contracts.artifacts import GateDecision
 from schema.errors import InputError
 from tests.components.model_pusher.handmade import ORIGIN
 
-DESTINATION = proto.PushDestination(filesystem=proto.PushDestination.Filesystem(base_directory="/serving"))
+DESTINATION = pusher_pb2.PushDestination(filesystem=pusher_pb2.PushDestination.Filesystem(base_directory="/serving"))
 
 
 def pusher(**more: object) -> ModelPusher:
@@ -44,4 +44,4 @@ def test_a_provenance_without_surface_is_refused_at_compile_time(provenance: str
 
 def test_a_destination_without_folder_is_refused_at_compile_time() -> None:
     with pytest.raises(InputError, match=r"expected filesystem\.base_directory"):
-        pusher(push_destination=proto.PushDestination())
+        pusher(push_destination=pusher_pb2.PushDestination())

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tfx import v1 as tfx
+from tfx.components.example_gen.import_example_gen.component import ImportExampleGen
+from tfx.dsl.components.common.importer import Importer
 from tfx.orchestration import metadata
 from tfx.orchestration.local import local_dag_runner
+from tfx.orchestration.pipeline import Pipeline
 from tfx.types import standard_artifacts
 from tfx.types.channel import Channel
 
@@ -116,8 +118,8 @@ def test_refuses_defaults_of_another_type_or_size(feature: dict[str, Any]) -> No
 
 def _run_pipeline(root: Path, teacher: Path) -> list[Any]:
     """Runs ExampleGen, Importer and TeacherLabeler; returns all LabelReport artifacts so far."""
-    example_gen = tfx.components.ImportExampleGen(input_base=str(root / "data"))
-    importer = tfx.dsl.Importer(source_uri=str(teacher), artifact_type=standard_artifacts.Model).with_id("Teacher")
+    example_gen = ImportExampleGen(input_base=str(root / "data"))
+    importer = Importer(source_uri=str(teacher), artifact_type=standard_artifacts.Model).with_id("Teacher")
     labeler = TeacherLabeler(
         examples=example_gen.outputs["examples"],
         teacher=importer.outputs["result"],
@@ -125,7 +127,7 @@ def _run_pipeline(root: Path, teacher: Path) -> list[Any]:
         teacher_fingerprint=fingerprint(str(teacher)),
     )
     database = metadata.sqlite_metadata_connection_config(str(root / "metadata.db"))
-    pipeline = tfx.dsl.Pipeline(
+    pipeline = Pipeline(
         pipeline_name="labelling",
         pipeline_root=str(root / "pipeline"),
         components=[example_gen, importer, labeler],
