@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
-from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.proto.example_gen_pb2 import Input
 from tfx.proto.range_config_pb2 import RangeConfig, StaticRange
@@ -17,6 +16,7 @@ from components.candidate_sampler.component import CandidateSampler
 from components.example_gen.component import ExampleGen
 from components.example_guard.component import ExampleGuard
 from components.label_statistics.component import LabelStatistics
+from components.raw_statistics.component import RawStatistics
 from components.teacher_labeler.component import TeacherLabeler
 from contracts import keys, nodes
 from pipeline.kfp.parameters import placeholders_in
@@ -205,7 +205,7 @@ def _splits(folder: str) -> Input:
 
 
 def _guarded_raw(settings: Settings, examples: Channel, schema: Channel, before: int) -> list[BaseNode]:
-    statistics = StatisticsGen(examples=examples).with_id(nodes.of_span(nodes.RAW_STATISTICS, before))
+    statistics = RawStatistics(examples).with_id(nodes.of_span(nodes.RAW_STATISTICS, before))
     guard = ExampleGuard(
         statistics=statistics.outputs["statistics"],
         schema=schema,

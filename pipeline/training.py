@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tfx.components.trainer.component import Trainer
-from tfx.components.transform.component import Transform
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.proto.trainer_pb2 import EvalArgs, TrainArgs
 from tfx.proto.transform_pb2 import SplitsConfig
 from tfx.types.channel import Channel
 
 from components.continuation.component import Continuation
+from components.transform.component import Transform
 from contracts import keys, nodes, properties
 from contracts.roles import ModelRole
 from models.own_code import modules
@@ -51,7 +51,10 @@ def training(settings: Settings, labelled: Labelling) -> TrainedArms:
         schema=labelled.schema,
         preprocessing_fn=f"{_PREPROCESSING}.preprocessing_fn",
         splits_config=_splits(settings.surface),
-        custom_config={keys.SURFACE: settings.surface_json, keys.CODE: code_version(_PREPROCESSING, *own)},
+        custom_config={
+            keys.SURFACE: settings.surface_json,
+            keys.CODE: code_version(_PREPROCESSING, "components.transform", *own),
+        },
         disable_statistics=True,
         disable_analyzer_cache=True,
     )

@@ -10,6 +10,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, json_utils
 
 from components.label_statistics.spec import SOFT_LABELS_KEY
+from records.batched import reading_in_batches
 from schema.judged import judged_after_labelling
 
 
@@ -37,4 +38,5 @@ class Executor(executor.Executor):
         options = executor.options.StatsOptions(feature_allowlist=columns)  # type: ignore[attr-defined] # imported there
         examples = {standard_component_specs.EXAMPLES_KEY: input_dict[standard_component_specs.EXAMPLES_KEY]}
         chosen = {**exec_properties, standard_component_specs.STATS_OPTIONS_JSON_KEY: options.to_json()}
-        super().Do(examples, output_dict, chosen)
+        with reading_in_batches():
+            super().Do(examples, output_dict, chosen)

@@ -1,0 +1,1 @@
+"""RawStatistics: TFX's StatisticsGen, which reads examples in batches."""

@@ -1,0 +1,1 @@
+"""Transform: TFX's, which reads and writes examples in batches."""
