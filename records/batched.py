@@ -61,7 +61,7 @@ class BatchedExamples(tf_example_record.TFExampleRecord):
             telemetry_descriptors=usual.telemetry_descriptors,
         )
 
-    def BeamSource(self, batch_size: int | None = None) -> beam.PTransform:
+    def BeamSource(self, batch_size: int | None = None) -> beam.PTransform:  # noqa: N802 - as tfx-bsl calls it
         """A transform from a pipeline to its `pa.RecordBatch`es, of `batch_size` rows but for a file's last."""
         if self.raw_record_column_name is not None:
             return super().BeamSource(batch_size)
@@ -70,7 +70,7 @@ class BatchedExamples(tf_example_record.TFExampleRecord):
             raise FileNotFoundError(f"{', '.join(self._file_pattern)}: expected files of examples, found none")
         return _Batches(files, self._GetSchemaForDecoding(), batch_size or BATCH)
 
-    def _ProjectImpl(self, tensor_names: list[str]) -> BatchedExamples:
+    def _ProjectImpl(self, tensor_names: list[str]) -> BatchedExamples:  # noqa: N802 - as tfx-bsl calls it
         return BatchedExamples(super()._ProjectImpl(tensor_names))
 
 
@@ -108,7 +108,7 @@ class _Read(beam.DoFn):
 
 
 class BatchSink(FileBasedSink):
-    """Writes lists of serialized records, as `beam.io.WriteToTFRecord` writes single ones: `beam.io.Write(BatchSink(path))`.
+    """For `beam.io.Write`: writes lists of serialized records, as `beam.io.WriteToTFRecord` does single ones.
 
     Files get their names when all of them are whole.
     """

@@ -8,6 +8,7 @@ from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
+from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import types
 from tfx.components.transform import executor, labels
 from tfx_bsl.coders import example_coder
@@ -78,7 +79,7 @@ class _Encode(beam.DoFn):
         self._schema = schema
 
     def setup(self) -> None:
-        self._encoder = example_coder.RecordBatchToExamplesEncoder(self._schema)
+        self._encoder = example_coder.RecordBatchToExamplesEncoder(schema_pb2.Schema.FromString(self._schema))
 
     def process(self, element: tuple[pa.RecordBatch, dict[str, pa.Array]]) -> Iterator[list[bytes]]:
         yield self._encoder.encode(element[0])

@@ -6,10 +6,6 @@ import gzip
 from pathlib import Path
 
 import pytest
-from tfx.components.statistics_gen import stats_artifact_utils
-from tfx.components.statistics_gen.executor import Executor as StatisticsGen
-from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
-from tfx.types import standard_artifacts
 
 from pipeline.beam_options import beam_args
 from tests.components.teacher_labeler import conftest as tiny
@@ -47,15 +43,3 @@ def test_the_labeller_gives_the_same_records_on_every_engine(engine, teacher, tm
     in_memory = labelled(tmp_path / "memory", teacher, [])
     assert len(in_memory) == len(SHARDS)
     assert labelled(tmp_path / "engine", teacher, engine) == in_memory
-
-
-@pytest.mark.slow
-def test_statistics_are_computed_in_worker_processes(tmp_path):
-    """Without ProcessRunner they fail: a worker cannot import TFDV before TFX."""
-    examples = tiny.write_examples(tmp_path / "examples", {"train": SHARDS})
-    statistics = standard_artifacts.ExampleStatistics()
-    statistics.uri = str(tmp_path / "statistics")
-    context = BaseBeamExecutor.Context(beam_pipeline_args=beam_args(PROCESSES), tmp_dir=str(tmp_path / "tmp"))
-    StatisticsGen(context).Do({"examples": [examples]}, {"statistics": [statistics]}, {"exclude_splits": "[]"})
-    found = stats_artifact_utils.load_statistics(statistics, "train").proto()
-    assert found.datasets[0].num_examples == 40

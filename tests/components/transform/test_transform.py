@@ -1,0 +1,110 @@
+"""Transform comes to what TFX's comes to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_transform as tft
+from tfx.components.transform import executor as usual
+from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
+from tfx.types import artifact_utils, standard_artifacts
+
+from components.transform.component import Transform
+from components.transform.executor import Executor
+from pipeline.beam_options import beam_args
+from records.record_files import first_records
+from schema.errors import InputError
+from tests.components.teacher_labeler import conftest as tiny
+
+SCHEMA = """
+feature { name: "x" type: FLOAT presence { min_fraction: 1 } shape {} }
+feature { name: "tags" type: BYTES }
+"""
+SHARDS = [
+    [
+        tiny.make_example(x=float(10 * shard + row), **({"tags": [f"t{row % 4}"] * (row % 3)} if row % 3 else {}))
+        for row in range(10)
+    ]
+    for shard in range(3)
+]
+PROCESSES = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
+
+
+def preprocessing_fn(inputs: dict[str, Any]) -> dict[str, Any]:
+    """A dense column, a list and one computed by a vocabulary of all rows."""
+    words = tf.sparse.to_dense(inputs["tags"], default_value="none")
+    return {
+        "x": tft.scale_to_z_score(inputs["x"]),
+        "tags": inputs["tags"],
+        "first": tft.compute_and_apply_vocabulary(tf.reshape(words[:, :1], [-1])),
+    }
+
+
+def run(kind: type[usual.Executor], folder: Path, engine: list[str], lost_bytes: int = 0) -> Path:
+    folder.mkdir()
+    examples = tiny.write_examples(folder / "examples", {"train": SHARDS, "eval": SHARDS[:1]})
+    last = max((folder / "examples" / "Split-train").iterdir())
+    last.write_bytes(last.read_bytes()[: last.stat().st_size - lost_bytes])
+    schema, graph, transformed = (
+        standard_artifacts.Schema(),
+        standard_artifacts.TransformGraph(),
+        standard_artifacts.Examples(),
+    )
+    (folder / "schema").mkdir()
+    (folder / "schema" / "schema.pbtxt").write_text(SCHEMA)
+    schema.uri, graph.uri, transformed.uri = str(folder / "schema"), str(folder / "graph"), str(folder / "transformed")
+    context = BaseBeamExecutor.Context(beam_pipeline_args=beam_args(engine), tmp_dir=str(folder / "tmp"))
+    kind(context).Do(
+        {"examples": [examples], "schema": [schema]},
+        {"transform_graph": [graph], "transformed_examples": [transformed]},
+        {"preprocessing_fn": f"{__name__}.preprocessing_fn", "disable_statistics": 1, "force_tf_compat_v1": 0},
+    )
+    assert artifact_utils.decode_split_names(transformed.split_names) == ["train", "eval"]
+    return folder
+
+
+def rows(folder: Path, split: str) -> list[tf.train.Example]:
+    files = sorted((folder / "transformed" / f"Split-{split}").iterdir())
+    found = [tf.train.Example.FromString(record) for file in files for record in first_records(str(file))]
+    return sorted(found, key=lambda row: row.features.feature["x"].float_list.value[0])
+
+
+def ids(folder: Path) -> list[bytes]:
+    output = tft.TFTransformOutput(str(folder / "graph"))
+    return output.vocabulary_by_name(next(iter(output.asset_map)))
+
+
+def test_examples_and_graph_are_those_of_tfx(tmp_path):
+    expected, found = (run(kind, tmp_path / kind.__module__, []) for kind in (usual.Executor, Executor))
+    for split, count in (("train", 30), ("eval", 10)):
+        assert len(rows(found, split)) == count
+        assert rows(found, split) == rows(expected, split)
+    assert ids(found) == ids(expected) == [b"none", b"t0", b"t2", b"t1", b"t3"]
+
+
+@pytest.mark.slow
+def test_worker_processes_come_to_the_same_rows(tmp_path):
+    alone, shared = run(Executor, tmp_path / "alone", []), run(Executor, tmp_path / "shared", PROCESSES)
+
+    def values(folder: Path) -> list[float]:
+        return [row.features.feature["x"].float_list.value[0] for row in rows(folder, "train")]
+
+    np.testing.assert_allclose(values(shared), values(alone), rtol=1e-6)
+    assert ids(shared) == ids(alone)
+
+
+def test_a_truncated_file_is_an_error_and_leaves_no_examples(tmp_path):
+    with pytest.raises(InputError, match="00002-of-00003"):
+        run(Executor, tmp_path / "truncated", [], lost_bytes=9)
+    assert not list(tmp_path.glob("truncated/transformed/*/*.gz"))
+
+
+def test_tfx_has_its_own_processor_again(tmp_path):
+    before = usual.TransformProcessor
+    run(Executor, tmp_path / "run", [])
+    assert usual.TransformProcessor is before
+    assert Transform.EXECUTOR_SPEC.executor_class is Executor
