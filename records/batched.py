@@ -15,6 +15,7 @@ import apache_beam as beam
 import pyarrow as pa
 from apache_beam.io.filebasedsink import FileBasedSink
 from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.pvalue import PBegin, PCollection
 from tfx.components.util import tfxio_utils
 from tfx.dsl.io import fileio
 from tfx_bsl.coders import example_coder
@@ -61,11 +62,11 @@ class BatchedExamples(tf_example_record.TFExampleRecord):
             telemetry_descriptors=usual.telemetry_descriptors,
         )
 
-    def BeamSource(self, batch_size: int | None = None) -> beam.PTransform:  # noqa: N802 - as tfx-bsl calls it
+    def BeamSource(self, batch_size: int | None = None) -> beam.PTransform[Any, Any]:  # noqa: N802 - as tfx-bsl calls it
         """A transform from a pipeline to its `pa.RecordBatch`es, of `batch_size` rows but for a file's last."""
         if self.raw_record_column_name is not None:
             return super().BeamSource(batch_size)
-        files = sorted(path for pattern in self._file_pattern for path in fileio.glob(pattern))
+        files = sorted(str(path) for pattern in self._file_pattern for path in fileio.glob(pattern))
         if not files:
             raise FileNotFoundError(f"{', '.join(self._file_pattern)}: expected files of examples, found none")
         return _Batches(files, self._GetSchemaForDecoding(), batch_size or BATCH)
@@ -74,7 +75,7 @@ class BatchedExamples(tf_example_record.TFExampleRecord):
         return BatchedExamples(super()._ProjectImpl(tensor_names))
 
 
-class _Batches(beam.PTransform):
+class _Batches(beam.PTransform[PBegin, PCollection[pa.RecordBatch]]):
     """The rows of files, as batches of columns."""
 
     def __init__(self, files: list[str], schema: Any, size: int) -> None:
@@ -83,7 +84,7 @@ class _Batches(beam.PTransform):
         self._schema = None if schema is None else schema.SerializeToString()
         self._size = size
 
-    def expand(self, pipeline: Any) -> beam.PCollection:
+    def expand(self, pipeline: PBegin) -> PCollection[pa.RecordBatch]:
         # Grouped, and not reshuffled: workers share the files, and one worker reads them in their order.
         return (
             pipeline

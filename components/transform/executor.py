@@ -8,12 +8,18 @@ from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
+from apache_beam.io.iobase import Write
+from apache_beam.pvalue import PCollection
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import types
 from tfx.components.transform import executor, labels
 from tfx_bsl.coders import example_coder
 
 from records.batched import BatchSink, reading_in_batches
+
+_PROCESSOR = "TransformProcessor"
+# Columns of a batch, and features of the whole batch.
+_Transformed = tuple[pa.RecordBatch, dict[str, pa.Array]]
 
 
 class Executor(executor.Executor):
@@ -43,22 +49,25 @@ class Executor(executor.Executor):
 def _writing_in_batches() -> Iterator[None]:
     """TFX's executor makes a `TransformProcessor`, and takes no other (TFX 1.21.0)."""
     usual = executor.TransformProcessor
-    executor.TransformProcessor = _Processor
+    setattr(executor, _PROCESSOR, _Processor)
     try:
         yield
     finally:
-        executor.TransformProcessor = usual
+        setattr(executor, _PROCESSOR, usual)
 
 
 class _Processor(executor.TransformProcessor):
-    def _EncodeAndWrite(self, schema: Any, file_format: str, output_path: str) -> beam.PTransform:
+    @staticmethod
+    def _EncodeAndWrite(  # type: ignore[override] # TFX's is Beam's wrapper around a function
+        schema: Any, file_format: str, output_path: str
+    ) -> beam.PTransform[Any, Any]:
         """In the place of TFX's, which writes record by record."""
         if file_format != labels.FORMAT_TFRECORD:
             raise NotImplementedError(f"expected {labels.FORMAT_TFRECORD}, found {file_format}")
         return _EncodeAndWrite(schema, output_path)
 
 
-class _EncodeAndWrite(beam.PTransform):
+class _EncodeAndWrite(beam.PTransform[PCollection[_Transformed], Any]):
     """Writes transformed `pa.RecordBatch`es, each with its unary features, as gzipped tf.Examples."""
 
     def __init__(self, schema: Any, path: str) -> None:
@@ -66,11 +75,11 @@ class _EncodeAndWrite(beam.PTransform):
         self._schema = schema
         self._path = path
 
-    def expand(self, batches: beam.PCollection) -> Any:
+    def expand(self, batches: PCollection[_Transformed]) -> Any:
         return (
             batches
             | "Encode" >> beam.ParDo(_Encode(self._schema.SerializeToString())).with_output_types(list[bytes])
-            | "Write" >> beam.io.Write(BatchSink(self._path))
+            | "Write" >> Write(BatchSink(self._path))
         )
 
 
@@ -81,5 +90,5 @@ class _Encode(beam.DoFn):
     def setup(self) -> None:
         self._encoder = example_coder.RecordBatchToExamplesEncoder(schema_pb2.Schema.FromString(self._schema))
 
-    def process(self, element: tuple[pa.RecordBatch, dict[str, pa.Array]]) -> Iterator[list[bytes]]:
+    def process(self, element: _Transformed) -> Iterator[list[bytes]]:
         yield self._encoder.encode(element[0])

@@ -31,16 +31,17 @@ SHARDS = [
     ]
     for shard in range(3)
 ]
+_WORDS = "words"
 PROCESSES = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
 
 
 def preprocessing_fn(inputs: dict[str, Any]) -> dict[str, Any]:
     """A dense column, a list and one computed by a vocabulary of all rows."""
-    words = tf.sparse.to_dense(inputs["tags"], default_value="none")
+    words = tf.strings.as_string(tf.cast(inputs["x"], tf.int64) % 4)
     return {
         "x": tft.scale_to_z_score(inputs["x"]),
         "tags": inputs["tags"],
-        "first": tft.compute_and_apply_vocabulary(tf.reshape(words[:, :1], [-1])),
+        "word": tft.compute_and_apply_vocabulary(words, vocab_filename=_WORDS),
     }
 
 
@@ -75,7 +76,7 @@ def rows(folder: Path, split: str) -> list[tf.train.Example]:
 
 def ids(folder: Path) -> list[bytes]:
     output = tft.TFTransformOutput(str(folder / "graph"))
-    return output.vocabulary_by_name(next(iter(output.asset_map)))
+    return output.vocabulary_by_name(_WORDS)
 
 
 def test_examples_and_graph_are_those_of_tfx(tmp_path):
@@ -83,7 +84,7 @@ def test_examples_and_graph_are_those_of_tfx(tmp_path):
     for split, count in (("train", 30), ("eval", 10)):
         assert len(rows(found, split)) == count
         assert rows(found, split) == rows(expected, split)
-    assert ids(found) == ids(expected) == [b"none", b"t0", b"t2", b"t1", b"t3"]
+    assert ids(found) == ids(expected) == [b"1", b"0", b"3", b"2"]
 
 
 @pytest.mark.slow
