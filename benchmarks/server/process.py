@@ -107,13 +107,13 @@ def _write_settings(folder: Path, server: Server, versions: Path) -> None:
     """One model, in the server's own process: requests are answered beside its event loop, not in worker processes."""
     model = folder / server.name
     model.mkdir(parents=True)
-    shutil.copy(_RUNTIME, folder / "savedmodels.py")
+    shutil.copy(_RUNTIME, folder / "runtime.py")
     ports = {"http_port": server.port, "grpc_port": _free_port(), "metrics_port": _free_port()}
     settings = {"host": HOST, **ports, "parallel_workers": 0, "debug": False}
     (folder / "settings.json").write_text(json.dumps(settings))
     described = {
         "name": server.name,
-        "implementation": "savedmodels.SavedModels",
+        "implementation": "runtime.SavedModels",
         "parameters": {"uri": str(versions.absolute())},
     }
     (model / "model-settings.json").write_text(json.dumps(described))
