@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from pydantic import BaseModel
@@ -13,13 +13,11 @@ from rich.table import Table
 
 from contracts.decision import Measurement
 from contracts.outcome import Exit
+from contracts.two_teachers import Compared
 from crosskd.intake import at_hand_for_now
 from crosskd.launch import EXAMPLES_HELP, SurfaceOption, check_surface_and_teacher, choose_window
 from crosskd.terminal import TERMINAL
 from schema.errors import InputError
-
-if TYPE_CHECKING:
-    from crosskd.trying_teachers import Compared
 
 
 class TwoTeachers(BaseModel):

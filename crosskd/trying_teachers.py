@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from pydantic import BaseModel
 from tfx_bsl.coders import example_coder
 
 from components.teacher_labeler.faults import find_fault
 from components.teacher_labeler.program import BAD_RECORD_ERRORS, TeacherProgram
 from components.teacher_labeler.trial import check_answers, load_for
+from contracts.two_teachers import Compared
 from crosskd.launch import surface_folder
-from evidence.side_by_side import NEW, OLD, SideBySide, compare, finite_rows, named
+from evidence.side_by_side import NEW, OLD, compare, finite_rows, named
 from evidence.watch.scoring import Floats, ScoredPart, joined, part_of
 from records.examples import files_of
 from records.shards import cause, read_batches
@@ -23,20 +23,6 @@ from schema.loader import load_surface
 from schema.surface import EVAL_SPLIT, TRAIN_SPLIT, DistilledSurface, distilled
 
 _BATCH = 1024
-
-
-class Compared(BaseModel):
-    """What became of the examples.
-
-    Attributes:
-      examples: Those that both answered.
-      left_out: Those that the labeller would leave out, by either teacher.
-      side_by_side: What was found.
-    """
-
-    examples: int
-    left_out: int
-    side_by_side: SideBySide
 
 
 def try_both(surface: str, folder: Path, teachers: Sequence[Path]) -> Compared:

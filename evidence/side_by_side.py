@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel
 from scipy import stats
 
 from contracts.decision import Measurement
+from contracts.two_teachers import Agreement, Quality, SideBySide
 from evaluation.influence import MetricScore
 from evaluation.registry import score
 from evidence.watch.scoring import Floats, ScoredExamples, enough, error_of
@@ -25,69 +25,6 @@ from schema.surface import Surface
 
 OLD, NEW = "old", "new"
 _ALPHA = 0.05
-
-
-class Agreement(BaseModel):
-    """How far two teachers say the same of one of their tasks, in one slice.
-
-    Attributes:
-      task: The teacher's task.
-      slice: The slice; "" for all examples.
-      examples: How many.
-      correlation: Pearson's, of their logits, or of their values for a regression.
-      shift: By how much the new one says more, on average: of probability for a binary task, else of its value.
-      spread: The standard deviation of the new one's logits to that of the old one's.
-    """
-
-    task: str
-    slice: str
-    examples: int
-    correlation: Measurement
-    shift: Measurement
-    spread: float | None
-
-
-class Quality(BaseModel):
-    """How near two teachers come to hard labels of a task that learns from them, in one slice.
-
-    Attributes:
-      task: The surface's task.
-      teacher_task: The teacher's task that it learns from.
-      metric: AUC or R2, or the calibration ratio of a binary task.
-      slice: The slice; "" for all examples.
-      examples: Those with a label.
-      old: The old teacher's.
-      new: The new one's.
-      difference: New minus old.
-    """
-
-    task: str
-    teacher_task: str
-    metric: str
-    slice: str
-    examples: int
-    old: Measurement
-    new: Measurement
-    difference: Measurement
-
-
-class SideBySide(BaseModel):
-    """What two teachers say of the same examples.
-
-    Attributes:
-      agreement: By teacher task and slice, all examples first.
-      quality: By task, metric and slice, likewise.
-      worse: Tasks on which the new one is worse: its AUC or R2 over all examples by more than is negligible,
-        with intervals that are joint over the tasks.
-      better: Those on which it is better, likewise, by whatever it is.
-      not_compared: Why something is not compared, a sentence each.
-    """
-
-    agreement: list[Agreement]
-    quality: list[Quality]
-    worse: list[str]
-    better: list[str]
-    not_compared: list[str]
 
 
 @dataclass(frozen=True)
@@ -108,6 +45,7 @@ def compare(surface: Surface, scored: ScoredExamples) -> SideBySide:
         `OLD` and `NEW`.
     """
     plain = [name for name, task in surface.teacher_tasks.items() if task.classes is None]
+    several = [name for name in surface.teacher_tasks if name not in plain]
     pairs = list(_pairs(surface, plain))
     found = [
         each
@@ -119,16 +57,18 @@ def compare(surface: Surface, scored: ScoredExamples) -> SideBySide:
     main = [each for each in found if not each.slice and each.metric != CALIBRATION.name]
     joint = float(stats.norm.isf(_ALPHA / 2 / max(1, len(main))) / stats.norm.isf(_ALPHA / 2))
     return SideBySide(
-        agreement=[
+        agreement=tuple(
             _agreement(name, surface.teacher_tasks[name].kind, scored, key, rows)
             for name in plain
             for key, rows in scored.slices.items()
             if len(rows) > 1
-        ],
-        quality=found,
-        worse=[each.task for each in main if _surely(each.difference, -1, joint, NEGLIGIBLE)],
-        better=[each.task for each in main if _surely(each.difference, 1, joint, 0.0)],
-        not_compared=[f"{name}: a task of several classes." for name in surface.teacher_tasks if name not in plain],
+        ),
+        quality=tuple(found),
+        worse=tuple(each.task for each in main if _surely(each.difference, -1, joint, NEGLIGIBLE)),
+        better=tuple(each.task for each in main if _surely(each.difference, 1, joint, 0.0)),
+        not_compared=tuple(
+            f"{name}: a task of several classes." for name in surface.teacher_tasks if name not in plain
+        ),
     )
 
 

@@ -99,8 +99,9 @@ class Root:
 
     def _context(self, kind: str, name: str) -> mlmd.Context:
         type_id = self._store.put_context_type(mlmd.ContextType(name=kind))
-        found = self._store.get_context_by_type_and_name(kind, name)
-        return found or mlmd.Context(type_id=type_id, name=name)
+        if self._store.get_context_by_type_and_name(kind, name) is None:
+            self._store.put_contexts([mlmd.Context(type_id=type_id, name=name)])
+        return self._store.get_context_by_type_and_name(kind, name)
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import pytest
 import yaml
 from sklearn.metrics import roc_auc_score
 
-from evidence.side_by_side import NEW, OLD, SideBySide, compare, correlation, finite_rows, named
+from contracts.two_teachers import SideBySide
+from evidence.side_by_side import NEW, OLD, compare, correlation, finite_rows, named
 from evidence.watch.scoring import ScoredExamples
 from schema.surface import Surface
 from tests.e2e import library
@@ -108,7 +109,7 @@ def test_the_differences_interval_is_narrower_than_both_since_what_is_hard_cance
 
 @pytest.mark.parametrize(
     ("noise", "shift", "worse", "better"),
-    [(1.5, 0.0, ["borrowed"], []), (0.0, 2.0, [], []), (0.05, 0.0, [], [])],
+    [(1.5, 0.0, ("borrowed",), ()), (0.0, 2.0, (), ()), (0.05, 0.0, (), ())],
     ids=["noisy", "shifted", "as good"],
 )
 def test_worse_is_who_ranks_worse_and_not_who_is_shifted(noise, shift, worse, better):
@@ -121,13 +122,13 @@ def test_worse_is_who_ranks_worse_and_not_who_is_shifted(noise, shift, worse, be
 def test_the_other_way_round_it_is_better():
     given = drawn(4, 4000, 1.5)
     swapped = scored(given.predictions["new/loan"], given.predictions["old/loan"], given.labels["borrowed"])
-    assert compare(SURFACE, swapped).better == ["borrowed"]
+    assert compare(SURFACE, swapped).better == ("borrowed",)
 
 
 def test_what_cannot_be_said_is_none():
     labels = np.zeros(300)
     found = compare(SURFACE, scored(np.ones(300), np.arange(300.0), labels))
-    assert found.quality == []  # one class alone
+    assert found.quality == ()  # one class alone
     assert (found.agreement[0].correlation.value, found.agreement[0].spread) == (None, None)
     assert correlation(np.ones(3), np.arange(3.0)) is None
 
