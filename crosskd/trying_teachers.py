@@ -75,7 +75,7 @@ def _answered(
 
 def _logits(surface: DistilledSurface, programs: Sequence[TeacherProgram], records: list[bytes]) -> dict[str, Floats]:
     """Float [rows] by `named` task; NaN where the labeller would leave a record out."""
-    found = {}
+    found: dict[str, Floats] = {}
     for which, program in zip((OLD, NEW), programs, strict=True):
         try:
             scores = program(tf.constant(records))

@@ -66,9 +66,7 @@ def compare(surface: Surface, scored: ScoredExamples) -> SideBySide:
         quality=tuple(found),
         worse=tuple(each.task for each in main if _surely(each.difference, -1, joint, NEGLIGIBLE)),
         better=tuple(each.task for each in main if _surely(each.difference, 1, joint, 0.0)),
-        not_compared=tuple(
-            f"{name}: a task of several classes." for name in surface.teacher_tasks if name not in plain
-        ),
+        not_compared=tuple(f"{name}: a task of several classes." for name in several),
     )
 
 
