@@ -10,7 +10,7 @@ a quiet week, on examples written to disk, which the code behind `crosskd monito
 day by day.
 
     python -m benchmarks.watching --evaluation 40000 --rows 10000 --json OUT
-    python -m benchmarks.watching --evaluation 400000 --rows 40000 --fortnights 5 --repeats 3 --json OUT
+    python -m benchmarks.watching --evaluation 400000 --rows 40000 --fortnights 1 --repeats 3 --json OUT
 """
 
 from __future__ import annotations
@@ -160,14 +160,15 @@ def main(
     world, root = _prepared(folder, evaluation)
     with tempfile.TemporaryDirectory() as at:
         days = Days(world, root, Path(at), rows)
-        quiet = [_fortnight(days, number) for number in range(max(fortnights, repeats))]
+        quiet = [_quiet(days, number, FORTNIGHT) for number in range(fortnights)]
         TERMINAL.say(f"{len(quiet)} quiet fortnights of {rows:,} examples a day")
+        weeks = [*quiet, *(_quiet(days, number, WEEK) for number in range(fortnights, repeats))][:repeats]
         found = {
             "evaluation_rows": evaluation,
             "rows_a_day": rows,
             "promised": _promised(days.promise),
-            "quiet": quiet_figures(days.promise, quiet[:fortnights]),
-            "broken": {each.name: _broken(days, each, quiet[:repeats], longest) for each in REGRESSIONS},
+            "quiet": quiet_figures(days.promise, quiet),
+            "broken": {each.name: _broken(days, each, weeks, longest) for each in REGRESSIONS},
         }
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(found, indent=2) + "\n")
@@ -196,8 +197,8 @@ def _promised(promise: Promise) -> dict[str, Any]:
     }
 
 
-def _fortnight(days: Days, number: int) -> list[WatchedSpan]:
-    return [days.watch(f"quiet-{number}-day-{day}", [number, day]) for day in range(FORTNIGHT)]
+def _quiet(days: Days, number: int, length: int) -> list[WatchedSpan]:
+    return [days.watch(f"quiet-{number}-day-{day}", [number, day]) for day in range(length)]
 
 
 def quiet_figures(promise: Promise, fortnights: Sequence[Sequence[WatchedSpan]]) -> dict[str, Any]:
