@@ -15,7 +15,7 @@ from contracts.decision import Measurement
 from contracts.outcome import Exit
 from contracts.two_teachers import Compared
 from crosskd.intake import at_hand_for_now
-from crosskd.launch import EXAMPLES_HELP, SurfaceOption, check_surface_and_teacher, choose_window
+from crosskd.launch import EXAMPLES_HELP, SurfaceOption, check_surface_and_teacher, choose_window, surface_folder
 from crosskd.terminal import TERMINAL
 from schema.errors import InputError
 
@@ -24,12 +24,14 @@ class TwoTeachers(BaseModel):
     """What was compared; the shape of `--json`.
 
     Attributes:
+      surface: Name of the surface.
       old: The teacher that labels today, and its fingerprint.
       new: The one that is tried, likewise.
       span: The span that both answered; None where the examples are not divided into spans.
       compared: Agreement and quality.
     """
 
+    surface: str
     old: tuple[str, str]
     new: tuple[str, str]
     span: str | None
@@ -44,6 +46,7 @@ def command(
     ],
     teacher: Annotated[list[Path], typer.Option(help="Twice: the SavedModel that labels today, then the new one.")],
     span: Annotated[str | None, typer.Option(help="Which span; the newest by default.")] = None,
+    page: Annotated[Path | None, typer.Option(help="Write a page as well, .html.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Have two teachers answer the same examples: do they agree, and which is nearer to what happened?
@@ -54,19 +57,27 @@ def command(
         raise InputError(
             f"--teacher: expected it twice, the old teacher's SavedModel and the new one's; found {len(teacher)}"
         )
+    if page is not None and page.suffix != ".html":
+        raise InputError(f"--page {page}: expected a name ending in .html")
     for each in teacher:
         check_surface_and_teacher(surface, each)
     with TERMINAL.quiet(), at_hand_for_now(surface, examples, span, None) as (found, chosen, length):
         window = choose_window(found, chosen, length)
         from crosskd.trying_teachers import try_both
         from records.fingerprint import fingerprint
+        from schema.loader import load_surface
 
         told = TwoTeachers(
+            surface=load_surface(surface_folder(surface)).surface.name,
             old=(str(teacher[0]), fingerprint(str(teacher[0]))),
             new=(str(teacher[1]), fingerprint(str(teacher[1]))),
             span=window.folders.title(window.last) if window else None,
             compared=try_both(surface, window.folders.folder(window.last) if window else found, teacher),
         )
+    if page is not None:
+        from crosskd import teachers_page
+
+        teachers_page.write(told, page)
     if as_json:
         TERMINAL.json(told.model_dump(mode="json"))
     else:
@@ -79,7 +90,7 @@ def _print(told: TwoTeachers) -> None:
     TERMINAL.out.print(f"{compared.examples:,} examples{of}, {compared.left_out:,} left out", highlight=False)
     TERMINAL.out.print(_agreement(told))
     TERMINAL.out.print(_quality(told))
-    for line in _remarks(told):
+    for line in remarks(told):
         TERMINAL.out.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -137,7 +148,8 @@ def measured(found: Measurement) -> str:
     return f"{found.value:.4f} [{found.lower:.4f}, {found.upper:.4f}]"
 
 
-def _remarks(told: TwoTeachers) -> Iterator[str]:
+def remarks(told: TwoTeachers) -> Iterator[str]:
+    """What a reader should know beside the numbers, one sentence each."""
     found = told.compared.side_by_side
     if told.old[1] == told.new[1]:
         yield "Both are the same teacher: their files have one fingerprint."

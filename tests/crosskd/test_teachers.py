@@ -77,8 +77,9 @@ def test_a_louder_teacher_ranks_alike_and_is_less_calibrated(case):
     assert told["old"][1] != told["new"][1]
 
 
-def test_one_that_guesses_is_worse_and_what_it_cannot_answer_is_left_out(case):
-    done = case.teachers(case.teacher, case.guessing)
+def test_one_that_guesses_is_worse_and_what_it_cannot_answer_is_left_out(case, tmp_path):
+    done = case.teachers(case.teacher, case.guessing, more=("--page", str(tmp_path / "page.html")))
+    assert "The new one is worse on borrowed." in (tmp_path / "page.html").read_text(encoding="utf-8")
     assert done.exit_code == Exit.ALERT, done.output
     assert "WORSE on borrowed: a student would learn it from a teacher that knows less than today's." in done.output
     left = int(done.output.split(" left out")[0].rsplit(" ", 1)[-1])
@@ -93,6 +94,12 @@ def test_it_takes_two(case, count):
     done = case.teachers(*[case.teacher] * count)
     assert done.exit_code == Exit.BAD_INPUT
     assert f"expected it twice, the old teacher's SavedModel and the new one's; found {count}" in done.stderr
+
+
+def test_a_page_has_a_name_for_one(case):
+    done = case.teachers(case.teacher, case.louder, more=("--page", "page.txt"))
+    assert done.exit_code == Exit.BAD_INPUT
+    assert "--page page.txt: expected a name ending in .html" in done.stderr
 
 
 def test_a_teacher_that_does_not_fit_is_named(case, tmp_path):
