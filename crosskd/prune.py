@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from crosskd.runs import Run
 
 _ARTIFACTS = "artifacts"
+_DEPTH = 3
 # Of a few thousand bytes each; later reports show what earlier runs came to.
 _ALWAYS_KEPT = frozenset({keys.DECISION, keys.LABEL_REPORT})
 # What labelling alone makes, too, for runs to come.
@@ -214,10 +215,15 @@ def _is_old(folder: Path, below: int) -> bool:
 
 
 def _folders_of(root: Path, run: Run) -> Iterator[Path]:
-    """The folders of all artifacts that a run made, or found in the cache or by a resolver."""
+    """The folders of all artifacts that a run made, or found in the cache or by a resolver: NODE/OUTPUT/EXECUTION.
+
+    An output of several artifacts has a folder for each of them in there.
+    """
     for node in run.nodes.values():
         for artifacts in node.outputs.values():
-            yield from (Path(in_root(root, uri)) for uri, _ in artifacts)
+            for uri, _ in artifacts:
+                parts = uri.rpartition(f"/{_ARTIFACTS}/")[2].split("/")
+                yield root.resolve().joinpath(_ARTIFACTS, *parts[:_DEPTH])
 
 
 def _size(folder: Path) -> int:

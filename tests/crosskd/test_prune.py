@@ -43,6 +43,7 @@ class Root:
             "ImportSchemaGen": ("schema", [1]),
             "TeacherLabeler": ("labelled_examples", labels[-1:]),
             "Window": ("examples", labels),
+            "Transform": ("transformed_examples", [10 * day + 4]),
             "Trainer.student": ("model", [10 * day + 2]),
             "BlessingGate": ("decision", [10 * day + 3]),
         }
@@ -87,7 +88,10 @@ class Root:
         for node, (key, numbers) in outputs.items():
             own = node if node != "Window" else "TeacherLabeler"
             output = key if node != "Window" else "labelled_examples"
-            made = [mlmd.Artifact(type_id=kind, uri=str(self._write(own, output, number))) for number in numbers]
+            folders = [self._write(own, output, number) for number in numbers]
+            # Of several artifacts of an output each has a folder of its own in that of the execution.
+            uris = [f"{each}/{part}" if node == "Transform" else str(each) for each in folders for part in (0, 1)]
+            made = [mlmd.Artifact(type_id=kind, uri=uri) for uri in dict.fromkeys(uris)]
             execution = mlmd.Execution(
                 type_id=self._store.put_execution_type(mlmd.ExecutionType(name=node)),
                 last_known_state=mlmd.Execution.COMPLETE,
@@ -120,10 +124,11 @@ def test_the_newest_runs_versions_and_states_stay_with_all_that_they_read(root):
     # Run 5 trained on the labels of spans 4 and 5.
     assert root.numbers("TeacherLabeler", "labelled_examples") == [41, 51, 61, 71]
     assert root.numbers("Trainer.student", "model") == [52, 62]
+    assert root.numbers("Transform", "transformed_examples") == [54, 64]
     assert root.numbers("ImportSchemaGen", "schema") == [1]
     assert root.numbers("BlessingGate", "decision") == [13, 23, 33, 43, 53, 63]  # reports show them
-    assert (len(found.versions), len(found.states), len(found.artifacts)) == (4, 4, 7)
-    assert found.bytes >= 7 * 1000
+    assert (len(found.versions), len(found.states), len(found.artifacts)) == (4, 4, 11)
+    assert found.bytes >= 11 * 1000
     again = prune(root.folder, 2, remove=True)
     assert again.versions == again.states == again.artifacts == []
 
