@@ -13,6 +13,8 @@ GENRE ?= Musical
 ROOT ?= $(DEMO)/homepage
 DIST ?= dist
 IMAGE ?= build/image
+# The environment of the model server that `make bench-server` asks.
+SERVER := .cache/server
 COVERAGE := $(CURDIR)/build/coverage
 # What `make coverage` runs; by default, all tests.
 TESTS ?=
@@ -30,7 +32,7 @@ export PYTHONDONTWRITEBYTECODE =
 # Nothing here has a GPU; TensorFlow's start-up notes would bury the messages meant for people.
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help setup demo demo-movielens test coverage test-flink image lint notebooks docs wheel bench lock clean
+.PHONY: help setup demo demo-movielens test coverage test-flink image bench-server lint notebooks docs wheel bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -98,6 +100,15 @@ wheel: setup ## Build the wheel, from the source distribution, into dist
 bench: demo ## Run the benchmarks on the demonstration; each writes one JSON under benchmarks/results
 	@for script in benchmarks/[a-z]*.py; do $(BIN)/python -m benchmarks.$$(basename $$script .py) || exit 1; done
 
+# The server's own environment: what it asks for is not what the pipeline is pinned to.
+$(SERVER)/.installed: requirements/server.txt | setup
+	rm -rf $(SERVER) && $(BIN)/python -m venv $(SERVER)
+	$(BIN)/uv pip install --quiet --python $(SERVER)/bin/python --no-deps --require-hashes -r requirements/server.txt
+	@touch $@
+
+bench-server: $(SERVER)/.installed ## Load a real model server while versions are pushed and rolled back
+	$(BIN)/python -m benchmarks.server
+
 lock: $(BIN)/python ## Resolve requirements/*.in into the pinned files
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/bootstrap.txt
 	$(COMPILE) $(PY311) requirements/bootstrap.in -o requirements/bootstrap.txt
@@ -110,6 +121,7 @@ lock: $(BIN)/python ## Resolve requirements/*.in into the pinned files
 	$(COMPILE) $(PY313) requirements/base.in -o requirements/base-py313.txt
 	$(COMPILE) $(PY312) -c requirements/base-py312.txt requirements/dev.in -o requirements/dev-py312.txt
 	$(COMPILE) $(PY313) -c requirements/base-py313.txt requirements/dev.in -o requirements/dev-py313.txt
+	$(COMPILE) $(PY311) requirements/server.in -o requirements/server.txt
 	@# CUDA's libraries, which TensorFlow's wheel loads where there is a GPU: beside any of the files above.
 	$(COMPILE) $(PY311) --override requirements/overrides-cuda.txt -c requirements/base.txt requirements/base.in \
 		-o requirements/cuda.txt

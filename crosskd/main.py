@@ -31,6 +31,7 @@ from crosskd import (
     label,
     live,
     monitor,
+    prune,
     relocate,
     report,
     rollback,
@@ -38,6 +39,7 @@ from crosskd import (
     store_labels,
     submit,
     summary,
+    teachers,
     train_teacher,
     world,
 )
@@ -122,6 +124,7 @@ app.command("train-teacher", cls=_Command)(train_teacher.command)
 app.command("check", cls=_Command)(check.command)
 app.command("run", cls=_Command)(run.command)
 app.command("label", cls=_Command)(label.command)
+app.command("teachers", cls=_Command)(teachers.command)
 app.command("store-labels", cls=_Command)(store_labels.command)
 app.command("summary", cls=_Command)(summary.command)
 app.command("gate", cls=_Command)(gate.command)
@@ -129,6 +132,7 @@ app.command("report", cls=_Command)(report.command)
 app.command("compare", cls=_Command)(compare.command)
 app.command("monitor", cls=_Command)(monitor.command)
 app.command("rollback", cls=_Command)(rollback.command)
+app.command("prune", cls=_Command)(prune.command)
 app.command("relocate", cls=_Command)(relocate.command)
 app.command("experiment", cls=_Command)(experiment.command)
 app.command("curve", cls=_Command)(curve.command)

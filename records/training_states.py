@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -93,6 +94,13 @@ class ArmState(_Part):
 def folder_of(serving: str, digest: str, role: str) -> str:
     """Where the state of an arm lies beside the versions of `serving`, by the digest of what its run left."""
     return f"{serving.rstrip('/')}/{_FOLDER}/{digest[:_DIGITS]}/{role}"
+
+
+def unreferenced(serving: str, digests: Collection[str]) -> list[Path]:
+    """The folders beside the versions of `serving`, on this machine, of which none of these digests is."""
+    known = {digest[:_DIGITS] for digest in digests}
+    folder = Path(serving, _FOLDER)
+    return sorted(each for each in folder.iterdir() if each.name not in known) if folder.is_dir() else []
 
 
 def leave(serving: str, states: Mapping[str, str]) -> str:

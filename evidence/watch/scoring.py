@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,7 +96,10 @@ def score_examples(model: WatchedModel, place: str | Path, frequent: Kept | None
     decoder = example_coder.ExamplesToRecordBatchDecoder(model.schema.SerializeToString())
     served = SessionModel(model.folder)
     try:
-        parts = [_part(model, served, decoder, batch) for batch in _batches(model, place)]
+        parts = [
+            part_of(model.surface, decoder.DecodeBatch(batch), batch, _predicted(model, served, batch))
+            for batch in _batches(model, place)
+        ]
     except tf.errors.InvalidArgumentError as error:
         raise InputError(
             f"{place}: expected examples that {model.folder}, which serves, can answer; it refuses some: "
@@ -106,15 +109,20 @@ def score_examples(model: WatchedModel, place: str | Path, frequent: Kept | None
         served.close()
     if not parts:
         raise InputError(f"{place}: expected examples, found files without a single one")
+    return joined(model.surface, parts, frequent)
+
+
+def joined(surface: Surface, parts: Sequence[ScoredPart], frequent: Kept | None = None) -> ScoredExamples:
+    """Batches of scored examples as one, with its slices; at least one batch."""
     columns = pa.Table.from_batches([part.columns for part in parts])
-    kept = frequent if frequent is not None else _frequent(columns, _derived(model.surface))
+    kept = frequent if frequent is not None else _frequent(columns, _derived(surface))
     return ScoredExamples(
         columns=columns,
         predictions=_joined([part.predictions for part in parts]),
         labels=_joined([part.labels for part in parts]),
         weights=_joined([part.weights for part in parts]) if parts[0].weights else None,
         groups=np.concatenate([part.groups for part in parts]),
-        slices=_slices(model.surface, columns, kept),
+        slices=_slices(surface, columns, kept),
         frequent=kept,
     )
 
@@ -139,7 +147,9 @@ def measure(surface: Surface, scored: ScoredExamples) -> list[WatchedMetric]:
 
 
 @dataclass(frozen=True)
-class _Part:
+class ScoredPart:
+    """A batch of scored examples; its attributes are those of `ScoredExamples`."""
+
     columns: pa.RecordBatch
     predictions: dict[str, Floats]
     labels: dict[str, Floats]
@@ -165,22 +175,29 @@ def _columns(schema: schema_pb2.Schema) -> Columns:
     return Columns(kinds, frozenset(name for name in required if name in always and name in kinds))
 
 
-def _part(
-    model: WatchedModel,
-    served: SessionModel,
-    decoder: example_coder.ExamplesToRecordBatchDecoder,
-    records: list[bytes],
-) -> _Part:
-    surface = model.surface
-    batch = decoder.DecodeBatch(records)
+def part_of(
+    surface: Surface, batch: pa.RecordBatch, records: Sequence[bytes], predictions: dict[str, Floats]
+) -> ScoredPart:
+    """A batch with its labels, weights and groups.
+
+    Args:
+      surface: The surface.
+      batch: All columns of the examples.
+      records: The examples, serialized.
+      predictions: What was predicted of them, [rows] by name.
+    """
     labels = {name: labels_of(batch, task.label, task.rule) for name, task in surface.tasks.items()}
-    found = served.predict(records)
+    weights = _weights(surface, batch, labels)
+    return ScoredPart(batch, predictions, labels, weights, groups_of(batch, surface.group, records))
+
+
+def _predicted(model: WatchedModel, served: SessionModel, records: list[bytes]) -> dict[str, Floats]:
+    surface, found = model.surface, served.predict(records)
     missing = sorted(set(surface.tasks) - set(found))
     if missing:
         raise InputError(f"{model.folder}: expected an output for the task {missing[0]!r}, found {', '.join(found)}")
     shapes = {name: (-1,) if task.classes is None else (-1, task.size) for name, task in surface.tasks.items()}
-    predictions = {name: np.asarray(found[name], np.float64).reshape(shape) for name, shape in shapes.items()}
-    return _Part(batch, predictions, labels, _weights(surface, batch, labels), groups_of(batch, surface.group, records))
+    return {name: np.asarray(found[name], np.float64).reshape(shape) for name, shape in shapes.items()}
 
 
 def _weights(surface: Surface, batch: pa.RecordBatch, labels: Mapping[str, Floats]) -> dict[str, Floats]:
@@ -229,22 +246,23 @@ def _measured(
     kept = rows[~np.isnan(scored.labels[task][rows])]
     labels = scored.labels[task][kept]
     value = error = None
-    if _enough(labels, surface.tasks[task].kind):
+    if enough(labels, surface.tasks[task].kind):
         weights = None if scored.weights is None else scored.weights[task][kept]
         found = score(metric, labels, scored.predictions[task][kept], weights, scored.groups[kept])
         if found is not None and np.isfinite(found.value):
-            value, error = found.value, _error(found.influence, scored.groups[kept])
+            value, error = found.value, error_of(found.influence, scored.groups[kept])
     return WatchedMetric(task=task, metric=metric.name, slice=key, examples=len(kept), value=value, error=error)
 
 
-def _enough(labels: Floats, kind: TaskKind) -> bool:
+def enough(labels: Floats, kind: TaskKind) -> bool:
+    """Whether a metric of so many labels has a standard error that means what it says."""
     if len(labels) < LEAST_EXAMPLES:
         return False
     positives = int((labels > 0).sum())
     return kind is not TaskKind.BINARY or min(positives, len(labels) - positives) >= LEAST_OF_A_CLASS
 
 
-def _error(influence: NDArray[np.floating], groups: NDArray[np.int64]) -> float:
+def error_of(influence: NDArray[np.floating], groups: NDArray[np.int64]) -> float:
     """The standard error over groups, which are independent; their rows may not be."""
     _, places = np.unique(groups, return_inverse=True)
     sums = np.bincount(places, weights=influence)

@@ -7,14 +7,18 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from crosskd import ab_page, monitor_page
+from contracts.two_teachers import Compared
+from crosskd import ab_page, monitor_page, teachers_page
 from crosskd.monitor import Watched
+from crosskd.teachers import TwoTeachers
 from evidence.ab.readout import ReadoutTerms, read_out
 from evidence.ab.spec import LogMetric, LogSpec
+from evidence.side_by_side import compare
 from evidence.watch.judging import Tolerance, alerts
 from records.logs import read_log
 from tests.browser import open_page
 from tests.evidence.ab.logs import people, write_log
+from tests.evidence.test_side_by_side import SURFACE, drawn
 from tests.evidence.watch.handmade import promise, span
 
 AUC, SLICE = ("click", "auc", ""), ("click", "auc", "shelf=3")
@@ -57,6 +61,24 @@ def page_of_experiment(folder: Path) -> Path:
     return path
 
 
+def page_of_teachers(folder: Path, noise: float = 1.5) -> Path:
+    path = folder / "teachers.html"
+    compared = Compared(examples=4000, left_out=3, side_by_side=compare(SURFACE, drawn(4, 4000, noise)))
+    told = TwoTeachers(
+        surface="library", old=("a/teacher", "f" * 64), new=("b/<new>", "0" * 64), span="7", compared=compared
+    )
+    teachers_page.write(told, path)
+    return path
+
+
+def test_the_page_of_two_teachers_names_the_task_on_which_the_new_one_is_worse(tmp_path: Path):
+    text = page_of_teachers(tmp_path).read_text(encoding="utf-8")
+    assert "The new one is worse on borrowed." in text and "WORSE on borrowed: a student would learn it" in text
+    assert "of span 7; 3 left out" in text and "b/&lt;new&gt;" in text
+    assert "genre=crime" in text and "calibration" in text
+    assert "It is worse on no task." in page_of_teachers(tmp_path, 0.01).read_text(encoding="utf-8")
+
+
 def test_the_page_of_what_is_watched_names_alerts_spans_and_versions(tmp_path: Path):
     text = page_of_monitor(tmp_path, bad=True).read_text(encoding="utf-8")
     for part in ("2 alert(s), up to day-7", "shelf=3", "day-6", "version 6", "day-8", "day-0", "80.0%", "90.0%"):
@@ -72,10 +94,11 @@ def test_the_page_of_an_experiment_escapes_names(tmp_path: Path):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("which", ["monitor", "quiet", "ab"])
+@pytest.mark.parametrize("which", ["monitor", "quiet", "ab", "teachers"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_pages_open_for_everyone(chromium, tmp_path: Path, which: str, width: int):
-    path = page_of_experiment(tmp_path) if which == "ab" else page_of_monitor(tmp_path, bad=which == "monitor")
+    pages = {"ab": page_of_experiment, "teachers": page_of_teachers}
+    path = pages[which](tmp_path) if which in pages else page_of_monitor(tmp_path, bad=which == "monitor")
     for dark in (False, True):
         opened = open_page(chromium, path, dark=dark, width=width)
         assert (opened.complaints, opened.requests) == ([], [])

@@ -39,6 +39,8 @@ def crosskd(*arguments: object) -> subprocess.CompletedProcess:
         ["init"],
         ["join-teachers"],
         ["store-labels"],
+        ["teachers"],
+        ["prune"],
     ],
 )
 def test_every_command_has_help(command):

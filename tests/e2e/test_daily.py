@@ -14,6 +14,8 @@ from crosskd import run as run_command
 from crosskd.checking.inspection import RunInputs, inspect_inputs
 from crosskd.experiment import run_paths
 from crosskd.label import LabellingDone
+from crosskd.launch import only_run_in
+from crosskd.prune import prune
 from crosskd.runs import Run, newest_run
 from crosskd.summary import summarize
 from evidence import data
@@ -151,6 +153,27 @@ def test_the_eighth_day_continues_from_the_seventh_each_arm_from_its_own(seventh
     assert "Continues from the run of version" in page
     assert (summary.decision.teacher_age.first_seen, summary.decision.teacher_age.spans) == ("7", 1)
     assert "The teacher is 1 span old: it was first seen in 7. At most 5 were asked." in page
+
+
+def test_while_one_teacher_replaces_another_the_labels_of_both_are_there(eighth, product):
+    """So each day labels one span: before the change, on its day, and if it is taken back."""
+    old, new = product.teacher, library.write_teacher(product.folder / "newer", scale=0.5)
+    taken = {}
+    for name, teacher, span in (("new", new, "6:7"), ("old", old, "6:8"), ("change", new, "6:8"), ("back", old, "6:8")):
+        product.teacher = teacher
+        taken[name] = [(each.span, each.now) for each in product.label(span)]
+    assert taken["new"] == [("6", True), ("7", True)]
+    assert taken["old"] == taken["back"] == [("6", False), ("7", False), ("8", False)]
+    assert taken["change"] == [("6", False), ("7", False), ("8", True)]
+
+
+def test_after_pruning_the_runs_of_what_may_serve_are_in_the_cache(eighth, product):
+    with only_run_in(product.root):
+        assert prune(product.root, 2, remove=True).versions == []
+    again = product.run(length=2)
+    executed = {name for name, node in again.nodes.items() if node.state != "CACHED"}
+    assert executed <= {"Teacher", "LastBlessed", "Window", "PreviousSpan", "EarlierRuns"}
+    assert again.output("Trainer.student", "model")[0] == eighth.output("Trainer.student", "model")[0]
 
 
 def test_a_state_that_is_gone_is_said_before_anything_runs(eighth, product):

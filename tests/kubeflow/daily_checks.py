@@ -8,13 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from contracts.continuation import StartingPoint
 from contracts.decision import Decision
+from contracts.provenance import Origin, Provenance, TrainingLeft
 from records import documents
 from records.fingerprint import fingerprint
+from records.training_states import STATE_FOLDER, ArmState, folder_of, leave
 from schema.loader import load_surface
+from tests.components.continuation.states import write_state
 from tests.components.evaluation_report import handmade
 from tests.e2e import library
-from tests.kubeflow.backend import OpenSource, TaskFailedError
+from tests.kubeflow.backend import Cluster, OpenSource, TaskFailedError
 from tests.kubeflow.kit import Kit
 
 
@@ -109,3 +113,63 @@ def a_run_finds_the_runs_before_it(kit: Kit) -> None:
         assert len(json.loads(made["metadata"].get("parts", "[]"))) == len(expected)
         found = sorted(backend.path(made["uri"]).glob("*"))
         assert [documents.read(str(each), Decision).sentence for each in found] == expected
+
+
+ARMS = ("student", "control")
+
+
+def a_run_continues_from_what_serves(kit: Kit) -> None:
+    """Each arm from its own, as soon as something serves; never out of the cache, and not from what is damaged."""
+    text = library.SURFACE.replace("training: {", "training: {continue_from: served, ")
+    surface = load_surface(library.write_surface(kit.folder / "continuing", surface=text)).surface
+    kit.request, cluster = replace(kit.request, surface=surface), replace(kit.cluster, cache={})
+    serving = f"s3://elsewhere/continued/{kit.folder.name}"
+    cold, _ = _continuation(kit, cluster, serving)
+    assert [(point.role, point.version, point.data) for point in cold] == [(role, None, "span/1") for role in ARMS]
+    left = _serve(kit, serving, version=7)
+    warm, states = _continuation(kit, cluster, serving)
+    assert [(point.role, point.version, point.lineage) for point in warm] == [(role, 7, ("span/0",)) for role in ARMS]
+    assert [(state.role, state.data) for state in states] == [(role, "span/0") for role in ARMS]
+    weights = f"{folder_of(serving, left.digest, 'control')}/weights.npz"
+    bucket, _, key = weights.removeprefix("s3://").partition("/")
+    cluster.store.client.delete_object(Bucket=bucket, Key=key)
+    ended = _failure(_with_examples(kit, cluster, serving), "continuation")
+    assert re.search(r"(?s)exit code 2\n.*Not tried again: .*damaged or gone", ended), ended
+
+
+def _continuation(kit: Kit, cluster: Cluster, serving: str) -> tuple[list[StartingPoint], list[ArmState]]:
+    """What both arms of a run are handed."""
+    backend = _with_examples(kit, cluster, serving)
+    backend.run_task(backend.task("continuation"))
+    assert "continuation" not in backend.cached
+    folders = [backend.artifact("continuation", role) / "Format-Serving" for role in ARMS]
+    states = [each / STATE_FOLDER for each in folders if (each / STATE_FOLDER).is_dir()]
+    return [documents.read(str(each), StartingPoint) for each in folders], [
+        documents.read(str(each), ArmState) for each in states
+    ]
+
+
+def _with_examples(kit: Kit, cluster: Cluster, serving: str) -> OpenSource:
+    """A run that came as far as its examples."""
+    backend = kit.backend(kit.compile(serving=serving), cluster=cluster)
+    backend.run_task(backend.task("import-example-gen"))
+    return backend
+
+
+def _serve(kit: Kit, bucket: str, version: int) -> TrainingLeft:
+    """A version in the bucket, and what its run left of both arms."""
+    serving = kit.folder / "continued"
+    runs = {role: write_state(kit.folder / "left" / role, role, "span/0") for role in ARMS}
+    left = TrainingLeft(digest=leave(str(serving), runs), data="span/0", lineage=())
+    provenance = Provenance(
+        version=version,
+        pushed_at="",
+        model="",
+        model_fingerprint="",
+        decision="",
+        origin=Origin(surface="library", data_span="0"),
+        training=left,
+    )
+    documents.write(str(serving / str(version)), provenance)
+    kit.cluster.store.upload(serving, bucket)
+    return left

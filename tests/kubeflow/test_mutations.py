@@ -32,6 +32,7 @@ from tests.kubeflow.checks import (
 )
 from tests.kubeflow.containers import Containers
 from tests.kubeflow.daily_checks import (
+    a_run_continues_from_what_serves,
     a_run_finds_the_runs_before_it,
     a_run_shows_what_it_came_to,
     candidates_come_from_a_bucket,
@@ -194,6 +195,29 @@ MUTATIONS = [
             "    if policy.retries and not isinstance(node.component, RunOutcome):\n",
             "    if policy.retries:\n",
         ),
+    ),
+    mutation(
+        "what a run continues from comes out of the cache",
+        a_run_continues_from_what_serves,
+        (
+            SPECIFICATION,
+            "isinstance(node.component, Continuation | LastServed",
+            "isinstance(node.component, LastServed",
+        ),
+    ),
+    mutation(
+        "the control continues from the student, which saw soft labels",
+        a_run_continues_from_what_serves,
+        (
+            "components.continuation.executor",
+            "folder_of(serving, left.digest, role)",
+            "folder_of(serving, left.digest, ModelRole.STUDENT)",
+        ),
+    ),
+    mutation(
+        "a run that continues is not told its span",
+        a_run_continues_from_what_serves,
+        ("pipeline.training", 'data_span=settings.origin.data_span or ""', 'data_span=""'),
     ),
     mutation(
         "runs leave nothing for those after them",
