@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from crosskd.intake import for_now
+from crosskd.intake import at_hand_for_now, for_now
 from crosskd.launch import EXAMPLES_HELP
 from crosskd.terminal import TERMINAL, seconds
+from records.spans import DEFAULT_NAME, choose, span_folders
+from schema.errors import InputError
 from schema.metrics import main_metric, title_of
-from schema.surface import EVAL_SPLIT
+from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
 
 if TYPE_CHECKING:
     from models.teacher import TeacherSummary
@@ -22,13 +24,76 @@ def command(
     surface: Annotated[Path, typer.Option(help="The source's surface folder (surface.yaml, schema.pbtxt).")],
     examples: Annotated[Path, typer.Option(help=f"Of the source: {EXAMPLES_HELP}.")],
     out: Annotated[Path, typer.Option(help="Where the teacher's SavedModel goes.")],
+    span: Annotated[
+        str | None, typer.Option(help="Of examples in spans: A:B, the spans to train on. Default: all of them.")
+    ] = None,
+    each_span: Annotated[
+        bool,
+        typer.Option(
+            "--each-span",
+            help="Train one teacher as of each of these spans, on it and those before it; `--out` gets a folder "
+            "span-N for each.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was trained as JSON.")] = False,
 ) -> None:
     """Train the reference teacher on a source domain and export it as a SavedModel."""
-    trained, quality = train(surface, examples, out)
+    spans = _spans(examples, span)
+    if each_span and spans is None:
+        raise InputError(f"--each-span: expected examples in spans, found none in {examples}")
+    if spans is None:
+        found = _document(*train(surface, examples, out))
+    elif not each_span:
+        found = _document(*_train_spans(surface, examples, out, spans))
+    else:
+        until = [(last, spans._replace(last=last)) for last in range(spans.first, spans.last + 1)]
+        found = [
+            {"span": last, **_document(*_train_spans(surface, examples, out / DEFAULT_NAME.format(SPAN=last), each))}
+            for last, each in until
+        ]
     if as_json:
-        found = {"path": str(trained.path), "parameters": trained.parameters, "rows": trained.rows}
-        TERMINAL.json(found | {"eval": [each._asdict() for each in quality]})
+        TERMINAL.json(found)
+
+
+class _Spans(NamedTuple):
+    """Spans of the source, both included."""
+
+    first: int
+    last: int
+
+
+def _spans(examples: Path, span: str | None) -> _Spans | None:
+    """The spans to train on; None where the examples are not in spans.
+
+    Raises:
+      InputError: Spans are asked for, and there are none, or one is missing.
+    """
+    folders = span_folders(examples)
+    if folders is None:
+        if span is not None:
+            raise InputError(f"--span {span}: expected examples in spans, found none in {examples}")
+        return None
+    available = folders.available()
+    if span is None and available:
+        span = f"{folders.title(available[0])}:{folders.title(available[-1])}"
+    window = choose(folders, span, None)
+    return _Spans(window.first, window.last)
+
+
+def _train_spans(surface: Path, examples: Path, out: Path, spans: _Spans) -> tuple[TeacherSummary, list[Quality]]:
+    """Trains on all of the spans; the quality is that on the newest."""
+    folders = span_folders(examples)
+    titles = f"{folders.title(spans.first)}:{folders.title(spans.last)}" if folders else None
+    with at_hand_for_now(str(surface), examples, titles, None) as (found, _, _):
+        taken = span_folders(found)
+        if taken is None:
+            raise InputError(f"{examples}: expected examples in spans, found none")
+        return _train(surface, [taken.folder(each) for each in range(spans.first, spans.last + 1)], out)
+
+
+def _document(trained: TeacherSummary, quality: list[Quality]) -> dict[str, Any]:
+    found = {"path": str(trained.path), "parameters": trained.parameters, "rows": trained.rows}
+    return found | {"eval": [each._asdict() for each in quality]}
 
 
 class Quality(NamedTuple):
@@ -53,17 +118,26 @@ def train(surface: Path, examples: Path, out: Path) -> tuple[TeacherSummary, lis
     Returns:
       What was made, and its metrics on the source's `eval/`; none of these if there is no such folder.
     """
+    with for_now(str(surface), examples, TRAIN_SPLIT) as at_hand:
+        return _train(surface, [at_hand], out, judged=examples)
+
+
+def _train(
+    surface: Path, folders: list[Path], out: Path, judged: Path | None = None
+) -> tuple[TeacherSummary, list[Quality]]:
     started = time.monotonic()
     log = out.parent / f"{out.name}.log"
-    with for_now(str(surface), examples, "train") as at_hand, TERMINAL.noise_to(log):
-        TERMINAL.say(f"training the reference teacher on {examples} (log: {log})")
+    with TERMINAL.noise_to(log):
+        where = str(folders[0]) if len(folders) == 1 else f"{folders[0]} to {folders[-1].name}"
+        TERMINAL.say(f"training the reference teacher on {where} (log: {log})")
         from models.teacher import train_teacher
 
-        trained = train_teacher(surface, at_hand, out, [_progress()])
+        trained = train_teacher(surface, folders, out, [_progress()])
         TERMINAL.say(
             f"teacher: {trained.parameters:,} parameters, {trained.rows:,} rows, {seconds(started)}; wrote {out}"
         )
-        quality = _quality(surface, examples / EVAL_SPLIT, out) if (examples / EVAL_SPLIT).is_dir() else []
+        evaluation = (judged or folders[-1]) / EVAL_SPLIT
+        quality = _quality(surface, evaluation, out) if evaluation.is_dir() else []
         for each in quality:
             value = "not defined" if each.value is None else f"{each.value:.4f}"
             TERMINAL.say(f"  {each.task}: {title_of(each.metric)} {value} on {each.examples:,} examples of the source")
