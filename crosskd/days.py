@@ -40,7 +40,9 @@ def command(
     out: Annotated[Path, typer.Option(help=f"Folder for {RESULT_FILE} and {PLOT_FILE}.")],
     span: Annotated[str | None, typer.Option(help="A:B, the spans to go through. Default: all of them.")] = None,
     window: Annotated[int, typer.Option(min=1, help="Spans that arms which go on are trained on each time.")] = 2,
-    cold: Annotated[str, typer.Option(help="Comma-separated: spans that arms which start cold are trained on.")] = "2,7",
+    cold: Annotated[
+        str, typer.Option(help="Comma-separated: spans that arms which start cold are trained on.")
+    ] = "2,7",
     ages: Annotated[
         str, typer.Option(help="Comma-separated: spans that teachers stay behind, with a teacher for each span.")
     ] = "0,1,3,7",
@@ -149,7 +151,7 @@ def _layout(
 
 
 def print_result(result: DaysResult, sentences: list[str]) -> None:
-    """Prints what each arm came to, the differences on all examples and in slices, and what follows."""
+    """Prints what each arm came to, the differences on all examples, and what follows."""
     tasks = [(each.task, each.metric) for each in result.cells[0].values if each.slice is None]
     table = Table(title=f"{result.surface}: spans {result.judged[0]} to {result.judged[-1]}", title_justify="left")
     table.add_column("arm")
@@ -158,8 +160,7 @@ def print_result(result: DaysResult, sentences: list[str]) -> None:
     for cell in result.cells:
         table.add_row(cell.name, f"{cell.rows:,.0f}", f"{cell.seconds:.2f}", *_means(cell))
     TERMINAL.out.print(table)
-    for part in dict.fromkeys(each.slice for each in result.differences):
-        _print_differences(result, part)
+    _print_differences(result)
     for line in sentences:
         TERMINAL.out.print(f"- {line}", markup=False, highlight=False)
 
@@ -170,17 +171,18 @@ def _means(cell: CellReport) -> Iterator[str]:
             yield "-" if each.mean is None else f"{each.mean:.4f}"
 
 
-def _print_differences(result: DaysResult, part: str | None) -> None:
-    count = result.examples[part or ""]
-    table = Table(title=f"{part or 'all examples'}: {count:,}", title_justify="left")
-    for heading in ("question", "arm", "minus", "task"):
-        table.add_column(heading)
-    table.add_column("difference", justify="right")
-    table.add_column("answer")
-    for each in result.differences:
-        if each.slice == part:
-            table.add_row(each.question, each.arm, each.other, each.task, _interval(each), each.answer)
-    TERMINAL.out.print(table)
+def _print_differences(result: DaysResult) -> None:
+    """Prints what was found on all examples; of slices, the sentences tell, and the JSON has all."""
+    for question in dict.fromkeys(each.question for each in result.differences):
+        table = Table(title=f"{question} ({result.examples['']:,} examples)", title_justify="left")
+        for heading in ("arm", "minus", "task"):
+            table.add_column(heading)
+        table.add_column("difference", justify="right", no_wrap=True)
+        table.add_column("answer")
+        for each in result.differences:
+            if each.slice is None and each.question is question:
+                table.add_row(each.arm, each.other, each.task, _interval(each), each.answer)
+        TERMINAL.out.print(table)
 
 
 def _interval(difference: SpanDifference) -> str:

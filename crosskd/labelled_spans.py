@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-
 from components.teacher_labeler.program import TeacherProgram
 from components.teacher_labeler.scoring import label_batches
 from components.teacher_labeler.trial import first_records, load_for
@@ -65,7 +64,5 @@ class LabelledSpans:
         if teacher not in self._programs:
             path = files_of(self._spans.folder(self._spans.available()[0]) / TRAIN_SPLIT)[0]
             self._progress(f"labelling with {self._teachers[teacher]}")
-            self._programs[teacher] = load_for(
-                self._surface, str(self._teachers[teacher]), first_records(path), path
-            )
+            self._programs[teacher] = load_for(self._surface, str(self._teachers[teacher]), first_records(path), path)
         return self._programs[teacher]

@@ -244,9 +244,7 @@ def _columns(calendar: Calendar, name: str, day: int, count: int, seed: list[int
     return {**columns, NEW_PERSON: ExampleColumn(new.astype(np.int64))}
 
 
-def write_days(
-    out: Path, size: str | DaySizes, days: int, seed: int, progress: Callable[[str], None]
-) -> list[Path]:
+def write_days(out: Path, size: str | DaySizes, days: int, seed: int, progress: Callable[[str], None]) -> list[Path]:
     """Writes ``out/homepage``, ``out/radio`` and ``out/video``, each a surface with one folder of examples a day.
 
     Args:

@@ -8,9 +8,9 @@ from evidence.days.cells import Question, Way
 from evidence.days.result import Answer, CellReport, DaysResult, SpanDifference
 
 _SUBJECTS = {
-    Question.DISTILLING: "Students against their controls",
-    Question.AGEING: "Older teachers against the youngest",
-    Question.REPLACING: "The new teacher against the old one",
+    Question.DISTILLING: "students against their controls",
+    Question.AGEING: "older teachers against the youngest",
+    Question.REPLACING: "the new teacher against the old one",
 }
 
 
@@ -62,16 +62,15 @@ def _counted(found: Sequence[SpanDifference], cells: dict[str, CellReport]) -> s
             continue
         named = ""
         if answer in (Answer.BETTER, Answer.WORSE):
-            named = " (" + "; ".join(dict.fromkeys(f"{_told(each, cells)}" for each in of)) + ")"
+            named = " (" + "; ".join(_told(each, cells) for each in of) + ")"
         parts.append(f"{answer} in {len(of)} of {len(found)}{named}")
     return ", ".join(parts)
 
 
 def _told(each: SpanDifference, cells: dict[str, CellReport]) -> str:
+    """An arm by what the others of its question do not share with it."""
     cell = cells[each.arm]
-    start = "" if each.question in (Question.CONTINUING, Question.AGEING, Question.REPLACING) else f"{cell.way} "
-    if start and cell.way is Way.COLD:
-        start = f"cold {cell.window}, "
+    start = f"{cell.way}, {_spans(cell.window)}, " if each.question is Question.DISTILLING else ""
     return f"{start}{cell.labels}: {each.task} {each.mean:+.3f}"
 
 

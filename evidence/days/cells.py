@@ -98,25 +98,37 @@ class Layout:
         ]
         return [Cell(way, window, plan) for way, window, plans in starts for plan in (None, *plans)]
 
-    def differences(self) -> Iterator[tuple[Question, Cell, Cell]]:
+    def differences(self) -> list[tuple[Question, Cell, Cell]]:
         """What is compared: one arm, and the other."""
-        cells = {(each.way, each.window, each.labels): each for each in self.cells()}
-        common = [CONTROL, *(each.name for each in self.plans[: len(self.plans) - self.kept_apart])]
+        return [*self._of_continuing(), *self._of_distilling(), *self._of_teachers()]
 
-        def continued(labels: str) -> Cell:
-            return cells[Way.CONTINUED, self.window, labels]
-
-        for labels in common:
+    def _of_continuing(self) -> Iterator[tuple[Question, Cell, Cell]]:
+        for labels in (CONTROL, *self._common()):
             for window in self.cold:
-                yield Question.CONTINUING, continued(labels), cells[Way.COLD, window, labels]
+                yield Question.CONTINUING, self._continued(labels), self._cell(Way.COLD, window, labels)
+
+    def _of_distilling(self) -> Iterator[tuple[Question, Cell, Cell]]:
         for way, window in ((Way.CONTINUED, self.window), *((Way.COLD, each) for each in self.cold)):
-            for labels in common[1:]:
-                yield Question.DISTILLING, cells[way, window, labels], cells[way, window, CONTROL]
+            for labels in self._common():
+                yield Question.DISTILLING, self._cell(way, window, labels), self._cell(way, window, CONTROL)
+
+    def _of_teachers(self) -> Iterator[tuple[Question, Cell, Cell]]:
         for each in self.plans[1:]:
             if each.age is not None:
-                yield Question.AGEING, continued(each.name), continued(self.plans[0].name)
-        if any(each.name == REPLACED for each in self.plans):
-            yield Question.REPLACING, continued(REPLACED), continued(FROZEN)
+                yield Question.AGEING, self._continued(each.name), self._continued(self.plans[0].name)
+            if each.name == REPLACED:
+                yield Question.REPLACING, self._continued(REPLACED), self._continued(FROZEN)
+
+    def _common(self) -> list[str]:
+        """The plans that every way has."""
+        return [each.name for each in self.plans[: len(self.plans) - self.kept_apart]]
+
+    def _continued(self, labels: str) -> Cell:
+        return self._cell(Way.CONTINUED, self.window, labels)
+
+    def _cell(self, way: Way, window: int, labels: str) -> Cell:
+        asked = way, window, labels
+        return next(each for each in self.cells() if (each.way, each.window, each.labels) == asked)
 
 
 def one_teacher(spans: Sequence[int], teacher: int) -> tuple[TeacherPlan, ...]:
@@ -152,8 +164,8 @@ def replaced(spans: Sequence[int], teachers: Sequence[int], at: int) -> tuple[Te
     first, second = min(teachers), max((each for each in teachers if each <= at), default=min(teachers))
     if second == first or at not in spans[1:]:
         raise InputError(
-            f"--replace-at {at}: expected a span of {spans[1]} to {spans[-1]}, and a second teacher trained as of it or "
-            f"before; there are teachers of {', '.join(map(str, teachers))}"
+            f"--replace-at {at}: expected a span of {spans[1]} to {spans[-1]}, and a second teacher trained as of it "
+            f"or before; there are teachers of {', '.join(map(str, teachers))}"
         )
     kept = dict.fromkeys(spans, first)
     return TeacherPlan(FROZEN, kept), TeacherPlan(REPLACED, {**kept, **{each: second for each in spans if each >= at}})

@@ -101,7 +101,9 @@ def train(
             for cell in of_window:
                 for seed in range(seeds):
                     span_of.train(cell, seed, chains.get(cell.name), trained[cell.name])
-            progress(f"span {span}, window {window}: {len(of_window)} arms, {seeds} seeds, {len(day.data.fitted):,} rows")
+            progress(
+                f"span {span}, window {window}: {len(of_window)} arms, {seeds} seeds, {len(day.data.fitted):,} rows"
+            )
             shutil.rmtree(folder / f"transform-{span}-{window}")
     return trained, {span: each for span, each in judging.items() if span >= judged_from}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import apache_beam as beam
@@ -16,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
+from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from numpy.typing import NDArray
 from tensorflow_metadata.proto.v0 import schema_pb2
@@ -26,21 +28,15 @@ from evidence import without_row
 from evidence.data import RunData, as_value
 from models import inputs, vocabulary
 from models.batching import split
-from models.columns import (
-    hard_label_columns,
-    input_columns,
-    sampling_columns,
-    soft_label_sizes,
-    training_columns,
-)
+from models.columns import input_columns, soft_label_sizes, training_columns
 from models.preprocessing import preprocessing_fn, soft_labels
 from models.scales import LabelStatistics, label_statistics, soft_statistics
 from models.terms import scaled_columns
 from records.encoding import NumberField, NumberLayout
+from records.tf_example import FLOAT
 from schema.errors import InputError
 from schema.loader import SurfaceFolder
-from records.tf_example import FLOAT
-from schema.surface import EVAL_SPLIT, TRAIN_SPLIT, soft_label
+from schema.surface import EVAL_SPLIT, TRAIN_SPLIT, Surface, soft_label
 
 # The labelled examples of a split, by the teacher's span and the examples' span.
 Labelled = Callable[[int, int, str], Sequence[bytes]]
@@ -99,7 +95,10 @@ class Examples:
         self._sides = without_row.id_columns(self._surface, dict.fromkeys(columns))
         self._soft = {name: size or 1 for name, size in soft_label_sizes(self._surface).items()}
         representations = self._surface.teacher_representations
-        self._soft |= {soft_label(name): each.size for name, each in representations.items()}
+        self._soft |= {
+            soft_label(each.source): representations[each.source].size
+            for each in self._surface.representations.values()
+        }
         self._fixed = {
             name: each.features
             for name, each in self._surface.slices.items()
@@ -123,9 +122,10 @@ class Examples:
         records = [each for of in window for each in self._records(of, TRAIN_SPLIT, teachers)]
         transform = self._analyzed(records, teachers, folder)
         variants = [_variant(name, each) for each in teachers[1:] for name in self._soft]
-        names = [*input_columns(self._surface), *training_columns(self._surface, distil=True)]
-        columns, _ = _read(records, transform, [*names, *variants], [])
-        evaluation, raw = self._evaluated(self._records(after, EVAL_SPLIT, teachers), transform)
+        names = [*input_columns(self._surface), *training_columns(self._surface, distil=True), *variants]
+        read = _reader(transform, names, self._raw)
+        columns, _ = read(records)
+        evaluation, raw = read(self._records(after, EVAL_SPLIT, teachers))
         fitted, held_out = split(len(records), self._surface.training.validation_fraction)
         data = RunData(
             name=f"span {span}",
@@ -154,7 +154,9 @@ class Examples:
         for teacher in teachers[1:]:
             spec = {name: tf.io.FixedLenFeature([size], tf.float32) for name, size in self._soft.items()}
             said = tf.io.parse_example(list(self._labelled(teacher, span, split_name)), spec)
-            layout = NumberLayout([NumberField(_variant(name, teacher), FLOAT, size) for name, size in self._soft.items()])
+            layout = NumberLayout(
+                [NumberField(_variant(name, teacher), FLOAT, size) for name, size in self._soft.items()]
+            )
             added = layout.encode([said[name].numpy() for name in self._soft])
             records = list(map(bytes.__add__, records, added))
         return records
@@ -170,31 +172,19 @@ class Examples:
 
     def _analyzed(self, records: Sequence[bytes], teachers: Sequence[int], folder: str) -> tft.TFTransformOutput:
         """What Transform learns of some examples."""
-        surface, schema = self._surface, self._schema_of(teachers)
-        config = {"surface": surface.model_dump_json(by_alias=True)}
-
-        def preprocess(columns: dict[str, Any]) -> dict[str, tf.Tensor]:
-            outputs = preprocessing_fn(columns, config)
-            for teacher in teachers[1:]:
-                of = {name: columns[_variant(name, teacher)] for name in self._soft}
-                said = soft_labels(surface, {**columns, **of})
-                outputs |= {_variant(name, teacher): column for name, column in said.items()}
-            return outputs
-
+        schema = self._schema_of(teachers)
+        # Beam keeps the function, and must not keep what it is a method of.
+        preprocess = partial(_preprocess, surface=self._surface, soft=tuple(self._soft), teachers=tuple(teachers[1:]))
         source = tfxio.TFExampleBeamRecord(physical_format="inmem", telemetry_descriptors=["crosskd"], schema=schema)
         # Beam's DirectRunner downloads a runner at run time; this one does not.
-        with beam.Pipeline(runner=FnApiRunner()) as pipeline, tft_beam.Context(temp_dir=f"{folder}/tmp"):
+        options = PipelineOptions([])
+        with beam.Pipeline(runner=FnApiRunner(), options=options) as pipeline, tft_beam.Context(f"{folder}/tmp"):
             batches = pipeline | beam.Create(list(records), reshuffle=False) | source.BeamSource()
             function = (batches, source.TensorAdapterConfig()) | tft_beam.AnalyzeDataset(preprocess)
-            _ = function | tft_beam.WriteTransformFn(folder)
+            _ = function | tft_beam.WriteTransformFn(f"{folder}/graph")
         metadata = dataset_metadata.DatasetMetadata(schema)
-        metadata_io.write_metadata(metadata, f"{folder}/{tft.TFTransformOutput.RAW_METADATA_DIR}")
-        return tft.TFTransformOutput(folder)
-
-    def _evaluated(self, records: Sequence[bytes], transform: tft.TFTransformOutput) -> tuple[_Columns, _Columns]:
-        surface = self._surface
-        labels = [*hard_label_columns(surface).values(), *sampling_columns(surface).values()]
-        return _read(records, transform, [*input_columns(surface), *labels], self._raw)
+        metadata_io.write_metadata(metadata, f"{folder}/graph/{tft.TFTransformOutput.RAW_METADATA_DIR}")
+        return tft.TFTransformOutput(f"{folder}/graph")
 
     def _said(
         self, columns: _Columns, transform: tft.TFTransformOutput, teacher: int, first: bool
@@ -232,20 +222,35 @@ def _variant(column: str, teacher: int) -> str:
     return f"{column}@{teacher}"
 
 
-def _read(
-    records: Sequence[bytes], transform: tft.TFTransformOutput, names: Sequence[str], raw_names: Sequence[str]
-) -> tuple[_Columns, _Columns]:
-    """Columns after Transform, and as they came."""
+def _preprocess(
+    columns: dict[str, Any], *, surface: Surface, soft: Sequence[str], teachers: Sequence[int]
+) -> dict[str, tf.Tensor]:
+    """A run's `preprocessing_fn`, and the same for the soft labels of further teachers."""
+    outputs = preprocessing_fn(columns, {"surface": surface.model_dump_json(by_alias=True)})
+    for teacher in teachers:
+        of = {name: columns[_variant(name, teacher)] for name in soft}
+        said = soft_labels(surface, {**columns, **of})
+        outputs |= {_variant(name, teacher): said[name] for name in soft}
+    return outputs
+
+
+def _reader(
+    transform: tft.TFTransformOutput, names: Sequence[str], raw_names: Sequence[str]
+) -> Callable[[Sequence[bytes]], tuple[_Columns, _Columns]]:
+    """What gives columns of examples after Transform, and as they came."""
     spec, layer = transform.raw_feature_spec(), transform.transform_features_layer()
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
-    def read(batch: tf.Tensor) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
+    def of_batch(batch: tf.Tensor) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
         raw = tf.io.parse_example(batch, spec)
         transformed = layer(dict(raw))
         return {name: transformed[name] for name in names}, {name: inputs.dense(raw[name]) for name in raw_names}
 
-    parts = [read(tf.constant(list(records[at : at + _BATCH]))) for at in range(0, len(records), _BATCH)]
-    return tuple(  # type: ignore[return-value]  # a tuple of two, which mypy cannot count
-        {name: np.concatenate([part[which][name].numpy() for part in parts]) for name in wanted}
-        for which, wanted in ((0, names), (1, raw_names))
-    )
+    def read(records: Sequence[bytes]) -> tuple[_Columns, _Columns]:
+        parts = [of_batch(tf.constant(list(records[at : at + _BATCH]))) for at in range(0, len(records), _BATCH)]
+        return tuple(  # type: ignore[return-value]  # a tuple of two, which mypy cannot count
+            {name: np.concatenate([part[which][name].numpy() for part in parts]) for name in wanted}
+            for which, wanted in ((0, names), (1, raw_names))
+        )
+
+    return read

@@ -73,12 +73,14 @@ def check(plan: Plan) -> None:
             f"expected more than {longest} spans, so that the longest window is whole and a span after it judges; "
             f"found {len(plan.spans)}. Choose shorter windows (--window, --cold), or wait for more spans"
         )
-    for section in ("unlabelled", "warm_start"):
+    for section in ("unlabelled", "warm_start", "student"):
         if getattr(plan.surface, section):
             raise InputError(
-                f"surface {plan.surface.name!r}: `{section}` has no part in this study, whose spans are labelled without "
-                "it; expected a surface without. Take it out of a copy of the surface for the study"
+                f"surface {plan.surface.name!r}: `{section}` has no part in a study over spans; expected a surface "
+                "without it. Take it out of a copy of the surface"
             )
+    if not plan.surface.distillations():
+        raise InputError(f"surface {plan.surface.name!r} distils nothing: give a task a `distil:` in surface.yaml")
 
 
 def run(plan: Plan, examples: Examples, progress: Progress) -> DaysResult:
@@ -142,7 +144,9 @@ class _Analysis:
             ]
             for name, of in trained.items()
         }
-        self._scores = {(task, part): self._scored(task, self._rows(task, part)) for task in tasks for part in self.parts}
+        self._scores = {
+            (task, part): self._scored(task, self._rows(task, part)) for task in tasks for part in self.parts
+        }
 
     def count(self, part: str | None) -> int:
         """Judging examples."""
@@ -200,7 +204,9 @@ class _Analysis:
             slice=part,
             mean=float(np.mean(values)) if values else None,
             std=float(np.std(values, ddof=1)) if len(values) > 1 else None,
-            by_span=[self._in_span(name, task, rows[self._span_of[rows] == each]) for each in range(len(self._judging))],
+            by_span=[
+                self._in_span(name, task, rows[self._span_of[rows] == each]) for each in range(len(self._judging))
+            ],
         )
 
     def _in_span(self, name: str, task: str, rows: NDArray[np.int64]) -> float | None:
