@@ -88,7 +88,7 @@ def train(
     """
     trained: dict[str, Trained] = defaultdict(Trained)
     judging: dict[int, Judging] = {}
-    chains = {cell.name: _Chain(cell, folder) for cell in cells if cell.way is Way.CONTINUED}
+    chains = {cell.name: Chain(cell, folder) for cell in cells if cell.way is Way.CONTINUED}
     for span in spans[:-1]:
         judged = span >= judged_from
         due = [each for each in cells if judged or each.way is Way.CONTINUED]
@@ -97,10 +97,10 @@ def train(
             teachers = list(dict.fromkeys(each.teacher.by_span[span] for each in of_window if each.teacher))
             day = examples.day(span, window, teachers, str(folder / f"transform-{span}-{window}"))
             judging[span] = Judging(day.data.evaluation, day.slices, day.clusters)
-            span_of = _Span(surface, span, judged, day)
+            arms = SpanArms(surface, span, judged, day)
             for cell in of_window:
                 for seed in range(seeds):
-                    span_of.train(cell, seed, chains.get(cell.name), trained[cell.name])
+                    arms.train(cell, seed, chains.get(cell.name), trained[cell.name])
             progress(
                 f"span {span}, window {window}: {len(of_window)} arms, {seeds} seeds, {len(day.data.fitted):,} rows"
             )
@@ -108,13 +108,17 @@ def train(
     return trained, {span: each for span, each in judging.items() if span >= judged_from}
 
 
-class _Chain:
+class Chain:
     """What a continued arm left, by seed."""
 
     def __init__(self, cell: Cell, folder: Path):
         self.role = ModelRole.STUDENT if cell.teacher else ModelRole.CONTROL
         self._folder = folder / "states" / cell.name.replace(" ", "-")
         self._left: dict[int, tuple[int, Left]] = {}
+
+    def left(self, seed: int) -> Left:
+        """What the newest training left."""
+        return self._left[seed][1]
 
     def start(self, seed: int, span: int) -> Start:
         """What a training on a span starts from."""
@@ -134,7 +138,7 @@ class _Chain:
         return found
 
 
-class _Span:
+class SpanArms:
     """The trainings of one window; arms whose losses need no teacher's scale share their graphs."""
 
     def __init__(self, surface: Surface, span: int, judged: bool, day: Day):
@@ -142,7 +146,7 @@ class _Span:
         self._fitters: dict[int | None, Fitter] = {}
         self._scaled = bool(scaled_columns(surface))
 
-    def train(self, cell: Cell, seed: int, chain: _Chain | None, into: Trained) -> None:
+    def train(self, cell: Cell, seed: int, chain: Chain | None, into: Trained) -> None:
         """Trains an arm under a seed, and notes what it says of the span after."""
         teacher = cell.teacher.by_span[self._span] if cell.teacher else None
         data = self._day.of(teacher)

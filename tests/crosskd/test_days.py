@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 from crosskd.days import _layout, _numbers, _teachers, print_result
 from crosskd.labelled_spans import LabelledSpans
@@ -70,11 +71,12 @@ def spans(tmp_path: Path) -> SpanFolders:
 
 
 def test_spans_are_labelled_as_a_run_labels_them_and_once(spans: SpanFolders, tmp_path: Path):
-    import tensorflow as tf
-
     surface = load_surface(library.write_surface(tmp_path / "surface")).surface
     told: list[str] = []
-    teachers = {0: Path(library.write_teacher(tmp_path / "old")), 1: Path(library.write_teacher(tmp_path / "new", scale=2))}
+    teachers = {
+        0: Path(library.write_teacher(tmp_path / "old")),
+        1: Path(library.write_teacher(tmp_path / "new", scale=2)),
+    }
     labelled = LabelledSpans(surface, spans, teachers, told.append)
     old, new = (labelled(teacher, 2, "eval") for teacher in (0, 1))
     assert labelled(0, 2, "eval") is old
@@ -89,6 +91,6 @@ def test_spans_are_labelled_as_a_run_labels_them_and_once(spans: SpanFolders, tm
 def test_examples_that_cannot_be_labelled_are_refused(spans: SpanFolders, tmp_path: Path):
     library.write_examples(tmp_path / "logs" / "span-3", without="match", sizes=(20, 10))
     surface = load_surface(library.write_surface(tmp_path / "surface")).surface
-    labelled = LabelledSpans(surface, spans, {0: Path(library.write_teacher(tmp_path / "t"))}, lambda _: None)
+    labelled = LabelledSpans(surface, spans, {0: library.write_teacher(tmp_path / "t")}, lambda _: None)
     with pytest.raises(InputError, match="expected examples that the teacher can label, found some that it cannot"):
         labelled(0, 3, "train")

@@ -11,9 +11,7 @@ FRESH, OLD = "teacher 0 spans old", "teacher 3 spans old"
 def cell(way: Way, window: int, labels: str, auc: float, seconds: float) -> CellReport:
     start = f"{way}, {window} span{'s' if window > 1 else ''}"
     parts = (None, "new_release")
-    values = [
-        Value(task="click", metric="auc", slice=part, mean=auc, std=0.01, by_span=[auc, None]) for part in parts
-    ]
+    values = [Value(task="click", metric="auc", slice=part, mean=auc, std=0.01, by_span=[auc, None]) for part in parts]
     return CellReport(
         name=f"{start}: {labels}",
         way=way,

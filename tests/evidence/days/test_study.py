@@ -69,9 +69,7 @@ def test_a_regression_that_goes_on_is_told_in_the_scale_of_its_first_day(result)
 
 def test_a_teacher_that_knows_helps_and_one_that_does_not_is_replaced(result):
     assert value(result, "cold, 1 span: teacher 0 spans old") > value(result, "cold, 1 span: control")
-    by_question = {
-        each.question: each for each in result.differences if (each.task, each.slice) == ("click", None)
-    }
+    by_question = {each.question: each for each in result.differences if (each.task, each.slice) == ("click", None)}
     replacing = by_question[Question.REPLACING]
     assert replacing.mean == pytest.approx(
         value(result, "continued, 1 span: replaced") - value(result, "continued, 1 span: never replaced")
