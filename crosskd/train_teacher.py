@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from crosskd.intake import at_hand_for_now, for_now
-from crosskd.launch import EXAMPLES_HELP
+from crosskd.launch import EXAMPLES_HELP, choose_window
 from crosskd.terminal import TERMINAL, seconds
-from records.spans import DEFAULT_NAME, choose, span_folders
+from records.spans import DEFAULT_NAME, Window, choose, span_folders
 from schema.errors import InputError
 from schema.metrics import main_metric, title_of
 from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
@@ -38,31 +39,24 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print what was trained as JSON.")] = False,
 ) -> None:
     """Train the reference teacher on a source domain and export it as a SavedModel."""
-    spans = _spans(examples, span)
-    if each_span and spans is None:
+    window = _window(examples, span)
+    if each_span and window is None:
         raise InputError(f"--each-span: expected examples in spans, found none in {examples}")
-    if spans is None:
+    found: Any
+    if window is None:
         found = _document(*train(surface, examples, out))
     elif not each_span:
-        found = _document(*_train_spans(surface, examples, out, spans))
+        found = _document(*_train_spans(surface, examples, out, window))
     else:
-        until = [(last, spans._replace(last=last)) for last in range(spans.first, spans.last + 1)]
         found = [
-            {"span": last, **_document(*_train_spans(surface, examples, out / DEFAULT_NAME.format(SPAN=last), each))}
-            for last, each in until
+            {"span": last, **_document(*_train_spans(surface, examples, out / DEFAULT_NAME.format(SPAN=last), until))}
+            for last, until in ((each, replace(window, last=each)) for each in window.spans)
         ]
     if as_json:
         TERMINAL.json(found)
 
 
-class _Spans(NamedTuple):
-    """Spans of the source, both included."""
-
-    first: int
-    last: int
-
-
-def _spans(examples: Path, span: str | None) -> _Spans | None:
+def _window(examples: Path, span: str | None) -> Window | None:
     """The spans to train on; None where the examples are not in spans.
 
     Raises:
@@ -74,21 +68,15 @@ def _spans(examples: Path, span: str | None) -> _Spans | None:
             raise InputError(f"--span {span}: expected examples in spans, found none in {examples}")
         return None
     available = folders.available()
-    if span is None and available:
-        span = f"{folders.title(available[0])}:{folders.title(available[-1])}"
-    window = choose(folders, span, None)
-    return _Spans(window.first, window.last)
+    everything = f"{folders.title(available[0])}:{folders.title(available[-1])}" if available else None
+    return choose(folders, span or everything, None)
 
 
-def _train_spans(surface: Path, examples: Path, out: Path, spans: _Spans) -> tuple[TeacherSummary, list[Quality]]:
-    """Trains on all of the spans; the quality is that on the newest."""
-    folders = span_folders(examples)
-    titles = f"{folders.title(spans.first)}:{folders.title(spans.last)}" if folders else None
-    with at_hand_for_now(str(surface), examples, titles, None) as (found, _, _):
-        taken = span_folders(found)
-        if taken is None:
-            raise InputError(f"{examples}: expected examples in spans, found none")
-        return _train(surface, [taken.folder(each) for each in range(spans.first, spans.last + 1)], out)
+def _train_spans(surface: Path, examples: Path, out: Path, window: Window) -> tuple[TeacherSummary, list[Quality]]:
+    """Trains on all spans of a window; the quality is that on the newest."""
+    with at_hand_for_now(str(surface), examples, str(window), None) as (found, title, _):
+        taken = choose_window(found, title, None)
+        return _train(surface, [taken.folders.folder(each) for each in taken.spans] if taken else [found], out)
 
 
 def _document(trained: TeacherSummary, quality: list[Quality]) -> dict[str, Any]:
