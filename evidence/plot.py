@@ -8,8 +8,8 @@ from typing import Any
 import altair as alt
 import vl_convert
 
+from evidence.arms import CONTROL
 from evidence.curve import CurveResult
-from evidence.days.cells import CONTROL
 from evidence.days.result import CellReport, DaysResult
 from evidence.frontier import FrontierPoint, FrontierResult
 from evidence.levels import Over

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from evidence.arms import CONTROL
 from schema.errors import InputError
 
-CONTROL = "control"
 FROZEN, REPLACED = "never replaced", "replaced"
 _ONLY = "the teacher"
 
