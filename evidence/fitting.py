@@ -145,7 +145,7 @@ class Fitter:
         rng = np.random.default_rng(surface.training.seed)
         return {name: each.shuffled(rng) if placebo else each for name, each in self._offered[key].items()}
 
-    def _structure(self, surface: Surface, distil: bool, statistics: Statistics | None) -> _Structure:
+    def _structure(self, surface: Surface, distil: bool, statistics: Statistics | None = None) -> _Structure:
         # These do not change the graph: they set initial values, variables, batches, and when to stop.
         around = {"seed": 0, "epochs": 1, "learning_rate": 1e-3, "early_stopping": EarlyStopping(), "batch_size": 1}
         neutral = surface.training.model_copy(update=around)

@@ -75,7 +75,7 @@ def test_spans_are_labelled_as_a_run_labels_them_and_once(spans: SpanFolders, tm
     told: list[str] = []
     teachers = {
         0: Path(library.write_teacher(tmp_path / "old")),
-        1: Path(library.write_teacher(tmp_path / "new", scale=2)),
+        1: Path(library.write_teacher(tmp_path / "new", scale=2.0)),
     }
     labelled = LabelledSpans(surface, spans, teachers, told.append)
     old, new = (labelled(teacher, 2, "eval") for teacher in (0, 1))

@@ -62,7 +62,9 @@ def labelled(teacher: int, span: int, split: str) -> list[bytes]:
         match = float(rng.normal())
         logit = likes[reader] + match
         click = int(rng.random() < 1 / (1 + np.exp(-logit)))
-        said = rng.normal() if teacher == 0 else logit
+        # Drawn for every teacher: they differ in what they say, and in nothing else.
+        noise = rng.normal()
+        said = noise if teacher == 0 else logit
         example = tf.train.Example()
         feature = example.features.feature
         feature["reader"].int64_list.value.append(reader)
