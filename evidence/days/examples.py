@@ -18,9 +18,10 @@ import tensorflow as tf
 import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
 from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 from numpy.typing import NDArray
 from tensorflow_metadata.proto.v0 import schema_pb2
+from tensorflow_transform.beam.tft_beam_io import transform_fn_io
 from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io
 from tfx_bsl.public import tfxio
 
@@ -100,7 +101,7 @@ class Examples:
             for each in self._surface.representations.values()
         }
         self._fixed = {
-            name: each.features
+            name: {feature: value for feature, value in each.features.items() if value is not None}
             for name, each in self._surface.slices.items()
             if not each.derived and None not in each.features.values()
         }
@@ -181,7 +182,7 @@ class Examples:
         with beam.Pipeline(runner=FnApiRunner(), options=options) as pipeline, tft_beam.Context(f"{folder}/tmp"):
             batches = pipeline | beam.Create(list(records), reshuffle=False) | source.BeamSource()
             function = (batches, source.TensorAdapterConfig()) | tft_beam.AnalyzeDataset(preprocess)
-            _ = function | tft_beam.WriteTransformFn(f"{folder}/graph")
+            _ = function | transform_fn_io.WriteTransformFn(f"{folder}/graph")
         metadata = dataset_metadata.DatasetMetadata(schema)
         metadata_io.write_metadata(metadata, f"{folder}/graph/{tft.TFTransformOutput.RAW_METADATA_DIR}")
         return tft.TFTransformOutput(f"{folder}/graph")
