@@ -274,13 +274,13 @@ def test_after_a_rollback_the_older_model_is_watched_and_continued_from(bad_day,
         RunInputs(product.surface, product.folder / "logs", product.teacher, "9", 2, root=product.root)
     )
     assert report.starts == f"Continues from the run of version {done.version}, trained on span/7."
-    product.log(9, again=True)
     code, found = monitor(product)
     assert code == Exit.OK, found["alerts"]
     assert found["version"] == done.version
-    # The day that was mended is looked at again, and so is the one that the older model was not trained on.
-    assert [each["span"] for each in found["spans"]] == ["8", "9"]
-    assert "Quiet up to 9" in Path(found["page"]).read_text(encoding="utf-8")
+    # It is watched on the day that the newer one was trained on; the day on which that served stays that one's.
+    assert [each["span"] for each in found["spans"]] == ["8"]
+    assert [(each["span"], each["version"]) for each in found["earlier"]] == [("9", done.rollback_of)]
+    assert "Quiet up to 8" in Path(found["page"]).read_text(encoding="utf-8")
 
 
 def test_a_new_teacher_labels_every_span_of_the_window_again(seventh, product):
