@@ -175,9 +175,18 @@ def run_paths(root: Path) -> RunPaths:
       InputError: There is none, or it did not finish.
     """
     from crosskd.runs import newest_run
+
+    return paths_of(root, newest_run(root))
+
+
+def paths_of(root: Path, found: Run) -> RunPaths:
+    """The same of any run.
+
+    Raises:
+      InputError: It did not finish.
+    """
     from evidence.paths import RunPaths
 
-    found = newest_run(root)
     transformed = _artifacts(root, found, nodes.TRANSFORM, keys.TRANSFORMED_EXAMPLES)
     labelled = _artifact(root, found, nodes.TEACHER_LABELER, keys.LABELLED_EXAMPLES)
     spans = _labelled_spans(root, found)

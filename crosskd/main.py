@@ -18,6 +18,7 @@ from crosskd import (
     check,
     compare,
     curve,
+    days,
     demo,
     doctor,
     experiment,
@@ -136,6 +137,7 @@ app.command("prune", cls=_Command)(prune.command)
 app.command("relocate", cls=_Command)(relocate.command)
 app.command("experiment", cls=_Command)(experiment.command)
 app.command("curve", cls=_Command)(curve.command)
+app.command("days", cls=_Command)(days.command)
 app.command("live", cls=_Command)(live.command)
 app.command("ab", cls=_Command)(ab.command)
 app.command("demo", cls=_Command)(demo.command)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from crosskd.intake import for_now
-from crosskd.launch import EXAMPLES_HELP
+from crosskd.intake import at_hand_for_now, for_now
+from crosskd.launch import EXAMPLES_HELP, choose_window
 from crosskd.terminal import TERMINAL, seconds
+from records.spans import DEFAULT_NAME, Window, choose, span_folders
+from schema.errors import InputError
 from schema.metrics import main_metric, title_of
-from schema.surface import EVAL_SPLIT
+from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
 
 if TYPE_CHECKING:
     from models.teacher import TeacherSummary
@@ -22,13 +25,63 @@ def command(
     surface: Annotated[Path, typer.Option(help="The source's surface folder (surface.yaml, schema.pbtxt).")],
     examples: Annotated[Path, typer.Option(help=f"Of the source: {EXAMPLES_HELP}.")],
     out: Annotated[Path, typer.Option(help="Where the teacher's SavedModel goes.")],
+    span: Annotated[
+        str | None, typer.Option(help="Of examples in spans: A:B, the spans to train on. Default: all of them.")
+    ] = None,
+    each_span: Annotated[
+        bool,
+        typer.Option(
+            "--each-span",
+            help="Train one teacher as of each of these spans, on it and those before it; `--out` gets a folder "
+            "span-N for each.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was trained as JSON.")] = False,
 ) -> None:
     """Train the reference teacher on a source domain and export it as a SavedModel."""
-    trained, quality = train(surface, examples, out)
+    window = _window(examples, span)
+    if each_span and window is None:
+        raise InputError(f"--each-span: expected examples in spans, found none in {examples}")
+    found: Any
+    if window is None:
+        found = _document(*train(surface, examples, out))
+    elif not each_span:
+        found = _document(*_train_spans(surface, examples, out, window))
+    else:
+        found = [
+            {"span": last, **_document(*_train_spans(surface, examples, out / DEFAULT_NAME.format(SPAN=last), until))}
+            for last, until in ((each, replace(window, last=each)) for each in window.spans)
+        ]
     if as_json:
-        found = {"path": str(trained.path), "parameters": trained.parameters, "rows": trained.rows}
-        TERMINAL.json(found | {"eval": [each._asdict() for each in quality]})
+        TERMINAL.json(found)
+
+
+def _window(examples: Path, span: str | None) -> Window | None:
+    """The spans to train on; None where the examples are not in spans.
+
+    Raises:
+      InputError: Spans are asked for, and there are none, or one is missing.
+    """
+    folders = span_folders(examples)
+    if folders is None:
+        if span is not None:
+            raise InputError(f"--span {span}: expected examples in spans, found none in {examples}")
+        return None
+    available = folders.available()
+    everything = f"{folders.title(available[0])}:{folders.title(available[-1])}" if available else None
+    return choose(folders, span or everything, None)
+
+
+def _train_spans(surface: Path, examples: Path, out: Path, window: Window) -> tuple[TeacherSummary, list[Quality]]:
+    """Trains on all spans of a window; the quality is that on the newest."""
+    with at_hand_for_now(str(surface), examples, str(window), None) as (found, title, _):
+        taken = choose_window(found, title, None)
+        return _train(surface, [taken.folders.folder(each) for each in taken.spans] if taken else [found], out)
+
+
+def _document(trained: TeacherSummary, quality: list[Quality]) -> dict[str, Any]:
+    found = {"path": str(trained.path), "parameters": trained.parameters, "rows": trained.rows}
+    return found | {"eval": [each._asdict() for each in quality]}
 
 
 class Quality(NamedTuple):
@@ -53,17 +106,26 @@ def train(surface: Path, examples: Path, out: Path) -> tuple[TeacherSummary, lis
     Returns:
       What was made, and its metrics on the source's `eval/`; none of these if there is no such folder.
     """
+    with for_now(str(surface), examples, TRAIN_SPLIT) as at_hand:
+        return _train(surface, [at_hand], out, judged=examples)
+
+
+def _train(
+    surface: Path, folders: list[Path], out: Path, judged: Path | None = None
+) -> tuple[TeacherSummary, list[Quality]]:
     started = time.monotonic()
     log = out.parent / f"{out.name}.log"
-    with for_now(str(surface), examples, "train") as at_hand, TERMINAL.noise_to(log):
-        TERMINAL.say(f"training the reference teacher on {examples} (log: {log})")
+    with TERMINAL.noise_to(log):
+        where = str(folders[0]) if len(folders) == 1 else f"{folders[0]} to {folders[-1].name}"
+        TERMINAL.say(f"training the reference teacher on {where} (log: {log})")
         from models.teacher import train_teacher
 
-        trained = train_teacher(surface, at_hand, out, [_progress()])
+        trained = train_teacher(surface, folders, out, [_progress()])
         TERMINAL.say(
             f"teacher: {trained.parameters:,} parameters, {trained.rows:,} rows, {seconds(started)}; wrote {out}"
         )
-        quality = _quality(surface, examples / EVAL_SPLIT, out) if (examples / EVAL_SPLIT).is_dir() else []
+        evaluation = (judged or folders[-1]) / EVAL_SPLIT
+        quality = _quality(surface, evaluation, out) if evaluation.is_dir() else []
         for each in quality:
             value = "not defined" if each.value is None else f"{each.value:.4f}"
             TERMINAL.say(f"  {each.task}: {title_of(each.metric)} {value} on {each.examples:,} examples of the source")

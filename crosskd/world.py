@@ -39,12 +39,23 @@ class Size(StrEnum):
 def simulated(
     out: Out,
     size: Annotated[Size, typer.Option(help="Row counts.")] = Size.SMALL,
+    days: Annotated[
+        int | None,
+        typer.Option(
+            help="Write one folder of examples a day, span-1 to span-DAYS, with people and items that come and go and "
+            "tastes that move; video has span-0 too, its history."
+        ),
+    ] = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
     """Write the embedded two-surface world: video (source), homepage and radio (targets)."""
 
     def write() -> list[Path]:
+        if days is not None:
+            from worlds.days import write_days
+
+            return write_days(out, size.value, days, seed=seed, progress=TERMINAL.say)
         from worlds import simulated
 
         return simulated.write(out, size=size.value, seed=seed, progress=TERMINAL.say)

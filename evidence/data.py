@@ -257,7 +257,7 @@ def _parts(
     for feature, value in features.items():
         column = raw[feature]
         if value is not None:
-            parts = [(key, rows & (column == _as(column, value))) for key, rows in parts]
+            parts = [(key, rows & (column == as_value(column, value))) for key, rows in parts]
             continue
         parts = [
             (f"{key} {feature}={_text(each)}".strip(), rows & (column == each))
@@ -268,7 +268,8 @@ def _parts(
     return parts
 
 
-def _as(column: NDArray[Any], value: Scalar) -> object:
+def as_value(column: NDArray[Any], value: Scalar) -> object:
+    """A value of the surface as a raw column has it."""
     return str(value).encode() if column.dtype == object else column.dtype.type(value)
 
 

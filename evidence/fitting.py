@@ -7,6 +7,7 @@ since tracing takes several times as long as training a model this small.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,16 +20,19 @@ from contracts.heads import SERVING_PREFIX
 from contracts.history import HARD_LOSS, SELECTION_LOSS, VALIDATION_PREFIX
 from evidence.arms import Columns
 from evidence.data import RunData
-from models import pretrained, warm_start
+from models import continuing, pretrained, warm_start
 from models.columns import input_columns, serving_columns, training_columns
 from models.epochs import InMemory
 from models.export import export_student
 from models.ranker import Ranker, build
+from models.scales import LabelStatistics
 from models.terms import head_losses
 from models.training import Fit, Loop, assign
 from schema.errors import InputError
 from schema.surface import Surface
 from schema.training import EarlyStopping
+
+Statistics = Mapping[str, LabelStatistics]
 
 _PREDICT_BATCH = 16_384
 
@@ -43,6 +47,8 @@ class Fitted:
       hard_loss: The hard loss there.
       task_losses: What it consists of, by task, before the tasks' weights.
       epoch: The epoch it came from, from 1.
+      statistics: The statistics of labels with which it was learned, where they are not those of the data.
+      seconds: What the training took, with the tracing of a structure's first one.
     """
 
     weights: list[NDArray[Any]]
@@ -50,6 +56,21 @@ class Fitted:
     hard_loss: float
     task_losses: dict[str, float]
     epoch: int
+    statistics: Statistics | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class GoingOn:
+    """A training that goes on from an earlier one, and leaves what later ones go on from.
+
+    Attributes:
+      start: What it starts from.
+      out: The folder for what it leaves.
+    """
+
+    start: continuing.Start
+    out: str
 
 
 class Fitter:
@@ -57,7 +78,7 @@ class Fitter:
 
     def __init__(self, data: RunData):
         self.data = data
-        self._structures: dict[tuple[str, bool], _Structure] = {}
+        self._structures: dict[tuple[str, bool, str], _Structure] = {}
         self._offered: dict[str, dict[str, warm_start.Embeddings]] = {}
 
     def fit(
@@ -68,6 +89,7 @@ class Fitter:
         distil: bool,
         unlabelled: Columns | None = None,
         placebo: bool = False,
+        going_on: GoingOn | None = None,
     ) -> Fitted:
         """Trains one model; its seed is the surface's.
 
@@ -80,6 +102,7 @@ class Fitter:
           distil: Whether to train distillation heads too.
           unlabelled: The same columns of pairs never shown, to train on beside.
           placebo: Whether a warm start deals the teacher's vectors out at random.
+          going_on: What the surface continues from, if it does.
 
         Raises:
           InputError: A loss is not finite, or a warm start has no teacher.
@@ -95,15 +118,21 @@ class Fitter:
             unlabelled=pairs,
             per_row=surface.unlabelled.per_row if surface.unlabelled and pairs is not None else 0,
         )
-        return _fitted(surface, self._structure(surface, distil).fit(surface, data, start))
+        statistics = continuing.scales(surface, going_on.start, self.data.statistics) if going_on else None
+        structure = self._structure(surface, distil, statistics)
+        began = time.monotonic()
+        fit = structure.fit(surface, data, start, going_on)
+        return _fitted(surface, fit, statistics, time.monotonic() - began)
 
     def predict(self, surface: Surface, fitted: Fitted, columns: Columns, *, distil: bool) -> dict[str, NDArray[Any]]:
         """Logits of binary tasks and values of regression tasks, float [examples]."""
-        return self._structure(surface, distil).predict(surface, fitted, columns)
+        return self._structure(surface, distil, fitted.statistics).predict(surface, fitted, columns)
 
     def export(self, surface: Surface, fitted: Fitted, transform_graph: str, out: str, *, distil: bool) -> None:
         """Writes a trained model as the Trainer does: the serving heads alone."""
-        export_student(self._structure(surface, distil).ranker_of(fitted), surface, transform_graph, out)
+        export_student(
+            self._structure(surface, distil, fitted.statistics).ranker_of(fitted), surface, transform_graph, out
+        )
 
     def _warm_start(self, surface: Surface, placebo: bool) -> dict[str, warm_start.Embeddings]:
         if not surface.warm_start:
@@ -116,36 +145,49 @@ class Fitter:
         rng = np.random.default_rng(surface.training.seed)
         return {name: each.shuffled(rng) if placebo else each for name, each in self._offered[key].items()}
 
-    def _structure(self, surface: Surface, distil: bool) -> _Structure:
+    def _structure(self, surface: Surface, distil: bool, statistics: Statistics | None = None) -> _Structure:
         # These do not change the graph: they set initial values, variables, batches, and when to stop.
         around = {"seed": 0, "epochs": 1, "learning_rate": 1e-3, "early_stopping": EarlyStopping(), "batch_size": 1}
         neutral = surface.training.model_copy(update=around)
-        key = surface.model_copy(update={"training": neutral}).model_dump_json(), distil
+        key = surface.model_copy(update={"training": neutral}).model_dump_json(), distil, str(statistics)
         if key not in self._structures:
-            self._structures[key] = _Structure(surface, self.data, distil)
+            self._structures[key] = _Structure(surface, self.data, distil, statistics or self.data.statistics)
         return self._structures[key]
 
 
 class _Structure:
     """A ranker and its traced training, used again with other seeds, columns and settings."""
 
-    def __init__(self, surface: Surface, data: RunData, distil: bool):
+    def __init__(self, surface: Surface, data: RunData, distil: bool, statistics: Statistics):
         self._data = data
         self._distil = distil
+        self._statistics = statistics
         self._ranker = self._build(surface)
-        self._loop = Loop(self._ranker, surface, head_losses(surface, data.statistics, distil=distil))
+        self._loop = Loop(self._ranker, surface, head_losses(surface, statistics, distil=distil))
         self._initial: dict[int, list[NDArray[Any]]] = {}
         self._logits = tf.function(self._ranker.logits, reduce_retracing=True)
 
-    def fit(self, surface: Surface, data: InMemory, start: Mapping[str, warm_start.Embeddings]) -> Fit:
-        """Trains from the weights that a newly built model of this seed has."""
+    def fit(
+        self,
+        surface: Surface,
+        data: InMemory,
+        start: Mapping[str, warm_start.Embeddings],
+        going_on: GoingOn | None = None,
+    ) -> Fit:
+        """Trains from the weights that a newly built model of this seed has, or goes on with what there is."""
         seed = surface.training.seed
         if seed not in self._initial:
             self._initial[seed] = [variable.numpy() for variable in self._build(surface).training.variables]
         assign(self._ranker.training.variables, self._initial[seed])
         if start:
             warm_start.apply(self._ranker, surface, start, self._data.vocabularies)
-        return self._loop.fit(surface.training, data)
+        if going_on is None:
+            return self._loop.fit(surface.training, data)
+        arm = continuing.Continuing(surface, self._ranker, self._data.vocabularies, going_on.start)
+        arm.apply()
+        fit = self._loop.fit(surface.training, data, resumed=arm.resumed(str(surface.training.optimizer)))
+        arm.leave(going_on.out, self._statistics, self._loop.optimizer)
+        return fit
 
     def ranker_of(self, fitted: Fitted) -> Ranker:
         """The ranker with these weights, until the next model is fitted."""
@@ -163,16 +205,18 @@ class _Structure:
         return {task: np.concatenate([part[task].numpy() for part in parts]) for task in surface.tasks}
 
     def _build(self, surface: Surface) -> Ranker:
-        ranker = build(surface, self._data.vocabulary_sizes, self._data.statistics, distil=self._distil)
+        ranker = build(surface, self._data.vocabulary_sizes, self._statistics, distil=self._distil)
         pretrained.apply(ranker, surface, self._data.vocabularies)
         return ranker
 
 
-def _fitted(surface: Surface, fit: Fit) -> Fitted:
+def _fitted(surface: Surface, fit: Fit, statistics: Statistics | None, seconds: float) -> Fitted:
     return Fitted(
         weights=fit.weights,
         selection_loss=fit.losses[SELECTION_LOSS],
         hard_loss=fit.losses[VALIDATION_PREFIX + HARD_LOSS],
         task_losses={task: fit.losses[VALIDATION_PREFIX + SERVING_PREFIX + task] for task in surface.tasks},
         epoch=fit.epoch,
+        statistics=statistics,
+        seconds=seconds,
     )

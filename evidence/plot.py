@@ -8,7 +8,9 @@ from typing import Any
 import altair as alt
 import vl_convert
 
+from evidence.arms import CONTROL
 from evidence.curve import CurveResult
+from evidence.days.result import CellReport, DaysResult
 from evidence.frontier import FrontierPoint, FrontierResult
 from evidence.levels import Over
 from evidence.live import Lift, LiveResult
@@ -110,6 +112,40 @@ def sessions(result: SessionsResult) -> str:
         return vl_convert.vegalite_to_svg(chart.to_json())
     both = alt.vconcat(chart, _chosen_by(result.choice)).resolve_scale(color="independent")
     return vl_convert.vegalite_to_svg(both.to_json())
+
+
+def days(result: DaysResult) -> str:
+    """The metric of each arm over the judged spans, a panel for each way and task, as one self-contained SVG."""
+    starts = dict.fromkeys((each.way, each.window) for each in result.cells)
+    panels = []
+    for task in dict.fromkeys(each.task for each in result.cells[0].values):
+        rows = [row for cell in result.cells for row in _over_spans(cell, task, result.judged)]
+        scale = alt.Scale(domain=[*dict.fromkeys(row["labels"] for row in rows)])
+        span = [
+            alt.Chart(alt.Data(values=[row for row in rows if row["start"] == _start(*start)]))
+            .mark_line(point=True)
+            .encode(
+                x=alt.X("span:O", title="span"),
+                y=alt.Y("value:Q", title=rows[0]["metric"], scale=alt.Scale(zero=False)),
+                color=alt.Color("labels:N", scale=scale, sort=None, title="soft labels"),
+                strokeDash=alt.condition(alt.datum.labels == CONTROL, alt.value([4, 3]), alt.value([1, 0])),
+            )
+            .properties(width=_PANEL, title=f"{task}: {_start(*start)}")
+            for start in starts
+        ]
+        panels.append(alt.hconcat(*span).resolve_scale(y="shared"))
+    title = f"{result.surface}: judged on the span after the newest one trained on, means over {result.seeds} seeds"
+    return vl_convert.vegalite_to_svg(alt.vconcat(*panels, title=title).to_json())
+
+
+def _start(way: str, window: int) -> str:
+    return f"{way}, {window} spans" if window > 1 else f"{way}, 1 span"
+
+
+def _over_spans(cell: CellReport, task: str, judged: Sequence[int]) -> list[dict[str, Any]]:
+    of = next(each for each in cell.values if each.task == task and each.slice is None)
+    same = {"start": _start(cell.way, cell.window), "labels": cell.labels, "metric": title_of(of.metric)}
+    return [{**same, "span": span, "value": value} for span, value in zip(judged, of.by_span, strict=True)]
 
 
 def _chosen_by(choice: Choice) -> alt.Chart:

@@ -46,6 +46,22 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
     labelled = _labelled(surface, inputs)
     outputs = feature_columns(surface, own_code.prepared(surface, inputs), labelled)
     outputs |= _hard_labels(surface, inputs)
+    outputs |= soft_labels(surface, inputs)
+    if surface.group is not None:
+        outputs[GROUP_COLUMN] = _group_id(inputs[surface.group])
+    if surface.weight_column is not None:
+        outputs[WEIGHT_COLUMN] = _example_weight(inputs[surface.weight_column])
+    return outputs
+
+
+def soft_labels(surface: Surface, inputs: dict[str, Any]) -> dict[str, tf.Tensor]:
+    """What a teacher said, as `preprocessing_fn` gives it, by column.
+
+    Args:
+      surface: The surface.
+      inputs: Its raw columns; those of hard labels too, if the surface asks for pairs never shown.
+    """
+    labelled, outputs = _labelled(surface, inputs), {}
     for column, size in soft_label_sizes(surface).items():
         if size is not None:
             outputs[column] = _dense_vector(inputs[column], size)
@@ -54,10 +70,6 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
     for name, representation in surface.teacher_representations.items():
         column = soft_label(name)
         outputs[column] = z_scored(_dense_vector(inputs[column], representation.size), labelled)
-    if surface.group is not None:
-        outputs[GROUP_COLUMN] = _group_id(inputs[surface.group])
-    if surface.weight_column is not None:
-        outputs[WEIGHT_COLUMN] = _example_weight(inputs[surface.weight_column])
     return outputs
 
 

@@ -7,7 +7,7 @@ inside the model, as weights, so that there are no tables to initialize) and ser
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,10 @@ class TeacherSummary:
 
 
 def train_teacher(
-    folder: str | Path, examples: str | Path, out: str | Path, callbacks: list[keras.callbacks.Callback] | None = None
+    folder: str | Path,
+    examples: str | Path | Sequence[Path],
+    out: str | Path,
+    callbacks: list[keras.callbacks.Callback] | None = None,
 ) -> TeacherSummary:
     """Trains the reference teacher on the source domain and exports it.
 
@@ -89,7 +92,7 @@ def train_teacher(
 
     Args:
       folder: The source's surface folder.
-      examples: Folder with `train/`, gzipped TFRecords.
+      examples: Folder with `train/`, gzipped TFRecords; or several of these, such as spans.
       out: Where the SavedModel goes; must not exist.
       callbacks: More Keras callbacks (progress).
 
@@ -102,7 +105,8 @@ def train_teacher(
         raise InputError(f"{out}: already exists; choose another path, or remove it to train again")
     surface = loaded.surface
     keras.utils.set_random_seed(surface.training.seed)
-    columns = _read(loaded, Path(examples) / TRAIN_SPLIT)
+    folders = [Path(examples)] if isinstance(examples, str | Path) else examples
+    columns = _read(loaded, [each / TRAIN_SPLIT for each in folders])
     encoders = _encoders(surface, columns)
     statistics = label_statistics(surface, columns)
     sizes = {name: encoder.size for name, encoder in _own_ids(surface, encoders).items()}
@@ -259,8 +263,13 @@ def _encoded(surface: Surface, encoders: Mapping[str, _Encoder], raw: Mapping[st
     return {named.get(name, name): encoders[name](column) for name, column in raw.items()}
 
 
-def _read(loaded: SurfaceFolder, folder: Path) -> dict[str, np.ndarray]:
+def _read(loaded: SurfaceFolder, folders: Sequence[Path]) -> dict[str, np.ndarray]:
     """Feature columns by name, and hard labels by `label/<task>`, NaN where absent."""
+    parts = [_read_folder(loaded, each) for each in folders]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _read_folder(loaded: SurfaceFolder, folder: Path) -> dict[str, np.ndarray]:
     surface = loaded.surface
     labels = {task.label for task in surface.tasks.values()}
     lengths = _lengths(surface)

@@ -98,7 +98,13 @@ def draw_users(people: People, product: Product, count: int, rng: np.random.Gene
 
 
 def recommend(
-    people: People, items: Items, product: Product, users: Ints, times: Floats, rng: np.random.Generator
+    people: People,
+    items: Items,
+    product: Product,
+    users: Ints,
+    times: Floats,
+    rng: np.random.Generator,
+    refresh: float = REFRESH,
 ) -> Ints:
     """The legacy recommender: of two items drawn by popularity and age, the better one.
 
@@ -112,6 +118,7 @@ def recommend(
       users: [n], for whom.
       times: [n], when; at least 0.
       rng: Every draw comes from it.
+      refresh: How often the table of ages is made anew, in years.
 
     Returns:
       [n], item ids.
@@ -119,7 +126,7 @@ def recommend(
     of_music = np.ones(len(users), dtype=np.bool_)
     if product is Product.VIDEO:
         of_music = rng.random(len(users)) < MUSIC_SHARE_IN_VIDEO
-    candidates = [_draw_candidates(items, product, of_music, times, rng) for _ in range(2)]
+    candidates = [_draw_candidates(items, product, of_music, times, rng, refresh) for _ in range(2)]
     scores = [
         affinity(people, items, product, users, shown) + CHOICE_NOISE * rng.gumbel(size=len(users))
         for shown in candidates
@@ -201,14 +208,16 @@ def _draw_weighted(weights: Floats, count: int, rng: np.random.Generator) -> Int
     return np.minimum(drawn, len(weights) - 1)
 
 
-def _draw_candidates(items: Items, product: Product, of_music: Bools, times: Floats, rng: np.random.Generator) -> Ints:
+def _draw_candidates(
+    items: Items, product: Product, of_music: Bools, times: Floats, rng: np.random.Generator, refresh: float
+) -> Ints:
     drawn = np.empty(len(times), dtype=np.int64)
-    refreshes = np.floor(times / REFRESH).astype(np.int64)
+    refreshes = np.floor(times / refresh).astype(np.int64)
     order = np.lexsort((of_music, refreshes))
     groups = refreshes[order] * 2 + of_music[order]
     starts = np.flatnonzero(np.diff(groups, prepend=-1))
     for rows in np.split(order, starts[1:]):
-        weights = exposure(items, product, refreshes[rows[0]] * REFRESH)
+        weights = exposure(items, product, refreshes[rows[0]] * refresh)
         first, pool = (items.videos, weights[items.videos :]) if of_music[rows[0]] else (0, weights[: items.videos])
         drawn[rows] = first + _draw_weighted(pool, len(rows), rng)
     return drawn

@@ -23,7 +23,7 @@ from schema.errors import InputError
 from schema.loader import SCHEMA_FILE, SURFACE_FILE
 from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
 from worlds import outcomes
-from worlds.impressions import DAYS_PER_UNIT, POSITIONS, Impressions, draw_users, recommend, show
+from worlds.impressions import DAYS_PER_UNIT, POSITIONS, REFRESH, Impressions, draw_users, recommend, show
 from worlds.population import DIMENSIONS, Floats, Items, People, Product, draw_items, draw_people
 from worlds.records import ORIGIN_FILE, Columns, Domain, ExampleColumn, write_domain
 
@@ -80,10 +80,17 @@ SIZES = {
 
 @dataclass(frozen=True)
 class World:
-    """The people and items, with the latents that decide what happens."""
+    """The people and items, with the latents that decide what happens.
+
+    Attributes:
+      people: Everyone.
+      items: Everything.
+      refresh: How often the legacy recommender's table of ages is made anew, in years.
+    """
 
     people: People
     items: Items
+    refresh: float = REFRESH
 
 
 def draw_world(sizes: Sizes, rng: np.random.Generator) -> World:
@@ -98,7 +105,7 @@ def draw_impressions(
     """Draws `count` impressions of the legacy recommender, uniformly over `times`."""
     when = rng.uniform(*times, size=count)
     users = draw_users(world.people, product, count, rng)
-    shown = recommend(world.people, world.items, product, users, when, rng)
+    shown = recommend(world.people, world.items, product, users, when, rng, world.refresh)
     position = rng.integers(0, POSITIONS, count)
     return show(world.people, world.items, product, users, shown, when, position, rng)
 
@@ -247,13 +254,16 @@ def resolve(size: str | Sizes) -> Sizes:
     return SIZES[size]
 
 
+def shipped_folder(name: str) -> tuple[str, str]:
+    """The texts of the shipped surface and schema of that name."""
+    folder = Path(schema.__file__).parent / name
+    return tuple((folder / each).read_text(encoding="utf-8") for each in (SURFACE_FILE, SCHEMA_FILE))  # type: ignore[return-value]  # two files
+
+
 def _surface_folder(name: str, sizes: Sizes) -> tuple[str, str]:
     """The texts of the shipped surface and schema, with the teacher's model as `sizes` asks."""
-    folder = Path(schema.__file__).parent / name
-    surface = (folder / SURFACE_FILE).read_text(encoding="utf-8")
-    if name == VIDEO:
-        surface = _with_larger_teacher(surface, sizes)
-    return surface, (folder / SCHEMA_FILE).read_text(encoding="utf-8")
+    surface, of_schema = shipped_folder(name)
+    return _with_larger_teacher(surface, sizes) if name == VIDEO else surface, of_schema
 
 
 def _with_larger_teacher(surface: str, sizes: Sizes) -> str:

@@ -22,7 +22,7 @@ from tests.e2e import library
 WITH_TENSORFLOW = (
     *("run", "check", "label", "experiment", "experiment of spans", "curve", "curve of spans", "live", "monitor"),
     *("live of spans", "train-teacher", "init", "import", "world", "compile", "demo", "fingerprint", "rollback"),
-    *("store-labels", "join-teachers", "compare", "ab"),
+    *("store-labels", "join-teachers", "compare", "ab", "days"),
 )
 WITHOUT = ("summary", "gate", "gate --suggest", "report", "check of nothing", "relocate", "run of nothing")
 _OUTPUTS = {
@@ -66,7 +66,9 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     study = ["--surface", surface, "--out", folder / "out"]
     live = ["live", "--world", folder, "--surface", "radio", "--out", folder / "out"]
     two = ["--teacher", f"a={teacher}", "--teacher", f"b={teacher}"]
+    library.write_examples(folder / "logs" / "span-1", sizes=(20, 10))
     commands = {
+        "days": ["days", *study, "--examples", folder / "logs", "--teacher", teacher],
         "run": ["run", *bring, "--root", folder / "new"],
         "run of nothing": ["run", "--surface", surface, "--examples", examples, "--teacher", nothing, "--root", root],
         "check": ["check", *bring],

@@ -346,6 +346,26 @@ OPTIONS = (
     _option("a summary of no run", "expected the root of a run", "summary", "--root", "{folder}"),
     _option("a comparison with a run that is none", "is no folder", "compare", "{folder}/one@-1", "{folder}/two"),
     _option(
+        "days of examples that are in none",
+        "expected examples in spans: a folder that holds span-1/, span-2/ and so on",
+        *("days", *CHECK[1:], "--out", "{folder}/days"),
+    ),
+    _option(
+        "ages of a teacher that are no numbers",
+        "--ages young: expected whole numbers of 0 or more with commas between",
+        *("days", *CHECK[1:], "--out", "{folder}/days", "--ages", "young"),
+    ),
+    _option(
+        "a teacher of each span of what has none",
+        "--each-span: expected examples in spans, found none in",
+        *("train-teacher", *CHECK[1:5], "--out", "{folder}/teachers", "--each-span"),
+    ),
+    _option(
+        "a world of one day",
+        "--days 1: expected 2 or more; without --days, the world has one period",
+        *("world", "simulated", "--out", "{folder}/world", "--days", "1"),
+    ),
+    _option(
         "a draft over a folder that is there",
         "surface.yaml: is there already; choose another --out, or remove it",
         "init",

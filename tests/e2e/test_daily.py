@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+import html
 import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tensorflow as tf
+from typer.testing import CliRunner
 
+from contracts.outcome import Exit
 from contracts.provenance import Provenance
 from crosskd import label as label_command
+from crosskd import rolling_back
 from crosskd import run as run_command
 from crosskd.checking.inspection import RunInputs, inspect_inputs
-from crosskd.experiment import run_paths
+from crosskd.experiment import paths_of, run_paths
 from crosskd.label import LabellingDone
+from crosskd.labelled_spans import LabelledSpans
 from crosskd.launch import only_run_in
+from crosskd.main import app
 from crosskd.prune import prune
 from crosskd.runs import Run, newest_run
 from crosskd.summary import summarize
 from evidence import data
+from evidence.days.cells import Cell, TeacherPlan, Way
+from evidence.days.chains import Chain, SpanArms, Trained
+from evidence.days.examples import Day, Examples
 from models.training_state import read_left
 from records import documents
 from records.fingerprint import fingerprint
+from records.record_files import first_records, write_records
+from records.spans import SpanFolders
 from records.training_states import STATE_FOLDER
 from schema.errors import InputError
 from schema.loader import load_surface
@@ -188,6 +201,26 @@ def test_a_state_that_is_gone_is_said_before_anything_runs(eighth, product):
     away.rename(states)
 
 
+@pytest.mark.parametrize("role", ["student", "control"])
+def test_a_study_over_spans_trains_as_these_two_days_did(seventh, eighth, product, tmp_path, role):
+    """`crosskd days`, given what the Trainer read, leaves what the Trainer left."""
+    surface = load_surface(Path(product.surface)).surface
+    plan = TeacherPlan("the teacher", {7: 0, 8: 0}) if role == "student" else None
+    cell = Cell(Way.CONTINUED, 2, plan)
+    chain = Chain(cell, tmp_path)
+    for span, run in ((7, seventh), (8, eighth)):
+        loaded = data.load(surface, paths_of(product.root, run))
+        SpanArms(surface, span, False, Day(loaded, {0: ({}, {})}, {}, None)).train(cell, 0, chain, Trained())
+    ours = chain.left(0)
+    theirs = read_left(str(Path(eighth.output(f"Trainer.{role}", "model_run")[0]) / STATE_FOLDER))
+    assert (ours.state.role, ours.state.lineage, ours.keys) == (role, theirs.state.lineage, theirs.keys)
+    assert set(ours.weights) == set(theirs.weights)
+    for path, weights in theirs.weights.items():
+        np.testing.assert_allclose(ours.weights[path], weights, atol=1e-3, err_msg=path)
+    for layer, keys in theirs.lapsed.keys.items():
+        assert set(ours.lapsed.keys[layer]) == set(keys)
+
+
 def test_a_day_that_was_written_again_is_labelled_again_alone(seventh, product):
     product.log(2, again=True)
     assert [(each.span, each.now) for each in product.label("1:2")] == [("1", False), ("2", True)]
@@ -206,6 +239,71 @@ def test_soft_labels_that_drift_from_the_day_before_block_the_push(eighth, produ
     assert "raise the feature's `drift_comparator`" in message
     assert list((product.root / "serving" / "library").glob("[0-9]*")) == pushed
     assert not {"Window", "Transform", "Pusher"} & set(newest_run(product.root).nodes)
+
+
+@pytest.fixture(scope="module")
+def bad_day(product, eighth) -> Run:
+    """A day whose hard labels are turned, as after a join with the wrong column: the teacher notices nothing."""
+    product.log(9, again=(product.folder / "logs/span-9").exists())
+    for file in (product.folder / "logs/span-9").rglob("*.gz"):
+        examples = [tf.train.Example.FromString(each) for each in first_records(str(file))]
+        for each in examples:
+            label = each.features.feature["was_borrowed"].int64_list.value
+            label[:] = [1 - label[0]]
+        write_records(str(file), [each.SerializeToString() for each in examples], level=1)
+    return product.run(length=2)
+
+
+def monitor(product: Product) -> tuple[int, dict]:
+    """The exit code of `crosskd monitor` over all days, and what it found."""
+    spans = str(product.folder / "logs" / "span-{SPAN}")
+    done = CliRunner().invoke(app, ["monitor", "--root", str(product.root), "--examples", spans, "--json"])
+    return done.exit_code, json.loads(done.stdout)
+
+
+def test_a_day_of_wrong_labels_is_stopped_by_the_gates_and_raises_an_alert(bad_day, eighth, product):
+    summary = summarize(product.root)
+    assert not summary.decision.blessed
+    assert "borrowed" in summary.decision.sentence
+    served = Path(eighth.output("Pusher", "pushed_model")[1]["pushed_destination"])
+    assert max(int(each.name) for each in served.parent.glob("[0-9]*")) == int(served.name)
+    code, found = monitor(product)
+    assert code == Exit.ALERT
+    assert found["version"] == int(served.name)
+    assert [each["span"] for each in found["spans"]] == ["9"]
+    alert = next(each for each in found["alerts"] if (each["subject"], each["slice"]) == ("borrowed", ""))
+    assert (alert["began"], alert["version"]) == ("9", int(served.name))
+    assert alert["sentence"] in html.unescape(Path(found["page"]).read_text(encoding="utf-8"))
+
+
+def test_a_study_over_spans_transforms_as_the_eighth_day_did(eighth, bad_day, product, tmp_path):
+    """Beam keeps no order of rows, so that they are compared in that of a number which no two share."""
+    folder = load_surface(Path(product.surface))
+    spans = SpanFolders(product.folder / "logs", "span-{SPAN}")
+    labelled = LabelledSpans(folder.surface, spans, {0: Path(product.teacher)}, lambda _: None)
+    ours = Examples(folder, (7, 8, 9), labelled, None).day(8, 2, [0], str(tmp_path / "graph")).data
+    theirs = data.load(folder.surface, paths_of(product.root, eighth))
+    assert ours.vocabularies == theirs.vocabularies
+    orders = [np.argsort(each.training["match"].ravel()) for each in (ours, theirs)]
+    for name, column in theirs.training.items():
+        np.testing.assert_allclose(ours.training[name][orders[0]], column[orders[1]], rtol=1e-4, atol=1e-5)
+
+
+def test_after_a_rollback_the_older_model_is_watched_and_continued_from(bad_day, seventh, product):
+    done = rolling_back.roll_back(product.root, product.root / "serving" / "library")
+    before = Path(seventh.output("Pusher", "pushed_model")[1]["pushed_destination"])
+    assert done.restores == int(before.name)
+    report = inspect_inputs(
+        RunInputs(product.surface, product.folder / "logs", product.teacher, "9", 2, root=product.root)
+    )
+    assert report.starts == f"Continues from the run of version {done.version}, trained on span/7."
+    code, found = monitor(product)
+    assert code == Exit.OK, found["alerts"]
+    assert found["version"] == done.version
+    # It is watched on the day that the newer one was trained on; the day on which that served stays that one's.
+    assert [each["span"] for each in found["spans"]] == ["8"]
+    assert [(each["span"], each["version"]) for each in found["earlier"]] == [("9", done.rollback_of)]
+    assert "Quiet up to 8" in Path(found["page"]).read_text(encoding="utf-8")
 
 
 def test_a_new_teacher_labels_every_span_of_the_window_again(seventh, product):

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,13 @@ def source(tmp_path_factory) -> Path:
 def teacher(source, tmp_path_factory):
     out = tmp_path_factory.mktemp("teacher") / "model"
     return train_teacher(source, source, out)
+
+
+def test_several_folders_are_one(source, teacher, tmp_path):
+    for part in range(2):
+        shutil.copytree(source / "train", tmp_path / f"span-{part}" / "train")
+    both = train_teacher(source, [tmp_path / "span-0", tmp_path / "span-1"], tmp_path / "out")
+    assert (both.rows, both.parameters) == (2 * teacher.rows, teacher.parameters)
 
 
 ROWS = [(100, -1.0), (140, 1.0), (7, 0.0)]  # 7 is no user of the training data
