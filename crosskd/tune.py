@@ -35,7 +35,7 @@ def command(
     out: Annotated[
         Path, typer.Option(help=f"Folder for {SURFACE_FOLDER}/, {RESULT_FILE}, {PLOT_FILE} and the experiment's files.")
     ],
-    trainings: Annotated[int, typer.Option(help="Trainings that the search may take.")] = 120,
+    trainings: Annotated[int, typer.Option(help="Trainings that the search may take.")] = 200,
     minutes: Annotated[
         float | None, typer.Option(help="Minutes that it may take, if it should end before its trainings do.")
     ] = None,

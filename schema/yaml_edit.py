@@ -15,8 +15,8 @@ def edited(text: str, changes: Sequence[str], where: str) -> tuple[str, bool]:
     """A document with some values set.
 
     What was written is read again and compared with what it should hold.  Where they differ (a
-    value that is written once and used twice, by an anchor), the document is written anew
-    from what it holds, without its comments.
+    value with a tag, for one), the document is written anew from what it holds, without its
+    comments.
 
     Args:
       text: The document, a mapping.

@@ -1,4 +1,4 @@
-"""Successive halving: all ways get a little, the better half gets twice as much, and so on.
+"""Successive halving: all ways get a little, the best third gets twice as much, and so on.
 
 What is dealt out is trainings.  A training of a way has a number, which says its seed and
 which part of the training split is held out: the parts have no row in common, so that twice
@@ -20,6 +20,8 @@ from evidence.choosing import Progress
 from evidence.search.space import Way
 from schema.errors import InputError
 
+# One in so many goes on to the next step, and as many may take part in the last one.
+_KEPT = 3
 # Beyond these, more trainings tell little more than that two ways are alike.
 _MOST_TRAININGS = 16
 
@@ -108,10 +110,9 @@ def rungs(ways: int, trainings: int) -> tuple[Rung, ...]:
 
 def _steps(ways: int, first: int) -> tuple[Rung, ...]:
     found = [Rung(ways, first)]
-    while found[-1].ways > 1:
+    while found[-1].ways > _KEPT:
         last = found[-1]
-        more = min(2 * last.trainings, max(_MOST_TRAININGS, first))
-        found.append(Rung(math.ceil(last.ways / 2), more))
+        found.append(Rung(math.ceil(last.ways / _KEPT), min(2 * last.trainings, _MOST_TRAININGS)))
     return tuple(found)
 
 

@@ -39,7 +39,7 @@ class Limits:
       minutes: How many minutes; None for any number.
     """
 
-    trainings: int = 120
+    trainings: int = 200
     minutes: float | None = None
 
     def check(self) -> None:

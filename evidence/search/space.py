@@ -232,9 +232,9 @@ def _regularisation(surface: Surface) -> Iterable[Change]:
 
 
 def controls(students: Sequence[Way]) -> tuple[Way, ...]:
-    """The same without distillation: each model once, that of the surface as it is first."""
+    """The same without distillation, each model once: as it is first, then those of other settings."""
     found: list[Way] = []
-    for way in students:
+    for way in sorted(students, key=lambda way: bool(way.axes) + (way.axes not in ((), (REGULARISATION,)))):
         surface = way.surface.undistilled()
         if all(surface != each.surface for each in found):
             found.append(Way(way.name, way.axes, way.sets, surface))

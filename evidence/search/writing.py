@@ -49,7 +49,7 @@ def write_surface(folder: Path, out: Path, result: TuneResult, today: date) -> N
     own = "".join(line for line in text.splitlines(keepends=True) if not line.startswith(_MARK))
     outside = _copy_files(folder, out, read(own, SURFACE_FILE)[0])
     new, kept = edited(own, [*result.written, *outside], str(folder / SURFACE_FILE))
-    lost = [] if kept else ["The comments of the file could not be kept, since it uses anchors."]
+    lost = [] if kept else ["The comments of the file could not be kept."]
     said = [f"{_MARK}{line}\n" for each in (*sentences(result, today), *lost) for line in _wrapped(each)]
     (out / SURFACE_FILE).write_text("".join(said) + new, encoding="utf-8")
     shutil.copyfile(folder / SCHEMA_FILE, out / SCHEMA_FILE)
