@@ -20,7 +20,18 @@ from tests.crosskd.pushes import push
 from tests.e2e import library
 
 WITH_TENSORFLOW = (
-    *("run", "check", "label", "experiment", "experiment of spans", "curve", "curve of spans", "live", "monitor"),
+    *(
+        "run",
+        "check",
+        "label",
+        "experiment",
+        "experiment of spans",
+        "curve",
+        "curve of spans",
+        "live",
+        "monitor",
+        "tune",
+    ),
     *("live of spans", "train-teacher", "init", "import", "world", "compile", "demo", "fingerprint", "rollback"),
     *("store-labels", "join-teachers", "compare", "ab"),
 )
@@ -76,6 +87,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "experiment of spans": ["experiment", *study, "--root", of_spans],
         "curve": ["curve", "--over", "data", *study, "--root", root],
         "curve of spans": ["curve", "--over", "data", *study, "--root", of_spans],
+        "tune": ["tune", *study, "--root", root],
         "live": [*live, "--student", teacher, "--control", teacher],
         "live of spans": [*live, "--root", of_spans],
         "monitor": ["monitor", "--root", root, "--examples", examples],
