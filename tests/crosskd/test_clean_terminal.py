@@ -20,20 +20,9 @@ from tests.crosskd.pushes import push
 from tests.e2e import library
 
 WITH_TENSORFLOW = (
-    *(
-        "run",
-        "check",
-        "label",
-        "experiment",
-        "experiment of spans",
-        "curve",
-        "curve of spans",
-        "live",
-        "monitor",
-        "tune",
-    ),
+    *("run", "check", "label", "experiment", "experiment of spans", "curve", "curve of spans", "live", "monitor"),
     *("live of spans", "train-teacher", "init", "import", "world", "compile", "demo", "fingerprint", "rollback"),
-    *("store-labels", "join-teachers", "compare", "ab"),
+    *("store-labels", "join-teachers", "compare", "ab", "tune"),
 )
 WITHOUT = ("summary", "gate", "gate --suggest", "report", "check of nothing", "relocate", "run of nothing")
 _OUTPUTS = {
