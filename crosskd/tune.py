@@ -119,7 +119,9 @@ def change(text: str) -> tuple[str, tuple[str, ...]]:
 
 def exit_code(result: TuneResult) -> Exit:
     """0 where something better is written."""
-    return Exit.OK if result.outcome == "better" and result.against_control else Exit.NOTHING_BETTER
+    from evidence.search.result import Outcome
+
+    return Exit.OK if result.outcome is Outcome.BETTER and result.against_control else Exit.NOTHING_BETTER
 
 
 def _tuned(ask: Ask, loaded: SurfaceFolder, paths: RunPaths, out: Path) -> TuneResult:

@@ -53,6 +53,8 @@ def _with_value(text: str, keys: Sequence[str], value: str) -> str:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError:  # an earlier change broke it, which the comparison at the end finds
         return text
+    if node is None:
+        return text
     name = node
     for depth, key in enumerate(keys):
         found = _entry(node, key)
@@ -96,7 +98,7 @@ def _added(text: str, node: yaml.Node, keys: Sequence[str], value: str) -> str:
 
 def _end(node: yaml.Node) -> int:
     """Where a value ends; a block's own mark is where the next token begins, after comments."""
-    if isinstance(node, yaml.ScalarNode) or node.flow_style or not node.value:
+    if not isinstance(node, yaml.CollectionNode) or node.flow_style or not node.value:
         return int(node.end_mark.index)
     last = node.value[-1]
     return _end(last[1] if isinstance(node, yaml.MappingNode) else last)

@@ -95,10 +95,11 @@ def _write(path: Path, fitted: Fitted, weights: list[NDArray[Any]]) -> None:
     told = json.dumps({key: each for key, each in asdict(fitted).items() if key != _WEIGHTS})
     part = path.with_suffix(".part")
     with part.open("wb") as file:
-        np.savez(file, told=np.array(told), **{str(at): each for at, each in enumerate(weights)})
+        np.savez(file, np.array(told), *weights)
     part.replace(path)
 
 
 def _read(path: Path) -> Fitted:
     with np.load(path) as file:
-        return Fitted(weights=[file[str(at)] for at in range(len(file.files) - 1)], **json.loads(str(file["told"])))
+        told, *weights = (file[f"arr_{at}"] for at in range(len(file.files)))
+    return Fitted(weights=weights, **json.loads(str(told)))
