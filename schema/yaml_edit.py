@@ -15,7 +15,7 @@ def edited(text: str, changes: Sequence[str], where: str) -> tuple[str, bool]:
     """A document with some values set.
 
     What was written is read again and compared with what it should hold.  Where they differ (a
-    value with a tag, for one), the document is written anew from what it holds, without its
+    new key that wants quotes, for one), the document is written anew from what it holds, without its
     comments.
 
     Args:

@@ -87,9 +87,9 @@ def test_a_value_that_is_used_twice_changes_in_both_places_as_it_does_when_it_is
 
 
 def test_where_the_text_cannot_be_changed_in_place_it_is_written_anew_without_comments():
-    new, kept = edited("# mine\na: !!str 5\nb: 1\n", ["a=7"], "x")
+    new, kept = edited("# mine\na: {b: 1}\n", ["a.@it=7"], "x")
     assert not kept
-    assert yaml.safe_load(new) == {"a": 7, "b": 1}
+    assert yaml.safe_load(new) == {"a": {"b": 1, "@it": 7}}
 
 
 def test_what_fits_no_place_is_refused():
