@@ -97,10 +97,12 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "mine" / "part-0.gz").write_bytes(b"examples")
     path = tmp_path / "mine" / "surface.yaml"
     text = path.read_text(encoding="utf-8").replace(
-        "    device: {dtype: int}\n", "    device: {dtype: int, vocabulary: files/devices.txt}\n"
+        "    device: {dtype: int}\n", "    device: {dtype: int, vocabulary: files/devices.txt, default: 0}\n"
     )
     path.write_text(
-        text.replace("    item_id: {dtype: int}\n", "    item_id: {dtype: int, vocabulary: ../shared.txt}\n")
+        text.replace(
+            "    item_id: {dtype: int}\n", "    item_id: {dtype: int, vocabulary: ../shared.txt, default: 0}\n"
+        )
     )
     return tmp_path / "mine"
 
