@@ -78,7 +78,7 @@ def halving(result: TuneResult) -> str:
     return vl_convert.vegalite_to_svg(alt.hconcat(*panels, title=title).to_json())
 
 
-def _rungs(found: Round) -> alt.LayerChart:
+def _rungs(found: Round) -> alt.LayerChart | alt.FacetChart:
     last = {each.name: each.rung for each in found.falls}
     rows = [
         {"way": each.name, "rung": each.rung, "gain": each.gain, "fate": "goes on" if each.stays else "falls"}
