@@ -9,7 +9,8 @@ class Exit(IntEnum):
     """Exit codes of every command, and of the containers that end a run.
 
     `ALERT`: what serves, or an arm of an experiment, is worse than it should be.  `UNSOUND`: an
-    experiment's arms are not of the sizes they should have, so that nothing follows from it.
+    experiment's arms are not of the sizes they should have, so that nothing follows from it.  `NOTHING_BETTER`: a
+    search ended, and what it chose is not shown to be better than what there was.
     """
 
     OK = 0
@@ -20,6 +21,7 @@ class Exit(IntEnum):
     GOING_ON = 5
     ALERT = 6
     UNSOUND = 7
+    NOTHING_BETTER = 8
     INTERRUPTED = 130
 
 

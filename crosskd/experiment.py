@@ -36,7 +36,7 @@ _STYLES = {
     "inconclusive": "yellow",
 }
 # A comma may also be part of a value: one that is followed by a key ends it.
-_OVERRIDE = re.compile(r",(?=[\w.*]+=)")
+OVERRIDE = re.compile(r",(?=[\w.*]+=)")
 RESULT_FILE = "experiment.json"
 PLOT_FILE = "experiment.svg"
 
@@ -98,7 +98,7 @@ def command(
         )
         if explain:
             result = result.model_copy(update={"explanation": _explain(loaded, root[0], source, result)})
-        _write(result, out)
+        write_result(result, out)
         TERMINAL.say(f"done in {seconds(started)}; wrote {out / RESULT_FILE} and {out / PLOT_FILE}")
     if as_json:
         TERMINAL.json(result.model_dump(mode="json"))
@@ -151,7 +151,7 @@ def _technique(text: str, surface: Path) -> tuple[str, SurfaceFolder]:
             f"--technique {text}: expected NAME=FOLDER or NAME=KEY=VALUE, for example listwise=surfaces/listwise or "
             "kl=tasks.click.distil.loss=kl"
         )
-    return name, load_surface(surface, _OVERRIDE.split(rest)) if "=" in rest else load_surface(rest)
+    return name, load_surface(surface, OVERRIDE.split(rest)) if "=" in rest else load_surface(rest)
 
 
 def _experiment(
@@ -263,7 +263,8 @@ def _labels(uri: str) -> Labels:
     )
 
 
-def _write(result: ExperimentResult, out: Path) -> None:
+def write_result(result: ExperimentResult, out: Path) -> None:
+    """Writes the result and its picture into a folder."""
     from evidence.plot import forest
 
     out.mkdir(parents=True, exist_ok=True)

@@ -42,6 +42,7 @@ from crosskd import (
     summary,
     teachers,
     train_teacher,
+    tune,
     world,
 )
 from crosskd import compile as compile_command
@@ -93,8 +94,8 @@ app = typer.Typer(
     cls=_Commands,
     help="Zero-shot cross-domain knowledge distillation for multi-task ranking models.",
     epilog="Exit codes: 0 done; 1 failed; 2 bad input; 3 finished, and the student was not blessed; 4 blessed, and not "
-    "pushed; 5 the newest run is still going on; 6 an alert; 7 an experiment's sample ratio is off; 130 interrupted "
-    "(143: by SIGTERM).",
+    "pushed; 5 the newest run is still going on; 6 an alert; 7 an experiment's sample ratio is off; 8 nothing better "
+    "was found; 130 interrupted (143: by SIGTERM).",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -136,6 +137,7 @@ app.command("rollback", cls=_Command)(rollback.command)
 app.command("prune", cls=_Command)(prune.command)
 app.command("relocate", cls=_Command)(relocate.command)
 app.command("experiment", cls=_Command)(experiment.command)
+app.command("tune", cls=_Command)(tune.command)
 app.command("curve", cls=_Command)(curve.command)
 app.command("days", cls=_Command)(days.command)
 app.command("live", cls=_Command)(live.command)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -95,7 +95,12 @@ class RunData:
 
 
 def load(
-    surface: Surface, paths: RunPaths, raw_columns: Sequence[str] = (), techniques: Sequence[Surface] = ()
+    surface: Surface,
+    paths: RunPaths,
+    raw_columns: Sequence[str] = (),
+    techniques: Sequence[Surface] = (),
+    *,
+    evaluation: bool = True,
 ) -> RunData:
     """Reads a run.
 
@@ -107,6 +112,8 @@ def load(
       paths: The run.
       raw_columns: More raw columns of the evaluation split to keep.
       techniques: Other configurations of the surface, whose columns are read as well.
+      evaluation: Whether to read the evaluation split; without it there is nothing of it, and
+        its files are not opened.
 
     Raises:
       InputError: The run is of another surface, or lacks rows.
@@ -122,27 +129,53 @@ def load(
     columns = inputs.transformed_columns(_patterns(paths.train), spec, [*features, *labels])
     if not columns:
         raise InputError(f"{', '.join(paths.train)}: expected the transformed training split, found no examples")
-    teacher_columns = _teacher_columns(distilled(surface))
-    sliced = {column for part in surface.slices.values() for column in part.columns}
-    sides = without_row.id_columns(surface, transform.raw_feature_spec()) if paths.labelled_train else {}
-    ids = [column for columns_of_side in sides.values() for column in columns_of_side]
-    wanted = sorted({*sliced, *teacher_columns.values(), *raw_columns, *ids})
-    names = [*features, *hard_label_columns(surface).values(), *sampling_columns(surface).values(), *soft]
-    names += [WEIGHT_COLUMN] if surface.weighted_evaluation else []
-    evaluation, raw = _evaluation(paths, transform, names, wanted)
     fitted, held_out = split(len(next(iter(columns.values()))), surface.training.validation_fraction)
-    slices, small = _slices(surface, raw, without_row.slices(sides, _training_ids(paths, transform, ids), raw))
-    return RunData(
+    trained_on = RunData(
         name=paths.name,
         training=columns,
         unlabelled=_unlabelled(paths, spec, [*features, *labels]),
-        evaluation=evaluation,
+        evaluation={},
         fitted=fitted,
         held_out=held_out,
         vocabulary_sizes=vocabulary.sizes(surface, transform),
         vocabularies=vocabulary.known_values(surface, transform),
         teacher_model=paths.teacher,
         statistics=label_statistics(surface, columns) | soft_statistics(scored, transform),
+        teacher={},
+        raw={},
+        slices={},
+        small_slices=0,
+    )
+    if not evaluation:
+        return trained_on
+    names = [*features, *hard_label_columns(surface).values(), *sampling_columns(surface).values(), *soft]
+    return _with_evaluation(trained_on, surface, paths, transform, names, raw_columns)
+
+
+def columns_of(paths: RunPaths) -> frozenset[str]:
+    """The columns that Transform wrote in a run."""
+    return frozenset(tft.TFTransformOutput(paths.transform_graph).transformed_feature_spec())
+
+
+def _with_evaluation(
+    trained_on: RunData,
+    surface: Surface,
+    paths: RunPaths,
+    transform: tft.TFTransformOutput,
+    names: Sequence[str],
+    raw_columns: Sequence[str],
+) -> RunData:
+    teacher_columns = _teacher_columns(distilled(surface))
+    sliced = {column for part in surface.slices.values() for column in part.columns}
+    sides = without_row.id_columns(surface, transform.raw_feature_spec()) if paths.labelled_train else {}
+    ids = [column for columns_of_side in sides.values() for column in columns_of_side]
+    wanted = sorted({*sliced, *teacher_columns.values(), *raw_columns, *ids})
+    weights = [WEIGHT_COLUMN] if surface.weighted_evaluation else []
+    evaluation, raw = _evaluation(paths, transform, [*names, *weights], wanted)
+    slices, small = _slices(surface, raw, without_row.slices(sides, _training_ids(paths, transform, ids), raw))
+    return replace(
+        trained_on,
+        evaluation=evaluation,
         teacher={task: _told(surface, task, raw[column]) for task, column in teacher_columns.items()},
         raw=raw,
         slices=slices,

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from evidence import analysis, data, pooled
-from evidence.arms import CONTROL, LOGITS_AS_INPUTS, POOLED, TEACHER, Arm, Group, group, logits_as_inputs, student
+from evidence.arms import (
+    CONTROL,
+    LOGITS_AS_INPUTS,
+    POOLED,
+    TEACHER,
+    Arm,
+    Group,
+    Role,
+    group,
+    logits_as_inputs,
+    student,
+)
 from evidence.choosing import Budget, Progress, Trained, prefixed, train_arms
 from evidence.data import RunData
 from evidence.fitting import Fitter
@@ -39,6 +50,10 @@ class Plan:
         user id); None takes every example for itself.
       margin: A difference this small is none, in units of each task's metric.
       few: Whether fewer than `LEAST_UNITS` seeds (runs, where there are several) will do.
+      control: A configuration that was found for the control, which all candidates are then
+        judged against; None gives each the control of its own configuration.
+      as_written: Whether candidates are trained as their surfaces say, so that what is judged is
+        what could be served, while controls, placebos and references choose settings.
     """
 
     surface: Surface
@@ -51,11 +66,17 @@ class Plan:
     clusters: str | None = None
     margin: float = NEGLIGIBLE
     few: bool = False
+    control: Surface | None = None
+    as_written: bool = False
 
     def groups(self) -> tuple[Group, ...]:
         """Each candidate with its control and placebos; the student first."""
         own = group(student(self.surface))
-        return (own, *(group(each, shared=own.control) for each in self.techniques))
+        found = (own, *(group(each, shared=own.control) for each in self.techniques))
+        if self.control is None:
+            return found
+        control = replace(own.control, surface=self.control)
+        return tuple(replace(each, control=control) for each in found)
 
     def arms(self) -> tuple[Arm, ...]:
         """All arms to train, each once."""
@@ -66,13 +87,16 @@ class Plan:
         return tuple(found.values())
 
 
-def run(plan: Plan, runs: Sequence[RunPaths], progress: Progress) -> ExperimentResult:
+def run(
+    plan: Plan, runs: Sequence[RunPaths], progress: Progress, fitter: Callable[[RunData], Fitter] = Fitter
+) -> ExperimentResult:
     """Trains all arms on all runs and judges the candidates.
 
     Args:
       plan: What to do.
       runs: Finished pipeline runs: one, or several splits of the same data.
       progress: Told one line for each run, arm and seed.
+      fitter: What fits models to a run's data.
 
     Raises:
       InputError: The plan or the runs cannot be used.
@@ -80,10 +104,11 @@ def run(plan: Plan, runs: Sequence[RunPaths], progress: Progress) -> ExperimentR
     started = time.monotonic()
     check(plan, len(runs))
     techniques, raw = [each.surface for each in plan.techniques], [plan.clusters] if plan.clusters else []
+    techniques += [plan.control] if plan.control is not None else []
     if plan.pooled is not None:
         raw += pooled.raw_columns(plan.surface, load_surface(plan.pooled).surface)
     loaded = [data.load(plan.surface, paths, raw, techniques) for paths in runs]
-    arms, trained = plan.arms(), [train(plan, each, progress) for each in loaded]
+    arms, trained = plan.arms(), [train(plan, each, progress, fitter) for each in loaded]
     if plan.pooled is not None:
         pools = [
             pooled.pool(plan.surface, each, of.transform_graph, plan.pooled)
@@ -175,11 +200,19 @@ def check_units(seeds: int, runs: int, *, few: bool) -> None:
         )
 
 
-def train(plan: Plan, loaded: RunData, progress: Progress) -> dict[str, Trained]:
+def train(
+    plan: Plan, loaded: RunData, progress: Progress, fitter: Callable[[RunData], Fitter] = Fitter
+) -> dict[str, Trained]:
     """Trains all arms on one run, by name."""
     progress(f"{loaded.name}: {len(loaded.fitted):,} rows to fit, {len(loaded.held_out):,} held out")
     told = prefixed(progress, f"{loaded.name}: ")
-    return train_arms(plan.arms(), plan.seeds, plan.tuning, loaded, Fitter(loaded), told)
+    arms, fits = plan.arms(), fitter(loaded)
+    settled = [arm for arm in arms if plan.as_written and arm.role is Role.CANDIDATE]
+    tuned = [arm for arm in arms if not plan.as_written or arm.role is not Role.CANDIDATE]
+    found = train_arms(tuned, plan.seeds, plan.tuning, loaded, fits, told)
+    as_written = train_arms(settled, plan.seeds, Budget(settings=1, widen=0), loaded, fits, told)
+    # What is beside a setting that was not to be chosen is no edge of a choice.
+    return found | {name: replace(each, untried={}) for name, each in as_written.items()}
 
 
 def _train_pool(plan: Plan, pool: pooled.Pool, progress: Progress) -> Trained:

@@ -21,6 +21,8 @@ from contracts.history import HARD_LOSS, SELECTION_LOSS, VALIDATION_PREFIX
 from evidence.arms import Columns
 from evidence.data import RunData
 from models import continuing, pretrained, warm_start
+from models import pretrained, warm_start
+from models.batching import split
 from models.columns import input_columns, serving_columns, training_columns
 from models.epochs import InMemory
 from models.export import export_student
@@ -90,6 +92,7 @@ class Fitter:
         unlabelled: Columns | None = None,
         placebo: bool = False,
         going_on: GoingOn | None = None,
+        fold: int = 0,
     ) -> Fitted:
         """Trains one model; its seed is the surface's.
 
@@ -103,6 +106,7 @@ class Fitter:
           unlabelled: The same columns of pairs never shown, to train on beside.
           placebo: Whether a warm start deals the teacher's vectors out at random.
           going_on: What the surface continues from, if it does.
+          fold: Which part of the training split is held out; 0 is the Trainer's own.
 
         Raises:
           InputError: A loss is not finite, or a warm start has no teacher.
@@ -110,10 +114,11 @@ class Fitter:
         start = self._warm_start(surface, placebo) if distil else {}
         names = [*input_columns(surface), *training_columns(surface, distil=distil)]
         pairs = unlabelled if surface.unlabelled else None
+        fitted, held_out = self._rows(surface, fold)
         data = InMemory(
             {name: columns[name] for name in names},
-            self.data.fitted,
-            self.data.held_out,
+            fitted,
+            held_out,
             surface.training,
             unlabelled=pairs,
             per_row=surface.unlabelled.per_row if surface.unlabelled and pairs is not None else 0,
@@ -123,6 +128,12 @@ class Fitter:
         began = time.monotonic()
         fit = structure.fit(surface, data, start, going_on)
         return _fitted(surface, fit, statistics, time.monotonic() - began)
+
+    def _rows(self, surface: Surface, fold: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        if not fold:
+            return self.data.fitted, self.data.held_out
+        rows = len(self.data.fitted) + len(self.data.held_out)
+        return split(rows, surface.training.validation_fraction, fold)
 
     def predict(self, surface: Surface, fitted: Fitted, columns: Columns, *, distil: bool) -> dict[str, NDArray[Any]]:
         """Logits of binary tasks and values of regression tasks, float [examples]."""

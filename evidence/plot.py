@@ -15,6 +15,7 @@ from evidence.frontier import FrontierPoint, FrontierResult
 from evidence.levels import Over
 from evidence.live import Lift, LiveResult
 from evidence.result import Difference, ExperimentResult, Finding
+from evidence.search.result import Round, TuneResult
 from evidence.sessions_result import Choice, SessionLift, SessionsResult
 from evidence.verdicts import Effect
 from schema.metrics import title_of
@@ -70,6 +71,33 @@ def curve(result: CurveResult) -> str:
     ]
     title = f"{result.surface}: {result.confidence:.0%} joint intervals, {result.seeds} seeds"
     return vl_convert.vegalite_to_svg(alt.hconcat(*panels, title=title).to_json())
+
+
+def halving(result: TuneResult) -> str:
+    """The gain of every way in every rung that it came to, and who stayed, as one self-contained SVG."""
+    panels = [_rungs(each) for each in result.search.rounds if each.falls]
+    title = f"{result.surface}: gain on held-out training rows; {result.search.trainings} trainings"
+    return vl_convert.vegalite_to_svg(alt.hconcat(*panels, title=title).to_json())
+
+
+def _rungs(found: Round) -> alt.LayerChart | alt.FacetChart:
+    last = {each.name: each.rung for each in found.falls}
+    rows = [
+        {"way": each.name, "rung": each.rung, "gain": each.gain, "fate": "goes on" if each.stays else "falls"}
+        for each in found.falls
+        if each.gain is not None
+    ]
+    # The names of all would hide each other: those that came to the last rung are written out.
+    named = [row for row in rows if row["rung"] == max(last.values())]
+    base = alt.Chart(alt.Data(values=rows)).encode(
+        x=alt.X("rung:O", title="rung"), y=alt.Y("gain:Q", title="gain over the surface as it is"), detail="way:N"
+    )
+    zero = alt.Chart(alt.Data(values=[{}])).mark_rule(color="#333333").encode(y=alt.datum(0))
+    lines = base.mark_line(color="#999999", strokeWidth=1)
+    fate = alt.Color("fate:N", scale=alt.Scale(domain=["goes on", "falls"], range=list(_COLORS[:2])), title=None)
+    points = base.mark_point(filled=True, size=60, opacity=1).encode(color=fate)
+    names = base.mark_text(align="left", dx=8).encode(text="way:N").properties(data=alt.Data(values=named))
+    return alt.layer(zero, lines, points, names).properties(width=_PANEL, title=found.name)
 
 
 def frontier(result: FrontierResult) -> str:

@@ -55,6 +55,17 @@ class Setting:
             }
         )
 
+    def overrides(self, surface: Surface) -> tuple[str, ...]:
+        """The same as changes to ``surface.yaml``, each `key.path=value`."""
+        now, then = surface, self.apply(surface)
+        values = {
+            "model.l2": (now.model.l2, then.model.l2),
+            "model.dropout": (now.model.dropout, then.model.dropout),
+            "training.learning_rate": (now.training.learning_rate, then.training.learning_rate),
+            "training.epochs": (now.training.epochs, then.training.epochs),
+        }
+        return tuple(f"{key}={_yaml(new)}" for key, (old, new) in values.items() if new != old)
+
     def neighbors(self, surface: Surface, epoch: float) -> list[Setting]:
         """The settings next to this one, as far as they are worth a trial.
 
@@ -83,6 +94,12 @@ class Setting:
         """The surface under this setting, with a seed."""
         changed = self.apply(surface)
         return changed.model_copy(update={"training": changed.training.model_copy(update={"seed": seed})})
+
+
+def _yaml(number: float) -> str:
+    """A number that YAML reads as one; it takes 1e-05 for text."""
+    text = f"{number:.6g}"
+    return text if "e" not in text or "." in text else text.replace("e", ".0e")
 
 
 def _name(setting: Setting) -> str:

@@ -30,10 +30,16 @@ def held_out_every(validation_fraction: float) -> int:
     return max(2, round(1 / validation_fraction))
 
 
-def split(rows: int, validation_fraction: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The indices of the rows to fit and of those held out, the same ones in every arm."""
-    every = np.arange(rows)
-    held_out = every % held_out_every(validation_fraction) == 0
+def split(rows: int, validation_fraction: float, fold: int = 0) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The indices of the rows to fit and of those held out, the same ones in every arm.
+
+    Args:
+      rows: How many there are.
+      validation_fraction: Part of them that is held out.
+      fold: Which part: the first one, as in training, or one that has no row in common with it.
+    """
+    every, parts = np.arange(rows), held_out_every(validation_fraction)
+    held_out = every % parts == fold % parts
     return every[~held_out], every[held_out]
 
 

@@ -20,7 +20,7 @@ from models.layers import embedding_layer
 from models.ranker import Ranker
 from models.vocabulary import matched
 from records.saved_model import FORMAT_SERVING, find_saved_model
-from schema.candidates import WarmStart
+from schema.candidates import EMBEDDINGS_SIGNATURE, WarmStart, ids_output, vectors_output
 from schema.errors import InputError
 from schema.surface import Surface
 
@@ -52,10 +52,31 @@ def read(surface: Surface, teacher: str) -> dict[str, Embeddings]:
     Raises:
       InputError: There is no such model, or it does not offer them as declared.
     """
+    model, folder = _load(teacher)
+    return {name: _offered(name, each, model, folder) for name, each in surface.warm_start.items()}
+
+
+def _load(teacher: str) -> tuple[tf.Module, str]:
     # TFX hands a Trainer the folder of a model that it made itself; a teacher may lie one above.
     folder = find_saved_model(teacher.removesuffix(f"/{FORMAT_SERVING}"), "the teacher's SavedModel")
-    model = tf.saved_model.load(folder)
-    return {name: _offered(name, each, model, folder) for name, each in surface.warm_start.items()}
+    return tf.saved_model.load(folder), folder
+
+
+def offered_ids(teacher: str) -> frozenset[str]:
+    """The ids, by the teacher's names, whose embeddings it offers in the signature that a warm start reads by default.
+
+    Args:
+      teacher: Folder of the teacher's SavedModel, or its ``Format-Serving`` folder.
+
+    Raises:
+      InputError: There is no such model.
+    """
+    model, _ = _load(teacher)
+    if EMBEDDINGS_SIGNATURE not in model.signatures:
+        return frozenset()
+    outputs = set(model.signatures[EMBEDDINGS_SIGNATURE].structured_outputs)
+    names = {each.removesuffix(ids_output("")) for each in outputs if each.endswith(ids_output(""))}
+    return frozenset(name for name in names if vectors_output(name) in outputs)
 
 
 def apply(

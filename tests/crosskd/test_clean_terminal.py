@@ -22,7 +22,7 @@ from tests.e2e import library
 WITH_TENSORFLOW = (
     *("run", "check", "label", "experiment", "experiment of spans", "curve", "curve of spans", "live", "monitor"),
     *("live of spans", "train-teacher", "init", "import", "world", "compile", "demo", "fingerprint", "rollback"),
-    *("store-labels", "join-teachers", "compare", "ab", "days"),
+    *("store-labels", "join-teachers", "compare", "ab", "days", "tune"),
 )
 WITHOUT = ("summary", "gate", "gate --suggest", "report", "check of nothing", "relocate", "run of nothing")
 _OUTPUTS = {
@@ -78,6 +78,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "experiment of spans": ["experiment", *study, "--root", of_spans],
         "curve": ["curve", "--over", "data", *study, "--root", root],
         "curve of spans": ["curve", "--over", "data", *study, "--root", of_spans],
+        "tune": ["tune", *study, "--root", root],
         "live": [*live, "--student", teacher, "--control", teacher],
         "live of spans": [*live, "--root", of_spans],
         "monitor": ["monitor", "--root", root, "--examples", examples],

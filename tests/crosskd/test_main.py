@@ -34,6 +34,7 @@ def crosskd(*arguments: object) -> subprocess.CompletedProcess:
         ["gate"],
         ["rollback"],
         ["experiment"],
+        ["tune"],
         ["demo"],
         ["doctor"],
         ["init"],

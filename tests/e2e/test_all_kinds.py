@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from contracts.outcome import Exit
+from schema.loader import load_surface
 from tests.e2e import library
 from tests.examples import example
 from tests.forked import crosskd
@@ -291,3 +293,18 @@ def test_an_experiment_reads_the_same_surface(first: dict[str, Any], folders: di
     parts = {each["slice"] for each in result["findings"]}
     assert "pages (bucket)=600 or more" in parts
     assert "book (top 3)=others" in parts
+
+
+def test_a_search_on_the_same_surface_writes_one_that_loads(first: dict[str, Any], folders: dict[str, Path]) -> None:
+    out = folders["root"].parent / "tune"
+    limits = ("--trainings", 8, "--seeds", 2, "--few", "--tuning", 1, "--widen", 0)
+    done = crosskd("tune", "--surface", folders["surface"], "--root", folders["root"], "--out", out, *limits, "--json")
+    assert done.returncode in (Exit.OK, Exit.NOTHING_BETTER), done.stderr + done.stdout
+    result = json.loads(done.stdout)
+    assert (done.returncode == Exit.OK) == (result["outcome"] == "better" and bool(result["against_control"]))
+    assert 0 < result["search"]["trainings"] <= 8
+    assert [each["name"] for each in result["search"]["rounds"]][:2] == ["control", "alone"]
+    written, own = load_surface(out / "surface").surface, load_surface(folders["surface"], result["written"]).surface
+    assert (written.tasks, written.model, written.training) == (own.tasks, own.model, own.training)
+    assert {path.name for path in out.iterdir()} >= {"tune.json", "tune.svg", "experiment.json", "experiment.svg"}
+    assert not (out / "trainings" / "comparison").exists()

@@ -127,3 +127,10 @@ def test_missing_splits_and_columns_are_named(paths: RunPaths, tmp_path: Path):
         load(SURFACE, replace(paths, labelled_eval=str(tmp_path)))
     with pytest.raises(InputError, match="has no column nobody"):
         load(SURFACE, paths, ["nobody"])
+
+
+def test_without_the_evaluation_split_its_files_are_not_opened(paths: RunPaths, loaded: RunData, tmp_path: Path):
+    found = load(SLICED, replace(paths, labelled_eval=str(tmp_path / "gone")), evaluation=False)
+    assert (found.evaluation, found.teacher, found.raw, found.slices) == ({}, {}, {}, {})
+    np.testing.assert_array_equal(found.training["match"], loaded.training["match"])
+    np.testing.assert_array_equal(found.held_out, loaded.held_out)

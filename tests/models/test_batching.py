@@ -66,3 +66,12 @@ def test_every_kth_row_is_held_out():
     fitted, held_out = split(10, 0.25)
     assert held_out.tolist() == [0, 4, 8]
     assert fitted.tolist() == [1, 2, 3, 5, 6, 7, 9]
+
+
+def test_parts_of_other_folds_have_no_row_in_common_and_are_all_rows_together():
+    parts = [split(23, 0.2, fold)[1] for fold in range(5)]
+    assert parts[1].tolist() == [1, 6, 11, 16, 21]
+    assert sorted(row for part in parts for row in part) == list(range(23))
+    fitted, held_out = split(23, 0.2, 7)
+    assert held_out.tolist() == parts[2].tolist()
+    assert sorted([*fitted, *held_out]) == list(range(23))

@@ -93,3 +93,12 @@ def test_what_it_does_not_offer_is_an_error(teacher, declared, message):
 def test_a_folder_without_a_model_is_an_error(tmp_path):
     with pytest.raises(InputError, match=r"expected the teacher's SavedModel"):
         warm_start.read(warm(), str(tmp_path))
+
+
+def test_the_ids_that_a_teacher_offers_have_both_outputs(teacher, tmp_path):
+    assert warm_start.offered_ids(teacher) == {"user"}
+    other = tf.Module()
+    other.ids = tf.function(lambda: {"user_ids": tf.constant([1])}, input_signature=[])
+    for name, offers in (("embeddings", set()), ("other", set())):
+        tf.saved_model.save(other, str(tmp_path / name), signatures={name: other.ids})
+        assert warm_start.offered_ids(str(tmp_path / name)) == offers

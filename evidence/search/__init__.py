@@ -1,0 +1,1 @@
+"""Chooses what to switch on, by held-out rows of the training split alone."""
