@@ -21,7 +21,6 @@ from contracts.history import HARD_LOSS, SELECTION_LOSS, VALIDATION_PREFIX
 from evidence.arms import Columns
 from evidence.data import RunData
 from models import continuing, pretrained, warm_start
-from models import pretrained, warm_start
 from models.batching import split
 from models.columns import input_columns, serving_columns, training_columns
 from models.epochs import InMemory
