@@ -7,6 +7,7 @@ since tracing takes several times as long as training a model this small.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,8 +20,8 @@ from contracts.heads import SERVING_PREFIX
 from contracts.history import HARD_LOSS, SELECTION_LOSS, VALIDATION_PREFIX
 from evidence.arms import Columns
 from evidence.data import RunData
-from models import pretrained, warm_start
-from models.columns import input_columns, serving_columns, training_columns
+from models import pretrained, trust, warm_start
+from models.columns import input_columns, serving_columns, soft_label_columns, training_columns
 from models.epochs import InMemory
 from models.export import export_student
 from models.ranker import Ranker, build
@@ -28,7 +29,7 @@ from models.terms import head_losses
 from models.training import Fit, Loop, assign
 from schema.errors import InputError
 from schema.surface import Surface
-from schema.training import EarlyStopping
+from schema.training import EarlyStopping, Model, Training
 
 _PREDICT_BATCH = 16_384
 
@@ -59,6 +60,7 @@ class Fitter:
         self.data = data
         self._structures: dict[tuple[str, bool], _Structure] = {}
         self._offered: dict[str, dict[str, warm_start.Embeddings]] = {}
+        self._trust: dict[str, tuple[Columns, Columns]] = {}
 
     def fit(
         self,
@@ -82,13 +84,16 @@ class Fitter:
           placebo: Whether a warm start deals the teacher's vectors out at random.
 
         Raises:
-          InputError: A loss is not finite, or a warm start has no teacher.
+          InputError: A loss is not finite, a warm start has no teacher, or there are too few labels to tell how
+            far a teacher can be trusted.
         """
         start = self._warm_start(surface, placebo) if distil else {}
-        names = [*input_columns(surface), *training_columns(surface, distil=distil)]
         pairs = unlabelled if surface.unlabelled else None
+        of_rows, of_pairs = self._trusted(surface, columns, pairs) if distil and surface.trusted else ({}, {})
+        names = [*input_columns(surface), *training_columns(surface, distil=distil), *of_rows]
+        pairs = None if pairs is None else {**pairs, **of_pairs}
         data = InMemory(
-            {name: columns[name] for name in names},
+            {name: {**columns, **of_rows}[name] for name in names},
             self.data.fitted,
             self.data.held_out,
             surface.training,
@@ -115,6 +120,27 @@ class Fitter:
             self._offered[key] = warm_start.read(surface, self.data.teacher_model)
         rng = np.random.default_rng(surface.training.seed)
         return {name: each.shuffled(rng) if placebo else each for name, each in self._offered[key].items()}
+
+    def _trusted(self, surface: Surface, columns: Columns, pairs: Columns | None) -> tuple[Columns, Columns]:
+        """How far these soft labels can be trusted, as the Trainer finds it; once for all settings of a seed."""
+        around = {"model": Model(), "training": Training(seed=surface.training.seed)}
+        key = hashlib.sha256(surface.model_copy(update=around).model_dump_json().encode())
+        for part in (columns, *([] if pairs is None else [pairs])):
+            for column in sorted(set(soft_label_columns(surface).values())):
+                key.update(np.ascontiguousarray(part[column]).data)
+        found = key.hexdigest()
+        if found not in self._trust:
+            self._trust[found] = trust.columns(
+                surface, self.data.statistics, self._known(surface), columns, self.data.fitted, pairs
+            )
+        return self._trust[found]
+
+    def _known(self, surface: Surface) -> dict[str, NDArray[np.bool_]]:
+        if not surface.trust.known:
+            return {}
+        if self.data.teacher_model is None:
+            raise InputError(f"{self.data.name}: `trust.known` reads the teacher's model, and the run names none")
+        return trust.known_rows(surface, self.data.teacher_model, self.data.vocabularies, self.data.vocabulary_sizes)
 
     def _structure(self, surface: Surface, distil: bool) -> _Structure:
         # These do not change the graph: they set initial values, variables, batches, and when to stop.
