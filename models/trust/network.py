@@ -7,6 +7,7 @@ what it says of its own fold's rows owes nothing to their labels.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -21,8 +22,8 @@ Start = Callable[[Floats], list[float]]
 
 _HIDDEN = 16
 _EPOCHS, _PATIENCE = 60, 5
-_LEARNING_RATE = 0.01
-_LEAST_BATCH, _MOST_STEPS = 128, 100
+_LEARNING_RATE = 0.02
+_LEAST_BATCH, _MOST_STEPS = 256, 100
 _AT_ONCE = 65_536
 
 
@@ -85,11 +86,12 @@ class CrossFit:
           seed: The seed of their first weights and of the order of rows.
         """
         learned, chosen = _masks(rows, folds)
-        biases = np.float32([start(rows.targets[learned[:, fold] > 0]) for fold in range(folds)])
-        self._model = _model(rows.inputs.shape[1], biases, seed)
-        of = PerFold(loss)
-        self._model.compile(optimizer=keras.optimizers.Adam(_LEARNING_RATE), loss=of, jit_compile=False)
-        order = np.random.default_rng(seed).permutation(len(rows.inputs))
+        biases = np.array([start(rows.targets[learned[:, fold] > 0]) for fold in range(folds)], np.float32)
+        self._model = _model(rows.inputs.shape[1], folds, biases.shape[1], loss)
+        rng = np.random.default_rng(seed)
+        self._model.set_weights(_first_weights(self._model, biases, rng))
+        _forget(self._model.optimizer)
+        order = rng.permutation(len(rows.inputs))
         self._model.fit(
             rows.inputs[order],
             rows.targets[order],
@@ -98,35 +100,47 @@ class CrossFit:
             epochs=_EPOCHS,
             shuffle=False,
             verbose=0,
-            callbacks=[_KeepBest(rows, chosen, of)],
+            callbacks=[_KeepBest(rows, chosen, PerFold(loss))],
         )
+        self._weights = self._model.get_weights()
 
     def outputs(self, inputs: Floats) -> Floats:
         """What every network says of some rows, float32 [rows, folds, size]."""
+        self._model.set_weights(self._weights)
         parts = [self._model(inputs[at : at + _AT_ONCE]).numpy() for at in range(0, len(inputs), _AT_ONCE)]
         return np.concatenate(parts) if parts else np.zeros((0, *self._model.output_shape[1:]), np.float32)
 
 
-def _model(width: int, biases: Floats, seed: int) -> keras.Model:
-    """A linear map and a hidden layer beside it, for each fold; see `models.layers.LayerMaker.head` on zeros."""
-    folds, size = biases.shape
+@functools.lru_cache(maxsize=32)
+def _model(width: int, folds: int, size: int, loss: Callable[[Any, Any], Any]) -> keras.Model:
+    """For each fold a linear map with a hidden layer beside it: one model for all fits of a shape.
+
+    Tracing a model this small takes longer than fitting it, and an experiment fits it for every arm and seed.
+    """
     inputs = keras.Input((width,), name="inputs")
     each = keras.layers.RepeatVector(folds, name="for_each_fold")(inputs)
-    first = keras.initializers.RandomNormal(stddev=width**-0.5, seed=seed)
-    hidden = keras.layers.EinsumDense(
-        "bkd,kdh->bkh", (folds, _HIDDEN), "tanh", bias_axes="kh", kernel_initializer=first, name="hidden"
-    )(each)
+    hidden = keras.layers.EinsumDense("bkd,kdh->bkh", (folds, _HIDDEN), "tanh", bias_axes="kh", name="hidden")(each)
     both = keras.layers.Concatenate(name="beside")([each, hidden])
     said = keras.layers.EinsumDense(
-        "bkd,kdh->bkh",
-        (folds, size),
-        bias_axes="kh",
-        kernel_initializer="zeros",
-        bias_initializer=keras.initializers.Constant(biases),
-        kernel_regularizer=keras.regularizers.L2(1e-4),
-        name="said",
+        "bkd,kdh->bkh", (folds, size), bias_axes="kh", kernel_regularizer=keras.regularizers.L2(1e-4), name="said"
     )(both)
-    return keras.Model(inputs, said, name="cross_fit")
+    model = keras.Model(inputs, said, name="cross_fit")
+    model.compile(optimizer=keras.optimizers.Adam(_LEARNING_RATE), loss=PerFold(loss), jit_compile=False)
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def _first_weights(model: keras.Model, biases: Floats, rng: np.random.Generator) -> list[Floats]:
+    """Random ones in the hidden layer and none above it, so that every network says its bias at first."""
+    hidden, no_bias, said, _ = model.get_weights()
+    return [rng.normal(0, hidden.shape[1] ** -0.5, hidden.shape), no_bias * 0, said * 0, biases]
+
+
+def _forget(optimizer: keras.optimizers.Optimizer) -> None:
+    """Lets an optimizer begin anew, at its learning rate."""
+    for variable in optimizer.variables:
+        if variable is not optimizer.learning_rate:
+            variable.assign(np.zeros(variable.shape, variable.dtype))
 
 
 def _masks(rows: Rows, folds: int) -> tuple[Floats, Floats]:

@@ -16,10 +16,14 @@ def rows(targets: np.ndarray, inputs: np.ndarray) -> Rows:
 
 def test_the_losses_are_those_of_their_names():
     logits = np.float32([[[0.0], [2.0]]])
-    np.testing.assert_allclose(cross_entropy(np.float32([[[1.0]]]), logits), [[np.log(2), np.log1p(np.exp(-2))]], rtol=1e-5)
+    np.testing.assert_allclose(
+        cross_entropy(np.float32([[[1.0]]]), logits), [[np.log(2), np.log1p(np.exp(-2))]], rtol=1e-5
+    )
     np.testing.assert_allclose(squared_error(np.float32([[[1.0, 3.0]]]), np.float32([[[0.0, 1.0]]])), [[5.0]])
     shares = np.log(np.float32([[[0.2, 0.8], [0.5, 0.5]]]))
-    np.testing.assert_allclose(classes_cross_entropy(np.float32([[[1.0]]]), shares), [[-np.log(0.8), np.log(2)]], rtol=1e-5)
+    np.testing.assert_allclose(
+        classes_cross_entropy(np.float32([[[1.0]]]), shares), [[-np.log(0.8), np.log(2)]], rtol=1e-5
+    )
 
 
 def test_a_network_learns_what_there_is_and_keeps_its_constant_where_there_is_nothing():
