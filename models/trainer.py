@@ -173,7 +173,7 @@ def _mixed_in(
 def _expect_teacher(teacher: str | None) -> str:
     if teacher is None:
         raise InputError(
-            "a warm start, and `trust.known`, need the teacher: give the Trainer its SavedModel as `base_model`"
+            "a warm start needs the teacher, as `trust.known` does: give the Trainer its SavedModel as `base_model`"
         )
     return teacher
 

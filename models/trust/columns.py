@@ -42,6 +42,8 @@ from schema.surface import Surface
 
 # Networks this small learn no more from further rows.
 _MOST_ROWS = 200_000
+# Fewer in a fold choose nothing.
+_LEAST_ROWS = 10
 # Log odds beyond these are told apart by chance alone.
 _MOST_LOG_ODDS = 5.0
 # Of a teacher that gains less of the best constant's loss, and of labels that do, it cannot be told who is right.
@@ -63,10 +65,11 @@ def read_columns(surface: Surface, known: Collection[str]) -> list[str]:
     """
     if not surface.trusted:
         return []
-    labels = [*map(hard_label_column, surface.tasks), *task_weight_columns(surface).values(), WEIGHT_COLUMN]
+    labels = [*map(hard_label_column, surface.tasks), *task_weight_columns(surface).values()]
     soft = sorted(set(soft_label_columns(surface).values()))
-    group = [GROUP_COLUMN] if surface.group is not None else []
-    return [name for name in [*_scalars(surface), *labels, *soft, FILLED_COLUMN, *group] if name in known]
+    of_rows = {GROUP_COLUMN: surface.group, WEIGHT_COLUMN: surface.weight_column}
+    asked = [name for name, column in of_rows.items() if column is not None]
+    return [name for name in [*_scalars(surface), *labels, *soft, FILLED_COLUMN, *asked] if name in known]
 
 
 def _scalars(surface: Surface) -> list[str]:
@@ -122,11 +125,16 @@ class _Teller:
         self.surface, self.training = surface, training
         self._known = known
         self.scalars = _scalars(surface)
+        if not self.scalars:
+            raise InputError(
+                f"surface {surface.name!r}: `adapter` and `reliability` are fitted out of fold, by features with one "
+                "value in each example; expected some, found none"
+            )
         self.categories = [name for name in self.scalars if input_columns(surface)[name].dtype == "int64"]
         self.numbers = [name for name in self.scalars if name not in self.categories]
         folds, alike = surface.trust.folds, self.categories or self.scalars
         self.folds_alike = folds_of({name: training[name] for name in alike}, alike, folds)
-        self.folds = folds_of(training, alike, folds) if GROUP_COLUMN in training else self.folds_alike
+        self.folds = folds_of(training, alike, folds) if surface.group is not None else self.folds_alike
         self.inputs, self.circumstances = self.inputs_of(training), self.circumstances_of(training)
         self.fitted = np.zeros(len(self.folds), bool)
         self.fitted[fitted] = True
@@ -181,25 +189,25 @@ class _TaskFit:
     def columns(self, asked: Columns, *, own_folds: bool) -> dict[str, NDArray[Any]]:
         """What the networks say of rows; of labelled training rows only the network that saw nothing of their fold."""
         inputs = self._teller.inputs_of(asked)
-        own = self._labelled if own_folds else np.zeros(len(inputs), bool)
         adapted, reliability = self._columns
         found = {}
         if adapted:
             silent = np.isnan(asked[self._soft].reshape(len(inputs), -1)).any(axis=1)
-            target = self._target(self._chosen(self._said(self._adapter.outputs(inputs)), own))
+            target = self._target(self._chosen(self._said(self._adapter.outputs(inputs)), own_folds))
             target[silent] = np.nan
             found[adapted] = target
         if reliability and self._gains:
             told = np.maximum(self._gains.outputs(self._teller.circumstances_of(asked)).astype(np.float64), 0)
             shares = told[..., :1] / np.maximum(told.sum(axis=-1, keepdims=True), _LEAST_GAIN)
-            found[reliability] = self._chosen(shares, own)[:, 0].astype(np.float32)
+            found[reliability] = self._chosen(shares, own_folds)[:, 0].astype(np.float32)
         return found
 
     def _fitted(self, surface: Surface) -> _Fitted:
         teller = self._teller
         weights = np.ones(len(teller.folds), np.float32)
-        for column in (WEIGHT_COLUMN, task_weight_columns(surface).get(self._name)):
-            weights *= teller.training.get(column, 1.0)
+        whole = WEIGHT_COLUMN if surface.weight_column is not None else None
+        for column in (whole, task_weight_columns(surface).get(self._name)):
+            weights *= 1.0 if column is None else teller.training[column]
         rows = np.flatnonzero(self._labelled & (weights > 0))
         if len(rows) > _MOST_ROWS:
             rows = np.sort(np.random.default_rng(self._seed).permutation(rows)[:_MOST_ROWS])
@@ -211,18 +219,24 @@ class _TaskFit:
         return found
 
     def _expect_enough(self, fitted: _Fitted) -> None:
-        """Each network learns from rows with different labels, and has others to choose its epoch by."""
-        for fold in range(self._folds):
-            following = (fold + 1) % self._folds
-            seen = fitted.labels[~np.isin(fitted.folds, (fold, following))]
-            if len(np.unique(seen)) < 2 or not (fitted.folds == following).any() or not (fitted.folds == fold).any():
-                counts = ", ".join(str(int((fitted.folds == each).sum())) for each in range(self._folds))
-                raise InputError(
-                    f"tasks.{self._name}.distil: `adapter` and `reliability` are fitted out of fold; expected labelled "
-                    f"training rows in each of {self._folds} folds, and different labels outside of any two, found "
-                    f"{len(fitted.rows):,} labelled rows ({counts} by fold). Leave both out, or give `trust: {{folds: "
-                    "...}` fewer, or a `group` with more values"
-                )
+        """Each network learns from rows with different labels, and has others to choose its epoch by.
+
+        Raises:
+          InputError: One has not.
+        """
+        folds, alike = fitted.folds, self._teller.folds_alike[fitted.rows]
+        counts = np.bincount(folds, minlength=self._folds)
+        seen = [~np.isin(folds, (fold, (fold + 1) % self._folds)) for fold in range(self._folds)]
+        seen += [alike != fold for fold in range(self._folds)]
+        different = all(len(np.unique(fitted.labels[each])) > 1 for each in seen)
+        if counts.min() < _LEAST_ROWS or not different:
+            found = f"{len(fitted.rows):,} labelled rows ({', '.join(map(str, counts))} by fold)"
+            raise InputError(
+                f"tasks.{self._name}.distil: `adapter` and `reliability` are fitted out of fold; expected "
+                f"{_LEAST_ROWS} labelled training rows or more in each of {self._folds} folds, and different labels "
+                f"outside of any two, found {found}. Leave both out, or give fewer `folds` under `trust:`, or a "
+                "`group` with more values"
+            )
 
     def _start(self, labels: NDArray[np.float32]) -> list[float]:
         """What says the best constant for some labels."""
@@ -255,7 +269,9 @@ class _TaskFit:
             self._outputs,
             self._seed,
         )
-        constant = self._said(np.float32([[self._start(fitted.labels)]]))[:, 0].repeat(len(fitted.rows), axis=0)
+        constant = self._said(np.array([[self._start(fitted.labels)]], np.float32))[:, 0].repeat(
+            len(fitted.rows), axis=0
+        )
         nothing = self._losses(constant, fitted.labels)
         gains = [nothing - self._losses(each, fitted.labels) for each in (adapter, alone)]
         targets = np.stack(gains, axis=1) / nothing.mean()
@@ -280,11 +296,12 @@ class _TaskFit:
         positive = special.expit(outputs)
         return np.concatenate([1 - positive, positive], axis=-1)
 
-    def _chosen(self, said: NDArray[np.float64], own_fold: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """That of the row's own fold where `own_fold` says so, else the mean over folds: [rows, classes]."""
-        found = said.mean(axis=1)
-        found[own_fold] = said[own_fold, self._teller.folds[own_fold]] if own_fold.any() else found[own_fold]
-        return np.asarray(found)
+    def _chosen(self, said: NDArray[np.float64], own_folds: bool) -> NDArray[np.float64]:
+        """The mean over networks, but of labelled training rows what that of their own fold says: [rows, classes]."""
+        found = np.asarray(said.mean(axis=1))
+        if own_folds:
+            found[self._labelled] = said[self._labelled, self._teller.folds[self._labelled]]
+        return found
 
     def _target(self, said: NDArray[np.float64]) -> NDArray[np.float32]:
         """What a head learns: values, log odds less those of the base rate, or log probabilities of classes."""

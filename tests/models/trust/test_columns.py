@@ -132,7 +132,9 @@ def test_too_few_labels_for_so_many_folds_are_an_error(half):
     columns = {name: column.copy() for name, column in half.items()}
     columns["label/click"][:] = np.nan
     columns["label/click"][[1, 2]] = [0.0, 1.0]
-    with pytest.raises(InputError, match=r"tasks.click.distil: .*in each of 4 folds.*found 2 labelled rows \([0-2],"):
+    with pytest.raises(
+        InputError, match=r"tasks.click.distil: .* 10 labelled .*in each of 4 folds.*found 2 labelled rows \([0-2],"
+    ):
         made(columns, labels=half)
 
 
