@@ -61,6 +61,7 @@ class Fitter:
         self._structures: dict[tuple[str, bool], _Structure] = {}
         self._offered: dict[str, dict[str, warm_start.Embeddings]] = {}
         self._trust: dict[str, tuple[Columns, Columns]] = {}
+        self._ids: dict[tuple[str, ...], dict[str, NDArray[np.bool_]]] = {}
 
     def fit(
         self,
@@ -140,7 +141,11 @@ class Fitter:
             return {}
         if self.data.teacher_model is None:
             raise InputError(f"{self.data.name}: `trust.known` reads the teacher's model, and the run names none")
-        return trust.known_rows(surface, self.data.teacher_model, self.data.vocabularies, self.data.vocabulary_sizes)
+        if surface.trust.known not in self._ids:
+            self._ids[surface.trust.known] = trust.known_rows(
+                surface, self.data.teacher_model, self.data.vocabularies, self.data.vocabulary_sizes
+            )
+        return self._ids[surface.trust.known]
 
     def _structure(self, surface: Surface, distil: bool) -> _Structure:
         # These do not change the graph: they set initial values, variables, batches, and when to stop.

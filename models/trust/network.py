@@ -23,7 +23,7 @@ Start = Callable[[Floats], list[float]]
 _HIDDEN = 16
 _EPOCHS, _PATIENCE = 60, 5
 _LEARNING_RATE = 0.02
-_LEAST_BATCH, _MOST_STEPS = 256, 100
+_LEAST_BATCH, _MOST_STEPS = 256, 16
 _AT_ONCE = 65_536
 
 
