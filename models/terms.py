@@ -278,7 +278,8 @@ def _soft(
         schedule=distillation.schedule,
         # Squared distances and differences within a group are the same without it, up to what was added.
         sampling=sampling_columns(surface).get(name) if distillation.loss.tempered else None,
-        **_of_examples(surface, name),
+        weights=soft_weight_columns(surface).get(name),
+        reliability=reliability_columns(surface).get(name),
     )
 
 
@@ -297,16 +298,9 @@ def _soft_of_classes(surface: Surface, name: str, distillation: Distillation, ma
         soft=True,
         vector=True,
         schedule=distillation.schedule,
-        **_of_examples(surface, name),
+        weights=soft_weight_columns(surface).get(name),
+        reliability=reliability_columns(surface).get(name),
     )
-
-
-def _of_examples(surface: Surface, name: str) -> dict[str, str | None]:
-    """What each example's part in a distillation depends on."""
-    return {
-        "weights": soft_weight_columns(surface).get(name),
-        "reliability": reliability_columns(surface).get(name),
-    }
 
 
 def _adapted(surface: Surface, name: str) -> HeadLoss:

@@ -97,7 +97,8 @@ def train(
     labelled, unlabelled = _by_split(train_files)
     distil = arm == ModelRole.STUDENT  # Not `is`: TFX reloads this module before it calls `run_fn`.
     names = [*input_columns(surface), *training_columns(surface, distil=distil)]
-    read, reserved = (trust.read_columns(surface, spec), trust_shapes(surface)) if distil else ([], {})
+    read = trust.read_columns(surface, spec) if distil else []
+    reserved = trust_shapes(surface) if distil else {}
     wanted = {name: spec[name] for name in [*names, *read]}
     store = Store(labelled, wanted, reserved)
     if not store.rows:
@@ -115,7 +116,7 @@ def train(
         warm_start.apply(ranker, surface, warm_start.read(surface, _expect_teacher(teacher)), known)
     mixed_in = _mixed_in(surface, unlabelled, wanted, reserved) if distil else None
     if distil and surface.trusted:
-        ids = {}
+        ids: dict[str, NDArray[np.bool_]] = {}
         if surface.trust.known:
             ids = trust.known_rows(surface, _expect_teacher(teacher), known, sizes(surface, transform))
         _fill(surface, statistics, ids, store, mixed_in, read)

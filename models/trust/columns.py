@@ -190,7 +190,7 @@ class _TaskFit:
         """What the networks say of rows; of labelled training rows only the network that saw nothing of their fold."""
         inputs = self._teller.inputs_of(asked)
         adapted, reliability = self._columns
-        found = {}
+        found: dict[str, NDArray[Any]] = {}
         if adapted:
             silent = np.isnan(asked[self._soft].reshape(len(inputs), -1)).any(axis=1)
             target = self._target(self._chosen(self._said(self._adapter.outputs(inputs)), own_folds))
@@ -282,18 +282,18 @@ class _TaskFit:
     def _losses(self, said: NDArray[np.float64], labels: NDArray[Any]) -> NDArray[np.float64]:
         """The hard loss of each row, of values or of probabilities of classes, [rows, classes]."""
         if self._task.kind is TaskKind.REGRESSION:
-            return np.square(labels - said[:, 0])
+            return np.asarray(np.square(labels - said[:, 0]))
         of_label = said[np.arange(len(labels)), labels.astype(np.int64)]
-        return -np.log(np.maximum(of_label, _LEAST_PROBABILITY))
+        return np.asarray(-np.log(np.maximum(of_label, _LEAST_PROBABILITY)))
 
     def _said(self, outputs: Floats) -> NDArray[np.float64]:
         """Values of a regression, else probabilities of all classes: float64 [rows, folds, classes]."""
-        outputs = outputs.astype(np.float64)
+        values = outputs.astype(np.float64)
         if self._task.kind is TaskKind.MULTICLASS:
-            return np.asarray(special.softmax(outputs, axis=-1))
+            return np.asarray(special.softmax(values, axis=-1))
         if self._task.kind is TaskKind.REGRESSION:
-            return outputs
-        positive = special.expit(outputs)
+            return values
+        positive = np.asarray(special.expit(values))
         return np.concatenate([1 - positive, positive], axis=-1)
 
     def _chosen(self, said: NDArray[np.float64], own_folds: bool) -> NDArray[np.float64]:
@@ -311,4 +311,4 @@ class _TaskFit:
             return np.log(np.maximum(said, 1e-6)).astype(np.float32)
         base = np.clip(self._statistics.mean, 1e-6, 1 - 1e-6)
         odds = special.logit(np.clip(said[:, 1], 1e-9, 1 - 1e-9)) - special.logit(base)
-        return np.clip(odds, -_MOST_LOG_ODDS, _MOST_LOG_ODDS).astype(np.float32)
+        return np.asarray(np.clip(odds, -_MOST_LOG_ODDS, _MOST_LOG_ODDS), np.float32)

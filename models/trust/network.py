@@ -133,7 +133,8 @@ def _model(width: int, folds: int, size: int, loss: Callable[[Any, Any], Any]) -
 def _first_weights(model: keras.Model, biases: Floats, rng: np.random.Generator) -> list[Floats]:
     """Random ones in the hidden layer and none above it, so that every network says its bias at first."""
     hidden, no_bias, said, _ = model.get_weights()
-    return [rng.normal(0, hidden.shape[1] ** -0.5, hidden.shape), no_bias * 0, said * 0, biases]
+    random = rng.normal(0, hidden.shape[1] ** -0.5, hidden.shape).astype(np.float32)
+    return [random, no_bias * 0, said * 0, biases]
 
 
 def _forget(optimizer: keras.optimizers.Optimizer) -> None:
@@ -183,4 +184,4 @@ class _KeepBest(keras.callbacks.Callback):
     def _losses(self) -> NDArray[np.float64]:
         outputs = self.model(self._rows.inputs)
         losses = self._loss.call(self._rows.targets, outputs).numpy()
-        return np.average(losses, axis=0, weights=self._chosen)
+        return np.asarray(np.average(losses, axis=0, weights=self._chosen))
