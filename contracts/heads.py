@@ -5,6 +5,7 @@ DISTILLATION_PREFIX = "distillation_"
 STACKED_PREFIX = "stacked_"
 # With a dot, which no task's name has: a task may be called `representation_trunk`.
 REPRESENTATION_PREFIX = DISTILLATION_PREFIX + "representation."
+ADAPTED_PREFIX = DISTILLATION_PREFIX + "adapted."
 
 # What the names of heads' layers begin with, and no other name in a graph: a column or a task
 # may be called `distillation_click`.

@@ -13,15 +13,17 @@ from numpy.typing import NDArray
 
 from evidence import without_row
 from evidence.paths import RunPaths
-from models import inputs, vocabulary
+from models import inputs, trust, vocabulary
 from models.batching import split
 from models.columns import (
+    FILLED_COLUMN,
     WEIGHT_COLUMN,
     hard_label_columns,
     input_columns,
     sampling_columns,
     soft_label_columns,
     soft_label_sizes,
+    teacher_columns,
     training_columns,
 )
 from models.losses import merged_logits
@@ -126,6 +128,7 @@ def load(
     features = list(dict.fromkeys(name for each in surfaces for name in input_columns(each)))
     labels = dict.fromkeys(name for each in surfaces for name in training_columns(each, distil=True))
     _expect_columns(paths, spec, [*features, *labels])
+    labels |= dict.fromkeys(name for each in surfaces for name in _read_by_trust(paths, each, transform, spec))
     columns = inputs.transformed_columns(_patterns(paths.train), spec, [*features, *labels])
     if not columns:
         raise InputError(f"{', '.join(paths.train)}: expected the transformed training split, found no examples")
@@ -212,6 +215,16 @@ def _expect_columns(paths: RunPaths, spec: Mapping[str, object], names: Sequence
             f"{paths.name}: Transform's output lacks {', '.join(missing)}, which the surface asks for. "
             "Give the surface that the run was made with, or run `crosskd run` with this one first."
         )
+
+
+def _read_by_trust(
+    paths: RunPaths, surface: Surface, transform: tft.TFTransformOutput, spec: Mapping[str, object]
+) -> list[str]:
+    """What fits of trust read; Transform writes which inputs were filled only for a surface that has such fits."""
+    raw = transform.raw_feature_spec()
+    may_be_filled = any(isinstance(raw.get(name), tf.io.VarLenFeature) for name in teacher_columns(surface))
+    _expect_columns(paths, spec, [FILLED_COLUMN] if surface.trusted and may_be_filled else [])
+    return trust.read_columns(surface, spec)
 
 
 def _teacher_columns(surface: DistilledSurface) -> dict[str, str]:

@@ -7,6 +7,7 @@ since tracing takes several times as long as training a model this small.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,9 +21,9 @@ from contracts.heads import SERVING_PREFIX
 from contracts.history import HARD_LOSS, SELECTION_LOSS, VALIDATION_PREFIX
 from evidence.arms import Columns
 from evidence.data import RunData
-from models import continuing, pretrained, warm_start
+from models import continuing, pretrained, trust, warm_start
 from models.batching import split
-from models.columns import input_columns, serving_columns, training_columns
+from models.columns import input_columns, serving_columns, soft_label_columns, training_columns
 from models.epochs import InMemory
 from models.export import export_student
 from models.ranker import Ranker, build
@@ -31,7 +32,7 @@ from models.terms import head_losses
 from models.training import Fit, Loop, assign
 from schema.errors import InputError
 from schema.surface import Surface
-from schema.training import EarlyStopping
+from schema.training import EarlyStopping, Model, Training
 
 Statistics = Mapping[str, LabelStatistics]
 
@@ -81,6 +82,8 @@ class Fitter:
         self.data = data
         self._structures: dict[tuple[str, bool, str], _Structure] = {}
         self._offered: dict[str, dict[str, warm_start.Embeddings]] = {}
+        self._trust: dict[str, tuple[Columns, Columns]] = {}
+        self._ids: dict[tuple[str, ...], dict[str, NDArray[np.bool_]]] = {}
 
     def fit(
         self,
@@ -108,14 +111,18 @@ class Fitter:
           fold: Which part of the training split is held out; 0 is the Trainer's own.
 
         Raises:
-          InputError: A loss is not finite, or a warm start has no teacher.
+          InputError: A loss is not finite, a warm start has no teacher, or there are too few labels to tell how
+            far a teacher can be trusted.
         """
         start = self._warm_start(surface, placebo) if distil else {}
-        names = [*input_columns(surface), *training_columns(surface, distil=distil)]
         pairs = unlabelled if surface.unlabelled else None
         fitted, held_out = self._rows(surface, fold)
+        trusts = distil and surface.trusted
+        of_rows, of_pairs = self._trusted(surface, columns, fitted, pairs) if trusts else ({}, {})
+        names = [*input_columns(surface), *training_columns(surface, distil=distil), *of_rows]
+        pairs = None if pairs is None else {**pairs, **of_pairs}
         data = InMemory(
-            {name: columns[name] for name in names},
+            {name: {**columns, **of_rows}[name] for name in names},
             fitted,
             held_out,
             surface.training,
@@ -154,6 +161,34 @@ class Fitter:
             self._offered[key] = warm_start.read(surface, self.data.teacher_model)
         rng = np.random.default_rng(surface.training.seed)
         return {name: each.shuffled(rng) if placebo else each for name, each in self._offered[key].items()}
+
+    def _trusted(
+        self, surface: Surface, columns: Columns, fitted: NDArray[np.int64], pairs: Columns | None
+    ) -> tuple[Columns, Columns]:
+        """How far these soft labels can be trusted, as the Trainer finds it; once for all settings of a seed."""
+        around = {"model": Model(), "training": Training(seed=surface.training.seed)}
+        key = hashlib.sha256(surface.model_copy(update=around).model_dump_json().encode())
+        key.update(np.ascontiguousarray(fitted).data)
+        for part in (columns, *([] if pairs is None else [pairs])):
+            for column in sorted(set(soft_label_columns(surface).values())):
+                key.update(np.ascontiguousarray(part[column]).data)
+        found = key.hexdigest()
+        if found not in self._trust:
+            self._trust[found] = trust.columns(
+                surface, self.data.statistics, self._known(surface), columns, fitted, pairs
+            )
+        return self._trust[found]
+
+    def _known(self, surface: Surface) -> dict[str, NDArray[np.bool_]]:
+        if not surface.trust.known:
+            return {}
+        if self.data.teacher_model is None:
+            raise InputError(f"{self.data.name}: `trust.known` reads the teacher's model, and the run names none")
+        if surface.trust.known not in self._ids:
+            self._ids[surface.trust.known] = trust.known_rows(
+                surface, self.data.teacher_model, self.data.vocabularies, self.data.vocabulary_sizes
+            )
+        return self._ids[surface.trust.known]
 
     def _structure(self, surface: Surface, distil: bool, statistics: Statistics | None = None) -> _Structure:
         # These do not change the graph: they set initial values, variables, batches, and when to stop.

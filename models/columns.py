@@ -15,6 +15,9 @@ GROUP_COLUMN = _names.GROUP_COLUMN
 WEIGHT_COLUMN = _names.WEIGHT_COLUMN
 TASK_WEIGHT_PREFIX = _names.TASK_WEIGHT_PREFIX
 SAMPLING_PREFIX = _names.SAMPLING_PREFIX
+SOFT_WEIGHT_PREFIX = _names.SOFT_WEIGHT_PREFIX
+# Which of the teacher's inputs were filled in an example, float32 [examples, inputs], 1 where one was.
+FILLED_COLUMN = _names.TRUST_PREFIX + "filled"
 TRAINING_PREFIXES = _names.TRAINING_PREFIXES
 
 
@@ -73,6 +76,38 @@ def task_weight_columns(surface: Surface) -> dict[str, str]:
     return {name: task_weight_column(name) for name, task in surface.tasks.items() if task.weight_column is not None}
 
 
+def soft_weight_columns(surface: Surface) -> dict[str, str]:
+    """Name of each distilled task or non-serving head to the column of its weights, for those that have one."""
+    given = surface.distillations().items()
+    return {name: SOFT_WEIGHT_PREFIX + name for name, each in given if each.weight_column is not None}
+
+
+def adapted_columns(surface: Surface) -> dict[str, str]:
+    """Task to the column with what its adapter says, for tasks that have one."""
+    found = surface.distillations().items()
+    return {name: f"{_names.TRUST_PREFIX}adapted/{name}" for name, each in found if each.adapter is not None}
+
+
+def reliability_columns(surface: Surface) -> dict[str, str]:
+    """Task to the column with how reliable the teacher is there, for tasks that ask for it."""
+    found = surface.distillations().items()
+    return {name: f"{_names.TRUST_PREFIX}reliability/{name}" for name, each in found if each.reliability}
+
+
+def trust_shapes(surface: Surface) -> dict[str, tuple[int, ...]]:
+    """The columns that `models.trust` makes before training, float32, and the shape of an example's value."""
+    tasks, adapted = surface.tasks, adapted_columns(surface)
+    found: dict[str, tuple[int, ...]] = {
+        column: (tasks[name].size,) if tasks[name].classes else () for name, column in adapted.items()
+    }
+    return found | dict.fromkeys(reliability_columns(surface).values(), ())
+
+
+def teacher_columns(surface: Surface) -> list[str]:
+    """The raw columns that the teacher's inputs are made of, in order."""
+    return sorted({each.source or name for name, each in surface.teacher_features.items() if each.reads})
+
+
 def sampling_columns(surface: Surface) -> dict[str, str]:
     """Task to the column of minus the log of its probability of being kept, for tasks sampled by a column."""
     return {name: SAMPLING_PREFIX + name for name, task in surface.tasks.items() if sampled_by(task)}
@@ -113,7 +148,7 @@ def training_columns(surface: Surface, *, distil: bool) -> list[str]:
     columns = [*hard_label_columns(surface).values(), *task_weight_columns(surface).values()]
     columns += sampling_columns(surface).values()
     soft = {*soft_label_columns(surface).values(), *representation_columns(surface).values()}
-    columns += sorted(soft) if distil else []
+    columns += [*sorted(soft), *soft_weight_columns(surface).values()] if distil else []
     columns += [GROUP_COLUMN] if surface.training.batch_by == "group" else []
     return columns + ([WEIGHT_COLUMN] if surface.weight_column is not None else [])
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from models import losses
+from models.scales import LabelStatistics
+from schema.task import Task
 
 
 @dataclass(frozen=True)
@@ -54,3 +56,14 @@ class Chosen:
 
     def __call__(self, values: tf.Tensor) -> tf.Tensor:
         return tf.gather(values, list(self.places), axis=-1)
+
+
+def learned(task: Task, statistics: LabelStatistics) -> Scale:
+    """Brings a regression task's labels to what its head says."""
+    z_score = Affine(1 / statistics.std, -statistics.mean / statistics.std)
+    return Steps((_log1p, z_score)) if task.transform == "log1p" else z_score
+
+
+def _log1p(labels: tf.Tensor) -> tf.Tensor:
+    # A teacher may say less than nothing of a count.
+    return tf.math.log1p(tf.maximum(labels, 0.0))

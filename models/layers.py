@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -27,6 +28,19 @@ def embedding_layer(column: str) -> str:
 def input_layer(column: str) -> str:
     """Name of the layer that takes a column."""
     return f"input_{identifier(column)}"
+
+
+class LessGradient(keras.layers.Layer):
+    """Passes its input on as it is, and only a share of the gradient back."""
+
+    def __init__(self, share: float, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.share = share
+
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+        kept = keras.ops.stop_gradient(inputs)
+        # What is added is 0, so that the values are the inputs' to the last bit.
+        return kept + self.share * (inputs - kept)
 
 
 class LayerMaker:

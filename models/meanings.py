@@ -11,7 +11,14 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from contracts.heads import DISTILLATION_PREFIX, LAYER_PREFIX, REPRESENTATION_PREFIX, SERVING_PREFIX, STACKED_PREFIX
+from contracts.heads import (
+    ADAPTED_PREFIX,
+    DISTILLATION_PREFIX,
+    LAYER_PREFIX,
+    REPRESENTATION_PREFIX,
+    SERVING_PREFIX,
+    STACKED_PREFIX,
+)
 from models.layers import embedding_layer
 from models.ranker import Ranker
 from records.training_states import ModelInput
@@ -98,6 +105,8 @@ def heads_of(surface: Surface) -> dict[str, str]:
         found[LAYER_PREFIX + DISTILLATION_PREFIX + name] = _json(soft)
         if name in surface.tasks:
             found[LAYER_PREFIX + STACKED_PREFIX + name] = _json({**soft, **_label(surface.tasks[name])})
+        if each.adapter is not None:
+            found[LAYER_PREFIX + ADAPTED_PREFIX + name] = _json(_label(surface.tasks[name]))
     for name, representation in surface.representations.items():
         found[LAYER_PREFIX + REPRESENTATION_PREFIX + name] = _json({"layer": representation.source})
     return found

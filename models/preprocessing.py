@@ -9,13 +9,16 @@ import tensorflow as tf
 
 from models import own_code
 from models.columns import (
+    FILLED_COLUMN,
     GROUP_COLUMN,
     WEIGHT_COLUMN,
     hard_label_column,
     sampled_by,
     sampling_columns,
     soft_label_sizes,
+    soft_weight_columns,
     task_weight_column,
+    teacher_columns,
 )
 from models.dense import first_values, is_absent
 from models.feature_columns import feature_columns
@@ -40,7 +43,9 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
       so are representations of the teacher, `teacher/<name>`
       float32 [batch, size], z-scored.  If the surface has a group, `group/id` int64 [batch], equal
       within a group; if it has a weight column, `weight/example` float32 [batch]; `weight/task/<task>` likewise, and
-      `sampling/<task>` minus the log of the probability of being kept.
+      `sampling/<task>` minus the log of the probability of being kept; `weight/soft/<name>` the weights of a
+      distillation.  If the surface trusts by examples, and columns that the teacher reads may be absent,
+      `trust/filled` float32 [batch, columns] is 1 where one is.
     """
     surface = Surface.model_validate_json(custom_config["surface"])
     labelled = _labelled(surface, inputs)
@@ -51,7 +56,9 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
         outputs[GROUP_COLUMN] = _group_id(inputs[surface.group])
     if surface.weight_column is not None:
         outputs[WEIGHT_COLUMN] = _example_weight(inputs[surface.weight_column])
-    return outputs
+    for name, column in soft_weight_columns(surface).items():
+        outputs[column] = _example_weight(inputs[str(surface.distillations()[name].weight_column)])
+    return outputs | (_filled(surface, inputs) if surface.trusted else {})
 
 
 def soft_labels(surface: Surface, inputs: dict[str, Any]) -> dict[str, tf.Tensor]:
@@ -71,6 +78,12 @@ def soft_labels(surface: Surface, inputs: dict[str, Any]) -> dict[str, tf.Tensor
         column = soft_label(name)
         outputs[column] = z_scored(_dense_vector(inputs[column], representation.size), labelled)
     return outputs
+
+
+def _filled(surface: Surface, inputs: dict[str, Any]) -> dict[str, tf.Tensor]:
+    """Which of the columns that the teacher reads are absent; nothing where none can be."""
+    found = [inputs[name] for name in teacher_columns(surface) if isinstance(inputs.get(name), tf.SparseTensor)]
+    return {FILLED_COLUMN: tf.concat([is_absent(column) for column in found], axis=1)} if found else {}
 
 
 def _hard_labels(surface: Surface, inputs: dict[str, Any]) -> dict[str, tf.Tensor]:

@@ -7,17 +7,24 @@ the same architecture, larger.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import keras
 
-from contracts.heads import DISTILLATION_PREFIX, LAYER_PREFIX, REPRESENTATION_PREFIX, SERVING_PREFIX, STACKED_PREFIX
+from contracts.heads import (
+    ADAPTED_PREFIX,
+    DISTILLATION_PREFIX,
+    LAYER_PREFIX,
+    REPRESENTATION_PREFIX,
+    SERVING_PREFIX,
+    STACKED_PREFIX,
+)
 from models import own_code
 from models.columns import serving_columns
 from models.encoding import Encoded, encode
 from models.interactions import joined
-from models.layers import LayerMaker
+from models.layers import LayerMaker, LessGradient
 from models.scales import LabelStatistics
 from models.trunks import build_trunk, own_trunk
 from schema.base import TaskKind
@@ -72,28 +79,24 @@ def build(
     """
     maker = LayerMaker(surface.model, surface.training.seed)
     encoded = encode(surface, vocabulary_sizes, maker)
-    body = _body(surface, vocabulary_sizes, maker, encoded, list(surface.non_serving_heads) if distil else [])
+    body = _body(surface, vocabulary_sizes, maker, encoded, distil=distil)
 
-    heads, own, logits = {}, {}, {}
+    heads: dict[str, keras.KerasTensor] = {}
+    own, logits = {}, {}
     for name, task in surface.tasks.items():
         serving = body.serving.get(name)
         if serving is None:
             bias = _bias(surface, name, label_statistics)
             serving = maker.head(SERVING_PREFIX + name, task.size, bias)(body.learners[name])
-        if distil and task.distil and task.distil.head is not Head.SHARED:
-            soft = maker.head(DISTILLATION_PREFIX + name, _soft_size(surface, name))(
-                _below_soft(surface, name, maker, body)
-            )
-            heads[DISTILLATION_PREFIX + name] = soft
-            if task.distil.head is Head.STACKED:
-                serving = _stacked(name, serving, soft, task.size)
+        if distil and task.distil:
+            serving = _distilled(surface, name, maker, body, serving, heads)
         own[name] = serving
     for name, serving in _given(surface, own).items():
         heads[SERVING_PREFIX + name] = _biased(surface, name, maker, encoded, serving)
         logits[name] = _in_label_unit(name, surface.tasks[name], label_statistics[name], serving)
     for name in surface.non_serving_heads if distil else ():
         head = maker.head(DISTILLATION_PREFIX + name, _soft_size(surface, name))
-        heads[DISTILLATION_PREFIX + name] = head(body.learners[name])
+        heads[DISTILLATION_PREFIX + name] = head(body.soft[name])
     for name, size in _representations(surface).items() if distil else ():
         learner = body.shared if name == TRUNK else body.learners[name]
         heads[REPRESENTATION_PREFIX + name] = maker.head(REPRESENTATION_PREFIX + name, size)(learner)
@@ -132,33 +135,73 @@ class _Body:
       learners: What the heads of each task and non-serving head read, float [batch, width].
       shared: What all tasks share, float [batch, width].
       serving: The serving heads' output where it is the user's own, float [batch, 1].
-      trunk: What towers read, float [batch, width]; empty where the model is the user's own.
+      soft: What their distillation heads read: the same, unless they have a tower of their own or pass less of
+        their gradient on.
       features: What the trunk reads, float [batch, width]; None where the trunk is the user's own.
     """
 
     learners: Mapping[str, keras.KerasTensor]
     shared: keras.KerasTensor
     serving: Mapping[str, keras.KerasTensor]
-    trunk: Mapping[str, keras.KerasTensor]
+    soft: Mapping[str, keras.KerasTensor]
     features: keras.KerasTensor | None = None
 
 
-def _body(surface: Surface, rows: Mapping[str, int], maker: LayerMaker, encoded: Encoded, extra: list[str]) -> _Body:
+def _body(surface: Surface, rows: Mapping[str, int], maker: LayerMaker, encoded: Encoded, *, distil: bool) -> _Body:
     """Trunk and towers, or the user's own model."""
+    extra = list(surface.non_serving_heads) if distil else []
     if surface.student is not None:
         serving, learners = own_code.student(surface, rows, encoded.inputs)
         shared = learners.get(TRUNK)
         if shared is None:
             shared = keras.layers.Concatenate(name="own_outputs")(list(serving.values()))
-        return _Body(learners, shared, serving, {})
+        less = {name: _less(surface, name)(each) for name, each in learners.items()}
+        return _Body(learners, shared, serving, less)
     features = None if surface.trunk is not None else joined(surface.model, maker, encoded)
     trunk = (
         own_trunk(surface, encoded.vectors, extra)
         if features is None
         else build_trunk(surface.model, maker, features, list(surface.tasks), extra)
     )
-    towers = {name: maker.stack(f"tower_{name}", surface.model.tower)(each) for name, each in trunk.of.items()}
-    return _Body(towers, trunk.shared, {}, trunk.of, features)
+    stacks = {name: maker.stack(f"tower_{name}", surface.model.tower) for name in trunk.of}
+    towers = {name: stacks[name](each) for name, each in trunk.of.items()}
+    soft = dict(towers)
+    for name, each in surface.distillations().items() if distil else ():
+        own = each.tower == "own" and name in surface.tasks
+        if own or each.trunk_gradient < 1:
+            tower = maker.stack(f"distillation_tower_{name}", surface.model.tower) if own else stacks[name]
+            soft[name] = tower(_less(surface, name)(trunk.of[name]))
+    return _Body(towers, trunk.shared, {}, soft, features)
+
+
+def _less(surface: Surface, name: str) -> Callable[[keras.KerasTensor], keras.KerasTensor]:
+    """Passes on as much of the gradient as a distillation gives to what lies below; the same tensor if it is all."""
+    distillation = surface.distillations().get(name)
+    share = 1.0 if distillation is None else distillation.trunk_gradient
+    return LessGradient(share, name=f"less_gradient_{name}") if share < 1 else lambda tensor: tensor
+
+
+def _distilled(
+    surface: Surface,
+    name: str,
+    maker: LayerMaker,
+    body: _Body,
+    serving: keras.KerasTensor,
+    heads: dict[str, keras.KerasTensor],
+) -> keras.KerasTensor:
+    """Adds the heads of a task's distillation to `heads`, and returns the serving head, which may read one of them."""
+    task, distillation = surface.tasks[name], surface.distillations()[name]
+    if distillation.adapter is not None:
+        heads[ADAPTED_PREFIX + name] = maker.head(ADAPTED_PREFIX + name, task.size)(body.soft[name])
+    if distillation.head is Head.SHARED:
+        return serving
+    head = maker.head(DISTILLATION_PREFIX + name, _soft_size(surface, name))
+    heads[DISTILLATION_PREFIX + name] = head(body.soft[name])
+    if distillation.head is not Head.STACKED:
+        return serving
+    # What serves reads the tower as it is: how much gradient is passed on is none of its business.
+    soft = heads[DISTILLATION_PREFIX + name] if distillation.trunk_gradient == 1 else head(body.learners[name])
+    return _stacked(name, serving, soft, task.size)
 
 
 class _Both(keras.layers.Layer):
@@ -182,14 +225,6 @@ def _given(surface: Surface, own: Mapping[str, keras.KerasTensor]) -> dict[str, 
         return found[name]
 
     return {name: of(name) for name in own}
-
-
-def _below_soft(surface: Surface, name: str, maker: LayerMaker, body: _Body) -> keras.KerasTensor:
-    """What a task's distillation head reads: the task's tower, or one of its own."""
-    distillation = surface.tasks[name].distil
-    if distillation is None or distillation.tower == "shared":
-        return body.learners[name]
-    return maker.stack(f"distillation_tower_{name}", surface.model.tower)(body.trunk[name])
 
 
 def _biased(

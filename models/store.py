@@ -7,10 +7,11 @@ order, so that training draws its order here as it does in memory.
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import tensorflow as tf
@@ -30,21 +31,27 @@ class Store:
       rows: How many rows there are.
     """
 
-    def __init__(self, patterns: Sequence[str], spec: Mapping[str, Any]):
+    def __init__(
+        self, patterns: Sequence[str], spec: Mapping[str, Any], reserved: Mapping[str, tuple[int, ...]] | None = None
+    ):
         """Reads and parses all records, a block at a time.
 
         Args:
           patterns: File patterns of gzipped TFRecords of tf.Example.
           spec: The feature spec of the columns, all of fixed length.
+          reserved: Columns that are in no file and that `fill` writes, float32, with the shape of an example's
+            value; NaN until then.
 
         Raises:
           tf.errors.OpError: A file is damaged, or an example does not fit the spec.
         """
-        self.layout = Layout.of({name: (column.dtype.as_numpy_dtype, column.shape) for name, column in spec.items()})
+        kinds = {name: (column.dtype.as_numpy_dtype, column.shape) for name, column in spec.items()}
+        reserved = reserved or {}
+        self.layout = Layout.of(kinds | {name: (np.float32, shape) for name, shape in reserved.items()})
         self.rows = 0
         self._folder = tempfile.TemporaryDirectory(prefix="crosskd-examples-")
         files = [self._file(number).open("wb") for number in range(len(self.layout.names))]
-        for matrices in _parsed(patterns, spec, self.layout).as_numpy_iterator():
+        for matrices in _parsed(patterns, spec, reserved, self.layout).as_numpy_iterator():
             self.rows += len(matrices[0])
             for file, matrix in zip(files, matrices, strict=True):
                 matrix.tofile(file)
@@ -64,6 +71,12 @@ class Store:
             if name in names
         }
 
+    def fill(self, columns: Mapping[str, NDArray[Any]]) -> None:
+        """Writes some columns, whole, over what they hold."""
+        places = self.layout.columns(self._mapped("r+"))
+        for name, column in columns.items():
+            places[name][:] = column
+
     def take(self, rows: NDArray[np.int64], into: Sequence[NDArray[Any]]) -> None:
         """Reads some rows into a matrix for each type of column; nothing of the files stays in memory."""
         for matrix, room in zip(self._mapped(), into, strict=True):
@@ -75,11 +88,11 @@ class Store:
             with self._file(number).open("rb") as file:
                 file.readinto(room.reshape(-1).view(np.uint8).data)
 
-    def _mapped(self) -> list[NDArray[Any]]:
+    def _mapped(self, mode: Literal["r", "r+"] = "r") -> list[NDArray[Any]]:
         if not self.rows:
             return [np.empty((0, width), dtype) for dtype, width in self._shapes()]
         return [
-            np.memmap(self._file(number), dtype, "r", shape=(self.rows, width))
+            np.memmap(self._file(number), dtype, mode, shape=(self.rows, width))
             for number, (dtype, width) in enumerate(self._shapes())
         ]
 
@@ -115,14 +128,21 @@ def _room(layout: Layout, rows: int) -> list[NDArray[Any]]:
     return [aligned((rows, width), dtype) for dtype, width in shapes]
 
 
-def _parsed(patterns: Sequence[str], spec: Mapping[str, Any], layout: Layout) -> tf.data.Dataset:
+def _parsed(
+    patterns: Sequence[str], spec: Mapping[str, Any], reserved: Mapping[str, tuple[int, ...]], layout: Layout
+) -> tf.data.Dataset:
     """Blocks of rows, a matrix for each type of column."""
     files = sorted(name for pattern in patterns for name in tf.io.gfile.glob(pattern))
+
+    def block(records: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        empty = {name: tf.fill([tf.size(records), *shape], math.nan) for name, shape in reserved.items()}
+        return layout.side_by_side({**tf.io.parse_example(records, dict(spec)), **empty})
+
     return (
         records_of(files)
         .batch(_BLOCK)
         .map(
-            lambda block: layout.side_by_side(tf.io.parse_example(block, dict(spec))),
+            block,
             num_parallel_calls=tf.data.AUTOTUNE,
             deterministic=True,
         )

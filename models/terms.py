@@ -10,18 +10,21 @@ from typing import Any
 
 import tensorflow as tf
 
-from contracts.heads import DISTILLATION_PREFIX, REPRESENTATION_PREFIX, SERVING_PREFIX
+from contracts.heads import ADAPTED_PREFIX, DISTILLATION_PREFIX, REPRESENTATION_PREFIX, SERVING_PREFIX
 from models import losses, own_code
 from models.columns import (
     GROUP_COLUMN,
     WEIGHT_COLUMN,
+    adapted_columns,
     hard_label_columns,
+    reliability_columns,
     representation_columns,
     sampling_columns,
     soft_label_columns,
+    soft_weight_columns,
     task_weight_columns,
 )
-from models.comparable import Affine, Chosen, Merged, Scale, Steps
+from models.comparable import Affine, Chosen, Merged, Scale, Steps, learned
 from models.scales import LabelStatistics
 from schema.base import TaskKind
 from schema.classes import ClassMapping, mapping_of
@@ -60,6 +63,7 @@ class HeadLoss:
       constant: A hard loss's value when the best constant is predicted.
       schedule: How the weight is reached.
       weights: Column with weights of examples in this loss alone; None for none.
+      reliability: Column with what the loss of each example is multiplied by, before the mean; None for nothing.
       sampling: Column with what is added to logits, the head's and a teacher's alike, to bring them to the
         sampled examples on which they are compared; None for nothing.
     """
@@ -80,6 +84,7 @@ class HeadLoss:
     schedule: Schedule | None = None
     weights: str | None = None
     sampling: str | None = None
+    reliability: str | None = None
 
     def __call__(self, columns: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """The masked mean loss of a batch, before `weight`; a scalar."""
@@ -114,7 +119,9 @@ class HeadLoss:
         self, labels: tf.Tensor, outputs: Mapping[str, tf.Tensor], columns: Mapping[str, tf.Tensor]
     ) -> tf.Tensor:
         """The loss of every example, float [batch], of labels without NaN; not of a loss that `ranks`."""
-        return self.loss(*self._compared(labels, outputs, columns))
+        found = self.loss(*self._compared(labels, outputs, columns))
+        # Not a weight: a mean that is divided by them would not notice that none can be relied on.
+        return found if self.reliability is None else found * columns[self.reliability]
 
     def _compared(
         self, labels: tf.Tensor, outputs: Mapping[str, tf.Tensor], columns: Mapping[str, tf.Tensor]
@@ -188,6 +195,7 @@ def head_losses(surface: Surface, statistics: Mapping[str, LabelStatistics], *, 
     found = [_hard(surface, name, statistics[name]) for name in surface.tasks]
     if distil:
         found += [_soft(surface, name, each, statistics) for name, each in surface.distillations().items()]
+        found += [_adapted(surface, name) for name in adapted_columns(surface)]
         found += [_representation(surface, name) for name in surface.representations]
     return found
 
@@ -200,7 +208,7 @@ def _hard(surface: Surface, name: str, statistics: LabelStatistics) -> HeadLoss:
         column=hard_label_columns(surface)[name],
         weight=task.weight,
         loss=_hard_loss(task),
-        labels=_learned(task, statistics) if task.kind is TaskKind.REGRESSION else None,
+        labels=learned(task, statistics) if task.kind is TaskKind.REGRESSION else None,
         classes=task.kind is TaskKind.MULTICLASS,
         regression=task.kind is TaskKind.REGRESSION,
         constant=_constant_loss(task, statistics),
@@ -253,7 +261,7 @@ def _soft(
     scale: Scale | None = _teacher_scale(surface, distillation, statistics.get(column))
     labels: Scale | None = scale
     if shared and scale is not None and surface.tasks[name].kind is TaskKind.REGRESSION:
-        labels = Steps((scale, _learned(surface.tasks[name], statistics[name])))
+        labels = Steps((scale, learned(surface.tasks[name], statistics[name])))
     elif scale is not None and (sampled := _sampling(surface, name)) is not None:
         labels, scale = Steps((scale, sampled)), Steps((scale, sampled))
     return HeadLoss(
@@ -270,6 +278,8 @@ def _soft(
         schedule=distillation.schedule,
         # Squared distances and differences within a group are the same without it, up to what was added.
         sampling=sampling_columns(surface).get(name) if distillation.loss.tempered else None,
+        weights=soft_weight_columns(surface).get(name),
+        reliability=reliability_columns(surface).get(name),
     )
 
 
@@ -288,6 +298,28 @@ def _soft_of_classes(surface: Surface, name: str, distillation: Distillation, ma
         soft=True,
         vector=True,
         schedule=distillation.schedule,
+        weights=soft_weight_columns(surface).get(name),
+        reliability=reliability_columns(surface).get(name),
+    )
+
+
+def _adapted(surface: Surface, name: str) -> HeadLoss:
+    """What the adapter says is learned by a head of its own: it is on another scale than the teacher's logits.
+
+    Log odds are compared as they are, since cross-entropy's gradient is as small as events are rare.
+    """
+    task, adapter = surface.tasks[name], surface.distillations()[name].adapter
+    classes = task.kind is TaskKind.MULTICLASS
+    return HeadLoss(
+        name=ADAPTED_PREFIX + name,
+        head=ADAPTED_PREFIX + name,
+        column=adapted_columns(surface)[name],
+        weight=adapter.weight if adapter else 0.0,
+        loss=partial(losses.tempered_class_divergence, temperature=1.0) if classes else losses.squared_error,
+        soft=True,
+        vector=classes,
+        regression=not classes,
+        weights=soft_weight_columns(surface).get(name),
     )
 
 
@@ -351,20 +383,6 @@ def _teacher_scale(surface: Surface, distillation: Distillation, statistics: Lab
             "needs their mean and standard deviation; give those of models.scales.soft_statistics"
         )
     return Affine(statistics.std, statistics.mean)
-
-
-def _learned(task: Task, statistics: LabelStatistics) -> Scale:
-    """Brings a regression task's labels to what its head says."""
-    return Steps((_log1p, _z_score(statistics))) if task.transform == "log1p" else _z_score(statistics)
-
-
-def _log1p(labels: tf.Tensor) -> tf.Tensor:
-    # A teacher may say less than nothing of a count.
-    return tf.math.log1p(tf.maximum(labels, 0.0))
-
-
-def _z_score(statistics: LabelStatistics) -> Affine:
-    return Affine(1 / statistics.std, -statistics.mean / statistics.std)
 
 
 def _entropy(rate: float) -> float:

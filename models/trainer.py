@@ -8,20 +8,23 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 from absl import logging
+from numpy.typing import NDArray
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from contracts import keys
 from contracts.history import HISTORY_FILE
 from contracts.roles import ModelRole
-from models import continuing, inputs, pretrained, training, warm_start
-from models.columns import hard_label_columns, input_columns, sampling_columns, training_columns
+from models import continuing, inputs, pretrained, training, trust, warm_start
+from models.batching import split
+from models.columns import hard_label_columns, input_columns, sampling_columns, training_columns, trust_shapes
 from models.export import export_student
 from models.progress import LogEpochs
 from models.ranker import Ranker, build
-from models.scales import label_statistics, soft_statistics
+from models.scales import LabelStatistics, label_statistics, soft_statistics
 from models.store import Store
 from models.terms import head_losses, scaled_columns
 from models.vocabulary import known_values, sizes
@@ -93,8 +96,11 @@ def train(
     spec = transform.transformed_feature_spec()
     labelled, unlabelled = _by_split(train_files)
     distil = arm == ModelRole.STUDENT  # Not `is`: TFX reloads this module before it calls `run_fn`.
-    wanted = {name: spec[name] for name in [*input_columns(surface), *training_columns(surface, distil=distil)]}
-    store = Store(labelled, wanted)
+    names = [*input_columns(surface), *training_columns(surface, distil=distil)]
+    read = trust.read_columns(surface, spec) if distil else []
+    reserved = trust_shapes(surface) if distil else {}
+    wanted = {name: spec[name] for name in [*names, *read]}
+    store = Store(labelled, wanted, reserved)
     if not store.rows:
         raise InputError(f"{', '.join(labelled)}: expected the transformed training split, found no examples")
     of_labels = [*hard_label_columns(surface).values(), *sampling_columns(surface).values()]
@@ -108,7 +114,12 @@ def train(
     pretrained.apply(ranker, surface, known)
     if distil and surface.warm_start:
         warm_start.apply(ranker, surface, warm_start.read(surface, _expect_teacher(teacher)), known)
-    mixed_in = _mixed_in(surface, unlabelled, wanted) if distil else None
+    mixed_in = _mixed_in(surface, unlabelled, wanted, reserved) if distil else None
+    if distil and surface.trusted:
+        ids: dict[str, NDArray[np.bool_]] = {}
+        if surface.trust.known:
+            ids = trust.known_rows(surface, _expect_teacher(teacher), known, sizes(surface, transform))
+        _fill(surface, statistics, ids, store, mixed_in, read)
     data = inputs.transformed(store, surface.training, unlabelled=mixed_in)
     loop = training.Loop(ranker, surface, head_losses(surface, statistics, distil=distil))
     callbacks = [keras.callbacks.TensorBoard(log_dir, write_graph=False), LogEpochs()]
@@ -130,7 +141,26 @@ def _by_split(patterns: list[str]) -> tuple[list[str], list[str]]:
     return [each for each in patterns if each not in unlabelled], unlabelled
 
 
-def _mixed_in(surface: Surface, patterns: list[str], spec: Mapping[str, Any]) -> inputs.UnlabelledPairs | None:
+def _fill(
+    surface: Surface,
+    statistics: Mapping[str, LabelStatistics],
+    known: Mapping[str, NDArray[np.bool_]],
+    store: Store,
+    pairs: inputs.UnlabelledPairs | None,
+    read: list[str],
+) -> None:
+    """Writes what is known of how far the teacher can be trusted beside the labels."""
+    fitted, _ = split(store.rows, surface.training.validation_fraction)
+    of_pairs = None if pairs is None else pairs.store.columns(read)
+    found, found_of_pairs = trust.columns(surface, statistics, known, store.columns(read), fitted, of_pairs)
+    store.fill(found)
+    if pairs is not None:
+        pairs.store.fill(found_of_pairs)
+
+
+def _mixed_in(
+    surface: Surface, patterns: list[str], spec: Mapping[str, Any], reserved: Mapping[str, tuple[int, ...]]
+) -> inputs.UnlabelledPairs | None:
     if surface.unlabelled is None:
         return None
     if not patterns:
@@ -138,12 +168,14 @@ def _mixed_in(surface: Surface, patterns: list[str], spec: Mapping[str, Any]) ->
             f"surface {surface.name!r} has an `unlabelled:` section; expected files of the split {UNLABELLED_SPLIT!r}, "
             "which CandidateSampler makes, among the Trainer's training files, found none"
         )
-    return inputs.UnlabelledPairs(Store(patterns, spec), surface.unlabelled.per_row)
+    return inputs.UnlabelledPairs(Store(patterns, spec, reserved), surface.unlabelled.per_row)
 
 
 def _expect_teacher(teacher: str | None) -> str:
     if teacher is None:
-        raise InputError("a warm start needs the teacher: give the Trainer its SavedModel as `base_model`")
+        raise InputError(
+            "a warm start needs the teacher, as `trust.known` does: give the Trainer its SavedModel as `base_model`"
+        )
     return teacher
 
 

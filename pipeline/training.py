@@ -86,7 +86,7 @@ def _bases(settings: Settings, labelled: Labelling) -> tuple[dict[ModelRole, Cha
     control, whose lineage never saw a soft label.
     """
     if settings.surface.training.continue_from is None:
-        return ({ModelRole.STUDENT: labelled.teacher} if settings.surface.warm_start else {}), []
+        return ({ModelRole.STUDENT: labelled.teacher} if settings.surface.reads_teacher else {}), []
     found = Continuation(
         examples=labelled.arrived, serving=settings.serving, data_span=settings.origin.data_span or ""
     ).with_id(nodes.CONTINUATION)
@@ -97,8 +97,7 @@ def _trainer(settings: Settings, role: ModelRole, transform: BaseNode, base: Cha
     student = role is ModelRole.STUDENT
     own = modules(settings.surface)["training"]
     config = {keys.SURFACE: settings.surface_json, "arm": role.value, keys.CODE: code_version(_TRAINER, *own)}
-    warm = student and bool(settings.surface.warm_start)
-    if warm:
+    if student and settings.surface.reads_teacher:
         # TFX's cache knows the teacher by its path; this is for one that changed under it.
         config[properties.TEACHER_FINGERPRINT] = settings.teacher_fingerprint
     unshown = [UNLABELLED_SPLIT] if student and settings.surface.unlabelled else []

@@ -10,6 +10,7 @@ from pydantic import Field, PositiveInt, model_validator
 from schema.base import Name, Strict, Weight
 from schema.classes import ClassMap
 from schema.own_code import ImportPath, is_import_path
+from schema.trust import Adapter
 
 # What a representation is learned by if not by a task's tower.
 TRUNK = "trunk"
@@ -83,6 +84,15 @@ class Distillation(Strict):
         for those of the same names.
       function: Import path of a loss of one's own, which may also stand under `loss`: of z-scored
         soft labels and outputs, float [batch] each, the loss of each example, float [batch].
+      adapter: A second head, which learns what the teacher's words mean for the task's hard label; None
+        for none.
+      reliability: Whether each example's distillation loss is multiplied by how much more of its hard label the
+        teacher tells, of examples like it, than the labels of the same people and items do: from 0 to 1,
+        estimated out of fold (the gate over teachers of arXiv:2011.04106, for one teacher).
+      weight_column: Column with the weight of an example in the losses of this distillation, on top of the
+        surface's; 1 where it is absent.
+      trunk_gradient: What part of the gradient of this distillation goes on from its towers into the trunk; heads
+        and towers learn from all of it.
     """
 
     teacher_task: Name = Field(alias="from")
@@ -94,6 +104,15 @@ class Distillation(Strict):
     schedule: Schedule | None = None
     classes: ClassMap | None = None
     function: ImportPath | None = None
+    adapter: Adapter | None = None
+    reliability: bool = False
+    weight_column: str | None = None
+    trunk_gradient: Annotated[float, Field(ge=0, le=1)] = 1.0
+
+    @property
+    def trusted(self) -> bool:
+        """Whether anything of it is fitted to hard labels before training."""
+        return self.adapter is not None or self.reliability
 
     @model_validator(mode="before")
     @classmethod
@@ -106,6 +125,20 @@ class Distillation(Strict):
     def _own_tower_is_not_served(self) -> Distillation:
         if self.tower == "own" and self.head is not Head.AUXILIARY:
             raise ValueError(f"`tower: own` is for head {Head.AUXILIARY}, found head {self.head}, which is served")
+        return self
+
+    @model_validator(mode="after")
+    def _trust_fits(self) -> Distillation:
+        if self.head is Head.SHARED and self.trunk_gradient != 1.0:
+            raise ValueError(
+                f"`trunk_gradient` is for a head that learns soft labels alone, found head {self.head}, which learns "
+                f"both; expected head {Head.AUXILIARY} or {Head.STACKED}"
+            )
+        if self.reliability and self.loss.ranks:
+            raise ValueError(
+                f"`reliability` multiplies the loss of each example, and loss {self.loss} is of pairs or lists; "
+                "remove it, or choose another loss"
+            )
         return self
 
     @model_validator(mode="after")
@@ -136,4 +169,7 @@ class NonServingHead(Distillation):
     def _is_auxiliary(self) -> NonServingHead:
         if self.head is not Head.AUXILIARY:
             raise ValueError(f"a non-serving head has no serving head to be {self.head} with; remove the key `head`")
+        for key, given in (("adapter", self.adapter is not None), ("reliability", self.reliability)):
+            if given:
+                raise ValueError(f"`{key}` is fitted to a hard label, which a non-serving head has not; remove it")
         return self

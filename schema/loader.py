@@ -257,16 +257,23 @@ def _check_columns_of_training(
             raise InputError(f"{path}: group: expected INT or BYTES to batch by, the schema has FLOAT")
     _check_split(surface, columns, path, known)
     for name, task in surface.tasks.items():
-        if task.weight_column is not None:
-            expect_known(path, f"tasks.{name}.weight_column", known, task.weight_column, columns)
-            _expect_number(path, f"tasks.{name}.weight_column", columns[task.weight_column])
         if task.sampled is not None and task.sampled.probability is not None:
             where = f"tasks.{name}.sampled.probability"
             expect_known(path, where, known, task.sampled.probability, columns)
             _expect_number(path, where, columns[task.sampled.probability])
-    if surface.weight_column is not None:
-        expect_known(path, "weight_column", known, surface.weight_column, columns)
-        _expect_number(path, "weight_column", columns[surface.weight_column])
+    for where, column in _weight_columns(surface):
+        expect_known(path, where, known, column, columns)
+        _expect_number(path, where, columns[column])
+
+
+def _weight_columns(surface: Surface) -> list[tuple[str, str]]:
+    """The keys that name a column with weights of examples, and the columns."""
+    found = {"weight_column": surface.weight_column}
+    found |= {f"tasks.{name}.weight_column": task.weight_column for name, task in surface.tasks.items()}
+    for name, distillation in surface.distillations().items():
+        of = f"tasks.{name}.distil" if name in surface.tasks else f"non_serving_heads.{name}"
+        found[f"{of}.weight_column"] = distillation.weight_column
+    return [(where, column) for where, column in found.items() if column is not None]
 
 
 def _check_split(surface: Surface, columns: dict[str, schema_pb2.Feature], path: Path, known: str) -> None:

@@ -159,7 +159,9 @@ def _sides(surface: Surface, asked: Unlabelled) -> dict[str, str]:
         for name, each in surface.features.items()
         if each.weights is not None and name in features
     }
-    of_rows = {name: str(Side.CONTEXT) for name in (surface.group, surface.weight_column) if name is not None}
+    soft_weights = [each.weight_column for each in surface.distillations().values()]
+    of_all = (surface.group, surface.weight_column, *soft_weights)
+    of_rows = {name: str(Side.CONTEXT) for name in of_all if name is not None}
     return {**of_rows, **features, **weights, **asked.columns}
 
 

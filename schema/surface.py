@@ -31,6 +31,7 @@ from schema.task import Task as Task
 from schema.teacher import Teacher, TeacherRepresentation, TeacherTask
 from schema.teacher_feature import TeacherFeature
 from schema.training import Model, Training
+from schema.trust import Trust
 
 SOFT_LABEL_PREFIX = "teacher/"
 # Of the columns that Transform adds to the features.
@@ -38,6 +39,9 @@ LABEL_PREFIX = "label/"
 GROUP_COLUMN = "group/id"
 TASK_WEIGHT_PREFIX = "weight/task/"
 SAMPLING_PREFIX = "sampling/"
+SOFT_WEIGHT_PREFIX = "weight/soft/"
+# What is known of how far the teacher can be trusted, and what is made of it.
+TRUST_PREFIX = "trust/"
 WEIGHT_COLUMN = "weight/example"
 # Columns that Transform makes of a feature beside that of its name: the weights of its pool, its absence.
 POOL_PREFIX = "pool/"
@@ -45,6 +49,7 @@ ABSENT_PREFIX = "absent/"
 # What a column that is no feature begins with; serving has none of them.
 TRAINING_PREFIXES = (
     *(LABEL_PREFIX, SOFT_LABEL_PREFIX, GROUP_COLUMN, WEIGHT_COLUMN, TASK_WEIGHT_PREFIX, SAMPLING_PREFIX),
+    *(SOFT_WEIGHT_PREFIX, TRUST_PREFIX),
 )
 TRAIN_SPLIT = "train"
 EVAL_SPLIT = "eval"
@@ -74,6 +79,7 @@ class Surface(Strict):
       training: How student and control are trained.
       unlabelled: Pairs never shown that the teacher labels too; None makes none.
       warm_start: Ids whose first embeddings are the teacher's, by feature.
+      trust: What `adapter` and `reliability` of tasks' distillations are fitted by.
       serving: What is asked of the student beside its quality.
       group: Column that tells which examples were ranked together (a request) or depend on
         each other (a user): ranking metrics are computed per group, and confidence
@@ -113,6 +119,7 @@ class Surface(Strict):
     training: Training = Training()
     unlabelled: Unlabelled | None = None
     warm_start: dict[str, WarmStart] = Field(default_factory=dict)
+    trust: Trust = Trust()
     serving: Serving = Serving()
     preprocessing: ImportPath | None = None
     trunk: ImportPath | None = None
@@ -151,6 +158,11 @@ class Surface(Strict):
         if self.warm_start:
             raise ValueError(
                 "`training.continue_from` and `warm_start` exclude each other: both say what the first embeddings are"
+            )
+        if self.trust.known:
+            raise ValueError(
+                "`training.continue_from` and `trust.known` exclude each other: a Trainer reads either the model that "
+                "it continues or the teacher, whose ids these are; expected one of the two"
             )
         return self
 
@@ -259,11 +271,21 @@ class Surface(Strict):
         of_tasks = {name: task.distil for name, task in self.tasks.items() if task.distil}
         return {**of_tasks, **self.non_serving_heads}
 
+    @property
+    def trusted(self) -> dict[str, Distillation]:
+        """The distillations of which something is fitted to hard labels before training, by task."""
+        return {name: each for name, each in self.distillations().items() if each.trusted}
+
+    @property
+    def reads_teacher(self) -> bool:
+        """Whether training reads the teacher's model itself, and not its soft labels alone."""
+        return bool(self.warm_start or self.trust.known)
+
     def undistilled(self) -> Surface:
         """The surface without anything that only distillation reads: what a control is."""
         tasks = {name: task.model_copy(update={"distil": None}) for name, task in self.tasks.items()}
         only: dict[str, object] = {"non_serving_heads": {}, "representations": {}, "unlabelled": None, "warm_start": {}}
-        return self.model_copy(update={"tasks": tasks, **only})
+        return self.model_copy(update={"tasks": tasks, **only, "trust": Trust()})
 
 
 class DistilledSurface(Surface):

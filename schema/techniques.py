@@ -9,7 +9,7 @@ from schema.checks import expect_known
 from schema.classes import mapping_of
 from schema.distillation import TRUNK, Distillation, Head, Loss
 from schema.errors import InputError
-from schema.surface import Surface
+from schema.surface import FeatureKind, Surface
 
 
 def check_techniques(surface: Surface, path: Path) -> None:
@@ -36,6 +36,7 @@ def check_techniques(surface: Surface, path: Path) -> None:
                 "hold few groups whole; expected `batch_by: group` under training"
             )
     _check_representations(surface, path)
+    _check_trust(surface, path)
     _check_given(surface, path)
     if surface.training.batch_by == "group" and surface.group is None:
         raise InputError(
@@ -66,6 +67,25 @@ def _check_unsampled(surface: Surface, chain: list[str], path: Path) -> None:
             f"{path}: tasks.{sampled[0]}.sampled: the task is one of {' given '.join(chain)}, which are learned of "
             "all examples; expected no `sampled` there, or no `given`"
         )
+
+
+def _check_trust(surface: Surface, path: Path) -> None:
+    """Ids that the teacher is asked about are read by both, as they are, and by something that asks."""
+    where, known = f"{path}: trust.known", surface.trust.known
+    if known and not surface.trusted:
+        raise InputError(
+            f"{where}: expected `adapter` or `reliability` in the `distil:` of a task, which read it; found none"
+        )
+    ids = [name for name, each in surface.features.items() if each.kind is FeatureKind.CATEGORICAL and not each.listed]
+    readers = {each.source or name: each for name, each in surface.teacher_features.items() if each.reads}
+    for name in known:
+        expect_known(path, "trust.known", "a categorical feature", name, ids)
+        if not surface.features[surface.owner(name)].rows_are_values:
+            raise InputError(
+                f"{where}: expected ids with a row of their own each, found {name!r}, whose ids share rows"
+            )
+        if name not in readers or readers[name].vocabulary is not None:
+            raise InputError(f"{where}: expected ids that the teacher reads as they are, found {name!r}")
 
 
 def _check_representations(surface: Surface, path: Path) -> None:

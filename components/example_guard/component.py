@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import channel_utils, standard_artifacts
@@ -13,7 +13,10 @@ from tfx.utils import json_utils
 from components.example_guard.executor import Executor
 from components.example_guard.spec import ExampleGuardSpec
 from records.code import code_version
+from schema.distillation import Distillation
 from schema.surface import Surface, Task
+
+_Distilled = TypeVar("_Distilled", bound=Distillation)
 
 
 class ExampleGuard(base_component.BaseComponent):
@@ -101,8 +104,24 @@ def _numbers_of(surface: Surface) -> Surface:
             classes=task.classes,
             sampled=task.sampled,
             weight_column=task.weight_column,
+            distil=_weights_of(task.distil),
             ungated="the guard judges no task",
         )
         for name, task in surface.tasks.items()
     }
-    return Surface(name=surface.name, features=surface.features, tasks=tasks, weight_column=surface.weight_column)
+    heads = {name: _weights_of(head) for name, head in surface.non_serving_heads.items()}
+    return Surface(
+        name=surface.name,
+        features=surface.features,
+        tasks=tasks,
+        non_serving_heads={name: head for name, head in heads.items() if head is not None},
+        weight_column=surface.weight_column,
+    )
+
+
+def _weights_of(distillation: _Distilled | None) -> _Distilled | None:
+    """A distillation with nothing but the column of its weights; None where it has none."""
+    if distillation is None or distillation.weight_column is None:
+        return None
+    kept = {"from": distillation.teacher_task, "weight_column": distillation.weight_column}
+    return type(distillation).model_validate(kept)

@@ -96,8 +96,8 @@ def domains_of(surface: Surface) -> dict[str, NumberKind]:
     found |= {
         task.weight_column: NumberKind.WEIGHT for task in surface.tasks.values() if task.weight_column is not None
     }
-    if surface.weight_column is not None:
-        found[surface.weight_column] = NumberKind.WEIGHT
+    of_soft = [each.weight_column for each in surface.distillations().values()]
+    found |= {name: NumberKind.WEIGHT for name in (surface.weight_column, *of_soft) if name is not None}
     sampled = (task.sampled for task in surface.tasks.values() if task.sampled is not None)
     found |= {each.probability: NumberKind.PROBABILITY for each in sampled if each.probability is not None}
     # A column of several tasks must be fit for the strictest.

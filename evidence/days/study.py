@@ -79,6 +79,11 @@ def check(plan: Plan) -> None:
                 f"surface {plan.surface.name!r}: `{section}` has no part in a study over spans; expected a surface "
                 "without it. Take it out of a copy of the surface"
             )
+    if plan.surface.trusted:
+        raise InputError(
+            f"surface {plan.surface.name!r}: `adapter` and `reliability` have no part in a study over spans; expected "
+            "a surface without them. Take them out of a copy of the surface"
+        )
     if not plan.surface.distillations():
         raise InputError(f"surface {plan.surface.name!r} distils nothing: give a task a `distil:` in surface.yaml")
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from evidence.arms import Columns
 from evidence.data import RunData
-from evidence.fitting import Fitted, Fitter
+from evidence.fitting import Fitted, Fitter, GoingOn
 from records.code import code_version
 from schema.surface import Surface
 
@@ -57,9 +57,16 @@ class RememberingFitter(Fitter):
         distil: bool,
         unlabelled: Columns | None = None,
         placebo: bool = False,
+        going_on: GoingOn | None = None,
         fold: int = 0,
     ) -> Fitted:
-        """See `Fitter.fit`."""
+        """See `Fitter.fit`.
+
+        Raises:
+          ValueError: The surface continues from another training: a search starts all of its own cold.
+        """
+        if going_on is not None:
+            raise ValueError("a search starts each training cold; what it keeps knows nothing of others")
         asked = [surface.model_dump_json(), distil, placebo, fold, self._weights, self._code, self.data.teacher_model]
         key = json.dumps([*asked, self._digest(columns), self._digest(unlabelled or {})])
         path = self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"

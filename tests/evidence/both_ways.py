@@ -85,6 +85,30 @@ CASES: dict[str, dict[str, Any]] = {
             "learning_rate_decay": {"by": "exponential", "factor": 0.5, "steps": 20},
         },
     },
+    "trusted by examples": {
+        "tasks": {
+            "click": {
+                "distil": {
+                    "from": "click",
+                    "adapter": {"weight": 0.5},
+                    "reliability": True,
+                    "weight_column": "importance",
+                    "trunk_gradient": 0.5,
+                }
+            }
+        },
+        "stay": {"trunk_gradient": 0.3},
+        "training": {"seed": 3},
+        "trust": {"folds": 3, "known": ["user"]},
+    },
+    "trusted, stacked, with pairs": {
+        "tasks": {
+            "click": {"distil": {"from": "click", "head": "stacked", "reliability": True, "trunk_gradient": 0.0}},
+            "minutes": {"distil": {"from": "stay", "adapter": {}}},
+        },
+        "unlabelled": {"per_row": 2},
+        "trust": {"folds": 3},
+    },
     "control of pairs": {"control": True, "unlabelled": {"per_row": 2}, "warm_start": {"user": {}}},
 }
 
@@ -120,7 +144,7 @@ def surface_of(case: dict[str, Any], surface: Surface = SURFACE) -> Surface:
         content["non_serving_heads"]["stay"] |= case["stay"]
     content["training"] |= {"learning_rate": 0.02, "epochs": 4, **case.get("training", {})}
     content["model"] |= case.get("model", {})
-    whole = ("representations", "weight_column", "unlabelled", "warm_start")
+    whole = ("representations", "weight_column", "unlabelled", "warm_start", "trust")
     return Surface.model_validate(content | {key: case[key] for key in whole if key in case})
 
 

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from evidence.arms import shuffled
 from evidence.data import RunData
 from evidence.fitting import Fitter
+from models import trust
 from models.scales import LabelStatistics
+from schema.errors import InputError
 from schema.surface import Surface
 from tests.evidence.conftest import SURFACE
 
@@ -19,6 +22,10 @@ TECHNIQUES: dict[str, dict[str, Any]] = {
         "click": {"head": "stacked", "loss": "kl", "temperature": 2.0},
         "minutes": {"loss": "pairwise"},
         "training": {"batch_by": "group", "loss_weights": "uncertainty"},
+    },
+    "trusted by examples": {
+        "click": {"adapter": {}, "reliability": True},
+        "minutes": {"adapter": {"weight": 0.5}, "trunk_gradient": 0.5},
     },
     "shared, warmed up, ple": {
         "click": {"head": "shared", "loss": "bce", "schedule": {"from": 0.0, "steps": 20}},
@@ -79,3 +86,30 @@ def test_seeds_settings_and_columns_share_a_traced_loop(data):
     assert loop._steps.experimental_get_tracing_count() == 1
     assert loop._measured.experimental_get_tracing_count() == 1
     assert fitter._structure(surface_of({}), distil=False)._loop is not loop
+
+
+def test_trust_is_fitted_once_for_all_settings_of_a_seed_and_anew_for_a_placebo(data, monkeypatch):
+    surface, fitter, fits = surface_of(TECHNIQUES["trusted by examples"], epochs=1), Fitter(data), []
+    made = trust.columns
+
+    def counted(*arguments: Any) -> Any:
+        fits.append(arguments[3]["teacher/click"])
+        return made(*arguments)
+
+    monkeypatch.setattr(trust, "columns", counted)
+    for rate in (0.01, 0.001):
+        training = surface.training.model_copy(update={"learning_rate": rate})
+        fitter.fit(surface.model_copy(update={"training": training}), data.training, distil=True)
+    placebo = shuffled(data.training, np.random.default_rng(0))
+    fitter.fit(surface, placebo, distil=True, placebo=True)
+    fitter.fit(surface, data.training, distil=False)
+    assert len(fits) == 2
+    np.testing.assert_array_equal(fits[0], data.training["teacher/click"])
+    np.testing.assert_array_equal(fits[1], placebo["teacher/click"])
+
+
+def test_ids_that_a_teacher_knows_need_the_teacher(data):
+    content = surface_of(TECHNIQUES["trusted by examples"]).model_dump(mode="json", by_alias=True)
+    surface = Surface.model_validate(content | {"trust": {"known": ["user"]}})
+    with pytest.raises(InputError, match=r"drawn: `trust.known` reads the teacher's model, and the run names none"):
+        Fitter(data).fit(surface, data.training, distil=True)

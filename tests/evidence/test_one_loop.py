@@ -155,6 +155,11 @@ def test_every_technique_is_among_the_cases():
         [surface.warm_start for surface in surfaces],
         [surface.weight_column for surface in surfaces],
         [surface.model.l2 for surface in surfaces],
+        [each.adapter for each in distillations],
+        [each.reliability for each in distillations],
+        [each.weight_column for each in distillations],
+        [each.trunk_gradient < 1 for each in distillations],
+        [surface.trust.known for surface in surfaces],
     ):
         assert any(used)
         assert not all(used)

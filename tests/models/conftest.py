@@ -96,5 +96,8 @@ def transformed(tmp_path_factory: pytest.TempPathFactory) -> Transformed:
 def write_transformed(folder: Path) -> Transformed:
     """Sends the raw rows through Transform; the examples are in ``Split-train``, in two shards."""
     rows = raw_rows()
-    weighted = SURFACE.model_copy(update={"weight_column": "importance"})
-    return Transformed(rows, *through_transform(weighted, rows, RAW_SPEC, folder))
+    content = SURFACE.model_dump(mode="json", by_alias=True) | {"weight_column": "importance"}
+    # What is written for trust by examples, too.
+    content["tasks"]["click"]["distil"] |= {"reliability": True, "weight_column": "importance"}
+    content["teacher"]["features"]["genre"] = {"dtype": "string"}
+    return Transformed(rows, *through_transform(Surface.model_validate(content), rows, RAW_SPEC, folder))

@@ -73,3 +73,15 @@ def test_a_store_of_no_records_has_no_rows(tmp_path):
     found = store_of(tmp_path / "a", range(0))
     assert found.rows == 0
     assert found.columns(["id"])["id"].shape == (0,)
+
+
+def test_reserved_columns_hold_what_is_written_later(tmp_path):
+    store_of(tmp_path / "a", range(5))
+    reserved = Store([str(tmp_path / "a" / "*.gz")], SPEC, {"made": (), "wide": (2,)})
+    assert np.isnan(reserved.columns(["made"])["made"]).all()
+    made, wide = np.arange(5, dtype=np.float32), np.arange(10, dtype=np.float32).reshape(5, 2)
+    reserved.fill({"made": made, "wide": wide})
+    same(reserved.columns(list(SPEC)), range(5))
+    found = taken([(reserved, np.array([4, 1]))]).gather(tf.constant([0, 1]))
+    np.testing.assert_array_equal(found["made"], made[[4, 1]])
+    np.testing.assert_array_equal(found["wide"], wide[[4, 1]])

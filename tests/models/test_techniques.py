@@ -49,6 +49,16 @@ TECHNIQUES: dict[str, dict[str, Any]] = {
         "representations": {"trunk": {"from": "layer", "weight": 0.5}, "minutes": {"from": "layer"}},
         "model": {"trunk_kind": "mmoe", "experts": 2},
     },
+    "trusted by examples": {
+        "click": {
+            **CLICK,
+            "adapter": {"weight": 2.0},
+            "reliability": True,
+            "weight_column": "importance",
+            "trunk_gradient": 0.5,
+        },
+        "trust": {"folds": 3},
+    },
     "ple, stacked": {
         "click": {**CLICK, "head": "stacked"},
         "model": {"trunk_kind": "ple", "trunk": [8, 6], "experts": 2},
@@ -74,6 +84,7 @@ def surface_of(technique: dict[str, Any]) -> Surface:
     content["model"] |= technique.get("model", {})
     content["representations"] = technique.get("representations", {})
     content["weight_column"] = technique.get("weight_column")
+    content["trust"] = technique.get("trust", {})
     return Surface.model_validate(content)
 
 

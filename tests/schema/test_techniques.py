@@ -40,6 +40,14 @@ def test_what_fits_loads(load):
     assert surface.undistilled().training == surface.training
 
 
+def test_trust_is_no_part_of_a_control(load):
+    distil = {"adapter": {"weight": 2}, "reliability": True, "weight_column": "position", "trunk_gradient": 0.5}
+    surface = load(distil, {"weight_column": "position"}, trust={"folds": 4, "known": ["user_id"]})
+    assert list(surface.trusted) == ["click"]
+    assert surface.reads_teacher
+    assert surface.undistilled() == load({}).undistilled()
+
+
 @pytest.mark.parametrize(
     ("click", "trail", "top", "message"),
     [
@@ -78,6 +86,42 @@ def test_what_fits_loads(load):
             {},
             {"non_serving_heads": {"watch": {"from": "click", "head": "stacked"}}},
             r"non_serving_heads.watch: a non-serving head has no serving head to be stacked with",
+        ),
+        (
+            {},
+            {},
+            {"non_serving_heads": {"watch": {"from": "click", "adapter": {}}}},
+            r"non_serving_heads.watch: `adapter` is fitted to a hard label, which a non-serving head has not",
+        ),
+        (
+            {"loss": "pairwise", "reliability": True},
+            {},
+            GROUPED,
+            r"click.distil: `reliability` multiplies the loss of each example, and loss pairwise is of pairs",
+        ),
+        (
+            {"head": "shared", "trunk_gradient": 0.5},
+            {},
+            {},
+            r"`trunk_gradient` is for a head that .* alone",
+        ),
+        ({"trunk_gradient": 1.5}, {}, {}, r"trunk_gradient: input should be less than or equal to 1, found 1.5"),
+        ({"weight_column": "hour_son"}, {}, {}, r"tasks.click.distil.weight_column: .* did you mean 'hour_sin'\?"),
+        ({"adapter": {"wait": 1}}, {}, {}, r"click.distil.adapter.wait: unknown key; did you mean 'weight'\?"),
+        ({"adapter": {}}, {}, {"trust": {"folds": 2}}, r"trust.folds: input should be greater than or equal to 3"),
+        ({}, {}, {"trust": {"known": ["user_id"]}}, r"trust.known: expected `adapter` or `reliability`.* found none"),
+        ({"adapter": {}}, {}, {"trust": {"known": ["usr_id"]}}, r"trust.known: .* did you mean 'user_id'\?"),
+        (
+            {"adapter": {}},
+            {},
+            {"trust": {"known": ["shelf"]}},
+            r"expected ids that the teacher reads .*'shelf'",
+        ),
+        (
+            {"adapter": {}},
+            {},
+            {"trust": {"known": ["user_id"]}, "training": {"continue_from": "served"}},
+            r"`training.continue_from` and `trust.known` exclude each other",
         ),
     ],
 )

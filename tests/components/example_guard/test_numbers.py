@@ -15,7 +15,7 @@ from tensorflow_data_validation.statistics.stats_impl import generate_statistics
 from tfx.types import standard_artifacts
 from tfx_bsl.coders import example_coder
 
-from components.example_guard import numbers
+from components.example_guard import component, numbers
 from components.example_guard.numbers import NumberKind, domains_of, problems_in
 from components.example_guard.precision import lost_columns
 from schema.surface import Surface
@@ -110,6 +110,21 @@ def test_a_column_must_be_fit_for_all_tasks_that_read_it() -> None:
     assert domain(count, like) is domain(like, count) is NumberKind.COUNT
     assert domain(flag, like, count) is NumberKind.BINARY
     assert domain({**count, "clip": {"min": 0}}) is NumberKind.REGRESSION
+
+
+def test_weights_of_distillations_count_in_what_the_component_keeps_of_a_surface() -> None:
+    distil = {"from": "t", "weight_column": "sure"}
+    surface = Surface.model_validate(
+        {
+            "name": "s",
+            "features": {"match": {"kind": "numeric"}},
+            "tasks": {"click": {"kind": "binary", "label": "clicked", "ungated": "test", "distil": distil}},
+            "non_serving_heads": {"stay": {"from": "u", "weight_column": "surer"}, "go": {"from": "u"}},
+        }
+    )
+    found = domains_of(component._numbers_of(surface))
+    assert found == domains_of(surface)
+    assert found["sure"] is found["surer"] is NumberKind.WEIGHT
 
 
 def test_every_task_counts_distilled_or_not() -> None:
