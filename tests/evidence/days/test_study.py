@@ -15,6 +15,7 @@ from evidence.days.examples import Examples
 from evidence.days.result import Answer, DaysResult
 from evidence.days.study import Plan
 from schema.errors import InputError
+from schema.surface import Surface
 from tests.evidence.days.product import READERS, ROWS, SPANS, SURFACE, folder, labelled
 
 LAYOUT = Layout(1, (1, 2), (*by_age(SPANS, [0, 1, 2, 3], [0]), *replaced(SPANS, [0, 3], 3)), kept_apart=2)
@@ -138,6 +139,10 @@ def test_what_has_no_part_in_a_study_over_spans_is_named():
     pairs = SURFACE.model_copy(update={"unlabelled": object()})
     with pytest.raises(InputError, match="`unlabelled` has no part in a study over spans"):
         study.check(replace(PLAN, surface=pairs))
+    content = SURFACE.model_dump(by_alias=True, exclude_defaults=True)
+    content["tasks"]["click"]["distil"]["reliability"] = True
+    with pytest.raises(InputError, match="`adapter` and `reliability` have no part in a study over spans"):
+        study.check(replace(PLAN, surface=Surface.model_validate(content)))
 
 
 def test_a_column_that_is_not_there_is_named():
