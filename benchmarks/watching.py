@@ -36,6 +36,7 @@ from crosskd.watching import SpanPlace, Watcher, served_version
 from evidence.watch.judging import Tolerance, alerts
 from evidence.watch.state import WatchState
 from schema.errors import InputError
+from schema.metrics import AUC
 from worlds import simulated
 from worlds.records import Columns, write_split
 
@@ -69,7 +70,7 @@ def worse_slice(fall: float) -> Change:
     """
 
     def change(columns: Columns, promise: Promise, rng: np.random.Generator) -> Columns:
-        wanted = (TASK, "auc", f"{SLICE_COLUMN}={SLICE_VALUE}")
+        wanted = (TASK, AUC.name, f"{SLICE_COLUMN}={SLICE_VALUE}")
         promised = next(each for each in promise.metrics if (each.task, each.metric, each.slice) == wanted)
         assert promised.value is not None  # what is promised has a value
         share = fall / (promised.value - 0.5)
@@ -107,7 +108,7 @@ def _regressions() -> Iterator[Regression]:
     part = f"{SLICE_COLUMN}={SLICE_VALUE}"
     yield Regression(f"{FILLED} is filled with its default", filled_feature, lambda alert: alert.subject == FILLED)
     for fall in (0.02, 0.05):
-        yield Regression(f"AUC of {TASK} where {part} falls by {fall}", worse_slice(fall), _of_task("auc", part))
+        yield Regression(f"AUC of {TASK} where {part} falls by {fall}", worse_slice(fall), _of_task(AUC.name, part))
     for share in (0.1, 0.2):
         yield Regression(f"{share:.0%} more clicks", more_clicks(share), _of_task("calibration", ""))
 

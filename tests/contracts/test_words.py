@@ -37,6 +37,8 @@ OTHERS_WORDS = {
     "pipeline": {"teacher_fingerprint"},
     # The same run parameter; and that metric.
     "crosskd": {"teacher_fingerprint", "labelled_examples"},
+    # The name is TensorFlow Serving's, and the model server that reads it has nothing of this project beside it.
+    "benchmarks": {"tf_serving_warmup_requests"},
 }
 
 
