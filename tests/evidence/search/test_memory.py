@@ -65,7 +65,7 @@ def other_label(columns: dict) -> dict:
         {"placebo": True},
         {"unlabelled": lambda columns: columns},
     ],
-    ids=str,
+    ids=lambda change: next(iter(change)),
 )
 def test_whatever_decides_a_training_is_part_of_what_it_is_known_by(known: RememberingFitter, change: dict):
     asked = {"surface": SHORT, "columns": known.data.training, "distil": True} | {
