@@ -217,13 +217,24 @@ def _expect_columns(paths: RunPaths, spec: Mapping[str, object], names: Sequence
         )
 
 
+def has_what_trust_reads(surface: Surface, paths: RunPaths) -> bool:
+    """Whether the run's Transform wrote all that fits of trust read, whether or not its surface has such fits."""
+    transform = tft.TFTransformOutput(paths.transform_graph)
+    return not _may_be_filled(surface, transform) or FILLED_COLUMN in transform.transformed_feature_spec()
+
+
+def _may_be_filled(surface: Surface, transform: tft.TFTransformOutput) -> bool:
+    """Whether columns that the teacher reads may be absent."""
+    raw = transform.raw_feature_spec()
+    return any(isinstance(raw.get(name), tf.io.VarLenFeature) for name in teacher_columns(surface))
+
+
 def _read_by_trust(
     paths: RunPaths, surface: Surface, transform: tft.TFTransformOutput, spec: Mapping[str, object]
 ) -> list[str]:
     """What fits of trust read; Transform writes which inputs were filled only for a surface that has such fits."""
-    raw = transform.raw_feature_spec()
-    may_be_filled = any(isinstance(raw.get(name), tf.io.VarLenFeature) for name in teacher_columns(surface))
-    _expect_columns(paths, spec, [FILLED_COLUMN] if surface.trusted and may_be_filled else [])
+    asked = surface.trusted and _may_be_filled(surface, transform)
+    _expect_columns(paths, spec, [FILLED_COLUMN] if asked else [])
     return trust.read_columns(surface, spec)
 
 

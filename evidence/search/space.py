@@ -46,12 +46,14 @@ class Facts:
       columns: The columns that the run's Transform wrote.
       pairs: Whether the run made pairs never shown.
       ids: The ids, by the teacher's names, whose embeddings it offers.
+      trust: Whether the run has what fits of trust read.
     """
 
     surface: Surface
     columns: frozenset[str]
     pairs: bool = False
     ids: frozenset[str] = frozenset()
+    trust: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,10 @@ def _own_layers(facts: Facts) -> bool:
     return facts.surface.trunk is None and facts.surface.student is None
 
 
+def _trustable(facts: Facts) -> bool:
+    return facts.trust
+
+
 def _several_tasks(facts: Facts) -> bool:
     return len(facts.surface.tasks) > 1
 
@@ -132,6 +138,9 @@ SPACE = (
     Change("soft weight .3", "weight", ("<head>.weight=0.3",)),
     Change("soft weight 3", "weight", ("<head>.weight=3",)),
     Change("soft weight 1", "weight", ("<head>.weight=1",)),
+    Change("adapter", "adapter", ("<task>.adapter={weight: 1}",), _trustable),
+    Change("reliability", "reliability", ("<task>.reliability=true",), _trustable),
+    Change("half of the gradient", "gradient", ("<task>.trunk_gradient=0.5",)),
     Change("loss huber", "loss", ("<head>.loss=huber",)),
     Change("loss bce", "loss", ("<binary>.loss=bce",)),
     Change("loss kl", "loss", ("<binary>.loss=kl", "<binary>.temperature=2")),

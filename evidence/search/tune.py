@@ -85,6 +85,7 @@ def choose(ask: Ask, paths: RunPaths, load: Load, memory: Path, progress: Progre
         columns=data.columns_of(paths),
         pairs=bool(paths.unlabelled),
         ids=offered_ids(paths.teacher) if paths.teacher else frozenset(),
+        trust=data.has_what_trust_reads(ask.plan.surface, paths),
     )
     tried = ways(facts, load, ask.own)
     others = [way.surface for way in tried.students[1:]]

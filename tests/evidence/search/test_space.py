@@ -64,6 +64,18 @@ def test_pairs_and_embeddings_that_are_there_are_tried():
     assert by_name["warm start"].sets == ("warm_start.user={}",)
 
 
+def test_trust_is_tried_where_the_run_has_what_its_fits_read():
+    by_name = {each.name: each for each in ways(replace(FACTS, trust=True), load).students}
+    assert by_name["adapter"].surface.distillations()["minutes"].adapter.weight == 1
+    assert by_name["reliability"].surface.distillations()["click"].reliability
+    assert by_name["half of the gradient"].sets == (
+        "tasks.click.distil.trunk_gradient=0.5",
+        "tasks.minutes.distil.trunk_gradient=0.5",
+    )
+    without = ways(FACTS, load).left_out
+    assert without["adapter"] == without["reliability"] == "does not apply to this surface or run"
+
+
 def test_a_column_that_the_run_has_not_made_is_named():
     space = [Change("more", "more", ("features.more={kind: numeric, side: user}",))]
     assert ways(FACTS, load, space=space).left_out == {"more": "the run made no column more"}
