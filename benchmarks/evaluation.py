@@ -109,7 +109,8 @@ def _figures(seconds: Mapping[str, np.ndarray]) -> dict[str, Any]:
     return {"seconds": {name: round(float(np.median(each)), 2) for name, each in seconds.items()}, **ratios}
 
 
-def _output(run: Run, node: str, key: str) -> str:
+def output_of(run: Run, node: str, key: str) -> str:
+    """The folder of a node's output in a finished run."""
     found = run.output(node, key)
     if found is None:
         raise SystemExit(f"the run under --root has no output {key!r} of {node}; finish a `crosskd run` first")
@@ -118,13 +119,13 @@ def _output(run: Run, node: str, key: str) -> str:
 
 def _model(run: Run, role: ModelRole) -> standard_artifacts.Model:
     artifact = standard_artifacts.Model()
-    artifact.uri = _output(run, nodes.trainer(role), keys.MODEL)
+    artifact.uri = output_of(run, nodes.trainer(role), keys.MODEL)
     return artifact
 
 
 def _examples(run: Run) -> standard_artifacts.Examples:
     artifact = standard_artifacts.Examples()
-    artifact.uri = _output(run, nodes.TEACHER_LABELER, keys.LABELLED_EXAMPLES)
+    artifact.uri = output_of(run, nodes.TEACHER_LABELER, keys.LABELLED_EXAMPLES)
     artifact.split_names = artifact_utils.encode_split_names([EVAL_SPLIT])
     return artifact
 

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.table import Table
 
-from crosskd.evidence_options import FewOption, MarginOption, SeedsOption, TuningOption, WidenOption, would_decide
+from crosskd.evidence_options import (
+    ClusterOption,
+    FewOption,
+    MarginOption,
+    SeedsOption,
+    TuningOption,
+    WidenOption,
+    would_decide,
+)
 from crosskd.terminal import TERMINAL, seconds
 from schema.errors import InputError
 from schema.metrics import NEGLIGIBLE, title_of
@@ -39,9 +47,7 @@ def command(
     widen: WidenOption = 4,
     margin: MarginOption = NEGLIGIBLE,
     few: FewOption = False,
-    cluster: Annotated[
-        str | None, typer.Option(help="Column whose values belong together in intervals, such as a user id.")
-    ] = None,
+    cluster: ClusterOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Compare student, control and placebo as the teacher gets noisier, the student larger, or the data more."""

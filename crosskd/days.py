@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from crosskd.evidence_options import FewOption, MarginOption, SeedsOption
+from crosskd.evidence_options import ClusterOption, FewOption, MarginOption, SeedsOption
 from crosskd.launch import expect_saved_model, is_saved_model, surface_folder
 from crosskd.terminal import TERMINAL, seconds
 from records.spans import SpanFolders, choose, span_folders
@@ -53,9 +53,7 @@ def command(
     seeds: SeedsOption = 5,
     margin: MarginOption = NEGLIGIBLE,
     few: FewOption = False,
-    cluster: Annotated[
-        str | None, typer.Option(help="Column whose values belong together in intervals, such as a user id.")
-    ] = None,
+    cluster: ClusterOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Compare arms that go on from span to span with arms that start cold, and teachers of several ages."""

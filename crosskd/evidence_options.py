@@ -1,4 +1,4 @@
-"""What `crosskd experiment` and `crosskd curve` are both asked, and how both say what is not decided."""
+"""What `crosskd experiment`, `curve`, `days` and `tune` are asked alike, and how they say what is not decided."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ MarginOption = Annotated[
     float, typer.Option(min=0.0, help="A difference this small is none, in units of the task's metric.")
 ]
 FewOption = Annotated[bool, typer.Option("--few", help="Go on with fewer than 4 seeds (or runs, if several).")]
+ClusterOption = Annotated[
+    str | None, typer.Option(help="Column whose values belong together in intervals, such as a user id.")
+]
 
 _INCONCLUSIVE = "inconclusive"
 

@@ -11,7 +11,15 @@ import typer
 from rich.table import Table
 
 from contracts import keys, nodes
-from crosskd.evidence_options import FewOption, MarginOption, SeedsOption, TuningOption, WidenOption, would_decide
+from crosskd.evidence_options import (
+    ClusterOption,
+    FewOption,
+    MarginOption,
+    SeedsOption,
+    TuningOption,
+    WidenOption,
+    would_decide,
+)
 from crosskd.intake import source_for_now
 from crosskd.launch import EXAMPLES_HELP
 from crosskd.terminal import TERMINAL, seconds
@@ -64,9 +72,7 @@ def command(
     pooled: Annotated[
         bool, typer.Option("--pooled", help="Also train on the rows of --source beside the target's, as a reference.")
     ] = False,
-    cluster: Annotated[
-        str | None, typer.Option(help="Column whose values belong together in intervals, such as a user id.")
-    ] = None,
+    cluster: ClusterOption = None,
     explain: Annotated[bool, typer.Option("--explain", help="Say in sentences what the result rests on.")] = False,
     source: Annotated[Path | None, typer.Option(help="The source domain's folder, for --explain and --pooled.")] = None,
     source_examples: Annotated[

@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from contracts.outcome import Exit
-from crosskd.evidence_options import FewOption, MarginOption, SeedsOption, WidenOption
+from crosskd.evidence_options import ClusterOption, FewOption, MarginOption, SeedsOption, WidenOption
 from crosskd.terminal import TERMINAL, seconds
 from schema.errors import InputError
 from schema.metrics import NEGLIGIBLE
@@ -51,9 +51,7 @@ def command(
     margin: MarginOption = NEGLIGIBLE,
     few: FewOption = False,
     references: Annotated[bool, typer.Option(help="Compare with the teacher's logits as inputs, too.")] = False,
-    cluster: Annotated[
-        str | None, typer.Option(help="Column whose values belong together in intervals, such as a user id.")
-    ] = None,
+    cluster: ClusterOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Choose what to switch on by held-out training rows, compare it once on the evaluation split, write the surface.
