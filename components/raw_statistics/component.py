@@ -15,7 +15,7 @@ from records.code import code_version
 
 
 class RawStatistics(base_beam_component.BaseBeamComponent):
-    """TFX's StatisticsGen, in three quarters of its time and less (docs/results.md).
+    """TFX's StatisticsGen, in some 0.7 of its time at 200,000 rows (benchmarks/batches.py).
 
     Component `outputs` contains:
 
