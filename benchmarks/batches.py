@@ -93,7 +93,10 @@ def _transform(executor: type[BaseBeamExecutor], run: Run, surface: Surface) -> 
         "disable_statistics": 1,
         "force_tf_compat_v1": 0,
     }
-    made = {"transform_graph": standard_artifacts.TransformGraph, "transformed_examples": standard_artifacts.Examples}
+    made = {
+        keys.TRANSFORM_GRAPH: standard_artifacts.TransformGraph,
+        keys.TRANSFORMED_EXAMPLES: standard_artifacts.Examples,
+    }
     _do(executor, {"examples": [_examples(run)], "schema": [schema]}, made, properties)
 
 
