@@ -92,23 +92,21 @@ class CrossFit:
         self._model.set_weights(_first_weights(self._model, biases, rng))
         _forget(self._model.optimizer)
         order = rng.permutation(len(rows.inputs))
-        self._model.fit(
-            rows.inputs[order],
-            rows.targets[order],
-            sample_weight=learned[order],
-            batch_size=max(_LEAST_BATCH, len(order) // _MOST_STEPS),
-            epochs=_EPOCHS,
-            shuffle=False,
-            verbose=0,
-            callbacks=[_KeepBest(rows, chosen, PerFold(loss))],
-        )
-        self._weights = self._model.get_weights()
+        batch = _batch_size(len(order))
+        parts = [order[at : at + batch] for at in range(0, len(order), batch)]
+        best = _Best(self._model, rows, chosen)
+        for _ in range(_EPOCHS):
+            # Keras's `fit` takes longer to begin an epoch of so few steps than to make them.
+            for part in parts:
+                self._model.train_on_batch(rows.inputs[part], rows.targets[part], sample_weight=learned[part])
+            if best.waited_for_after_epoch() >= _PATIENCE:
+                break
+        self._weights = best.weights
 
     def outputs(self, inputs: Floats) -> Floats:
         """What every network says of some rows, float32 [rows, folds, size]."""
         self._model.set_weights(self._weights)
-        parts = [self._model(inputs[at : at + _AT_ONCE]).numpy() for at in range(0, len(inputs), _AT_ONCE)]
-        return np.concatenate(parts) if parts else np.zeros((0, *self._model.output_shape[1:]), np.float32)
+        return _outputs(self._model, inputs)
 
 
 @functools.lru_cache(maxsize=32)
@@ -128,6 +126,10 @@ def _model(width: int, folds: int, size: int, loss: Callable[[Any, Any], Any]) -
     model.compile(optimizer=keras.optimizers.Adam(_LEARNING_RATE), loss=PerFold(loss), jit_compile=False)
     model.optimizer.build(model.trainable_variables)
     return model
+
+
+def _batch_size(rows: int) -> int:
+    return max(_LEAST_BATCH, rows // _MOST_STEPS)
 
 
 def _first_weights(model: keras.Model, biases: Floats, rng: np.random.Generator) -> list[Floats]:
@@ -152,36 +154,35 @@ def _masks(rows: Rows, folds: int) -> tuple[Floats, Floats]:
     return np.where(own | following, 0, weights).astype(np.float32), np.where(following, weights, 0).astype(np.float32)
 
 
-class _KeepBest(keras.callbacks.Callback):
-    """Keeps, for each network by itself, the weights of the epoch that the next fold's rows prefer."""
+class _Best:
+    """For each network by itself, the weights of the epoch that the next fold's rows prefer."""
 
-    def __init__(self, rows: Rows, chosen: Floats, loss: PerFold):
-        super().__init__()
-        self._rows, self._chosen, self._loss = rows, chosen, loss
-        self._least = np.full(chosen.shape[1], np.inf)
-        self._best: list[NDArray[Any]] = []
-        self._waited = 0
-
-    def on_train_begin(self, logs: Any = None) -> None:
+    def __init__(self, model: keras.Model, rows: Rows, chosen: Floats):
         """What was not learned at all may be best."""
-        self._best = self.model.get_weights()
+        self._model, self._rows, self._chosen = model, rows, chosen
+        self._waited = 0
         self._least = self._losses()
+        self.weights = model.get_weights()
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def waited_for_after_epoch(self) -> int:
+        """Looks at the weights after one more epoch; for how many epochs no network has become better."""
         losses = self._losses()
         better = losses < self._least
         self._least = np.where(better, losses, self._least)
-        self._best = [
+        self.weights = [
             np.where(better.reshape(-1, *[1] * (now.ndim - 1)), now, kept)
-            for now, kept in zip(self.model.get_weights(), self._best, strict=True)
+            for now, kept in zip(self._model.get_weights(), self.weights, strict=True)
         ]
         self._waited = 0 if better.any() else self._waited + 1
-        self.model.stop_training = self._waited >= _PATIENCE
-
-    def on_train_end(self, logs: Any = None) -> None:
-        self.model.set_weights(self._best)
+        return self._waited
 
     def _losses(self) -> NDArray[np.float64]:
-        outputs = self.model(self._rows.inputs)
-        losses = self._loss.call(self._rows.targets, outputs).numpy()
-        return np.asarray(np.average(losses, axis=0, weights=self._chosen))
+        outputs = _outputs(self._model, self._rows.inputs)
+        losses = self._model.loss.call(self._rows.targets, outputs)
+        return np.asarray(np.average(keras.ops.convert_to_numpy(losses), axis=0, weights=self._chosen))
+
+
+def _outputs(model: keras.Model, inputs: Floats) -> Floats:
+    """What every network says of some rows, float32 [rows, folds, size]."""
+    parts = [model.predict_on_batch(inputs[at : at + _AT_ONCE]) for at in range(0, len(inputs), _AT_ONCE)]
+    return np.concatenate(parts) if parts else np.zeros((0, *model.output_shape[1:]), np.float32)
