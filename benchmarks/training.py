@@ -36,7 +36,7 @@ from benchmarks.serving import median
 from benchmarks.steps import kinds as steps_of_kinds
 from benchmarks.steps import reading, vocabularies
 from benchmarks.turns import in_turn
-from crosskd.experiment import run_paths
+from crosskd.evidence_paths import run_paths
 from crosskd.terminal import TERMINAL
 from evidence.levels import resized
 from models import inputs, training, vocabulary

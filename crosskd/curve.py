@@ -52,7 +52,7 @@ def command(
 ) -> None:
     """Compare student, control and placebo as the teacher gets noisier, the student larger, or the data more."""
     started = time.monotonic()
-    from crosskd.experiment import run_paths
+    from crosskd.evidence_paths import run_paths
     from crosskd.launch import surface_folder
     from schema.loader import load_surface
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,18 +21,16 @@ from crosskd.evidence_options import (
     WidenOption,
     would_decide,
 )
+from crosskd.evidence_paths import artifact, labelled_spans, run_paths
 from crosskd.intake import source_for_now
 from crosskd.launch import EXAMPLES_HELP
 from crosskd.terminal import TERMINAL, seconds
-from schema.candidates import UNLABELLED_SPLIT
 from schema.errors import InputError
 from schema.metrics import NEGLIGIBLE, title_of
 from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
 
 if TYPE_CHECKING:
-    from crosskd.runs import Run
     from evidence.explain import Labels
-    from evidence.paths import RunPaths
     from evidence.result import Difference, ExperimentResult, Finding
     from schema.loader import SurfaceFolder
     from schema.surface import Surface
@@ -68,6 +67,13 @@ def command(
             "tasks.click.distil.loss=kl: another configuration of the surface, as a further candidate; may be repeated."
         ),
     ] = None,
+    teacher: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="NAME=FOLDER, or FOLDER: the SavedModel of another teacher than the run's, which answers the same "
+            "examples and teaches a further candidate; may be repeated."
+        ),
+    ] = None,
     references: Annotated[bool, typer.Option(help="Also train on the teacher's logits as inputs.")] = True,
     pooled: Annotated[
         bool, typer.Option("--pooled", help="Also train on the rows of --source beside the target's, as a reference.")
@@ -95,6 +101,7 @@ def command(
             root,
             others,
             (tuning, widen),
+            _teachers(teacher or []),
             seeds=seeds,
             references=references,
             pooled=source if pooled else None,
@@ -160,8 +167,32 @@ def _technique(text: str, surface: Path) -> tuple[str, SurfaceFolder]:
     return name, load_surface(surface, OVERRIDE.split(rest)) if "=" in rest else load_surface(rest)
 
 
+def _teachers(given: list[str]) -> dict[str, Path]:
+    """Further teachers by name; without one, by the name of the folder."""
+    found: dict[str, Path] = {}
+    for text in given:
+        name, separator, rest = text.rpartition("=")
+        folder = Path(rest)
+        name = name if separator else folder.resolve().name
+        if not re.fullmatch(r"\w+", name):
+            raise InputError(
+                f"--teacher {text}: expected NAME=FOLDER, the name in letters, digits and underscores, found {name!r}"
+            )
+        if name in found:
+            raise InputError(f"--teacher {text}: two teachers are called {name}; write NAME=FOLDER")
+        if not folder.is_dir():
+            raise InputError(f"--teacher {text}: expected the folder of a SavedModel, found none at {folder}")
+        found[name] = folder
+    return found
+
+
 def _experiment(
-    surface: Surface, roots: list[Path], others: dict[str, Surface], tuning: tuple[int, int], **asked: Any
+    surface: Surface,
+    roots: list[Path],
+    others: dict[str, Surface],
+    tuning: tuple[int, int],
+    teachers: dict[str, Path],
+    **asked: Any,
 ) -> ExperimentResult:
     # Before TensorFlow is imported: a wrong path should not take ten seconds to be found.
     paths = [run_paths(root) for root in roots]
@@ -171,65 +202,12 @@ def _experiment(
     from evidence.experiment import Plan, run
 
     techniques = tuple(technique(name, other) for name, other in others.items())
-    return run(Plan(surface, techniques=techniques, tuning=Budget(*tuning), **asked), paths, TERMINAL.say)
+    plan = Plan(surface, techniques=techniques, tuning=Budget(*tuning), **asked)
+    if teachers:
+        from crosskd.other_teachers import answers_of
 
-
-def run_paths(root: Path) -> RunPaths:
-    """What an experiment reads of the newest run under `root`.
-
-    Raises:
-      InputError: There is none, or it did not finish.
-    """
-    from crosskd.runs import newest_run
-
-    return paths_of(root, newest_run(root))
-
-
-def paths_of(root: Path, found: Run) -> RunPaths:
-    """The same of any run.
-
-    Raises:
-      InputError: It did not finish.
-    """
-    from evidence.paths import RunPaths
-
-    transformed = _artifacts(root, found, nodes.TRANSFORM, keys.TRANSFORMED_EXAMPLES)
-    labelled = _artifact(root, found, nodes.TEACHER_LABELER, keys.LABELLED_EXAMPLES)
-    spans = _labelled_spans(root, found)
-    unlabelled = [f"{folder}/Split-{UNLABELLED_SPLIT}" for folder in transformed]
-    return RunPaths(
-        name=root.name,
-        transform_graph=_artifact(root, found, nodes.TRANSFORM, keys.TRANSFORM_GRAPH),
-        train=tuple(f"{folder}/Split-{TRAIN_SPLIT}" for folder in transformed),
-        labelled_eval=f"{labelled}/Split-{EVAL_SPLIT}",
-        labelled_train=tuple(f"{folder}/Split-{TRAIN_SPLIT}" for folder in spans),
-        unlabelled=tuple(folder for folder in unlabelled if Path(folder).is_dir()),
-        teacher=_artifact(root, found, nodes.TEACHER, keys.IMPORTED),
-    )
-
-
-def _labelled_spans(root: Path, run: Run) -> list[str]:
-    """The labelled examples of all spans that were trained on; one where there are none."""
-    if nodes.WINDOW in run.nodes:
-        from pipeline.spans import EXAMPLES
-
-        return _artifacts(root, run, nodes.WINDOW, EXAMPLES)
-    return _artifacts(root, run, nodes.TEACHER_LABELER, keys.LABELLED_EXAMPLES)
-
-
-def _artifact(root: Path, run: Run, node: str, key: str) -> str:
-    return _artifacts(root, run, node, key)[0]
-
-
-def _artifacts(root: Path, run: Run, node: str, key: str) -> list[str]:
-    """The folders of a node's output: one, or where there are spans one for each."""
-    found = [uri for uri, _ in run.nodes[node].outputs.get(key, [])] if node in run.nodes else []
-    if not found or not all(Path(uri).is_dir() for uri in found):
-        raise InputError(
-            f"{root}: the newest run ({run.run_id}) has no {key} of {node}. An experiment reads what a finished run "
-            "left; give the same `crosskd run` again to go on from where it stopped."
-        )
-    return found
+        plan = replace(plan, teachers=answers_of(surface, teachers, paths[0].labelled_train[0]))
+    return run(plan, paths, TERMINAL.say)
 
 
 def _explain(loaded: SurfaceFolder, root: Path, source: Path | None, result: ExperimentResult) -> list[str]:
@@ -237,14 +215,14 @@ def _explain(loaded: SurfaceFolder, root: Path, source: Path | None, result: Exp
     from evidence.explain import gather, sentences
 
     run = newest_run(root)
-    labelled = Path(_artifact(root, run, nodes.TEACHER_LABELER, keys.LABELLED_EXAMPLES))
+    labelled = Path(artifact(root, run, nodes.TEACHER_LABELER, keys.LABELLED_EXAMPLES))
     facts = gather(
         loaded.surface,
         loaded.schema,
-        [Path(span) / f"Split-{TRAIN_SPLIT}" for span in _labelled_spans(root, run)],
+        [Path(span) / f"Split-{TRAIN_SPLIT}" for span in labelled_spans(root, run)],
         labelled / f"Split-{EVAL_SPLIT}",
         source,
-        _labels(_artifact(root, run, nodes.TEACHER_LABELER, keys.LABEL_REPORT)),
+        _labels(artifact(root, run, nodes.TEACHER_LABELER, keys.LABEL_REPORT)),
     )
     return sentences(facts, result)
 

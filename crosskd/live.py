@@ -298,7 +298,7 @@ def _expect_pairs_or_root(students: list[Path], controls: list[Path], root: Path
 
 
 def _trained(surface: Surface, root: Path | None, seeds: int, tuning: int, out: Path) -> list[Pair]:
-    from crosskd.experiment import run_paths
+    from crosskd.evidence_paths import run_paths
     from evidence.pairs import train_pairs
 
     if root is None:

@@ -69,7 +69,7 @@ def command(
     own = [change(each) for each in technique or []]
     with TERMINAL.noise_to(out / "logs" / "tune.log"):
         # Before TensorFlow is imported: a wrong path should not take ten seconds to be found.
-        from crosskd.experiment import run_paths
+        from crosskd.evidence_paths import run_paths
 
         paths = run_paths(root)
 

@@ -151,21 +151,31 @@ def _means(surface: Surface, cell: _Cell, runs: Sequence[RunData], arms: Sequenc
                 std=float(values.std(ddof=1)) if values.size > 1 else None,
             )
         )
-    if all(cell.task in run.teacher for run in runs):
-        found.append(Mean(arm=TEACHER, task=cell.task, slice=cell.slice, mean=_teacher(surface, cell, runs), std=None))
+    for name, told in _teachers(runs).items():
+        if all(cell.task in each for each in told):
+            value = _quality(surface, cell, runs, told)
+            found.append(Mean(arm=name, task=cell.task, slice=cell.slice, mean=value, std=None))
     return found
 
 
-def _teacher(surface: Surface, cell: _Cell, runs: Sequence[RunData]) -> float | None:
-    """The teacher's own metric, on the rows that it labelled."""
+def _teachers(runs: Sequence[RunData]) -> dict[str, list[Mapping[str, NDArray[Any]]]]:
+    """What each teacher says, by run, by the name of its line."""
+    found: dict[str, list[Mapping[str, NDArray[Any]]]] = {TEACHER: [run.teacher for run in runs]}
+    for name in runs[0].other_teachers:
+        found[f"{name}/{TEACHER}"] = [run.other_teachers[name] for run in runs]
+    return found
+
+
+def _quality(
+    surface: Surface, cell: _Cell, runs: Sequence[RunData], told: Sequence[Mapping[str, NDArray[Any]]]
+) -> float | None:
+    """A teacher's own metric, on the rows that it labelled."""
     values = []
-    for run, rows in zip(runs, cell.rows, strict=True):
-        told = run.teacher[cell.task][rows]
-        known = rows[np.isfinite(told if told.ndim == 1 else told.sum(axis=1))]
-        labels, predicted = _labels(run, cell.task)[known], run.teacher[cell.task][known]
-        found = score(
-            main_metric(surface.tasks[cell.task].kind), labels, predicted, _weights(surface, run, cell.task, known)
-        )
+    for run, rows, said in zip(runs, cell.rows, told, strict=True):
+        of_rows = said[cell.task][rows]
+        known = rows[np.isfinite(of_rows if of_rows.ndim == 1 else of_rows.sum(axis=1))]
+        labels, weights = _labels(run, cell.task)[known], _weights(surface, run, cell.task, known)
+        found = score(main_metric(surface.tasks[cell.task].kind), labels, said[cell.task][known], weights)
         if found is None:
             return None
         values.append(found.value)
@@ -262,9 +272,11 @@ class _Judge:
         }
 
     def _transfer(self, cell: _Cell, candidate: str, control: str) -> Transfer | None:
-        if LOGITS_AS_INPUTS not in cell.scores:
+        of_its_own = f"{candidate}/{LOGITS_AS_INPUTS}"
+        ceiling = of_its_own if of_its_own in cell.scores else LOGITS_AS_INPUTS
+        if ceiling not in cell.scores:
             return None
-        scores = (cell.scores[name] for name in (candidate, control, LOGITS_AS_INPUTS))
+        scores = (cell.scores[name] for name in (candidate, control, ceiling))
         return transfer(*scores, confidence=self.level, clusters=self._clusters(cell))
 
 

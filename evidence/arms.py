@@ -148,7 +148,7 @@ def group(candidate: Arm, shared: Arm | None = None) -> Group:
     """
     prefix = "" if candidate.name == STUDENT else f"{candidate.name}/"
     own = Arm(f"{prefix}{CONTROL}", Role.CONTROL, candidate.surface, distil=False, of=candidate.name)
-    same = shared is not None and shared.surface.undistilled() == candidate.surface.undistilled()
+    same = shared is not None and _of_control(shared.surface) == _of_control(candidate.surface)
     return Group(
         candidate=candidate,
         control=shared if same and shared is not None else own,
@@ -157,6 +157,11 @@ def group(candidate: Arm, shared: Arm | None = None) -> Group:
             for name, change in ((SHUFFLED, shuffled), (GAUSSIAN, gaussian))
         ),
     )
+
+
+def _of_control(surface: Surface) -> Surface:
+    """All that makes a difference to a control, which no teacher does."""
+    return surface.undistilled().model_copy(update={"teacher": None})
 
 
 def shuffled(columns: Columns, rng: np.random.Generator) -> Columns:

@@ -34,7 +34,7 @@ from schema.base import Scalar, TaskKind
 from schema.classes import mapping_of
 from schema.errors import InputError
 from schema.slice import OTHERS, SliceColumn, value_text
-from schema.surface import DistilledSurface, Surface, distilled, soft_label
+from schema.surface import Surface, soft_label
 
 _READ_BATCH = 4096
 # A slice with fewer examples has intervals too wide to read.
@@ -62,6 +62,7 @@ class RunData:
       unlabelled: Transformed columns of the pairs never shown; None if the run made none.
       vocabularies: Known values of each categorical feature, by index.
       teacher_model: The teacher's SavedModel, if it is known.
+      other_teachers: As `teacher`, of each further one that answered the evaluation split, by its name.
     """
 
     name: str
@@ -78,6 +79,7 @@ class RunData:
     unlabelled: dict[str, NDArray[Any]] | None = None
     vocabularies: dict[str, list[bytes]] = field(default_factory=dict)
     teacher_model: str | None = None
+    other_teachers: dict[str, dict[str, NDArray[Any]]] = field(default_factory=dict)
 
     def pairs(self, surface: Surface) -> dict[str, NDArray[Any]] | None:
         """The pairs never shown that a configuration asks for; None if the run made none.
@@ -168,7 +170,7 @@ def _with_evaluation(
     names: Sequence[str],
     raw_columns: Sequence[str],
 ) -> RunData:
-    teacher_columns = _teacher_columns(distilled(surface))
+    teacher_columns = comparable_columns(surface)
     sliced = {column for part in surface.slices.values() for column in part.columns}
     sides = without_row.id_columns(surface, transform.raw_feature_spec()) if paths.labelled_train else {}
     ids = [column for columns_of_side in sides.values() for column in columns_of_side]
@@ -179,14 +181,14 @@ def _with_evaluation(
     return replace(
         trained_on,
         evaluation=evaluation,
-        teacher={task: _told(surface, task, raw[column]) for task, column in teacher_columns.items()},
+        teacher={task: said_of(surface, task, raw[column]) for task, column in teacher_columns.items()},
         raw=raw,
         slices=slices,
         small_slices=small,
     )
 
 
-def _told(surface: Surface, task: str, logits: NDArray[Any]) -> NDArray[Any]:
+def said_of(surface: Surface, task: str, logits: NDArray[Any]) -> NDArray[Any]:
     """What the teacher says of a task; of a multiclass one a probability for each of the task's classes."""
     mapping = mapping_of(surface, task) if surface.tasks[task].kind is TaskKind.MULTICLASS else None
     if mapping is None:
@@ -238,13 +240,13 @@ def _read_by_trust(
     return trust.read_columns(surface, spec)
 
 
-def _teacher_columns(surface: DistilledSurface) -> dict[str, str]:
+def comparable_columns(surface: Surface) -> dict[str, str]:
     """By task, the raw soft label that can be held against the task's own label."""
     found = {}
     for name, task in surface.tasks.items():
         if task.distil is None:
             continue
-        kind = surface.teacher.tasks[task.distil.teacher_task].kind
+        kind = surface.teacher_tasks[task.distil.teacher_task].kind
         # Any number ranks a binary label; only a regression's value is in a label's unit, only classes are classes.
         ranks = task.kind is TaskKind.BINARY and kind is not TaskKind.MULTICLASS
         if ranks or kind is task.kind:

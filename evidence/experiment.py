@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from evidence import analysis, data, pooled
+from evidence import analysis, data, other_teachers, pooled
 from evidence.arms import (
     CONTROL,
     LOGITS_AS_INPUTS,
@@ -23,6 +23,7 @@ from evidence.arms import (
 from evidence.choosing import Budget, Progress, Trained, prefixed, train_arms
 from evidence.data import RunData
 from evidence.fitting import Fitter
+from evidence.other_teachers import Answer
 from evidence.paths import RunPaths
 from evidence.result import ArmReport, Edge, ExperimentResult
 from schema.errors import InputError
@@ -43,6 +44,7 @@ class Plan:
       seeds: Number of paired seeds a run.
       tuning: What every arm may choose from.
       techniques: Further candidates beside the surface's own student.
+      teachers: Other teachers than the run's, by name: each teaches a further candidate.
       references: Whether to train the reference that reads the teacher's logits.
       pooled: The source domain's folder, for the reference that trains on its rows too.
       confidence: Joint confidence of the intervals that the verdicts rest on.
@@ -60,6 +62,7 @@ class Plan:
     seeds: int = 5
     tuning: Budget = field(default_factory=Budget)
     techniques: tuple[Arm, ...] = ()
+    teachers: Mapping[str, Answer] = field(default_factory=dict)
     references: bool = True
     pooled: Path | None = None
     confidence: float = 0.95
@@ -72,7 +75,8 @@ class Plan:
     def groups(self) -> tuple[Group, ...]:
         """Each candidate with its control and placebos; the student first."""
         own = group(student(self.surface))
-        found = (own, *(group(each, shared=own.control) for each in self.techniques))
+        others = [*self.techniques, *(other_teachers.candidate(self.surface, name) for name in self.teachers)]
+        found = (own, *(group(each, shared=own.control) for each in others))
         if self.control is None:
             return found
         control = replace(own.control, surface=self.control)
@@ -82,8 +86,8 @@ class Plan:
         """All arms to train, each once."""
         found = {arm.name: arm for each in self.groups() for arm in each.arms()}
         if self.references:
-            reference = logits_as_inputs(self.surface)
-            found[reference.name] = reference
+            ceilings = [other_teachers.ceiling(self.surface, name) for name in self.teachers]
+            found |= {arm.name: arm for arm in (logits_as_inputs(self.surface), *ceilings)}
         return tuple(found.values())
 
 
@@ -108,6 +112,12 @@ def run(
     if plan.pooled is not None:
         raw += pooled.raw_columns(plan.surface, load_surface(plan.pooled).surface)
     loaded = [data.load(plan.surface, paths, raw, techniques) for paths in runs]
+    if plan.teachers:
+        progress(f"answers of {', '.join(plan.teachers)} to the runs' examples")
+        loaded = [
+            other_teachers.answered(each, plan.surface, of, plan.teachers)
+            for each, of in zip(loaded, runs, strict=True)
+        ]
     arms, trained = plan.arms(), [train(plan, each, progress, fitter) for each in loaded]
     if plan.pooled is not None:
         pools = [
@@ -162,11 +172,15 @@ def check(plan: Plan, runs: int) -> None:
         raise InputError(f"surface {plan.surface.name!r} distils nothing: give a task a `distil:` in surface.yaml")
     if not runs:
         raise InputError("an experiment needs a finished run")
+    if plan.teachers:
+        other_teachers.check_answerable(plan.surface)
     names = [arm.name for each in plan.groups() for arm in (each.candidate, *each.placebos)]
     names += [CONTROL, TEACHER, LOGITS_AS_INPUTS, POOLED]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise InputError(f"two arms are called {', '.join(twice)}; give each technique a name of its own")
+        raise InputError(
+            f"two arms are called {', '.join(twice)}; give each technique and each teacher a name of its own"
+        )
     for each in plan.techniques:
         if _labels(each.surface) != _labels(plan.surface):
             raise InputError(

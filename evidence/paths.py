@@ -18,6 +18,7 @@ class RunPaths:
       labelled_train: Folders of the labelled training split, as it was before Transform, one for
         each of `train`; none if slices of people and items without a training row are not wanted.
       unlabelled: Folders of the transformed split of pairs never shown; none if the run made none.
+      labelled_unlabelled: The same of the pairs, which other teachers are asked about.
       teacher: The teacher's SavedModel, which warm starts read; None if it is not known.
     """
 
@@ -27,4 +28,5 @@ class RunPaths:
     labelled_eval: str
     labelled_train: tuple[str, ...] = ()
     unlabelled: tuple[str, ...] = ()
+    labelled_unlabelled: tuple[str, ...] = ()
     teacher: str | None = None

@@ -106,6 +106,16 @@ class TeacherProgram:
             )
         return TeacherScores(*(tensor.numpy() for tensor in found))
 
+    def by_task(self, scores: TeacherScores) -> dict[str, NDArray[np.float32]]:
+        """What each task says: float32 [batch], or [batch, classes] of a multiclass one."""
+        found, at = {}, 0
+        for place, (name, task) in enumerate(self.plan.surface.teacher.tasks.items()):
+            if task.classes is None:
+                found[name] = scores.logits[:, place]
+            else:
+                found[name], at = scores.vectors[:, at : at + task.size], at + task.size
+        return found
+
     def learn_kinds(self, records: list[bytes], path: str) -> bool:
         """Takes note of columns that `records` are the first to hold.
 

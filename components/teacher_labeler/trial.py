@@ -170,10 +170,9 @@ def _check_class_logits(program: TeacherProgram, records: list[bytes], where: st
     tasks = {name: task for name, task in program.plan.surface.teacher.tasks.items() if task.classes is not None}
     if not tasks or len(records) < _LEAST_ANSWERS:
         return
-    vectors, at = program(tf.constant(records)).vectors, 0
+    answers = program.by_task(program(tf.constant(records)))
     for name, task in tasks.items():
-        values, at = vectors[:, at : at + task.size], at + task.size
-        values = values[np.isfinite(values).all(axis=1)]
+        values = answers[name][np.isfinite(answers[name]).all(axis=1)]
         alike = task.gives is not None or len(values) < _LEAST_ANSWERS
         if not alike and values.min() >= 0 and np.abs(values.sum(axis=1) - 1).max() < _TOLERANCE:
             raise InputError(

@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from crosskd import experiment, runs
+from crosskd import evidence_paths, experiment, runs
 from crosskd.experiment import _technique
 from crosskd.launch import surface_folder
 from crosskd.runs import NodeOfRun, Run
@@ -53,7 +53,7 @@ def test_a_run_over_several_spans_trained_on_all_of_them(tmp_path: Path, monkeyp
         "Teacher": _made(result=[folders["teacher"]]),
     }
     monkeypatch.setattr(runs, "newest_run", lambda root: Run("a run", "crosskd-tiny", nodes))
-    assert experiment.run_paths(tmp_path) == RunPaths(
+    assert evidence_paths.run_paths(tmp_path) == RunPaths(
         name=tmp_path.name,
         transform_graph=str(folders["graph"]),
         train=(f"{folders['monday']}/Split-train", f"{folders['tuesday']}/Split-train"),
@@ -68,7 +68,7 @@ def test_a_run_whose_artifacts_are_gone_is_named(tmp_path: Path, monkeypatch: py
     nodes = {"Transform": _made(transformed_examples=[tmp_path, tmp_path / "removed"])}
     monkeypatch.setattr(runs, "newest_run", lambda root: Run("a run", "crosskd-tiny", nodes))
     with pytest.raises(InputError, match=r"\(a run\) has no transformed_examples of Transform"):
-        experiment.run_paths(tmp_path)
+        evidence_paths.run_paths(tmp_path)
 
 
 def test_an_unknown_surface_is_named(tmp_path: Path):

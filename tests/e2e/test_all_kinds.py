@@ -11,6 +11,11 @@ import pytest
 import tensorflow as tf
 
 from contracts.outcome import Exit
+from crosskd.evidence_paths import run_paths
+from crosskd.other_teachers import answers_of
+from evidence.data import load
+from evidence.other_teachers import answered
+from models.columns import soft_label_columns
 from schema.loader import load_surface
 from tests.e2e import library
 from tests.examples import example
@@ -293,6 +298,16 @@ def test_an_experiment_reads_the_same_surface(first: dict[str, Any], folders: di
     parts = {each["slice"] for each in result["findings"]}
     assert "pages (bucket)=600 or more" in parts
     assert "book (top 3)=others" in parts
+
+
+def test_the_runs_own_teacher_asked_again_says_what_it_said(first: dict[str, Any], folders: dict[str, Path]) -> None:
+    surface, of = load_surface(folders["surface"]).surface, run_paths(folders["root"])
+    again = answers_of(surface, {"again": Path(str(of.teacher))}, of.labelled_train[0])
+    found = answered(load(surface, of), surface, of, again)
+    for column in set(soft_label_columns(surface).values()):
+        asked = column.replace("teacher/", "teacher/again__")
+        for columns in (found.training, found.evaluation):
+            np.testing.assert_allclose(columns[asked], columns[column], atol=1e-4)
 
 
 def test_a_search_on_the_same_surface_writes_one_that_loads(first: dict[str, Any], folders: dict[str, Path]) -> None:

@@ -18,7 +18,7 @@ from crosskd import label as label_command
 from crosskd import rolling_back
 from crosskd import run as run_command
 from crosskd.checking.inspection import RunInputs, inspect_inputs
-from crosskd.experiment import paths_of, run_paths
+from crosskd.evidence_paths import paths_of, run_paths
 from crosskd.label import LabellingDone
 from crosskd.labelled_spans import LabelledSpans
 from crosskd.launch import only_run_in
