@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from crosskd.terminal import TERMINAL, seconds
+from schema.errors import InputError
 
 app = typer.Typer(help="Write a data set (examples and surface folders) to run on.", no_args_is_help=True)
 
@@ -46,19 +47,24 @@ def simulated(
             "tastes that move; video has span-0 too, its history."
         ),
     ] = None,
+    unknown: Annotated[
+        float, typer.Option(help="Part of all people of whom video has no examples, so that a teacher knows none.")
+    ] = 0.0,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
     """Write the embedded two-surface world: video (source), homepage and radio (targets)."""
 
     def write() -> list[Path]:
+        if days is not None and unknown:
+            raise InputError("--unknown: of a world in days all people are known; leave one of the two out")
         if days is not None:
             from worlds.days import write_days
 
             return write_days(out, size.value, days, seed=seed, progress=TERMINAL.say)
         from worlds import simulated
 
-        return simulated.write(out, size=size.value, seed=seed, progress=TERMINAL.say)
+        return simulated.write(out, size=size.value, seed=seed, progress=TERMINAL.say, unknown_people=unknown)
 
     _report(out, write, as_json)
 

@@ -194,7 +194,26 @@ def draw_domains(sizes: Sizes, seed: int) -> dict[str, dict[str, Columns]]:
     }
 
 
-def write(out: Path, size: str | Sizes, seed: int, progress: Callable[[str], None]) -> list[Path]:
+def without_people(columns: Columns, people: int, part: float, seed: int) -> Columns:
+    """The examples of all but a random part of the people: of the others a teacher learns nothing.
+
+    Args:
+      columns: Examples with `user_id`.
+      people: How many people there are.
+      part: Which part of them is left out.
+      seed: Draws them, and nothing else of the world.
+    """
+    left_out = np.random.default_rng([seed, 1]).permutation(people)[: round(part * people)]
+    kept = ~np.isin(columns["user_id"].values, left_out)
+    return {
+        name: replace(each, values=each.values[kept], present=None if each.present is None else each.present[kept])
+        for name, each in columns.items()
+    }
+
+
+def write(
+    out: Path, size: str | Sizes, seed: int, progress: Callable[[str], None], unknown_people: float = 0.0
+) -> list[Path]:
     """Writes ``out/homepage``, ``out/radio`` and ``out/video``.
 
     Each holds ``train/`` and ``eval/`` and the shipped surface of the same name.
@@ -204,6 +223,7 @@ def write(out: Path, size: str | Sizes, seed: int, progress: Callable[[str], Non
       size: A key of `SIZES`, or sizes of one's own.
       seed: The same seed and sizes give the same bytes.
       progress: Told what was written, one line at a time.
+      unknown_people: Part of all people of whom video has no examples; the targets are what they are without.
 
     Returns:
       The three folders.
@@ -212,9 +232,17 @@ def write(out: Path, size: str | Sizes, seed: int, progress: Callable[[str], Non
       InputError: There is no such size, or a folder already holds something else.
     """
     sizes = resolve(size)
+    if not 0 <= unknown_people < 1:
+        raise InputError(f"part of unknown people: expected 0 or more and less than 1, found {unknown_people:g}")
     origin = {"world": "simulated", "seed": seed, "sizes": asdict(sizes)}
+    origin |= {"unknown_people": unknown_people} if unknown_people else {}
     progress(f"drawing {sizes.source_train:,} source and 2 x {sizes.target_train:,} target training examples")
     domains = draw_domains(sizes, seed)
+    if unknown_people:
+        domains[VIDEO] = {
+            split: without_people(columns, sizes.people, unknown_people, seed)
+            for split, columns in domains[VIDEO].items()
+        }
     return [
         write_domain(out, Domain(name, splits, *_surface_folder(name, sizes), origin=origin), progress)
         for name, splits in domains.items()

@@ -78,6 +78,26 @@ def test_more_source_rows_leave_the_target_as_it_is() -> None:
             assert np.array_equal(column.values, large[surface]["eval"][name].values)
 
 
+def test_unknown_people_have_no_row_in_the_source_and_nothing_else_changes(
+    written: Path, tmp_path: Path, sizes: Sizes, video: list[Example]
+) -> None:
+    write(tmp_path, sizes, seed=5, progress=lambda _: None, unknown_people=0.5)
+    for split in ("train", "eval"):
+        assert digests(tmp_path / "homepage" / split) == digests(written / "homepage" / split)
+    kept, all_rows = read_examples(tmp_path / "video" / "train"), [str(each) for each in video]
+    left_out = {each["user_id"][0] for each in video} - {each["user_id"][0] for each in kept}
+    assert 0.25 < len(left_out) / len({each["user_id"][0] for each in video}) < 0.75
+    assert [str(each) for each in kept] == [
+        text for text, each in zip(all_rows, video, strict=True) if each["user_id"][0] not in left_out
+    ]
+
+
+@pytest.mark.parametrize("part", [-0.1, 1.0])
+def test_the_part_of_unknown_people_is_one(tmp_path: Path, sizes: Sizes, part: float) -> None:
+    with pytest.raises(InputError, match="expected 0 or more and less than 1"):
+        write(tmp_path, sizes, seed=5, progress=lambda _: None, unknown_people=part)
+
+
 def test_labels_are_absent_exactly_where_there_was_no_click(homepage: list[Example], video: list[Example]) -> None:
     clicks = sum(example["click"] == [1] for example in homepage)
     assert 0 < clicks < len(homepage)
