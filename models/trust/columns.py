@@ -26,12 +26,12 @@ from models.columns import (
 from models.comparable import learned
 from models.scales import LabelStatistics
 from models.trust import own
+from models.trust.circumstances import GainsByCircumstances
 from models.trust.folds import Columns, folds_of, side_by_side
 from models.trust.network import (
     CrossFit,
     Floats,
     Rows,
-    Start,
     classes_cross_entropy,
     cross_entropy,
     squared_error,
@@ -46,8 +46,8 @@ _MOST_ROWS = 200_000
 _LEAST_ROWS = 10
 # Log odds beyond these are told apart by chance alone.
 _MOST_LOG_ODDS = 5.0
-# Of a teacher that gains less of the best constant's loss, and of labels that do, it cannot be told who is right.
-_LEAST_GAIN = 0.01
+# A teacher that takes so much of the best constant's loss away, beyond what labels do, is relied on by half.
+_HALF_RELIABLE = 0.005
 _LEAST_PROBABILITY = 1e-3
 _LOSSES = {
     TaskKind.BINARY: cross_entropy,
@@ -135,6 +135,7 @@ class _Teller:
         folds, alike = surface.trust.folds, self.categories or self.scalars
         self.folds_alike = folds_of({name: training[name] for name in alike}, alike, folds)
         self.folds = folds_of(training, alike, folds) if surface.group is not None else self.folds_alike
+        self.knowledge = self._knowledge_of(training)
         self.inputs, self.circumstances = self.inputs_of(training), self.circumstances_of(training)
         self.fitted = np.zeros(len(self.folds), bool)
         self.fitted[fitted] = True
@@ -181,9 +182,8 @@ class _TaskFit:
         self._soft = soft_label_columns(surface)[name]
         self._labelled = np.isfinite(teller.training[hard_label_column(name)]) & teller.fitted
         fitted = self._fitted(surface)
-        inputs = teller.inputs[fitted.rows]
         self._outputs = 1 if self._task.kind is TaskKind.REGRESSION else max(self._task.size, 2)
-        self._adapter = self._cross_fit(inputs, fitted, fitted.labels[:, None], _LOSSES[self._task.kind], self._start)
+        self._adapter = self._cross_fit(teller.inputs[fitted.rows], fitted) if self._columns[0] else None
         self._gains = self._fit_gains(fitted) if self._columns[1] else None
 
     def columns(self, asked: Columns, *, own_folds: bool) -> dict[str, NDArray[Any]]:
@@ -191,14 +191,14 @@ class _TaskFit:
         inputs = self._teller.inputs_of(asked)
         adapted, reliability = self._columns
         found: dict[str, NDArray[Any]] = {}
-        if adapted:
+        if adapted and self._adapter:
             silent = np.isnan(asked[self._soft].reshape(len(inputs), -1)).any(axis=1)
             target = self._target(self._chosen(self._said(self._adapter.outputs(inputs)), own_folds))
             target[silent] = np.nan
             found[adapted] = target
         if reliability and self._gains:
-            told = np.maximum(self._gains.outputs(self._teller.circumstances_of(asked)).astype(np.float64), 0)
-            shares = told[..., :1] / np.maximum(told.sum(axis=-1, keepdims=True), _LEAST_GAIN)
+            gained = np.maximum(self._gains.outputs(self._teller.circumstances_of(asked)), 0)
+            shares = gained / (gained + _HALF_RELIABLE)
             found[reliability] = self._chosen(shares, own_folds)[:, 0].astype(np.float32)
         return found
 
@@ -246,22 +246,42 @@ class _TaskFit:
         shares = counts / counts.sum()
         return [float(special.logit(shares[1]))] if self._task.kind is TaskKind.BINARY else np.log(shares).tolist()
 
-    def _cross_fit(self, inputs: Floats, fitted: _Fitted, targets: NDArray[Any], loss: Any, start: Start) -> CrossFit:
-        rows = Rows(inputs, np.asarray(targets, np.float32), fitted.folds, fitted.weights)
-        return CrossFit(rows, self._folds, loss, start, self._seed)
+    def _cross_fit(self, inputs: Floats, fitted: _Fitted) -> CrossFit:
+        """Networks that learn the task's labels from some inputs."""
+        rows = Rows(inputs, fitted.labels[:, None], fitted.folds, fitted.weights)
+        return CrossFit(rows, self._folds, _LOSSES[self._task.kind], self._start, self._seed)
 
-    def _fit_gains(self, fitted: _Fitted) -> CrossFit:
-        """Learns what the adapter tells of labels of examples like these, and what labels tell without a teacher.
+    def _fit_gains(self, fitted: _Fitted) -> GainsByCircumstances:
+        """Learns how much more of the hard loss goes away with the teacher, of examples like these, than without it.
 
-        What either says of a row is out of fold.  The labels of the row's own group are no secret to a control, so
-        that here they have a part in what labels tell.
+        Without it there is what labels tell; with it, a network that reads both.  What either says of a row is out
+        of fold.  The labels of the row's own group are no secret to a control, so that here they have a part in what
+        labels tell.
         """
-        teller, kind = self._teller, self._task.kind
-        said = self._said(self._adapter.outputs(teller.inputs[fitted.rows]))
-        adapter = said[np.arange(len(fitted.rows)), fitted.folds]
+        circumstances = self._teller.circumstances[fitted.rows]
+        alone = self._alone(fitted)
+        told = np.concatenate([self._unbounded(alone), self._teller.knowledge[fitted.rows]], axis=1)
+        without = [self._losses(each, fitted.labels) for each in (alone, self._network_says(told, fitted))]
+        # A network may also make more of what labels tell, which is not the teacher's merit.
+        least = min(without, key=lambda losses: float(np.average(losses, weights=fitted.weights)))
+        both = np.concatenate([self._unbounded(alone), self._teller.inputs[fitted.rows]], axis=1)
+        constant = self._said(np.array([[self._start(fitted.labels)]], np.float32))[:, 0]
+        nothing = self._losses(constant.repeat(len(fitted.rows), axis=0), fitted.labels)
+        gains = (least - self._losses(self._network_says(both, fitted), fitted.labels)) / nothing.mean()
+        return GainsByCircumstances(circumstances, gains, fitted.weights, fitted.folds, self._folds)
+
+    def _network_says(self, inputs: NDArray[np.float64], fitted: _Fitted) -> NDArray[np.float64]:
+        """What a network that learns from inputs says of each row, out of fold: float64 [rows, classes]."""
+        narrow = inputs.astype(np.float32)
+        said = self._said(self._cross_fit(narrow, fitted).outputs(narrow))
+        return np.asarray(said[np.arange(len(fitted.rows)), fitted.folds])
+
+    def _alone(self, fitted: _Fitted) -> NDArray[np.float64]:
+        """What labels tell of each row without a teacher: float64 [rows, classes]."""
+        teller = self._teller
         scalars = {name: teller.training[name][fitted.rows] for name in teller.scalars}
-        alone = own.out_of_fold(
-            kind,
+        return own.out_of_fold(
+            self._task.kind,
             side_by_side(scalars, teller.categories, np.int64),
             side_by_side(scalars, teller.numbers, np.float32),
             fitted.labels,
@@ -269,15 +289,10 @@ class _TaskFit:
             self._outputs,
             self._seed,
         )
-        constant = self._said(np.array([[self._start(fitted.labels)]], np.float32))[:, 0].repeat(
-            len(fitted.rows), axis=0
-        )
-        nothing = self._losses(constant, fitted.labels)
-        gains = [nothing - self._losses(each, fitted.labels) for each in (adapter, alone)]
-        targets = np.stack(gains, axis=1) / nothing.mean()
-        return self._cross_fit(
-            teller.circumstances[fitted.rows], fitted, targets, squared_error, lambda found: found.mean(axis=0).tolist()
-        )
+
+    def _unbounded(self, said: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Values of a regression, else log probabilities of classes, as a network reads them."""
+        return said if self._task.kind is TaskKind.REGRESSION else np.log(np.maximum(said, _LEAST_PROBABILITY))
 
     def _losses(self, said: NDArray[np.float64], labels: NDArray[Any]) -> NDArray[np.float64]:
         """The hard loss of each row, of values or of probabilities of classes, [rows, classes]."""
