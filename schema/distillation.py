@@ -86,9 +86,9 @@ class Distillation(Strict):
         soft labels and outputs, float [batch] each, the loss of each example, float [batch].
       adapter: A second head, which learns what the teacher's words mean for the task's hard label; None
         for none.
-      reliability: Whether each example's distillation loss is multiplied by how much more of its hard label the
-        teacher tells, of examples like it, than the labels of the same people and items do: from 0 to 1,
-        estimated out of fold (the gate over teachers of arXiv:2011.04106, for one teacher).
+      reliability: Whether each example's distillation loss is multiplied by how much the teacher tells of its hard
+        label, of examples like it, beyond what the labels of the same people and items do: from 0 to 1, estimated
+        out of fold (after the gate over teachers of arXiv:2011.04106, for one teacher).
       weight_column: Column with the weight of an example in the losses of this distillation, on top of the
         surface's; 1 where it is absent.
       trunk_gradient: What part of the gradient of this distillation goes on from its towers into the trunk; heads
