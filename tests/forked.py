@@ -25,7 +25,7 @@ from absl import logging as absl_logging
 # What commands import before they do anything.
 _LIBRARIES = [
     *("crosskd.main", "crosskd.rolling_back", "crosskd.checking.inspection", "evidence.experiment"),
-    *("models.preprocessing", "models.trainer", "pipeline.pipeline", "pipeline.runners"),
+    *("models.preprocessing", "models.trainer", "pipeline.pipeline", "pipeline.runners", "tests.beam_memory"),
 ]
 _NONE: Mapping[str, str] = {}
 
