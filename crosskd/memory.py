@@ -9,6 +9,8 @@ from typing import Self
 import psutil
 
 _SECONDS = 0.2
+# Only at each so manieth look it is asked which processes there are: that is read from every process of the machine.
+_LOOKS_PER_LIST = 5
 
 
 class PeakMemory:
@@ -17,6 +19,8 @@ class PeakMemory:
     def __init__(self) -> None:
         self._process = psutil.Process()
         self._peak = 0
+        self._started: list[psutil.Process] = []
+        self._looks = 0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="peak-memory", daemon=True)
 
@@ -30,6 +34,7 @@ class PeakMemory:
 
     def begin(self) -> None:
         """Forgets what was seen before."""
+        self._looks = 0
         self._peak = self._held()
 
     def peak(self) -> int:
@@ -42,7 +47,10 @@ class PeakMemory:
             self.peak()
 
     def _held(self) -> int:
-        return sum(map(_resident, (self._process, *self._process.children(recursive=True))))
+        if self._looks % _LOOKS_PER_LIST == 0:
+            self._started = self._process.children(recursive=True)
+        self._looks += 1
+        return sum(map(_resident, (self._process, *self._started)))
 
 
 def _resident(process: psutil.Process) -> int:

@@ -25,7 +25,7 @@ from absl import logging as absl_logging
 # What commands import before they do anything.
 _LIBRARIES = [
     *("crosskd.main", "crosskd.rolling_back", "crosskd.checking.inspection", "evidence.experiment"),
-    *("models.preprocessing", "models.trainer", "pipeline.pipeline", "pipeline.runners"),
+    *("models.preprocessing", "models.trainer", "pipeline.pipeline", "pipeline.runners", "tests.beam_memory"),
 ]
 _NONE: Mapping[str, str] = {}
 
@@ -37,7 +37,7 @@ def crosskd(
 
     Args:
       arguments: After `crosskd`.
-      env: Variables that it has beside the tests' own.
+      env: Variables that it has beside the tests' own; what PYTHONPATH names is searched first, as Python does.
       timeout: Seconds in which it must end.
 
     Raises:
@@ -103,6 +103,7 @@ def _give(arguments: list[str], out: Path, err: Path, env: dict[str, str], place
         os.setsid()
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in the background
         os.environ.update(env)
+        sys.path[:0] = [each for each in env.get("PYTHONPATH", "").split(os.pathsep) if each]
         os.chdir(place)
         _redirect(out, err)
         code = _command(arguments)

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 PROJECT = Path(__file__).parent.parent
@@ -43,6 +44,22 @@ def install(programs: Path, *arguments: str | Path) -> None:
     cached = subprocess.run([*command, "--offline"], capture_output=True, timeout=600)
     if cached.returncode:
         subprocess.run(command, check=True, timeout=600)
+
+
+def lend_bytecode(programs: Path) -> None:
+    """Gives an environment what Python compiled of the same files for the tests' own, which takes it half a minute.
+
+    Python looks whether it belongs to the source, by time and size, and else compiles that anew.
+    """
+    own, other = Path(sysconfig.get_path("purelib")), site_packages(programs)
+    for compiled in own.rglob("__pycache__/*.pyc"):
+        place = other / compiled.relative_to(own)
+        if place.parents[1].is_dir() and not place.exists():
+            place.parent.mkdir(exist_ok=True)
+            try:
+                place.hardlink_to(compiled)  # Python replaces such files, and never writes into them.
+            except OSError:  # another disk
+                shutil.copyfile(compiled, place)
 
 
 def run(programs: Path, *arguments: str | Path, cwd: Path, timeout: float = 120) -> subprocess.CompletedProcess[str]:

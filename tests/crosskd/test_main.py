@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from crosskd.main import app
+from tests import forked
 from worlds import simulated
 
 CROSSKD = Path(sys.executable).parent / "crosskd"
@@ -45,6 +47,13 @@ def crosskd(*arguments: object) -> subprocess.CompletedProcess:
     ],
 )
 def test_every_command_has_help(command):
+    done = CliRunner().invoke(app, [*command, "--help"], prog_name="crosskd")
+    assert done.exit_code == 0
+    assert f"Usage: {' '.join(['crosskd', *command])}" in done.stdout
+
+
+@pytest.mark.parametrize("command", [[], ["world", "simulated"]])
+def test_the_installed_program_has_help(command):
     done = crosskd(*command, "--help")
     assert done.returncode == 0
     assert "Usage: crosskd" in done.stdout
@@ -135,7 +144,8 @@ def test_train_teacher_prints_json(tmp_path):
     world = tmp_path / "world"
     simulated.write(world, size=simulated.Sizes(400, 50, 50, 50, 100, 50, 40, 40), seed=0, progress=print)
     video = world / "video"
-    done = crosskd("train-teacher", "--surface", video, "--examples", video, "--out", tmp_path / "teacher", "--json")
+    given = ("--surface", video, "--examples", video, "--out", tmp_path / "teacher")
+    done = forked.crosskd("train-teacher", *given, "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["rows"] == 400

@@ -288,7 +288,7 @@ def test_bounds_are_suggested_and_nothing_is_written(first: dict[str, Any], fold
 
 def test_an_experiment_reads_the_same_surface(first: dict[str, Any], folders: dict[str, Path]) -> None:
     out = folders["root"].parent / "experiment"
-    options = ("--seeds", 2, "--few", "--no-references", "--tuning", 1, "--out", out)
+    options = ("--seeds", 2, "--few", "--no-references", "--tuning", 1, "--widen", 0, "--out", out)
     done = crosskd("experiment", "--surface", folders["surface"], "--root", folders["root"], *options)
     assert done.returncode == 0, done.stderr + done.stdout
     result = json.loads((out / "experiment.json").read_text())

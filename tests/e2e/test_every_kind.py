@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +11,10 @@ import tensorflow as tf
 import yaml
 
 from tests.e2e import library
+from tests.forked import crosskd
 from tests.models import all_kinds
 
 pytestmark = pytest.mark.slow
-
-CROSSKD = Path(sys.executable).parent / "crosskd"
 
 GATES: dict[str, Any] = {"gates": [{"metric": "auc", "at_least": 0.5}]}
 SERVING: dict[str, Any] = yaml.safe_load(library.SERVING)["serving"]
@@ -118,20 +114,9 @@ class Case:
         tf.saved_model.save(teacher, str(folder / "teacher"), signatures={"rank": teacher.rank})
 
     def crosskd(self, command: str, *more: str) -> dict[str, Any]:
-        done = subprocess.run(
-            [
-                CROSSKD,
-                command,
-                f"--surface={self.folder / 'surface'}",
-                f"--root={self.folder / 'root'}",
-                *more,
-                "--json",
-            ],
-            capture_output=True,
-            text=True,
-            timeout=900,
-            env={**os.environ, "PYTHONPATH": str(self.folder)},
-        )
+        given = [command, "--surface", self.folder / "surface", "--root", self.folder / "root", *more, "--json"]
+        # Where the user's own modules are.
+        done = crosskd(*given, env={"PYTHONPATH": str(self.folder)}, timeout=900)
         assert done.returncode == 0, done.stderr[-4000:]
         return json.loads(done.stdout)
 
@@ -172,7 +157,8 @@ def test_what_was_pushed_answers_requests_with_and_without_lists(summary):
 
 
 def test_an_experiment_trains_on_it(summary, case):
-    result = case.crosskd("experiment", f"--out={case.folder / 'experiment'}", "--seeds=2", "--few", "--no-references")
+    short = ("--seeds=2", "--few", "--no-references", "--tuning=1", "--widen=0")
+    result = case.crosskd("experiment", f"--out={case.folder / 'experiment'}", *short)
     arms = {each["name"] for each in result["arms"]}
     assert {"control", "student", "shuffled", "gaussian"} <= arms
 

@@ -18,6 +18,7 @@ def programs(tmp_path_factory) -> Path:
     wheels.install(programs, wheel)
     shipped = wheels.site_packages(programs) / "crosskd" / stacks.choose(stacks.here()).file("base")
     wheels.install(programs, "--require-hashes", "-r", shipped)
+    wheels.lend_bytecode(programs)
     return programs
 
 

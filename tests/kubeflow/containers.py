@@ -33,6 +33,7 @@ LIBRARIES = (
     "models.trainer",
     "pipeline.kfp.compiler",
     "pipeline.kfp.entrypoint",
+    "tests.beam_memory",
 )
 
 
