@@ -8,16 +8,19 @@ from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
-from apache_beam.io.iobase import Write
 from apache_beam.pvalue import PCollection
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import types
 from tfx.components.transform import executor, labels
+from tfx.dsl.io import fileio
+from tfx.types import standard_component_specs
 from tfx_bsl.coders import example_coder
 
-from records.batched import BatchSink, reading_in_batches
+from records.batched import reading_in_batches
+from records.in_order import PLACE, Place, WriteInOrder, without_place
 
 _PROCESSOR = "TransformProcessor"
+_PARTS = ".parts"
 # Columns of a batch, and features of the whole batch.
 _Transformed = tuple[pa.RecordBatch, dict[str, pa.Array]]
 
@@ -35,14 +38,30 @@ class Executor(executor.Executor):
 
         Args:
           input_dict: examples and schema.
-          output_dict: transform_graph and transformed_examples.
-          exec_properties: As TFX's.
+          output_dict: transform_graph and transformed_examples: a file for each of the examples, its rows in
+            their order, whatever engine Beam runs on.
+          exec_properties: As TFX's; without statistics.
 
         Raises:
           InputError: A file of the examples is truncated or damaged.
+          ValueError: Statistics are asked for.
         """
-        with reading_in_batches(), _writing_in_batches():
+        if not exec_properties.get(standard_component_specs.DISABLE_STATISTICS_KEY):
+            raise ValueError("expected disable_statistics: they would count the column that says where a row stood")
+        with _parts_removed(output_dict), reading_in_batches(placed=True), _writing_in_batches():
             super().Do(input_dict, output_dict, exec_properties)
+
+
+@contextmanager
+def _parts_removed(output_dict: dict[str, list[types.Artifact]]) -> Iterator[None]:
+    """What workers wrote is gone afterwards, with what a killed attempt left behind."""
+    try:
+        yield
+    finally:
+        # One artifact for each of the examples: TFX's executor adds them.
+        for artifact in output_dict[standard_component_specs.TRANSFORMED_EXAMPLES_KEY]:
+            if fileio.exists(f"{artifact.uri}/{_PARTS}"):
+                fileio.rmtree(f"{artifact.uri}/{_PARTS}")
 
 
 @contextmanager
@@ -58,28 +77,41 @@ def _writing_in_batches() -> Iterator[None]:
 
 class _Processor(executor.TransformProcessor):
     @staticmethod
+    def _GetTFXIOPassthroughKeys() -> set[str]:
+        """Columns that the preprocessing function does not see, and that come out as they went in."""
+        return {PLACE}
+
+    @staticmethod
     def _EncodeAndWrite(  # type: ignore[override] # TFX's is Beam's wrapper around a function
         schema: Any, file_format: str, output_path: str
     ) -> beam.PTransform[Any, Any]:
-        """In the place of TFX's, which writes record by record."""
+        """In the place of TFX's, which writes record by record, in the order in which the engine works."""
         if file_format != labels.FORMAT_TFRECORD:
             raise NotImplementedError(f"expected {labels.FORMAT_TFRECORD}, found {file_format}")
         return _EncodeAndWrite(schema, output_path)
 
 
-class _EncodeAndWrite(beam.PTransform[PCollection[_Transformed], Any]):
+class _EncodeAndWrite(beam.PTransform[PCollection[_Transformed], PCollection[str]]):
     """Writes transformed `pa.RecordBatch`es, each with its unary features, as gzipped tf.Examples."""
 
     def __init__(self, schema: Any, path: str) -> None:
+        """Initializes the transform.
+
+        Args:
+          schema: Of what is written.
+          path: URI of the artifact, folder of the split, and what the names of its files begin with.
+        """
         super().__init__()
         self._schema = schema
         self._path = path
 
-    def expand(self, batches: PCollection[_Transformed]) -> Any:
+    def expand(self, batches: PCollection[_Transformed]) -> PCollection[str]:
+        uri, _, _ = self._path.rsplit("/", 2)
+        encoded = beam.ParDo(_Encode(self._schema.SerializeToString()))
         return (
             batches
-            | "Encode" >> beam.ParDo(_Encode(self._schema.SerializeToString())).with_output_types(list[bytes])
-            | "Write" >> Write(BatchSink(self._path))
+            | "Encode" >> encoded.with_output_types(tuple[Place, list[bytes]])
+            | "Write" >> WriteInOrder(self._path, f"{uri}/{_PARTS}")
         )
 
 
@@ -90,5 +122,6 @@ class _Encode(beam.DoFn):
     def setup(self) -> None:
         self._encoder = example_coder.RecordBatchToExamplesEncoder(schema_pb2.Schema.FromString(self._schema))
 
-    def process(self, element: _Transformed) -> Iterator[list[bytes]]:
-        yield self._encoder.encode(element[0])
+    def process(self, element: _Transformed) -> Iterator[tuple[Place, list[bytes]]]:
+        place, batch = without_place(element[0])
+        yield place, self._encoder.encode(batch)

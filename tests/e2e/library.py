@@ -113,8 +113,9 @@ def write_examples(
     sizes: tuple[int, int] = (TRAIN_ROWS, EVAL_ROWS),
     shift: float = 0.0,
     key: str | None = None,
+    parts: int = 2,
 ) -> Path:
-    """Writes train/ (two files) and eval/.
+    """Writes train/ and eval/.
 
     Args:
       folder: Where to.
@@ -123,6 +124,7 @@ def write_examples(
       sizes: Rows of the two splits.
       shift: How much better the books match than usual.
       key: A column with another number in every example.
+      parts: Files of each.
     """
     numbers = itertools.count(1000)
     rng = np.random.default_rng(seed)
@@ -131,9 +133,9 @@ def write_examples(
         examples = list(_examples(rng, rows, without, shift))
         for each in examples if key else ():
             each.features.feature[key].int64_list.value.append(next(numbers))
-        for part in range(2):
+        for part in range(parts):
             with tf.io.TFRecordWriter(str(folder / split / f"part-{part}.gz"), options="GZIP") as writer:
-                for each in examples[part::2]:
+                for each in examples[part::parts]:
                     writer.write(each.SerializeToString())
     return folder
 

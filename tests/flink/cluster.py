@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -15,8 +16,14 @@ from pathlib import Path
 
 JARS = Path(__file__).resolve().parents[2] / ".cache" / "flink" / "jars"
 HOST = "127.0.0.1"
+_BOOT = Path(__file__).with_name("boot.py")
+# A worker outlives the pauses in which its task manager has nothing to do.  In `LOOPBACK` that is
+# more than a matter of time: all task managers number their workers alike, and the process that
+# submits, asked by one of them to stop its worker, stops that of another one.
+_KEPT = "--environment_cache_millis={milliseconds}"
+_RUNTIME = "org.apache.flink.runtime"
 _STARTS_WITHIN = 180  # seconds, on a machine that has other things to do
-_HEAP = "-Xmx256m"
+_HEAP = "-Xmx512m"
 
 # What Flink's own start scripts give the JVM from Java 17 on.
 _OPENED = ("lang", "lang.reflect", "net", "io", "nio", "text", "time", "util", "util.concurrent")
@@ -48,17 +55,19 @@ cluster.evenly-spread-out-slots: true
 restart-strategy.type: fixed-delay
 restart-strategy.fixed-delay.attempts: 20
 restart-strategy.fixed-delay.delay: 2 s
+classloader.resolve-order: parent-first
 heartbeat.interval: 3000
 heartbeat.timeout: 30000
 taskmanager.cpu.cores: 1
 taskmanager.memory.framework.heap.size: 64m
-taskmanager.memory.task.heap.size: 192m
+taskmanager.memory.task.heap.size: 448m
 taskmanager.memory.framework.off-heap.size: 64m
 taskmanager.memory.task.off-heap.size: 32m
-taskmanager.memory.network.min: 32m
-taskmanager.memory.network.max: 32m
+taskmanager.memory.network.min: 128m
+taskmanager.memory.network.max: 128m
+taskmanager.network.sort-shuffle.min-buffers: 32
 taskmanager.memory.managed.size: 64m
-taskmanager.memory.jvm-metaspace.size: 160m
+taskmanager.memory.jvm-metaspace.size: 256m
 taskmanager.memory.jvm-overhead.min: 64m
 taskmanager.memory.jvm-overhead.max: 64m
 """
@@ -84,13 +93,31 @@ class Cluster:
     @property
     def beam_args(self) -> list[str]:
         """Arguments of a Beam pipeline that runs here; its Python code runs in the process that submits it."""
+        return [*self._submitted, "--environment_type=LOOPBACK", _KEPT.format(milliseconds=3_600_000)]
+
+    @property
+    def process_args(self) -> list[str]:
+        """The same, but its Python code runs in processes that the task managers start."""
+        boot = self.folder / "boot"
+        boot.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{_BOOT}" "$@"\n')
+        boot.chmod(0o755)
+        command = json.dumps({"command": str(boot)})
+        return [
+            *self._submitted,
+            "--environment_type=PROCESS",
+            f"--environment_config={command}",
+            _KEPT.format(milliseconds=20_000),
+            "--beam_plugins=tfx",
+        ]
+
+    @property
+    def _submitted(self) -> list[str]:
         return [
             "--runner=PortableRunner",
             f"--job_endpoint={HOST}:{self.jobs}",
             f"--artifact_endpoint={HOST}:{self.artifacts}",
-            "--environment_type=LOOPBACK",
             "--parallelism=2",
-            "--sdk_container_image=unused-in-loopback",
+            "--sdk_container_image=unused",
         ]
 
     def start(self, name: str, main: str, *arguments: str) -> None:
@@ -124,10 +151,29 @@ class Cluster:
         """What the job manager says of its cluster; nothing while it does not listen."""
         return self._get("overview")
 
+    def start_task_manager(self, number: int) -> None:
+        """Starts one more, `task-manager-NUMBER`."""
+        self.start(f"task-manager-{number}", f"{_RUNTIME}.taskexecutor.TaskManagerRunner", "--configDir", "conf")
+
     def job_state(self) -> str:
         """The state of the only job; empty before there is one."""
         found = self._get("jobs/overview").get("jobs", [])
         return str(found[0]["state"]) if found else ""
+
+    def job_at(self, stage: str) -> str:
+        """The id of the running job of which a task runs whose name holds `stage`; empty if there is none."""
+        for job in self._get("jobs/overview").get("jobs", []):
+            if job["state"] == "RUNNING" and stage in self._running_tasks(job["jid"]):
+                return str(job["jid"])
+        return ""
+
+    def state_of(self, job: str) -> str:
+        """The state of a job."""
+        return str(self._get(f"jobs/{job}").get("state", ""))
+
+    def _running_tasks(self, job: str) -> str:
+        found = self._get(f"jobs/{job}").get("vertices", [])
+        return "\n".join(str(each["name"]) for each in found if each["status"] == "RUNNING")
 
     def task_managers_at_work(self) -> int:
         """Task managers that have given away a slot."""
@@ -154,10 +200,9 @@ def running(folder: Path) -> Iterator[Cluster]:
     (folder / "conf").mkdir(parents=True)
     (folder / "conf" / "flink-conf.yaml").write_text(_CONFIGURATION.format(host=HOST, rest=rest, rpc=rpc))
     try:
-        runtime = "org.apache.flink.runtime"
-        cluster.start("job-manager", f"{runtime}.entrypoint.StandaloneSessionClusterEntrypoint", "--configDir", "conf")
+        cluster.start("job-manager", f"{_RUNTIME}.entrypoint.StandaloneSessionClusterEntrypoint", "--configDir", "conf")
         for number in (1, 2):
-            cluster.start(f"task-manager-{number}", f"{runtime}.taskexecutor.TaskManagerRunner", "--configDir", "conf")
+            cluster.start_task_manager(number)
         cluster.start(
             "job-server",
             "org.apache.beam.runners.flink.FlinkJobServerDriver",

@@ -1,4 +1,4 @@
-"""The components' own Beam jobs on Beam's engines; Flink has a folder of its own, `tests/flink`."""
+"""Beam jobs on Beam's engines; Flink has a folder of its own, `tests/flink`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.beam_options import beam_args
 from tests.components.teacher_labeler import conftest as tiny
+from tests.pipeline import whole_runs
 
 THREADS = ["--direct_running_mode=multi_threading", "--direct_num_workers=2"]
 PROCESSES = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
@@ -38,8 +39,15 @@ def labelled(folder: Path, teacher: Path, engine: list[str]) -> dict[str, bytes]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", [THREADS, PROCESSES], ids=["threads", "processes"])
-def test_the_labeller_gives_the_same_records_on_every_engine(engine, teacher, tmp_path):
+def test_the_labeller_gives_the_same_records_in_threads(teacher, tmp_path):
     in_memory = labelled(tmp_path / "memory", teacher, [])
     assert len(in_memory) == len(SHARDS)
-    assert labelled(tmp_path / "engine", teacher, engine) == in_memory
+    assert labelled(tmp_path / "engine", teacher, THREADS) == in_memory
+
+
+@pytest.mark.slow
+def test_a_whole_run_comes_to_the_same_in_worker_processes(tmp_path):
+    inputs = whole_runs.write_inputs(tmp_path)
+    for root, engine in (("memory", []), ("processes", PROCESSES)):
+        assert whole_runs.run(inputs, tmp_path / root, engine)["push"]["pushed"]
+    whole_runs.assert_same_run(tmp_path / "processes", tmp_path / "memory")

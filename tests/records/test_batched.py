@@ -1,15 +1,13 @@
-"""Examples read and written in batches are those that tfx-bsl and Beam read and write one by one."""
+"""Examples read in batches are those that tfx-bsl reads one by one."""
 
 from __future__ import annotations
 
-import gzip
 from pathlib import Path
 
 import apache_beam as beam
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-import tensorflow as tf
 from apache_beam.options.pipeline_options import PipelineOptions
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
@@ -18,7 +16,8 @@ from tfx.proto import example_gen_pb2
 from tfx_bsl.tfxio import tf_example_record
 
 from pipeline.beam_options import beam_args
-from records.batched import BATCH, BatchedExamples, BatchSink, reading_in_batches
+from records.batched import BATCH, BatchedExamples, reading_in_batches
+from records.in_order import PLACE, PLACE_FIELD
 from records.record_files import write_records
 from schema.errors import InputError
 from tests.components.teacher_labeler.conftest import make_example
@@ -136,26 +135,18 @@ def test_tfx_makes_these_readers_within_and_its_own_outside(pattern):
     assert type(made(pattern, examples)) is tf_example_record.TFExampleRecord
 
 
-def write(batches: list[list[bytes]], path: str) -> None:
-    with beam.Pipeline(options=PipelineOptions(beam_args([]))) as pipeline:
-        _ = pipeline | beam.Create(batches, reshuffle=False) | beam.io.Write(BatchSink(path))
+def test_rows_say_where_they_stood(pattern, tmp_path):
+    plain, placed = (BatchedExamples(reader(pattern), placed=each) for each in (False, True))
+    found = read(placed.Project(["x", "other"]), tmp_path, PROCESSES)
+    places = [divmod(place, 1 << 40) for place in pc.list_flatten(found[PLACE]).to_pylist()]
+    assert sorted(places) == [(file, row) for file, count in enumerate(COUNTS) for row in range(count)]
+    assert [10_000 * file + row for file, row in places] == found["number"].to_pylist()
+    assert [*placed.ArrowSchema()] == [*plain.ArrowSchema(), PLACE_FIELD]
+    assert placed.TensorAdapterConfig().arrow_schema == placed.ArrowSchema()
+    assert placed.TensorRepresentations() == plain.TensorRepresentations()
 
 
-def test_batches_are_written_as_tensorflow_reads_them(tmp_path):
-    written = [records(3), records(BATCH, 3), records(1, 5_000)]
-    write(written, str(tmp_path / "out" / "part"))
-    files = sorted((tmp_path / "out").glob("part-*"))
-    assert [file.name for file in files] == ["part-00000-of-00001.gz"]
-    dataset = tf.data.TFRecordDataset([str(file) for file in files], compression_type="GZIP")
-    assert list(dataset.as_numpy_iterator()) == [each for batch in written for each in batch]
-
-
-def test_no_batch_leaves_a_file_that_is_whole(tmp_path):
-    write([], str(tmp_path / "part"))
-    assert [gzip.decompress(file.read_bytes()) for file in tmp_path.glob("part-*")] == [b""]
-
-
-def test_what_cannot_be_written_leaves_no_file(tmp_path):
-    with pytest.raises(Exception, match="no len"):
-        write([records(3), [7]], str(tmp_path / "part"))
-    assert not list(tmp_path.glob("part-*"))
+def test_a_column_of_that_name_is_an_error(pattern):
+    schema = text_format.Parse(f'feature {{ name: "{PLACE}" type: INT }}', schema_pb2.Schema())
+    with pytest.raises(InputError, match="expected no column 'crosskd/place'"):
+        BatchedExamples(reader(pattern, schema), placed=True).ArrowSchema()

@@ -45,7 +45,9 @@ def preprocessing_fn(inputs: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def run(kind: type[usual.Executor], folder: Path, engine: list[str], lost_bytes: int = 0) -> Path:
+def run(
+    kind: type[usual.Executor], folder: Path, engine: list[str], lost_bytes: int = 0, disable_statistics: int = 1
+) -> Path:
     folder.mkdir()
     examples = tiny.write_examples(folder / "examples", {"train": SHARDS, "eval": SHARDS[:1]})
     last = max((folder / "examples" / "Split-train").iterdir())
@@ -62,15 +64,23 @@ def run(kind: type[usual.Executor], folder: Path, engine: list[str], lost_bytes:
     kind(context).Do(
         {"examples": [examples], "schema": [schema]},
         {"transform_graph": [graph], "transformed_examples": [transformed]},
-        {"preprocessing_fn": f"{__name__}.preprocessing_fn", "disable_statistics": 1, "force_tf_compat_v1": 0},
+        {
+            "preprocessing_fn": f"{__name__}.preprocessing_fn",
+            "disable_statistics": disable_statistics,
+            "force_tf_compat_v1": 0,
+        },
     )
     assert set(artifact_utils.decode_split_names(transformed.split_names)) == {"train", "eval"}
     return folder
 
 
+def files(folder: Path, split: str = "train") -> list[Path]:
+    return sorted((folder / "transformed" / f"Split-{split}").iterdir())
+
+
 def rows(folder: Path, split: str) -> list[tf.train.Example]:
-    files = sorted((folder / "transformed" / f"Split-{split}").iterdir())
-    found = [tf.train.Example.FromString(record) for file in files for record in first_records(str(file))]
+    records = first_records([str(file) for file in files(folder, split)])
+    found = map(tf.train.Example.FromString, records)
     return sorted(found, key=lambda row: row.features.feature["x"].float_list.value[0])
 
 
@@ -88,14 +98,29 @@ def test_examples_and_graph_are_those_of_tfx(tmp_path):
 
 
 @pytest.mark.slow
-def test_worker_processes_come_to_the_same_rows(tmp_path):
+def test_worker_processes_come_to_the_same_rows_in_the_same_order(tmp_path):
     alone, shared = run(Executor, tmp_path / "alone", []), run(Executor, tmp_path / "shared", PROCESSES)
 
-    def values(folder: Path) -> list[float]:
-        return [row.features.feature["x"].float_list.value[0] for row in rows(folder, "train")]
+    def values(folder: Path) -> list[list[float]]:
+        return [
+            [row.features.feature["x"].float_list.value[0] for row in map(tf.train.Example.FromString, records)]
+            for records in map(first_records, map(str, files(folder)))
+        ]
 
+    assert [file.name for file in files(shared)] == [f"transformed_examples-0000{number}.gz" for number in range(3)]
     np.testing.assert_allclose(values(shared), values(alone), rtol=1e-6)
+    assert values(alone) == sorted(values(alone))
     assert ids(shared) == ids(alone)
+
+
+def test_statistics_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="expected disable_statistics"):
+        run(Executor, tmp_path / "run", [], disable_statistics=0)
+
+
+def test_no_part_is_left(tmp_path):
+    folder = run(Executor, tmp_path / "run", [])
+    assert sorted(path.name for path in (folder / "transformed").iterdir()) == ["Split-eval", "Split-train"]
 
 
 def test_a_truncated_file_is_an_error_and_leaves_no_examples(tmp_path):

@@ -1,0 +1,123 @@
+"""The whole pipeline on a Flink cluster that loses a task manager in Transform, and one in the Evaluator."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contracts import nodes
+from contracts.roles import ModelRole
+from tests.flink.cluster import Cluster, running, wait_until
+from tests.pipeline import whole_runs
+from tests.pipeline.whole_runs import Inputs
+
+pytestmark = [pytest.mark.flink, pytest.mark.slow]
+
+# What the tasks of a job are named after: stages of TFX's Transform, after it has looked at all rows, and of TFMA.
+IN_TRANSFORM, IN_EVALUATOR = "EncodeAndWrite[TransformIndex", "ComputePerSlice"
+_STAGE_WITHIN, _SEEN_WITHIN = 1200, 60  # seconds
+_BOTH_AT_WORK = 2
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with running(tmp_path_factory.mktemp("flink") / "cluster") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
+    return whole_runs.write_inputs(tmp_path_factory.mktemp("inputs"))
+
+
+@pytest.fixture(scope="module")
+def in_memory(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("memory") / "root"
+    whole_runs.run(inputs, root, [])
+    return root
+
+
+class Saboteur(threading.Thread):
+    """Kills a task manager when both are at work on a stage, and starts another one in its place."""
+
+    def __init__(self, cluster: Cluster, stage: str, victim: int, successor: int):
+        super().__init__(daemon=True)
+        self.cluster, self.stage, self.victim, self.successor = cluster, stage, victim, successor
+        self.job = ""
+        self.at_work = 0
+        self.seen: list[str] = []
+
+    def run(self) -> None:
+        wait_until(self._has_come, f"both task managers at {self.stage}", _STAGE_WITHIN)
+        self.at_work = self.cluster.task_managers_at_work()
+        self.cluster.kill(f"task-manager-{self.victim}")
+        self._watch()
+        self.cluster.start_task_manager(self.successor)
+
+    def _has_come(self) -> bool:
+        self.job = self.cluster.job_at(self.stage)
+        return bool(self.job) and self.cluster.task_managers_at_work() == _BOTH_AT_WORK
+
+    def _watch(self) -> None:
+        """Notes the job's states until it ends."""
+        while not self.seen or self.seen[-1] not in ("FINISHED", "FAILED", "CANCELED", ""):
+            state = self.cluster.state_of(self.job)
+            if [state] != self.seen[-1:]:
+                self.seen.append(state)
+            time.sleep(0.2)
+
+
+def sabotaged(cluster: Cluster, saboteur: Saboteur, inputs: Inputs, root: Path) -> dict[str, Any]:
+    """The summary of a run on the cluster; the job that lost a task manager began again, and ended well."""
+    saboteur.start()
+    summary = whole_runs.run(inputs, root, cluster.beam_args)
+    saboteur.join(_SEEN_WITHIN)
+    assert saboteur.at_work == _BOTH_AT_WORK
+    assert saboteur.seen[-1] == "FINISHED"
+    assert cluster.log_lines("job-manager", saboteur.job, "switched from state RESTARTING to RUNNING")
+    return summary
+
+
+def test_it_outlives_a_task_manager_in_transform(in_memory, cluster, inputs, tmp_path, capsys):
+    saboteur = Saboteur(cluster, IN_TRANSFORM, victim=1, successor=3)
+    summary = sabotaged(cluster, saboteur, inputs, tmp_path / "root")
+    assert summary["push"]["pushed"]
+    whole_runs.assert_same_run(tmp_path / "root", in_memory)
+    tell(capsys, summary, saboteur)
+
+
+def test_evaluators_outlive_a_task_manager(in_memory, cluster, inputs, capsys):
+    before = whole_runs.decision_in(in_memory)
+    wait_until(lambda: cluster.overview().get("taskmanagers") == _BOTH_AT_WORK, "two task managers")
+    saboteur = Saboteur(cluster, IN_EVALUATOR, victim=2, successor=4)
+    summary = sabotaged(cluster, saboteur, raised(inputs), in_memory)
+    executed = {name for name, node in summary["nodes"].items() if node["state"] == "COMPLETE"}
+    assert executed >= {nodes.evaluator(ModelRole.CONTROL), nodes.evaluator(ModelRole.LAST_BLESSED)}
+    assert not executed & {nodes.TRANSFORM, nodes.trainer(ModelRole.STUDENT), nodes.trainer(ModelRole.CONTROL)}
+    after = whole_runs.decision_in(in_memory)
+    whole_runs.assert_same_metrics(after, before, rounding=1e-9)
+    assert after.blessed
+    assert {row.last_blessed == row.student for row in after.metrics} == {True}
+    tell(capsys, summary, saboteur)
+
+
+def raised(inputs: Inputs) -> Inputs:
+    """The same inputs with another bound, for which models are evaluated anew, and not trained."""
+    file = inputs.surface / "surface.yaml"
+    text = file.read_text()
+    file.write_text(text.replace("{metric: auc, at_least: 0.6,", "{metric: auc, at_least: 0.61,"))
+    assert file.read_text() != text
+    return inputs
+
+
+def tell(capsys: pytest.CaptureFixture[str], summary: dict[str, Any], saboteur: Saboteur) -> None:
+    """What happened, for people."""
+    with capsys.disabled():
+        print(f"\nkilled at {saboteur.stage}; the job was {', '.join(saboteur.seen)}")
+        for name, node in summary["nodes"].items():
+            print(f"{name:24} {node['state']:10} {node['seconds']:.0f} s")
