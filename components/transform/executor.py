@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
 from apache_beam.pvalue import PCollection
 from tensorflow_metadata.proto.v0 import schema_pb2
+from tensorflow_transform.beam import impl
 from tfx import types
 from tfx.components.transform import executor, labels
 from tfx.dsl.io import fileio
@@ -20,6 +22,7 @@ from records.batched import reading_in_batches
 from records.in_order import PLACE, Place, WriteInOrder, without_place
 
 _PROCESSOR = "TransformProcessor"
+_GRAPH_RUNNER = "_RunMetaGraphDoFn"
 _PARTS = ".parts"
 # Columns of a batch, and features of the whole batch.
 _Transformed = tuple[pa.RecordBatch, dict[str, pa.Array]]
@@ -48,7 +51,7 @@ class Executor(executor.Executor):
         """
         if not exec_properties.get(standard_component_specs.DISABLE_STATISTICS_KEY):
             raise ValueError("expected disable_statistics: they would count the column that says where a row stood")
-        with _parts_removed(output_dict), reading_in_batches(placed=True), _writing_in_batches():
+        with _parts_removed(output_dict), reading_in_batches(placed=True), _replaced():
             super().Do(input_dict, output_dict, exec_properties)
 
 
@@ -65,14 +68,34 @@ def _parts_removed(output_dict: dict[str, list[types.Artifact]]) -> Iterator[Non
 
 
 @contextmanager
-def _writing_in_batches() -> Iterator[None]:
-    """TFX's executor makes a `TransformProcessor`, and takes no other (TFX 1.21.0)."""
-    usual = executor.TransformProcessor
-    setattr(executor, _PROCESSOR, _Processor)
-    try:
+def _replaced() -> Iterator[None]:
+    """TFX's executor makes a `TransformProcessor`, and TensorFlow Transform a runner of graphs; neither takes another.
+
+    (TFX and TensorFlow Transform 1.21.0.)
+    """
+    with ExitStack() as stack:
+        for module, name, ours in ((executor, _PROCESSOR, _Processor), (impl, _GRAPH_RUNNER, RunGraph)):
+            stack.callback(setattr, module, name, getattr(module, name))
+            setattr(module, name, ours)
         yield
-    finally:
-        setattr(executor, _PROCESSOR, usual)
+
+
+class RunGraph(impl._RunMetaGraphDoFn):
+    """TensorFlow Transform's, that goes on when an engine has made the graph a second time.
+
+    An engine that loses a worker computes again what the worker had computed, the folder of a
+    graph among it, whose name is another one each time.  In the workers that are left
+    TensorFlow Transform's own keeps the graph of the first folder, and fails over the name of
+    the second one, at each attempt.
+    """
+
+    def process(self, batch: pa.RecordBatch, saved_model_dir: str) -> Iterator[dict[str, Any]]:
+        """Runs the graph in `saved_model_dir` over a batch: its output by column."""
+        held = getattr(self, "_graph_state", None)
+        if held is None or held.saved_model_dir != saved_model_dir:
+            load = partial(self._make_graph_state, saved_model_dir)
+            self._graph_state = self._shared_graph_state_handle.acquire(load, tag=saved_model_dir)
+        yield from super().process(batch, saved_model_dir)
 
 
 class _Processor(executor.TransformProcessor):

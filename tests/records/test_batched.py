@@ -137,7 +137,7 @@ def test_tfx_makes_these_readers_within_and_its_own_outside(pattern):
 
 def test_rows_say_where_they_stood(pattern, tmp_path):
     plain, placed = (BatchedExamples(reader(pattern), placed=each) for each in (False, True))
-    found = read(placed.Project(["x", "other"]), tmp_path, PROCESSES)
+    found = read(placed.Project(["x", "other"]), tmp_path, [])
     places = [divmod(place, 1 << 40) for place in pc.list_flatten(found[PLACE]).to_pylist()]
     assert sorted(places) == [(file, row) for file, count in enumerate(COUNTS) for row in range(count)]
     assert [10_000 * file + row for file, row in places] == found["number"].to_pylist()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,21 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
+from apache_beam.utils.shared import Shared
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tensorflow_transform.beam import impl
 from tfx.components.transform import executor as usual
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import artifact_utils, standard_artifacts
+from tfx_bsl.coders import example_coder
+from tfx_bsl.tfxio import tf_example_record
 
 from components.transform.component import Transform
-from components.transform.executor import Executor
+from components.transform.executor import Executor, RunGraph
 from pipeline.beam_options import beam_args
+from records.batched import BatchedExamples
+from records.in_order import PLACE, Place, with_place
 from records.record_files import first_records
 from schema.errors import InputError
 from tests.components.teacher_labeler import conftest as tiny
@@ -129,8 +138,39 @@ def test_a_truncated_file_is_an_error_and_leaves_no_examples(tmp_path):
     assert not list(tmp_path.glob("truncated/transformed/*/*.gz"))
 
 
-def test_tfx_has_its_own_processor_again(tmp_path):
-    before = usual.TransformProcessor
+def graph_runner(kind: type[impl._RunMetaGraphDoFn], shared: Shared, examples: BatchedExamples) -> Any:
+    made = kind(
+        None, shared, {PLACE}, use_tf_compat_v1=False, input_tensor_adapter_config=examples.TensorAdapterConfig()
+    )
+    made.setup()
+    return made
+
+
+def test_a_worker_goes_on_when_its_graph_was_made_a_second_time(tmp_path):
+    folder = run(Executor, tmp_path / "run", [])
+    first, second = (folder / "graph" / "transform_fn", tmp_path / "made-again")
+    shutil.copytree(first, second)
+    pattern = str(folder / "examples" / "Split-train" / "*")
+    schema = text_format.Parse(SCHEMA, schema_pb2.Schema())
+    reader = tf_example_record.TFExampleRecord([pattern], schema=schema, telemetry_descriptors=["test"])
+    examples = BatchedExamples(reader, placed=True)
+    decoder = example_coder.ExamplesToRecordBatchDecoder(schema.SerializeToString())
+    batch = with_place(decoder.DecodeBatch(SHARDS[0]), Place(0, 0))
+    usual_shared, ours_shared = Shared(), Shared()
+    theirs = graph_runner(impl._RunMetaGraphDoFn, usual_shared, examples)
+    one, other = (graph_runner(RunGraph, ours_shared, examples) for _ in range(2))
+    (expected,) = theirs.process(batch, str(first))
+    with pytest.raises(AssertionError):
+        list(theirs.process(batch, str(second)))
+    for runner, made in ((one, first), (other, first), (one, second), (other, second), (other, first)):
+        (found,) = runner.process(batch, str(made))
+        assert runner._graph_state.saved_model_dir == str(made)
+        np.testing.assert_array_equal(found["x"], expected["x"])
+        assert found[PLACE].to_pylist() == [[row] for row in range(10)]
+
+
+def test_tfx_has_its_own_parts_again(tmp_path):
+    before = usual.TransformProcessor, impl._RunMetaGraphDoFn
     run(Executor, tmp_path / "run", [])
-    assert usual.TransformProcessor is before
+    assert (usual.TransformProcessor, impl._RunMetaGraphDoFn) == before
     assert Transform.EXECUTOR_SPEC.executor_class is Executor
