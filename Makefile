@@ -74,7 +74,7 @@ coverage: setup ## Run all tests, and say which lines none of them runs
 		$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS)
 	EXECUTED_LINES=$(COVERAGE) $(BIN)/python tests/executed/report.py
 
-test-flink: setup ## Label on a Flink cluster that loses a task manager (Java 17, Maven)
+test-flink: setup ## Run the pipeline on a Flink cluster that loses task managers (Java 17, Maven)
 	tests/flink/fetch.sh
 	$(BIN)/python -m pytest -m flink tests/flink
 

@@ -1,1 +1,1 @@
-"""The labeller on a real Flink cluster; `make test-flink` runs it."""
+"""The pipeline on a real Flink cluster; `make test-flink` runs it."""

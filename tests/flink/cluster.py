@@ -48,6 +48,7 @@ jobmanager.bind-host: {host}
 rest.address: {host}
 rest.bind-address: {host}
 rest.port: {rest}
+web.refresh-interval: 300
 taskmanager.host: {host}
 taskmanager.bind-host: {host}
 taskmanager.numberOfTaskSlots: 2

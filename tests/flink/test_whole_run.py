@@ -19,8 +19,8 @@ from tests.pipeline.whole_runs import Inputs
 
 pytestmark = [pytest.mark.flink, pytest.mark.slow]
 
-# What the tasks of a job are named after: stages of TFX's Transform, after it has looked at all rows, and of TFMA.
-IN_TRANSFORM, IN_EVALUATOR = "EncodeAndWrite[TransformIndex", "CombineMetricsPerSlice"
+# What a task is named after in which Transform writes rows (it has looked at all before), and in which models score.
+IN_TRANSFORM, IN_EVALUATOR = "EncodeAndWrite[TransformIndex", "{ExtractSliceKeys, EvaluateMetricsAndPlots}"
 _STAGE_WITHIN, _SEEN_WITHIN = 1200, 60  # seconds
 _BOTH_AT_WORK = 2
 
@@ -112,15 +112,15 @@ def test_evaluators_outlive_a_task_manager(on_flink, cluster, inputs, capsys):
     again = sabotaged(cluster, Saboteur(cluster, IN_EVALUATOR, victim=2, successor=4), raised(inputs), on_flink.root)
     executed = {name for name, node in again.summary["nodes"].items() if node["state"] == "COMPLETE"}
     assert executed >= {nodes.evaluator(ModelRole.CONTROL), nodes.evaluator(ModelRole.LAST_BLESSED)}
-    assert not executed & {nodes.TRANSFORM, nodes.trainer(ModelRole.STUDENT), nodes.trainer(ModelRole.CONTROL)}
+    assert not executed & {nodes.EXAMPLE_GEN, nodes.CANDIDATE_SAMPLER, nodes.TEACHER_LABELER}
     after = whole_runs.decision_in(on_flink.root)
-    whole_runs.assert_same_metrics(after, before, rounding=1e-9)
+    whole_runs.assert_same_metrics(after, before, whole_runs.AFTER_TRAINING)
     assert after.blessed
     tell(capsys, again)
 
 
 def raised(inputs: Inputs) -> Inputs:
-    """The same inputs with another bound, for which models are evaluated anew, and not trained."""
+    """The same inputs with another bound: models of the same labelled examples are trained and evaluated anew."""
     file = inputs.surface / "surface.yaml"
     text = file.read_text()
     file.write_text(text.replace("{metric: auc, at_least: 0.6,", "{metric: auc, at_least: 0.61,"))
