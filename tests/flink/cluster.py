@@ -6,7 +6,6 @@ import json
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -16,11 +15,10 @@ from pathlib import Path
 
 JARS = Path(__file__).resolve().parents[2] / ".cache" / "flink" / "jars"
 HOST = "127.0.0.1"
-_BOOT = Path(__file__).with_name("boot.py")
-# A worker outlives the pauses in which its task manager has nothing to do.  In `LOOPBACK` that is
-# more than a matter of time: all task managers number their workers alike, and the process that
-# submits, asked by one of them to stop its worker, stops that of another one.
-_KEPT = "--environment_cache_millis={milliseconds}"
+# Milliseconds that a worker outlives the pauses in which its task manager has nothing to do: all
+# task managers number their workers alike, and the process that submits, asked by one of them to
+# stop its worker, stops that of another one.
+_WORKERS_KEPT = 3_600_000
 _RUNTIME = "org.apache.flink.runtime"
 _STARTS_WITHIN = 180  # seconds, on a machine that has other things to do
 _HEAP = "-Xmx512m"
@@ -94,31 +92,14 @@ class Cluster:
     @property
     def beam_args(self) -> list[str]:
         """Arguments of a Beam pipeline that runs here; its Python code runs in the process that submits it."""
-        return [*self._submitted, "--environment_type=LOOPBACK", _KEPT.format(milliseconds=3_600_000)]
-
-    @property
-    def process_args(self) -> list[str]:
-        """The same, but its Python code runs in processes that the task managers start."""
-        boot = self.folder / "boot"
-        boot.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{_BOOT}" "$@"\n')
-        boot.chmod(0o755)
-        command = json.dumps({"command": str(boot)})
-        return [
-            *self._submitted,
-            "--environment_type=PROCESS",
-            f"--environment_config={command}",
-            _KEPT.format(milliseconds=20_000),
-            "--beam_plugins=tfx",
-        ]
-
-    @property
-    def _submitted(self) -> list[str]:
         return [
             "--runner=PortableRunner",
             f"--job_endpoint={HOST}:{self.jobs}",
             f"--artifact_endpoint={HOST}:{self.artifacts}",
+            "--environment_type=LOOPBACK",
+            f"--environment_cache_millis={_WORKERS_KEPT}",
             "--parallelism=2",
-            "--sdk_container_image=unused",
+            "--sdk_container_image=unused-in-loopback",
         ]
 
     def start(self, name: str, main: str, *arguments: str) -> None:
