@@ -76,7 +76,7 @@ coverage: setup ## Run all tests, and say which lines none of them runs
 
 test-flink: setup ## Run the pipeline on a Flink cluster that loses task managers (Java 17, Maven)
 	tests/flink/fetch.sh
-	$(BIN)/python -m pytest -m flink tests/flink
+	$(BIN)/python -m pytest -m flink tests/flink tests/pipeline/test_engines.py
 
 image: setup ## Build the image without Docker, and run every node in it (root; buildah, runc, mmdebstrap)
 	kubeflow/image.sh $(IMAGE)

@@ -39,14 +39,17 @@ def labelled(folder: Path, teacher: Path, engine: list[str]) -> dict[str, bytes]
 
 
 @pytest.mark.slow
-def test_the_labeller_gives_the_same_records_in_threads(teacher, tmp_path):
+@pytest.mark.parametrize("engine", [THREADS, PROCESSES], ids=["threads", "processes"])
+def test_the_labeller_gives_the_same_records(engine, teacher, tmp_path):
     in_memory = labelled(tmp_path / "memory", teacher, [])
     assert len(in_memory) == len(SHARDS)
-    assert labelled(tmp_path / "engine", teacher, THREADS) == in_memory
+    assert labelled(tmp_path / "engine", teacher, engine) == in_memory
 
 
 @pytest.mark.slow
+@pytest.mark.flink
 def test_a_whole_run_comes_to_the_same_in_worker_processes(tmp_path):
+    """It takes five minutes, and so stands beside those of Flink, in `make test-flink`."""
     inputs = whole_runs.write_inputs(tmp_path)
     for root, engine in (("memory", []), ("processes", PROCESSES)):
         assert whole_runs.run(inputs, tmp_path / root, engine)["push"]["pushed"]
