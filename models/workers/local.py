@@ -55,11 +55,11 @@ def run(job: Job, count: int) -> None:
 
 def _together(folder: Path, count: int) -> list[int]:
     """Runs all workers once, and ends the others when one has failed; the exit code of each, 0 for those ended."""
-    addresses = _addresses(count)
+    places = addresses(count)
     with ExitStack() as stack:
         workers = []
         for index in range(count):
-            workers.append(start(folder, addresses, index))
+            workers.append(start(folder, places, index))
             stack.callback(_end, workers[-1])
         codes = _watched(workers)
     refused = next((each for each in sorted(folder.glob("refusal-*")) if _BAD_INPUT in codes), None)
@@ -68,12 +68,12 @@ def _together(folder: Path, count: int) -> list[int]:
     return codes
 
 
-def start(folder: Path, addresses: tuple[str, ...], index: int) -> subprocess.Popen[bytes]:
-    """Starts one worker; it ends when this process does."""
+def start(folder: Path, places: tuple[str, ...], index: int) -> subprocess.Popen[bytes]:
+    """Starts one worker of those at these addresses; it ends when this process does."""
     refusal = str(folder / f"refusal-{index}")
     command = [sys.executable, "-m", _PROCESS, str(folder / "job.json"), "--end-with-stdin", "--refusal", refusal]
     # Code of the user's own is found where this process finds it.
-    around = {VARIABLE: named(addresses, index), "PYTHONPATH": os.pathsep.join(each for each in sys.path if each)}
+    around = {VARIABLE: named(places, index), "PYTHONPATH": os.pathsep.join(each for each in sys.path if each)}
     return subprocess.Popen(command, stdin=subprocess.PIPE, env={**os.environ, **around})
 
 
@@ -98,7 +98,7 @@ def _end(worker: subprocess.Popen[bytes]) -> None:
         worker.stdin.close()
 
 
-def _addresses(count: int) -> tuple[str, ...]:
+def addresses(count: int) -> tuple[str, ...]:
     """Free ports of this machine; all are held until the last one is found, so that they differ."""
     with ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(count)]

@@ -21,17 +21,24 @@ from models.workers.cluster import cluster_of
 from models.workers.replicas import ALONE, Workers
 from tests.evidence.both_ways import CASES, GRAPH, TEACHER, TRAIN, UNLABELLED, surface_of
 
+_BY_ROWS = {"model": {"l2": 0.001}, "training": {"optimizer": "adamw", "clip_norm": 1.0, "batch_size": 37}}
+_ADAGRAD = {"model": {"l2": 0.001}, "training": {"optimizer": "adagrad", "learning_rate": 0.1}}
+_LISTWISE = {
+    "tasks": {"click": {"distil": {"from": "click", "loss": "listwise", "temperature": 2.0}}},
+    "training": {"batch_by": "group", "loss_weights": "uncertainty"},
+    "weight_column": "importance",
+}
+# Batches of 319 and 1 rows, of which workers have more and fewer.
+_LEFT_OVER = {"training": {"batch_size": 319}, "model": {"interactions": ["cross"], "dropout": 0.5}}
 # What a case changes, and whether all tables of embeddings are moved by rows.
-BY_ROWS = {"model": {"l2": 0.001}, "training": {"optimizer": "adamw", "clip_norm": 1.0, "batch_size": 37}}
 WORKERS_CASES: dict[str, tuple[dict[str, Any], bool]] = {
-    **{
-        name: (CASES[name], False)
-        for name in ("mse", "stacked, listwise, learned weights", "adamw, cosine, clipped", "pairs, warm start")
-    },
-    "by rows, adamw, penalty": (BY_ROWS, True),
-    "by rows, adagrad": ({"model": {"l2": 0.001}, "training": {"optimizer": "adagrad", "learning_rate": 0.1}}, True),
-    # The last batch, and every one of held-out rows but the first, has fewer rows than workers.
-    "a row left over": ({"training": {"batch_size": 319}, "model": {"interactions": ["cross"], "dropout": 0.5}}, False),
+    "mse": (CASES["mse"], False),
+    "listwise, learned weights": (_LISTWISE, False),
+    "adamw, cosine, clipped": (CASES["adamw, cosine, clipped"], False),
+    "pairs, warm start": (CASES["pairs, warm start"], False),
+    "by rows, adamw, penalty": (_BY_ROWS, True),
+    "by rows, adagrad": (_ADAGRAD, True),
+    "a row left over": (_LEFT_OVER, False),
 }
 
 
@@ -56,7 +63,7 @@ def main(folder: Path, name: str) -> None:
             str(folder / TEACHER),
             replicas=replicas,
         )
-        found |= {f"{case}/weights/{n:03d}": each.numpy() for n, each in enumerate(ranker.training.variables)}
+        found |= {f"{case}/weights/{each.path}": each.numpy() for each in ranker.training.variables}
         found |= {f"{case}/history/{loss}": np.array(values) for loss, values in history.items()}
     np.savez(folder / f"{name}.npz", **found)
     replicas.wait()
