@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -17,10 +16,10 @@ class TrainerArguments(Protocol):
 
     custom_config: Any
     transform_output: str
-    train_files: Sequence[str]
+    train_files: list[str]
     model_run_dir: str
     serving_model_dir: str
-    base_model: str | None
+    base_model: Any
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TypeAlias
 
 import keras
 import tensorflow as tf
@@ -24,7 +25,7 @@ from models.tables import SLICE
 from models.workers.cluster import Cluster
 from schema.errors import InputError
 
-Gradient = tf.Tensor | tf.IndexedSlices | None
+Gradient: TypeAlias = tf.Tensor | tf.IndexedSlices | None
 Columns = Mapping[str, tf.Tensor]
 
 
@@ -180,7 +181,7 @@ def _all_reduced(values: tf.Tensor) -> tf.Tensor:
     return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(values))
 
 
-def _like(gradient: Gradient, values: tf.Tensor, indices: Sequence[tf.Tensor]) -> Gradient:
+def _like(gradient: Gradient, values: tf.Tensor, indices: Iterator[tf.Tensor]) -> Gradient:
     if not isinstance(gradient, tf.IndexedSlices):
         return tf.ensure_shape(values, gradient.shape)
     return tf.IndexedSlices(values, next(indices), gradient.dense_shape)

@@ -29,7 +29,7 @@ _EPOCHS = 6
 def of_training(**changes: Any) -> Surface:
     """The surface, with some epochs that take a while."""
     training = SURFACE.training.model_copy(
-        update={"epochs": _EPOCHS, "batch_size": 2, "learning_rate": 0.01, **changes}
+        update={"epochs": _EPOCHS, "batch_size": 8, "learning_rate": 0.01, **changes}
     )
     return SURFACE.model_copy(update={"training": training})
 
