@@ -22,6 +22,7 @@ from models import inputs, training
 from models.batching import split
 from models.columns import hard_label_column, hard_label_columns, list_length
 from models.dense import clipped
+from models.devices import device_of
 from models.epochs import InMemory
 from models.export import SIGNATURE, Endpoints, export_teacher
 from models.feature_columns import PADDING
@@ -111,7 +112,8 @@ def train_teacher(
     encoders = _encoders(surface, columns)
     statistics = label_statistics(surface, columns)
     sizes = {name: encoder.size for name, encoder in _own_ids(surface, encoders).items()}
-    ranker = build(surface, sizes, statistics, distil=False)
+    with device_of(surface.training):
+        ranker = build(surface, sizes, statistics, distil=False)
     history = _fit(ranker, surface, encoders, columns, statistics, callbacks or [])
     with in_full(ranker.logits):
         _export(ranker, surface, encoders, loaded, str(out))

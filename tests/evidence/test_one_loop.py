@@ -150,6 +150,8 @@ def test_every_technique_is_among_the_cases():
         [surface.training.learning_rate_decay for surface in surfaces],
         [surface.training.warm_up_steps for surface in surfaces],
         [surface.training.clip_norm for surface in surfaces],
+        [surface.training.mixed_precision for surface in surfaces],
+        [surface.training.device == "cpu" for surface in surfaces],
         [surface.representations for surface in surfaces],
         [surface.unlabelled for surface in surfaces],
         [surface.warm_start for surface in surfaces],
