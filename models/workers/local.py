@@ -14,12 +14,12 @@ from pathlib import Path
 
 from absl import logging
 
+from contracts.outcome import Exit
 from models.workers.cluster import VARIABLE, named
 from models.workers.job import Job
 from schema.errors import InputError
 
 _PROCESS = "models.workers.process"
-_BAD_INPUT = 2
 # How often they are all started before it is given up.
 _ATTEMPTS = 4
 _BETWEEN_LOOKS = 0.2
@@ -62,7 +62,7 @@ def _together(folder: Path, count: int) -> list[int]:
             workers.append(start(folder, places, index))
             stack.callback(_end, workers[-1])
         codes = _watched(workers)
-    refused = next((each for each in sorted(folder.glob("refusal-*")) if _BAD_INPUT in codes), None)
+    refused = next((each for each in sorted(folder.glob("refusal-*")) if Exit.BAD_INPUT in codes), None)
     if refused is not None:
         raise InputError(refused.read_text())
     return codes

@@ -17,11 +17,10 @@ from pathlib import Path
 
 from absl import logging
 
+from contracts.outcome import Exit
 from models import trainer
 from models.workers.job import read_job
 from schema.errors import InputError
-
-BAD_INPUT = 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,8 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         logging.error("%s", error)
         if given.refusal is not None:
             given.refusal.write_text(str(error))
-        return BAD_INPUT
-    return 0
+        return Exit.BAD_INPUT
+    return Exit.OK
 
 
 def _end_with_stdin() -> None:
