@@ -49,8 +49,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _end_with_stdin() -> None:
     """Whoever started the process holds its standard input; a worker must not outlive it, however it ended."""
-    sys.stdin.buffer.read()
-    os._exit(1)
+    # Not through `sys.stdin`, whose lock a thread would hold when the interpreter ends.
+    while os.read(0, 1):
+        pass
+    os._exit(Exit.FAILED)
 
 
 if __name__ == "__main__":
