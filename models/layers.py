@@ -96,6 +96,9 @@ class LayerMaker:
     def stack(self, name: str, widths: Sequence[int]) -> keras.Sequential:
         """Dense layers with their activation, each normalised and with dropout if the surface has it."""
         layers: list[keras.layers.Layer] = []
+        if self._policy != FULL:
+            # Else Keras would cast what comes in as the first layer was to compute when it was built.
+            layers.append(keras.layers.Identity(dtype=FULL, name=f"{name}.input"))
         for index, units in enumerate(widths):
             own = f"{name}_{index}"
             if self._model.layer_norm:

@@ -101,7 +101,7 @@ def test_what_serves_answers_in_float32_near_what_float32_trained(exported):
     assert {each.dtype for each in found.values()} == {tf.float32}
     for task, values in expected.items():
         np.testing.assert_allclose(found[task], values, rtol=0.03, atol=0.003)
-    assert np.std(found["click"]) > 0.01
+    assert np.std(found["click"]) > 1e-4
     assert exported["mixed"][1] == pytest.approx(exported["full"][1], rel=0.005)
 
 
