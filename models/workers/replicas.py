@@ -181,7 +181,7 @@ def _all_reduced(values: tf.Tensor) -> tf.Tensor:
     return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(values))
 
 
-def _like(gradient: Gradient, values: tf.Tensor, indices: Iterator[tf.Tensor]) -> Gradient:
+def _like(gradient: tf.Tensor | tf.IndexedSlices, values: tf.Tensor, indices: Iterator[tf.Tensor]) -> Gradient:
     if not isinstance(gradient, tf.IndexedSlices):
         return tf.ensure_shape(values, gradient.shape)
     return tf.IndexedSlices(values, next(indices), gradient.dense_shape)
