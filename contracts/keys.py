@@ -4,6 +4,8 @@
 CODE = "code"
 # Setting: the surface, as JSON.
 SURFACE = "surface"
+# Setting of a Trainer: how many processes of its machine train together.
+TRAINER_WORKERS = "trainer_workers"
 
 # Outputs of the pipeline's nodes.
 EXTENDED_EXAMPLES = "extended_examples"

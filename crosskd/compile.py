@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from crosskd.launch import revision, surface_folder
+from crosskd.launch import TrainerWorkersOption, revision, surface_folder
 from crosskd.terminal import TERMINAL
 from schema.candidates import fingerprint_key
 from schema.errors import InputError
@@ -53,6 +53,7 @@ def command(
     gates: Annotated[Path | None, typer.Option(help="YAML with gates by task, instead of the surface's.")] = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the surface's.")] = None,
     beam_args: Annotated[str | None, typer.Option(help="Arguments of Beam pipelines, in one text.")] = None,
+    trainer_workers: TrainerWorkersOption = 1,
     fails_unless: Annotated[
         FailsUnless, typer.Option(help="A run is shown as failed unless its student is pushed, or blessed; or never.")
     ] = FailsUnless.PUSHED,
@@ -101,6 +102,7 @@ def command(
             ),
             policies=asked,
             window=window,
+            trainer_workers=trainer_workers,
             fails_unless=None if fails_unless is FailsUnless.ANY else Outcome(fails_unless.value),
             code_revision=revision(),
         )

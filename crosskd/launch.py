@@ -80,6 +80,9 @@ PeopleOption = Annotated[
 ItemsOption = Annotated[
     Path | None, typer.Option(help="Catalogue of items, likewise: those without a training row are drawn, too.")
 ]
+TrainerWorkersOption = Annotated[
+    int, typer.Option(min=1, help="Processes of a Trainer's machine that train a model together.")
+]
 RunnerOption = Annotated[RunnerName, typer.Option(help="Orchestrator.")]
 BeamArguments = Annotated[list[str] | None, typer.Argument(help="Arguments for Beam, after `--`.")]
 

@@ -30,6 +30,7 @@ from crosskd.launch import (
     SpanOption,
     SurfaceOption,
     TeacherOption,
+    TrainerWorkersOption,
     WindowOption,
     execute,
     expect_free,
@@ -52,6 +53,7 @@ def command(
     people: PeopleOption = None,
     items: ItemsOption = None,
     runner: RunnerOption = RunnerName.BEAM,
+    trainer_workers: TrainerWorkersOption = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
     max_bad_fraction: BadFractionOption = None,
     metadata: Annotated[str | None, typer.Option(help="Database that keeps metadata: its URL.")] = None,
@@ -75,6 +77,7 @@ def command(
             as_json=as_json,
             beam_args=beam_args or [],
             max_bad_fraction=max_bad_fraction,
+            trainer_workers=trainer_workers,
         )
     )
 
@@ -92,6 +95,7 @@ def run(
     as_json: bool = False,
     beam_args: list[str] | None = None,
     max_bad_fraction: float | None = None,
+    trainer_workers: int = 1,
 ) -> Exit:
     """Runs the pipeline, shows its progress, and prints the summary.
 
@@ -108,6 +112,7 @@ def run(
       beam_args: Arguments for Beam.
       max_bad_fraction: Part of a split's records that may be without soft labels; None takes
         the surface's bound.
+      trainer_workers: Processes of this machine that train a model together.
 
     Raises:
       InputError: Something that the user gave cannot be used.
@@ -135,7 +140,8 @@ def run(
         from pipeline.pipeline import create_pipeline
 
         settings = make_settings(surface, examples, teacher, root, beam_args or [], window, max_bad_fraction)
-        settings = with_pairs_from(replace(settings, announced=counts), folders)
+        settings = replace(settings, announced=counts, trainer_workers=trainer_workers)
+        settings = with_pairs_from(settings, folders)
         label_spans(settings, dict.fromkeys(window.spans[:-1] if window else []), runner, log)
         execute(create_pipeline(settings), runner, log)
         TERMINAL.say(f"finished in {seconds(started)}")

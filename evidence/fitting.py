@@ -24,8 +24,10 @@ from evidence.data import RunData
 from models import continuing, pretrained, trust, warm_start
 from models.batching import split
 from models.columns import input_columns, serving_columns, soft_label_columns, training_columns
+from models.devices import device_of
 from models.epochs import InMemory
 from models.export import export_student
+from models.precision import in_full
 from models.ranker import Ranker, build
 from models.scales import LabelStatistics
 from models.terms import head_losses
@@ -210,7 +212,7 @@ class _Structure:
         self._ranker = self._build(surface)
         self._loop = Loop(self._ranker, surface, head_losses(surface, statistics, distil=distil))
         self._initial: dict[int, list[NDArray[Any]]] = {}
-        self._logits = tf.function(self._ranker.logits, reduce_retracing=True)
+        self._logits = tf.function(self._as_served, reduce_retracing=True)
 
     def fit(
         self,
@@ -249,8 +251,13 @@ class _Structure:
         ]
         return {task: np.concatenate([part[task].numpy() for part in parts]) for task in surface.tasks}
 
+    def _as_served(self, features: Columns) -> Mapping[str, tf.Tensor]:
+        with in_full(self._ranker.logits):
+            return self._ranker.logits(features)
+
     def _build(self, surface: Surface) -> Ranker:
-        ranker = build(surface, self._data.vocabulary_sizes, self._statistics, distil=self._distil)
+        with device_of(surface.training):
+            ranker = build(surface, self._data.vocabulary_sizes, self._statistics, distil=self._distil)
         pretrained.apply(ranker, surface, self._data.vocabularies)
         return ranker
 

@@ -29,7 +29,13 @@ Batch = tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]
 
 
 class Feed(Protocol):
-    """Batches in memory; an `ExtensionType`, so that it can be an argument of a traced function."""
+    """Batches in memory; an `ExtensionType`, so that it can be an argument of a traced function.
+
+    Attributes:
+      size: Rows of a batch, an int64 scalar; the last batch may have fewer.
+    """
+
+    size: tf.Tensor
 
     def batch(self, step: tf.Tensor) -> Batch:
         """Features and labels of a step, by column."""

@@ -16,6 +16,7 @@ import tensorflow_transform as tft
 from tensorflow_transform.saved import saved_transform_io_v2
 
 from models.columns import serving_columns
+from models.precision import in_full
 from models.ranker import Ranker
 from records.parsed_columns import ParsedColumn
 from records.served import ServingSignature
@@ -72,7 +73,8 @@ def export_student(ranker: Ranker, surface: Surface, transform_dir: str, out: st
 
     def answer(columns: dict[str, Any]) -> dict[str, tf.Tensor]:
         transformed = transform.apply_transform_model(columns)
-        return with_score(surface, ranker.serving({name: transformed[name] for name in read}))
+        with in_full(ranker.serving):
+            return with_score(surface, ranker.serving({name: transformed[name] for name in read}))
 
     def serve(examples: tf.Tensor) -> dict[str, tf.Tensor]:
         return answer(tf.io.parse_example(examples, spec))

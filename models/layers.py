@@ -16,7 +16,9 @@ import numpy as np
 
 from contracts.heads import LAYER_PREFIX
 from models.names import identifier
+from models.precision import FULL
 from models.tables import L2, Table
+from models.workers.replicas import drawn
 from schema.training import Model
 
 
@@ -43,12 +45,28 @@ class LessGradient(keras.layers.Layer):
         return kept + self.share * (inputs - kept)
 
 
+class Dropout(keras.layers.Dropout):
+    """Keras's, with the draws of the whole batch where several workers have parts of it."""
+
+    def call(self, inputs: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
+        kept = drawn(inputs, lambda ones: super(Dropout, self).call(ones, training=True)) if training else None
+        return super().call(inputs, training=training) if kept is None else inputs * kept
+
+
 class LayerMaker:
     """Makes the layers of one ranker."""
 
-    def __init__(self, model: Model, seed: int):
+    def __init__(self, model: Model, seed: int, policy: str = FULL):
+        """Makes nothing yet.
+
+        Args:
+          model: The shape of the ranker.
+          seed: What initial weights depend on.
+          policy: In what trunk, towers and crosses compute; see `models.precision`.
+        """
         self._model = model
         self._seed = seed
+        self._policy = policy
         self._l2 = L2(model.l2) if model.l2 else None
 
     def _seed_of(self, name: str) -> int:
@@ -64,11 +82,12 @@ class LayerMaker:
         initializer = keras.initializers.RandomUniform(-0.5 * scale, 0.5 * scale, seed=self._seed_of(name))
         return Table(rows, width, initializer=initializer, l2=self._model.l2, frozen=frozen, name=embedding_layer(name))
 
-    def dense(self, name: str, units: int, activation: str | None) -> keras.layers.Layer:
+    def dense(self, name: str, units: int, activation: str | None, policy: str = FULL) -> keras.layers.Layer:
         """A dense layer that starts at random, as the surface's seed and the name say."""
         return keras.layers.Dense(
             units,
             activation=activation,
+            dtype=policy,
             kernel_initializer=keras.initializers.GlorotUniform(seed=self._seed_of(name)),
             kernel_regularizer=self._l2,
             name=name,
@@ -77,21 +96,27 @@ class LayerMaker:
     def stack(self, name: str, widths: Sequence[int]) -> keras.Sequential:
         """Dense layers with their activation, each normalised and with dropout if the surface has it."""
         layers: list[keras.layers.Layer] = []
+        if self._policy != FULL:
+            # Else Keras would cast what comes in as the first layer was to compute when it was built.
+            layers.append(keras.layers.Identity(dtype=FULL, name=f"{name}.input"))
         for index, units in enumerate(widths):
             own = f"{name}_{index}"
             if self._model.layer_norm:
-                norm = keras.layers.LayerNormalization(epsilon=1e-6, name=f"{own}.norm")
-                activation = keras.layers.Activation(self._model.activation, name=f"{own}.activation")
-                layers += [self.dense(own, units, None), norm, activation]
+                norm = keras.layers.LayerNormalization(epsilon=1e-6, dtype=self._policy, name=f"{own}.norm")
+                activation = keras.layers.Activation(
+                    self._model.activation, dtype=self._policy, name=f"{own}.activation"
+                )
+                layers += [self.dense(own, units, None, self._policy), norm, activation]
             else:
-                layers.append(self.dense(own, units, self._model.activation))
+                layers.append(self.dense(own, units, self._model.activation, self._policy))
             if self._model.dropout:
-                layers.append(keras.layers.Dropout(self._model.dropout, seed=self._seed_of(f"{own}/dropout")))
+                seed = self._seed_of(f"{own}/dropout")
+                layers.append(Dropout(self._model.dropout, seed=seed, dtype=self._policy))
         return keras.Sequential(layers, name=name)
 
     def feature_dropout(self, name: str, rate: float) -> keras.layers.Layer:
         """Leaves out whole vectors, [batch, width], of a share of the examples."""
-        return keras.layers.Dropout(rate, noise_shape=(None, 1), seed=self._seed_of(name), name=name)
+        return Dropout(rate, noise_shape=(None, 1), seed=self._seed_of(name), name=name)
 
     def cross(self, name: str, rank: int | None) -> keras.layers.Layer:
         """One layer of DCN-v2 on (x0, x), [batch, width] each; see `models.interactions`."""
@@ -102,6 +127,7 @@ class LayerMaker:
             projection_dim=rank,
             kernel_initializer=keras.initializers.GlorotUniform(seed=self._seed_of(name)),
             kernel_regularizer=self._l2,
+            dtype=self._policy,
             name=name,
         )
 

@@ -44,7 +44,9 @@ class Packed(tf.experimental.ExtensionType):
         """The columns of some rows, [rows] or [rows, width] each."""
         found: dict[str, tf.Tensor] = {}
         for matrix, names, widths in zip(self.matrices, self.names, self.widths, strict=True):
-            chosen = tf.gather(matrix, rows)
+            # All rows stay in the machine's memory; what goes to a GPU is a batch.
+            with tf.device("/CPU:0"):
+                chosen = tf.gather(matrix, rows)
             parts = tf.split(chosen, widths, axis=1) if widths else tf.unstack(chosen, axis=1)
             found |= dict(zip(names, parts, strict=True))
         return found

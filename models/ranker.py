@@ -25,6 +25,7 @@ from models.columns import serving_columns
 from models.encoding import Encoded, encode
 from models.interactions import joined
 from models.layers import LayerMaker, LessGradient
+from models.precision import policy_of
 from models.scales import LabelStatistics
 from models.trunks import build_trunk, own_trunk
 from schema.base import TaskKind
@@ -77,7 +78,7 @@ def build(
       label_statistics: The label statistics of each task, for output bias and scale.
       distil: Whether to add distillation heads and non-serving heads.
     """
-    maker = LayerMaker(surface.model, surface.training.seed)
+    maker = LayerMaker(surface.model, surface.training.seed, policy_of(surface.training))
     encoded = encode(surface, vocabulary_sizes, maker)
     body = _body(surface, vocabulary_sizes, maker, encoded, distil=distil)
 

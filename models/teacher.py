@@ -22,11 +22,13 @@ from models import inputs, training
 from models.batching import split
 from models.columns import hard_label_column, hard_label_columns, list_length
 from models.dense import clipped
+from models.devices import device_of
 from models.epochs import InMemory
 from models.export import SIGNATURE, Endpoints, export_teacher
 from models.feature_columns import PADDING
 from models.layers import embedding_layer, input_layer
 from models.names import identifier
+from models.precision import in_full
 from models.ranker import Ranker, build
 from models.readable import expect_readable
 from models.scales import LabelStatistics, label_statistics
@@ -110,9 +112,11 @@ def train_teacher(
     encoders = _encoders(surface, columns)
     statistics = label_statistics(surface, columns)
     sizes = {name: encoder.size for name, encoder in _own_ids(surface, encoders).items()}
-    ranker = build(surface, sizes, statistics, distil=False)
+    with device_of(surface.training):
+        ranker = build(surface, sizes, statistics, distil=False)
     history = _fit(ranker, surface, encoders, columns, statistics, callbacks or [])
-    _export(ranker, surface, encoders, loaded, str(out))
+    with in_full(ranker.logits):
+        _export(ranker, surface, encoders, loaded, str(out))
     return TeacherSummary(Path(out), ranker.serving.count_params(), len(next(iter(columns.values()))), history)
 
 

@@ -14,6 +14,8 @@ from models.optimizers import optimizer_of
 from models.ranker import Ranker
 from models.tables import large_tables, read_for
 from models.terms import HeadLoss, mean_losses
+from models.workers.replicas import ALONE, Replicas, batch_of
+from schema.errors import InputError
 from schema.surface import Surface
 
 
@@ -61,8 +63,9 @@ class Trainable(keras.Model):
       means: The mean losses of an epoch's batches.
     """
 
-    def __init__(self, model: keras.Model, terms: Sequence[HeadLoss], *, uncertainty: bool):
+    def __init__(self, model: keras.Model, terms: Sequence[HeadLoss], *, uncertainty: bool, replicas: Replicas = ALONE):
         super().__init__(name="trainable")
+        self._replicas = replicas
         self.model = model
         self.terms = list(terms)
         # They belong to training, not to the ranker, and so are never exported.
@@ -73,8 +76,10 @@ class Trainable(keras.Model):
         self.means = Means([*(each.name for each in self.terms), *self._sums()])
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> Mapping[str, tf.Tensor]:
-        with read_for(self.optimizer):
-            return self.model(inputs, training=training)
+        """What the heads say of all rows of a batch, of which several workers compute a part each."""
+        with read_for(self.optimizer), batch_of(self._replicas, inputs):
+            outputs = self.model(self._replicas.own(inputs), training=training)
+        return self._replicas.whole(outputs, inputs)
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
@@ -83,7 +88,7 @@ class Trainable(keras.Model):
         values = mean_losses(self.terms, y, y_pred)
         sums = self._summed(values)
         self.means.update_state([*values, *sums])
-        return tf.add_n([*sums, *self.losses])
+        return tf.add_n([*sums, *map(self._replicas.share, self.losses)])
 
     @property
     def reported(self) -> tuple[str, ...]:
@@ -108,23 +113,42 @@ class Trainable(keras.Model):
 
     def _weighted(self, term: HeadLoss, value: tf.Tensor) -> tf.Tensor:
         if term.name in self.log_variances:
-            variance = self.log_variances[term.name].value
+            variance = self._replicas.share(self.log_variances[term.name].value)
             value = losses.by_uncertainty(value, variance, regression=term.regression)
         return term.weight_at(self.optimizer.iterations) * value
 
 
-def trainable(ranker: Ranker, surface: Surface, terms: Sequence[HeadLoss]) -> Trainable:
+def trainable(ranker: Ranker, surface: Surface, terms: Sequence[HeadLoss], replicas: Replicas = ALONE) -> Trainable:
     """The ranker with its losses and its optimizer.
 
     Args:
       ranker: What to train; its weights are the model's.
       surface: Gives the optimizer, and whether loss weights are learned.
       terms: The heads' losses, from `head_losses`.
+      replicas: The other workers, if there are any.
 
     Returns:
       A compiled model of (features, labels by column) whose optimizer has its variables.
+
+    Raises:
+      InputError: There are other workers, and a layer needs all rows of a batch.
     """
-    model = Trainable(ranker.training, terms, uncertainty=surface.training.loss_weights == "uncertainty")
+    if replicas.several:
+        _expect_rows_apart(ranker.training)
+    learned = surface.training.loss_weights == "uncertainty"
+    model = Trainable(ranker.training, terms, uncertainty=learned, replicas=replicas)
     model.compile(optimizer=optimizer_of(surface.training, large_tables(ranker.training)), jit_compile=False)
     model.optimizer.build(model.trainable_variables)
+    model.optimizer.exchange_through(replicas)
     return model
+
+
+def _expect_rows_apart(model: keras.Model) -> None:
+    """Each worker has some rows of a batch, and another one's are out of its layers' reach."""
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            raise InputError(
+                f"layer {layer.name!r}: BatchNormalization takes the mean of a whole batch, of which each of several "
+                "workers has a part; expected layers that take each row by itself, such as LayerNormalization, or "
+                "one worker"
+            )

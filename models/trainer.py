@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -13,14 +14,15 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from absl import logging
 from numpy.typing import NDArray
-from tfx.components.trainer.fn_args_utils import FnArgs
 
 from contracts import keys
 from contracts.history import HISTORY_FILE
 from contracts.roles import ModelRole
 from models import continuing, inputs, pretrained, training, trust, warm_start
+from models.backup import Backup
 from models.batching import split
 from models.columns import hard_label_columns, input_columns, sampling_columns, training_columns, trust_shapes
+from models.devices import device_of
 from models.export import export_student
 from models.progress import LogEpochs
 from models.ranker import Ranker, build
@@ -28,10 +30,18 @@ from models.scales import LabelStatistics, label_statistics, soft_statistics
 from models.store import Store
 from models.terms import head_losses, scaled_columns
 from models.vocabulary import known_values, sizes
+from models.workers import local
+from models.workers.cluster import cluster_of
+from models.workers.job import Job
+from models.workers.replicas import ALONE, Replicas, Workers
 from records import documents
 from schema.candidates import UNLABELLED_SPLIT
 from schema.errors import InputError
 from schema.surface import Surface
+
+if TYPE_CHECKING:
+    # It takes seconds to import, and a worker does without.
+    from tfx.components.trainer.fn_args_utils import FnArgs
 
 
 def run_fn(fn_args: FnArgs) -> None:
@@ -39,25 +49,67 @@ def run_fn(fn_args: FnArgs) -> None:
 
     Args:
       fn_args: TFX's arguments; `custom_config` holds `surface` (JSON of a
-        `schema.surface.Surface`) and `arm` (an `ModelRole`); `base_model` is the teacher if the
+        `schema.surface.Surface`), `arm` (an `ModelRole`) and, if it is more than one, `trainer_workers`, the
+        number of processes of this machine that train together; `base_model` is the teacher if the
         surface has a warm start, and what Continuation found if it continues; `train_files` may
-        have patterns of the split `unlabelled`.
+        have patterns of the split `unlabelled`.  If `TF_CONFIG` names workers, this process is one of them,
+        and every other one is given the same arguments.
+
+    Raises:
+      InputError: `TF_CONFIG` is not as it should be, or names workers where some are to be started here; or as
+        `train` says.
     """
-    config = fn_args.custom_config or {}
-    surface = Surface.model_validate_json(config[keys.SURFACE])
-    arm = ModelRole(config["arm"])
-    start = continuing.read_start(fn_args.base_model, arm) if surface.training.continue_from else None
+    job = Job.of(fn_args)
+    count = job.config.get(keys.TRAINER_WORKERS, 1)
+    if count == 1:
+        run_job(job)
+        return
+    if cluster_of() is not None:
+        raise InputError(
+            f"TF_CONFIG names the workers of this training, and {count} are to be started on this machine besides; "
+            "expected one of the two: leave out `--trainer-workers`, or TF_CONFIG"
+        )
+    local.run(job, count)
+
+
+def run_job(job: Job) -> None:
+    """Trains one arm in this process, as one of the workers that `TF_CONFIG` names, if it names any.
+
+    All workers train the same model; the chief alone writes.
+
+    Raises:
+      InputError: `TF_CONFIG` is not as it should be, or as `train` says.
+    """
+    cluster = cluster_of()
+    # Before anything else: TensorFlow joins workers only in a process that has not used it yet.
+    replicas = ALONE if cluster is None else Workers(cluster)
+    surface = Surface.model_validate_json(job.config[keys.SURFACE])
+    arm = ModelRole(job.config["arm"])
+    start = continuing.read_start(job.base_model, arm) if surface.training.continue_from else None
+    backup = backup_of(job) if replicas.several else None
     ranker, history = train(
         surface,
         arm,
-        fn_args.transform_output,
-        fn_args.train_files,
-        fn_args.model_run_dir,
-        fn_args.base_model,
+        job.transform_output,
+        job.train_files,
+        job.model_run_dir,
+        job.base_model,
         start,
+        replicas=replicas,
+        backup=backup,
     )
-    export_student(ranker, surface, fn_args.transform_output, fn_args.serving_model_dir)
-    _write_history(history, fn_args.model_run_dir)
+    if replicas.chief:
+        export_student(ranker, surface, job.transform_output, job.serving_model_dir)
+        _write_history(history, job.model_run_dir)
+        if backup is not None:
+            backup.remove()
+    replicas.wait()
+
+
+def backup_of(job: Job) -> Backup:
+    """Where a training on several workers keeps its last whole epoch, beside its logs."""
+    said = json.dumps([job.config[keys.SURFACE], job.config["arm"], job.transform_output, sorted(job.train_files)])
+    return Backup(f"{job.model_run_dir}/backup", hashlib.sha256(said.encode()).hexdigest())
 
 
 def train(
@@ -68,6 +120,9 @@ def train(
     log_dir: str,
     teacher: str | None = None,
     start: continuing.Start | None = None,
+    *,
+    replicas: Replicas = ALONE,
+    backup: Backup | None = None,
 ) -> tuple[Ranker, dict[str, list[float]]]:
     """Trains one arm.
 
@@ -81,6 +136,8 @@ def train(
       teacher: The teacher's SavedModel, for a student with a warm start.
       start: What an earlier run's arm left, or why there is none: for a surface that continues, whose
         arms leave in `log_dir` what later runs continue from, and what continued here.
+      replicas: The other workers, which call this with the same arguments; the chief alone writes.
+      backup: Keeps the last whole epoch.
 
     Returns:
       The trained ranker, and the history of its losses per epoch.
@@ -110,27 +167,27 @@ def train(
     if start is not None:
         statistics = continuing.scales(surface, start, statistics)
     known = known_values(surface, transform)
-    ranker = build(surface, sizes(surface, transform), statistics, distil=distil)
+    with device_of(surface.training):
+        ranker = build(surface, sizes(surface, transform), statistics, distil=distil)
     pretrained.apply(ranker, surface, known)
     if distil and surface.warm_start:
         warm_start.apply(ranker, surface, warm_start.read(surface, _expect_teacher(teacher)), known)
     mixed_in = _mixed_in(surface, unlabelled, wanted, reserved) if distil else None
     if distil and surface.trusted:
-        ids: dict[str, NDArray[np.bool_]] = {}
-        if surface.trust.known:
-            ids = trust.known_rows(surface, _expect_teacher(teacher), known, sizes(surface, transform))
-        _fill(surface, statistics, ids, store, mixed_in, read)
+        _fill(surface, statistics, _known_rows(surface, transform, teacher, known), store, mixed_in, read)
     data = inputs.transformed(store, surface.training, unlabelled=mixed_in)
-    loop = training.Loop(ranker, surface, head_losses(surface, statistics, distil=distil))
-    callbacks = [keras.callbacks.TensorBoard(log_dir, write_graph=False), LogEpochs()]
+    loop = training.Loop(ranker, surface, head_losses(surface, statistics, distil=distil), replicas)
+    callbacks = [keras.callbacks.TensorBoard(log_dir, write_graph=False), LogEpochs()] if replicas.chief else []
     if start is None:
-        return ranker, loop.fit(surface.training, data, callbacks).history
+        return ranker, loop.fit(surface.training, data, callbacks, backup=backup).history
     goes_on = continuing.Continuing(surface, ranker, known, start)
     continued = goes_on.apply()
     logging.info("%s: %s", arm, continued.sentence)
-    fitted = loop.fit(surface.training, data, callbacks, goes_on.resumed(str(surface.training.optimizer)))
-    goes_on.leave(log_dir, statistics, loop.optimizer)
-    documents.write(log_dir, continued)
+    resumed = goes_on.resumed(str(surface.training.optimizer))
+    fitted = loop.fit(surface.training, data, callbacks, resumed, backup)
+    if replicas.chief:
+        goes_on.leave(log_dir, statistics, loop.optimizer)
+        documents.write(log_dir, continued)
     return ranker, fitted.history
 
 
@@ -139,6 +196,15 @@ def _by_split(patterns: list[str]) -> tuple[list[str], list[str]]:
     folder = f"Split-{UNLABELLED_SPLIT}"
     unlabelled = [each for each in patterns if folder in PurePosixPath(each).parts]
     return [each for each in patterns if each not in unlabelled], unlabelled
+
+
+def _known_rows(
+    surface: Surface, transform: tft.TFTransformOutput, teacher: str | None, known: Mapping[str, Sequence[bytes]]
+) -> dict[str, NDArray[np.bool_]]:
+    """Which values the teacher knows, where that has a part in how far it can be trusted."""
+    if not surface.trust.known:
+        return {}
+    return trust.known_rows(surface, _expect_teacher(teacher), known, sizes(surface, transform))
 
 
 def _fill(

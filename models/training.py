@@ -17,9 +17,12 @@ from typing import Any, Literal
 import keras
 import numpy as np
 import tensorflow as tf
+from absl import logging
 from numpy.typing import NDArray
 
 from contracts.history import SELECTION_LOSS, VALIDATION_PREFIX
+from models.backup import Backup, Progress
+from models.devices import device_of
 from models.epochs import Batches, Feed, TrainingData
 from models.kept import Kept
 from models.optimizers.by_rows import ByRows, Slots
@@ -27,6 +30,7 @@ from models.ranker import Ranker
 from models.tables import finite, large_tables
 from models.terms import HeadLoss, weighed_losses
 from models.trainable import trainable
+from models.workers.replicas import ALONE, Replicas, batches_of
 from schema.errors import InputError
 from schema.surface import Surface
 from schema.training import Training
@@ -74,10 +78,11 @@ class Resumed:
 
 
 class _Pace:
-    """How many steps a call into TensorFlow takes."""
+    """How many steps a call into TensorFlow takes; several workers must all take as many in the same call."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, alike: bool) -> None:
         self._steps = _STEPS_PER_CALL
+        self._alike = alike
 
     def calls(self, steps: int) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
         """First step and number of steps of each call; the next one is larger if a call took little time."""
@@ -85,7 +90,7 @@ class _Pace:
         while start < steps:
             count, began = min(self._steps, steps - start), time.monotonic()
             yield tf.constant(start, tf.int64), tf.constant(count, tf.int64)
-            if count == self._steps and time.monotonic() - began < _SECONDS_PER_CALL / 2:
+            if not self._alike and count == self._steps and time.monotonic() - began < _SECONDS_PER_CALL / 2:
                 self._steps *= 2
             start += count
 
@@ -93,22 +98,29 @@ class _Pace:
 class Loop:
     """The training of one model structure, traced once however often it is fitted."""
 
-    def __init__(self, ranker: Ranker, surface: Surface, terms: Sequence[HeadLoss]):
+    def __init__(self, ranker: Ranker, surface: Surface, terms: Sequence[HeadLoss], replicas: Replicas = ALONE):
         """Compiles the ranker.
 
         Args:
           ranker: What to train; `fit` goes on from the weights that it has.
-          surface: Gives whether loss weights are learned.
+          surface: Gives whether loss weights are learned, and where is computed.
           terms: The heads' losses, from `head_losses`.
+          replicas: The other workers, if there are any; all of them train the same.
+
+        Raises:
+          InputError: There are other workers, and a layer needs all rows of a batch; or there is no GPU and one is
+            asked for.
         """
         self._ranker = ranker
         self._terms = list(terms)
-        self._model = trainable(ranker, surface, terms)
+        self._replicas = replicas
+        with device_of(surface.training):
+            self._model = trainable(ranker, surface, terms, replicas)
         self._steps = tf.function(self._take, reduce_retracing=True)
         self._measured = tf.function(self._measure, reduce_retracing=True)
         self._settled = tf.function(self._model.optimizer.settle)
         self._finite = tf.function(self._all_finite)
-        self._step_pace, self._held_out_pace = _Pace(), _Pace()
+        self._step_pace, self._held_out_pace = (_Pace(alike=replicas.several) for _ in range(2))
         self._rate = surface.training.learning_rate
 
     def fit(
@@ -117,6 +129,7 @@ class Loop:
         data: TrainingData,
         callbacks: Sequence[keras.callbacks.Callback] = (),
         resumed: Resumed | None = None,
+        backup: Backup | None = None,
     ) -> Fit:
         """Trains in place, and keeps the weights of the epoch with the least `selection_loss`.
 
@@ -129,31 +142,64 @@ class Loop:
           data: The batches of every epoch.
           callbacks: Keras's callbacks; they are told of epochs and of the held-out part, not of batches.
           resumed: An earlier training's optimizer, which goes on with its schedules; learned loss weights do not.
+          backup: Keeps every whole epoch; a training of which it has one goes on after that.
 
         Raises:
           InputError: There is nothing to train on, the warm-up of the learning rate is as long as
-            the training, or a loss is not finite.
+            the training, a loss is not finite, or the backup is of another training.
         """
-        self._restart(training.learning_rate, training.epochs * data.steps, resumed)
-        kept = Kept(self._ranker.training.variables)
-        told = keras.callbacks.CallbackList(list(callbacks), model=self._model, epochs=training.epochs)
-        told.on_train_begin()
-        history: dict[str, list[float]] = {}
-        best = Fit(kept, epoch=0, losses={SELECTION_LOSS: math.inf}, history=history)
-        for number in range(training.epochs):
-            told.on_epoch_begin(number)
-            losses = self._losses(training, data, number, told)
-            for name, value in losses.items():
-                history.setdefault(name, []).append(value)
-            told.on_epoch_end(number, losses)
-            if losses[SELECTION_LOSS] < best.losses[SELECTION_LOSS]:
+        with device_of(training):
+            self._restart(training.learning_rate, training.epochs * data.steps, resumed)
+            kept = Kept(self._ranker.training.variables)
+            so_far = self._begun(kept, backup)
+            told = keras.callbacks.CallbackList(list(callbacks), model=self._model, epochs=training.epochs)
+            told.on_train_begin()
+            patience = training.early_stopping.patience or training.epochs
+            while so_far.epochs < training.epochs and so_far.epochs - so_far.best < patience:
+                self._next(training, data, so_far, kept, told)
+                if backup is not None and self._replicas.chief:
+                    backup.write(self._written, self._ranker.training.variables, so_far)
+            kept.restore()
+            told.on_train_end()
+        return Fit(kept, so_far.best, so_far.losses, so_far.history)
+
+    def _begun(self, kept: Kept, backup: Backup | None) -> Progress:
+        """How far the training is: at its start, or where an earlier attempt was stopped."""
+        found = None if backup is None else backup.find()
+        if backup is not None and found is not None:
+            if found.best:
+                backup.read_best(self._ranker.training.variables, found)
                 kept.take()
-                best = Fit(kept, number + 1, losses, history)
-            if number + 1 - best.epoch >= (training.early_stopping.patience or training.epochs):
-                break
-        kept.restore()
-        told.on_train_end()
-        return best
+            backup.read_last(self._written, found)
+            logging.info("goes on after epoch %d, the last whole one of what was stopped", found.epochs)
+        if self._replicas.several:
+            self._replicas.follow_chief(self._written)
+        return found or Progress(losses={SELECTION_LOSS: math.inf})
+
+    @property
+    def _written(self) -> list[keras.Variable]:
+        """All that steps write, besides the means of an epoch's losses."""
+        learned = self._model.log_variances.values()
+        return [*self._ranker.training.variables, *learned, *self._model.optimizer.variables]
+
+    def _next(
+        self,
+        training: Training,
+        data: TrainingData,
+        so_far: Progress,
+        kept: Kept,
+        told: keras.callbacks.CallbackList,
+    ) -> None:
+        """Takes an epoch, and keeps its weights if none before was better."""
+        told.on_epoch_begin(so_far.epochs)
+        losses = self._losses(training, data, so_far.epochs, told)
+        for name, value in losses.items():
+            so_far.history.setdefault(name, []).append(value)
+        told.on_epoch_end(so_far.epochs, losses)
+        so_far.epochs += 1
+        if losses[SELECTION_LOSS] < so_far.losses[SELECTION_LOSS]:
+            kept.take()
+            so_far.best, so_far.losses = so_far.epochs, losses
 
     def _losses(
         self, training: Training, data: TrainingData, number: int, told: keras.callbacks.CallbackList
@@ -221,6 +267,8 @@ class Loop:
         for part in batches.parts():
             for start, count in self._held_out_pace.calls(part.steps):
                 means, weights, found = self._measured(part.feed, start, count, means, weights)
+        # What an epoch is chosen by must be the same number in every worker, whatever machine it runs on.
+        found = self._replicas.of_chief(found)
         losses = dict(zip(self._model.reported, found.numpy().tolist(), strict=True))
         heads = [each.name for each in self._terms if not np.isfinite(losses[each.name])]
         if heads:
@@ -231,8 +279,9 @@ class Loop:
 
     def _take(self, feed: Feed, start: tf.Tensor, count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Some steps: whether all losses were finite since the epoch's first, and their means since then."""
-        for step in tf.range(start, start + count):
-            self._model.train_step(feed.batch(step))
+        with batches_of(feed.size):
+            for step in tf.range(start, start + count):
+                self._model.train_step(feed.batch(step))
         means = self._model.get_metrics_result()
         return self._model.means.finite(), tf.stack([means[name] for name in self._model.reported])
 
@@ -240,12 +289,13 @@ class Loop:
         self, feed: Feed, start: tf.Tensor, count: tf.Tensor, means: tf.Tensor, weights: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Some held-out batches: means and weights so far, and all losses."""
-        for step in tf.range(start, start + count):
-            features, labels = feed.batch(step)
-            values, of = weighed_losses(self._terms, labels, self._model(features, training=False))
-            weights += of
-            # Of a single batch, it is that batch's mean to the last bit.
-            means += (values - means) * tf.math.divide_no_nan(of, weights)
+        with batches_of(feed.size):
+            for step in tf.range(start, start + count):
+                features, labels = feed.batch(step)
+                values, of = weighed_losses(self._terms, labels, self._model(features, training=False))
+                weights += of
+                # Of a single batch, it is that batch's mean to the last bit.
+                means += (values - means) * tf.math.divide_no_nan(of, weights)
         return means, weights, tf.stack(self._model.all_losses(tf.unstack(means)))
 
     def _all_finite(self) -> tf.Tensor:

@@ -46,6 +46,7 @@ class Settings:
         labelled in the same pipeline and trained on: for backends where no resolver of ours finds
         what earlier runs labelled.  Their caches find it instead.
       data_span: What `span` and `earlier` are together, for provenance; None derives it from `span`.
+      trainer_workers: How many processes of its machine a Trainer starts, which train together.
       announced: Examples of each split, of the newest span, as counted before the run; None
         where nobody has.
     """
@@ -67,6 +68,7 @@ class Settings:
     announced: Mapping[str, int] | None = None
     earlier: Sequence[str] = ()
     data_span: str | None = None
+    trainer_workers: int = 1
 
     @property
     def origin(self) -> Origin:

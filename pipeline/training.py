@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from tfx.components.trainer.component import Trainer
 from tfx.dsl.components.base.base_node import BaseNode
@@ -96,10 +97,13 @@ def _bases(settings: Settings, labelled: Labelling) -> tuple[dict[ModelRole, Cha
 def _trainer(settings: Settings, role: ModelRole, transform: BaseNode, base: Channel | None) -> BaseNode:
     student = role is ModelRole.STUDENT
     own = modules(settings.surface)["training"]
-    config = {keys.SURFACE: settings.surface_json, "arm": role.value, keys.CODE: code_version(_TRAINER, *own)}
+    code = code_version(_TRAINER, *own)
+    config: dict[str, Any] = {keys.SURFACE: settings.surface_json, "arm": role.value, keys.CODE: code}
     if student and settings.surface.reads_teacher:
         # TFX's cache knows the teacher by its path; this is for one that changed under it.
         config[properties.TEACHER_FINGERPRINT] = settings.teacher_fingerprint
+    if settings.trainer_workers > 1:
+        config[keys.TRAINER_WORKERS] = settings.trainer_workers
     unshown = [UNLABELLED_SPLIT] if student and settings.surface.unlabelled else []
     return Trainer(
         run_fn=f"{_TRAINER}.run_fn",

@@ -140,6 +140,9 @@ class Training(Strict):
       loss_weights: `fixed` ones, or learned by each loss's `uncertainty` on top of those.
       validation_fraction: Part of the training split held out for early stopping.
       early_stopping: Which epoch's weights are kept.
+      mixed_precision: What trunk, towers and crosses compute in while training, `bfloat16`; weights, losses, and what
+        serves, are float32 in any case.  None computes all in float32.
+      device: Where training computes: `cpu`, `gpu`, which must be there, or `auto`, a GPU where there is one.
       seed: Seed of initialisation and shuffling, shared by student and control; 0 or more.
       continue_from: What a run's student and control start from: `served`, what the run left whose student
         serves, each from its own; None starts both anew.
@@ -159,6 +162,8 @@ class Training(Strict):
     loss_weights: Literal["fixed", "uncertainty"] = "fixed"
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
     early_stopping: EarlyStopping = EarlyStopping()
+    mixed_precision: Literal["bfloat16"] | None = None
+    device: Literal["auto", "cpu", "gpu"] = "auto"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     continue_from: Literal["served"] | None = None
     continue_optimizer: bool = False

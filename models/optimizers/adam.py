@@ -208,8 +208,8 @@ class _Rows(Rows):
 
 
 def _towards(end: tf.Tensor, start: tf.Tensor, left: tf.Tensor) -> tf.Tensor:
-    """A running mean of what is `end` from now on, when `left` is left of what it was."""
-    return end + left * (start - end)
+    """A running mean of what is `end` from now on, when so much of what it was is `left`; 1 leaves its bits."""
+    return end * (1 - left) + left * start
 
 
 def _flat(tensors: Sequence[tf.Tensor]) -> tf.Tensor:

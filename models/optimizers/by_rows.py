@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from models.optimizers.missed import AtOneRate, AtRates, Missed
 from models.optimizers.rates import Rates
 from models.tables import SLICE, Table, rows_from
+from models.workers.replicas import ALONE, Gradient, Replicas
 from schema.errors import InputError
 
 Slots = dict[str, NDArray[Any]]
@@ -124,6 +125,21 @@ class ByRows(keras.optimizers.Optimizer, ABC):
         self.rates = rates
         self._given_tables = tuple(tables)
         self.missed: Missed = AtOneRate(self) if rates is None else AtRates(weight_decay or 0.0)
+        self._replicas = ALONE
+
+    def exchange_through(self, replicas: Replicas) -> None:
+        """Takes steps by the gradients of all workers."""
+        self._replicas = replicas
+
+    def apply(self, grads: Sequence[Gradient], trainable_variables: Sequence[keras.Variable] | None = None) -> None:
+        """Takes a step by the gradients of this worker's rows and of the others'."""
+        if self._replicas.several:
+            grads = self._replicas.summed(grads)
+            for gradient, variable in zip(grads, trainable_variables or self._trainable_variables, strict=True):
+                if isinstance(gradient, tf.IndexedSlices):
+                    # Rows that other workers have read are behind here.
+                    self.bring_up_to_date(variable, gradient.indices)
+        super().apply(grads, trainable_variables)
 
     @abstractmethod
     def rows_of(self, table: Table, name: str) -> Rows:

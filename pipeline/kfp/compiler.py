@@ -55,6 +55,7 @@ class CompileRequest:
       defaults: Values of run parameters.
       policies: The policies of the nodes.
       window: How many spans are trained on, the newest included.
+      trainer_workers: How many processes of its pod a Trainer starts, which train together.
       fails_unless: What a run must come to, or it is shown as failed; None never shows it so for its student's sake.
       code_revision: The version control revision of the code, for provenance.
     """
@@ -66,6 +67,7 @@ class CompileRequest:
     defaults: Defaults
     policies: Policies
     window: int = 1
+    trainer_workers: int = 1
     fails_unless: Outcome | None = Outcome.PUSHED
     code_revision: str | None = None
 
@@ -180,6 +182,7 @@ def _settings(request: CompileRequest) -> Settings:
             name: Folder(values[name], values[fingerprint_key(name)]) for name in request.defaults.pairs_from()
         },
         span=newest if spanned else None,
+        trainer_workers=request.trainer_workers,
         data_span=f"{oldest}:{newest}" if request.window > 1 else None,
     )
 

@@ -77,6 +77,10 @@ CASES: dict[str, dict[str, Any]] = {
             "clip_norm": 1.0,
         },
     },
+    "in bfloat16": {
+        "training": {"mixed_precision": "bfloat16", "device": "cpu"},
+        "model": {"interactions": ["cross"], "layer_norm": True},
+    },
     "control of adamw": {"control": True, "training": {"optimizer": "adamw", "clip_norm": 1.0}},
     "adagrad, exponential": {
         "training": {

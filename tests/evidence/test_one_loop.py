@@ -35,7 +35,7 @@ _REPOSITORY = Path(__file__).parents[2]
 _PAIRS = 150
 
 
-class _Offering(tf.Module):
+class Offering(tf.Module):
     """A teacher that offers embeddings of users 0 to 5."""
 
     @tf.function(input_signature=[])
@@ -60,14 +60,14 @@ def _raw_example(row: dict) -> tf.train.Example:
     return example
 
 
-def _write(folder: Path, examples: list[tf.train.Example]) -> None:
+def write_examples(folder: Path, examples: list[tf.train.Example]) -> None:
     folder.mkdir()
     with tf.io.TFRecordWriter(str(folder / "part.gz"), "GZIP") as writer:
         for example in examples:
             writer.write(example.SerializeToString())
 
 
-def _pairs(pattern: str) -> list[tf.train.Example]:
+def pairs_of(pattern: str) -> list[tf.train.Example]:
     """Some of the transformed training examples without hard labels."""
     files = tf.io.gfile.glob(pattern)
     examples = []
@@ -84,8 +84,8 @@ def _write_kinds(folder: Path) -> None:
     surface, rows = all_kinds.surface_in(folder / "surface"), all_kinds.drawn_rows(300)
     graph, files = all_kinds.transform(surface, rows, folder)
     assert (graph, files) == (str(folder / GRAPH), [str(folder / TRAIN / "*")])
-    _write(folder / UNLABELLED, _pairs(files[0]))
-    _write(folder / EVAL, [tf.train.Example.FromString(all_kinds.serialized(row)) for row in rows[:100]])
+    write_examples(folder / UNLABELLED, pairs_of(files[0]))
+    write_examples(folder / EVAL, [tf.train.Example.FromString(all_kinds.serialized(row)) for row in rows[:100]])
 
 
 @pytest.fixture(scope="module")
@@ -94,10 +94,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     transformed = write_transformed(folder)
     assert {each.name for each in folder.iterdir()} >= {GRAPH, TRAIN}
-    _write(folder / EVAL, [_raw_example(row) for row in transformed.raw[:100]])
-    _write(folder / UNLABELLED, _pairs(transformed.train_files[0]))
+    write_examples(folder / EVAL, [_raw_example(row) for row in transformed.raw[:100]])
+    write_examples(folder / UNLABELLED, pairs_of(transformed.train_files[0]))
     _write_kinds(folder / KINDS)
-    module = _Offering()
+    module = Offering()
     for each in (folder, folder / KINDS):
         tf.saved_model.save(module, str(each / TEACHER), signatures={"embeddings": module.embeddings})
     done = subprocess.run(
@@ -150,6 +150,8 @@ def test_every_technique_is_among_the_cases():
         [surface.training.learning_rate_decay for surface in surfaces],
         [surface.training.warm_up_steps for surface in surfaces],
         [surface.training.clip_norm for surface in surfaces],
+        [surface.training.mixed_precision for surface in surfaces],
+        [surface.training.device == "cpu" for surface in surfaces],
         [surface.representations for surface in surfaces],
         [surface.unlabelled for surface in surfaces],
         [surface.warm_start for surface in surfaces],

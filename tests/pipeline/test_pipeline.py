@@ -8,6 +8,7 @@ from tfx.dsl.compiler.compiler import Compiler
 from tfx.dsl.input_resolution.ops import ops, siblings_op
 from tfx.orchestration.pipeline import Pipeline
 
+from contracts import keys
 from contracts.outcome import Outcome
 from pipeline.earlier_runs import from_records
 from pipeline.pipeline import create_labelling, create_pipeline
@@ -68,6 +69,18 @@ def test_student_and_control_differ_in_their_arm_alone(nodes):
     configs = [json.loads(nodes[f"Trainer.{name}"].exec_properties["custom_config"]) for name in names]
     assert [each.pop("arm") for each in configs] == list(names)
     assert configs[0] == configs[1]
+
+
+def test_trainers_alone_are_told_how_many_train_together(settings, nodes):
+    several = {node.id: node for node in create_pipeline(replace(settings, trainer_workers=3)).components}
+    for name in ("Trainer.student", "Trainer.control"):
+        config, alone = (json.loads(each[name].exec_properties["custom_config"]) for each in (several, nodes))
+        # What was trained by one process is still in the cache.
+        assert config == alone | {keys.TRAINER_WORKERS: 3}
+    others = set(nodes) - {"Trainer.student", "Trainer.control"}
+    assert {name: several[name].exec_properties for name in others} == {
+        name: nodes[name].exec_properties for name in others
+    }
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 import yaml
 from kfp import components
 
-from contracts import artifacts
+from contracts import artifacts, keys
 from contracts.outcome import Outcome
 from pipeline.kfp.compiler import CompileRequest, compile_job
 from pipeline.kfp.parameters import Defaults, placeholder
@@ -155,6 +155,13 @@ def test_the_parameters_that_are_asked_for(job, spec):
     assert job["runtimeConfig"]["parameterValues"] == {name: each for name, each in given.items() if each is not None}
     assert job["runtimeConfig"]["gcsOutputDirectory"] == "s3://artifacts/library"
     assert spec["defaultPipelineRoot"] == "s3://artifacts/library"
+
+
+def test_trainers_alone_are_told_how_many_processes_train_together(request_, spec):
+    several = compile_job(replace(request_, trainer_workers=2))["pipelineSpec"]
+    told = {name for name, each in several["root"]["dag"]["tasks"].items() if keys.TRAINER_WORKERS in json.dumps(each)}
+    assert told == {"trainer-student", "trainer-control"}
+    assert keys.TRAINER_WORKERS not in json.dumps(spec)
 
 
 def test_parameters_reach_the_tasks_that_use_them(spec):
