@@ -21,7 +21,7 @@ from contracts.heads import SERVING_PREFIX
 from contracts.history import HARD_LOSS, SELECTION_LOSS, VALIDATION_PREFIX
 from evidence.arms import Columns
 from evidence.data import RunData
-from models import continuing, pretrained, trust, warm_start
+from models import continuing, histories, pretrained, trust, warm_start
 from models.batching import split
 from models.columns import input_columns, serving_columns, soft_label_columns, training_columns
 from models.epochs import InMemory
@@ -114,15 +114,17 @@ class Fitter:
           InputError: A loss is not finite, a warm start has no teacher, or there are too few labels to tell how
             far a teacher can be trusted.
         """
+        surface = surface.of_arm(distil=distil)
         start = self._warm_start(surface, placebo) if distil else {}
         pairs = unlabelled if surface.unlabelled else None
         fitted, held_out = self._rows(surface, fold)
         trusts = distil and surface.trusted
         of_rows, of_pairs = self._trusted(surface, columns, fitted, pairs) if trusts else ({}, {})
+        past = self._histories(surface, columns, pairs)
         names = [*input_columns(surface), *training_columns(surface, distil=distil), *of_rows]
-        pairs = None if pairs is None else {**pairs, **of_pairs}
+        pairs = None if pairs is None else {**pairs, **of_pairs, **past.pairs}
         data = InMemory(
-            {name: {**columns, **of_rows}[name] for name in names},
+            {name: {**columns, **of_rows, **past.rows}[name] for name in names},
             fitted,
             held_out,
             surface.training,
@@ -132,7 +134,7 @@ class Fitter:
         statistics = continuing.scales(surface, going_on.start, self.data.statistics) if going_on else None
         structure = self._structure(surface, distil, statistics)
         began = time.monotonic()
-        fit = structure.fit(surface, data, start, going_on)
+        fit = structure.fit(surface, data, start, past.tables, going_on)
         return _fitted(surface, fit, statistics, time.monotonic() - began)
 
     def _rows(self, surface: Surface, fold: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -143,10 +145,12 @@ class Fitter:
 
     def predict(self, surface: Surface, fitted: Fitted, columns: Columns, *, distil: bool) -> dict[str, NDArray[Any]]:
         """Logits of binary tasks and values of regression tasks, float [examples]."""
+        surface = surface.of_arm(distil=distil)
         return self._structure(surface, distil, fitted.statistics).predict(surface, fitted, columns)
 
     def export(self, surface: Surface, fitted: Fitted, transform_graph: str, out: str, *, distil: bool) -> None:
         """Writes a trained model as the Trainer does: the serving heads alone."""
+        surface = surface.of_arm(distil=distil)
         export_student(
             self._structure(surface, distil, fitted.statistics).ranker_of(fitted), surface, transform_graph, out
         )
@@ -190,6 +194,10 @@ class Fitter:
             )
         return self._ids[surface.trust.known]
 
+    def _histories(self, surface: Surface, columns: Columns, pairs: Columns | None) -> histories.Histories:
+        known = {name: len(self.data.vocabularies[name]) for name in surface.histories}
+        return histories.make(surface, self.data.vocabulary_sizes, known, columns, pairs)
+
     def _structure(self, surface: Surface, distil: bool, statistics: Statistics | None = None) -> _Structure:
         # These do not change the graph: they set initial values, variables, batches, and when to stop.
         around = {"seed": 0, "epochs": 1, "learning_rate": 1e-3, "early_stopping": EarlyStopping(), "batch_size": 1}
@@ -217,6 +225,7 @@ class _Structure:
         surface: Surface,
         data: InMemory,
         start: Mapping[str, warm_start.Embeddings],
+        tables: Mapping[str, histories.Floats],
         going_on: GoingOn | None = None,
     ) -> Fit:
         """Trains from the weights that a newly built model of this seed has, or goes on with what there is."""
@@ -227,7 +236,11 @@ class _Structure:
         if start:
             warm_start.apply(self._ranker, surface, start, self._data.vocabularies)
         if going_on is None:
-            return self._loop.fit(surface.training, data)
+            fit = self._loop.fit(surface.training, data)
+            if tables:
+                histories.settle(self._ranker, tables)
+                fit.kept.take()
+            return fit
         arm = continuing.Continuing(surface, self._ranker, self._data.vocabularies, going_on.start)
         arm.apply()
         fit = self._loop.fit(surface.training, data, resumed=arm.resumed(str(surface.training.optimizer)))
@@ -241,8 +254,9 @@ class _Structure:
 
     def predict(self, surface: Surface, fitted: Fitted, columns: Columns) -> dict[str, NDArray[Any]]:
         self.ranker_of(fitted)
-        features = {name: columns[name] for name in serving_columns(surface)}
-        count = len(next(iter(features.values())))
+        count = len(next(iter(columns.values())))
+        given = {**columns, **{name: each.numpy() for name, each in histories.none(surface, count).items()}}
+        features = {name: given[name] for name in serving_columns(surface)}
         parts = [
             self._logits({name: tf.constant(column[at : at + _PREDICT_BATCH]) for name, column in features.items()})
             for at in range(0, count, _PREDICT_BATCH)

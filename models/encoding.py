@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import keras
 
-from models.columns import InputColumn, input_columns
-from models.layers import LayerMaker, input_layer
+from models.columns import InputColumn, history_column, input_columns
+from models.layers import LayerMaker, history_layer, input_layer
 from models.names import identifier
 from models.reading import EventMask, ListPool, read_events
 from schema.features import Feature
@@ -53,7 +53,7 @@ def encode(surface: Surface, rows: Mapping[str, int], maker: LayerMaker) -> Enco
         if name in bias:
             continue
         if feature.sequence is None:
-            vectors[name] = encoder.vector(name, feature)
+            vectors[name] = encoder.with_history(name, encoder.vector(name, feature))
             embedded += [name] if feature.embedded else []
         if feature.indicator:
             vectors[ABSENT_PREFIX + name] = inputs[ABSENT_PREFIX + name]
@@ -92,6 +92,13 @@ class _Encoder:
         weights = self._inputs.get(POOL_PREFIX + name)
         pool = ListPool(feature.pool, name=f"pool_{identifier(name)}")
         return pool([self._embedded(name), mask, *([] if weights is None else [weights])])
+
+    def with_history(self, name: str, vector: keras.KerasTensor) -> keras.KerasTensor:
+        """The vector of an id, and what its history adds to it, if it has one."""
+        if name not in self._surface.histories:
+            return vector
+        added = self._maker.history(name, vector.shape[-1])(self._inputs[history_column(name)])
+        return keras.layers.Add(name=f"with_{history_layer(name)}")([vector, added])
 
     def sequence(self, name: str, columns: list[str], candidate: list[keras.KerasTensor]) -> keras.KerasTensor:
         """A sequence's events, side by side, as one vector."""

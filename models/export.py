@@ -15,6 +15,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_transform.saved import saved_transform_io_v2
 
+from models import histories
 from models.columns import serving_columns
 from models.ranker import Ranker
 from records.parsed_columns import ParsedColumn
@@ -60,7 +61,7 @@ def export_student(ranker: Ranker, surface: Surface, transform_dir: str, out: st
     the user's own has no such signature.
 
     Args:
-      ranker: The trained student (or control).
+      ranker: The trained student (or control); with histories, one that is settled (`models.histories`).
       surface: Its surface.
       transform_dir: Transform's output (the `transform_graph` artifact).
       out: Where the SavedModel goes.
@@ -72,7 +73,8 @@ def export_student(ranker: Ranker, surface: Surface, transform_dir: str, out: st
 
     def answer(columns: dict[str, Any]) -> dict[str, tf.Tensor]:
         transformed = transform.apply_transform_model(columns)
-        return with_score(surface, ranker.serving({name: transformed[name] for name in read}))
+        given = {**transformed, **histories.none(surface, tf.shape(transformed[read[0]])[0])}
+        return with_score(surface, ranker.serving({name: given[name] for name in read}))
 
     def serve(examples: tf.Tensor) -> dict[str, tf.Tensor]:
         return answer(tf.io.parse_example(examples, spec))

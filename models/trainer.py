@@ -18,9 +18,18 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from contracts import keys
 from contracts.history import HISTORY_FILE
 from contracts.roles import ModelRole
-from models import continuing, inputs, pretrained, training, trust, warm_start
+from models import continuing, histories, inputs, pretrained, training, trust, warm_start
 from models.batching import split
-from models.columns import hard_label_columns, input_columns, sampling_columns, training_columns, trust_shapes
+from models.columns import (
+    PERIOD_COLUMN,
+    hard_label_columns,
+    history_shapes,
+    history_sources,
+    sampling_columns,
+    training_columns,
+    trust_shapes,
+    written_columns,
+)
 from models.export import export_student
 from models.progress import LogEpochs
 from models.ranker import Ranker, build
@@ -39,13 +48,16 @@ def run_fn(fn_args: FnArgs) -> None:
 
     Args:
       fn_args: TFX's arguments; `custom_config` holds `surface` (JSON of a
-        `schema.surface.Surface`) and `arm` (an `ModelRole`); `base_model` is the teacher if the
+        `schema.surface.Surface`) and `arm` (an `ModelRole`); `eval_files` are read by a surface with
+        histories alone, to see that they are not earlier than what serves; `base_model` is the teacher if the
         surface has a warm start, and what Continuation found if it continues; `train_files` may
         have patterns of the split `unlabelled`.
     """
     config = fn_args.custom_config or {}
     surface = Surface.model_validate_json(config[keys.SURFACE])
     arm = ModelRole(config["arm"])
+    distil = arm == ModelRole.STUDENT  # Not `is`: TFX reloads this module before it calls `run_fn`.
+    _expect_later(surface.of_arm(distil=distil), fn_args)
     start = continuing.read_start(fn_args.base_model, arm) if surface.training.continue_from else None
     ranker, history = train(
         surface,
@@ -56,7 +68,7 @@ def run_fn(fn_args: FnArgs) -> None:
         fn_args.base_model,
         start,
     )
-    export_student(ranker, surface, fn_args.transform_output, fn_args.serving_model_dir)
+    export_student(ranker, surface.of_arm(distil=distil), fn_args.transform_output, fn_args.serving_model_dir)
     _write_history(history, fn_args.model_run_dir)
 
 
@@ -83,7 +95,8 @@ def train(
         arms leave in `log_dir` what later runs continue from, and what continued here.
 
     Returns:
-      The trained ranker, and the history of its losses per epoch.
+      The trained ranker, settled if it has histories (see `models.histories`), and the history of its losses per
+      epoch.
 
     Raises:
       InputError: There are no examples; the surface asks for unlabelled pairs or a warm
@@ -96,9 +109,10 @@ def train(
     spec = transform.transformed_feature_spec()
     labelled, unlabelled = _by_split(train_files)
     distil = arm == ModelRole.STUDENT  # Not `is`: TFX reloads this module before it calls `run_fn`.
-    names = [*input_columns(surface), *training_columns(surface, distil=distil)]
+    surface = surface.of_arm(distil=distil)
+    names = [*written_columns(surface), *training_columns(surface, distil=distil)]
     read = trust.read_columns(surface, spec) if distil else []
-    reserved = trust_shapes(surface) if distil else {}
+    reserved = history_shapes(surface) | (trust_shapes(surface) if distil else {})
     wanted = {name: spec[name] for name in [*names, *read]}
     store = Store(labelled, wanted, reserved)
     if not store.rows:
@@ -120,11 +134,14 @@ def train(
         if surface.trust.known:
             ids = trust.known_rows(surface, _expect_teacher(teacher), known, sizes(surface, transform))
         _fill(surface, statistics, ids, store, mixed_in, read)
+    past = _remember(surface, transform, labelled, store, mixed_in)
     data = inputs.transformed(store, surface.training, unlabelled=mixed_in)
     loop = training.Loop(ranker, surface, head_losses(surface, statistics, distil=distil))
     callbacks = [keras.callbacks.TensorBoard(log_dir, write_graph=False), LogEpochs()]
     if start is None:
-        return ranker, loop.fit(surface.training, data, callbacks).history
+        losses = loop.fit(surface.training, data, callbacks).history
+        histories.settle(ranker, past.tables)
+        return ranker, losses
     goes_on = continuing.Continuing(surface, ranker, known, start)
     continued = goes_on.apply()
     logging.info("%s: %s", arm, continued.sentence)
@@ -156,6 +173,41 @@ def _fill(
     store.fill(found)
     if pairs is not None:
         pairs.store.fill(found_of_pairs)
+
+
+def _remember(
+    surface: Surface,
+    transform: tft.TFTransformOutput,
+    labelled: list[str],
+    store: Store,
+    pairs: inputs.UnlabelledPairs | None,
+) -> histories.Histories:
+    """Makes the histories, and writes them beside the features; nothing without `histories:`."""
+    if not surface.histories:
+        return histories.Histories()
+    spec = transform.transformed_feature_spec()
+    known = {name: len(values) for name, values in known_values(surface, transform).items()}
+    of_rows = inputs.transformed_columns(labelled, spec, history_sources(surface))
+    of_pairs = None if pairs is None else pairs.store.columns(list(surface.histories))
+    found = histories.make(surface, sizes(surface, transform), known, of_rows, of_pairs)
+    store.fill(found.rows)
+    if pairs is not None:
+        pairs.store.fill(found.pairs)
+    return found
+
+
+def _expect_later(surface: Surface, fn_args: FnArgs) -> None:
+    """Checks that the rows which judge what serves are not earlier than what it knows: those of the newest span."""
+    if not surface.histories:
+        return
+    spec = tft.TFTransformOutput(fn_args.transform_output).transformed_feature_spec()
+    labelled, _ = _by_split(fn_args.train_files)
+    of_eval = [
+        inputs.transformed_columns([each], spec, [PERIOD_COLUMN])[PERIOD_COLUMN] for each in fn_args.eval_files or []
+    ]
+    if of_eval:
+        periods = inputs.transformed_columns(labelled, spec, [PERIOD_COLUMN])[PERIOD_COLUMN]
+        histories.expect_later("eval", periods, max(of_eval, key=lambda each: int(each.min())))
 
 
 def _mixed_in(
