@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.columns import dealt_column, soft_label_sizes
+from models.trunks import shared_width
 from schema.errors import InputError
-from schema.surface import SOFT_LABEL_PREFIX, Feature, FeatureKind, Surface
+from schema.surface import SOFT_LABEL_PREFIX, Feature, FeatureKind, Surface, distilled
+from schema.teacher import TeacherRepresentation
 
 Columns = Mapping[str, NDArray[Any]]
 Change = Callable[[Columns, np.random.Generator], Columns]
@@ -24,6 +26,7 @@ TEACHER = "teacher"
 SHUFFLED = "shuffled"
 GAUSSIAN = "gaussian"
 DEALT_OUT = "dealt_out"
+OWN_HISTORY = "own_history"
 LOGITS_AS_INPUTS = "logits_as_inputs"
 POOLED = "pooled"
 
@@ -57,6 +60,7 @@ class Arm:
       change: What it does to the columns of training and of evaluation; it gets a
         generator that depends on the experiment's seed and the arm's name.
       of: The candidate that a control, placebo or ablation belongs to; None for the arm itself.
+      own_history: Whether histories are of what the student's own control said, and not the teacher.
     """
 
     name: str
@@ -65,6 +69,7 @@ class Arm:
     distil: bool
     change: Change = unchanged
     of: str | None = None
+    own_history: bool = False
 
     def columns(self, columns: Columns, seed: int) -> Columns:
         """The columns that this arm sees under a seed."""
@@ -176,7 +181,7 @@ def _of_control(surface: Surface) -> Surface:
 
 
 def _ablations(candidate: Arm, prefix: str) -> tuple[Arm, ...]:
-    """The candidate with all that the teacher says, but with histories of other people and items; none without any."""
+    """The candidate with all that the teacher says of a row, but with histories of others, or not of the teacher."""
     histories = tuple(candidate.surface.histories)
     if not histories or not candidate.distil:
         return ()
@@ -184,7 +189,22 @@ def _ablations(candidate: Arm, prefix: str) -> tuple[Arm, ...]:
     def change(columns: Columns, rng: np.random.Generator) -> Columns:
         return dealt_out(candidate.change(columns, rng), histories, rng)
 
-    return (replace(candidate, name=f"{prefix}{DEALT_OUT}", role=Role.ABLATION, change=change, of=candidate.name),)
+    without = replace(candidate, role=Role.ABLATION, of=candidate.name)
+    dealt = replace(without, name=f"{prefix}{DEALT_OUT}", change=change)
+    # What a trunk of the user's own shares has a width that only it knows.
+    if candidate.surface.trunk is not None:
+        return (dealt,)
+    own = _remembering_itself(candidate.surface)
+    return dealt, replace(without, name=f"{prefix}{OWN_HISTORY}", surface=own, own_history=True)
+
+
+def _remembering_itself(surface: Surface) -> Surface:
+    """The surface with histories of a layer that no teacher has: the trunk of its own control."""
+    own = TeacherRepresentation(size=shared_width(surface.model))
+    offered = {**surface.teacher_representations, OWN_HISTORY: own}
+    teacher = distilled(surface).teacher.model_copy(update={"representations": offered})
+    histories = {name: each.model_copy(update={"of": OWN_HISTORY}) for name, each in surface.histories.items()}
+    return surface.model_copy(update={"teacher": teacher, "histories": histories})
 
 
 def dealt_out(columns: Columns, features: Sequence[str], rng: np.random.Generator) -> Columns:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,14 @@ from evidence.arms import Columns
 from evidence.data import RunData
 from models import continuing, histories, pretrained, trust, warm_start
 from models.batching import split
-from models.columns import input_columns, serving_columns, soft_label_columns, training_columns
+from models.columns import (
+    NO_PERIOD,
+    PERIOD_COLUMN,
+    input_columns,
+    serving_columns,
+    soft_label_columns,
+    training_columns,
+)
 from models.epochs import InMemory
 from models.export import export_student
 from models.ranker import Ranker, build
@@ -195,8 +202,28 @@ class Fitter:
         return self._ids[surface.trust.known]
 
     def _histories(self, surface: Surface, columns: Columns, pairs: Columns | None) -> histories.Histories:
+        """The histories as the Trainer makes them: of the rows that this run trains on, held-out ones among them."""
+        if not surface.histories:
+            return histories.Histories()
         known = {name: len(self.data.vocabularies[name]) for name in surface.histories}
-        return histories.make(surface, self.data.vocabulary_sizes, known, columns, pairs)
+        periods = np.full_like(columns[PERIOD_COLUMN], NO_PERIOD)
+        rows = np.concatenate([self.data.fitted, self.data.held_out])
+        periods[rows] = columns[PERIOD_COLUMN][rows]
+        return histories.make(
+            surface, self.data.vocabulary_sizes, known, {**columns, PERIOD_COLUMN: periods}, pairs
+        )
+
+    def over(self, rows: NDArray[np.bool_]) -> Fitter:
+        """The same for some of the training rows; both share what was traced."""
+        kept = {name: of[rows[of]] for name, of in (("fitted", self.data.fitted), ("held_out", self.data.held_out))}
+        made = Fitter(replace(self.data, **kept))
+        made._structures = self._structures
+        return made
+
+    def trunk(self, surface: Surface, fitted: Fitted, columns: Columns, *, distil: bool) -> NDArray[np.float32]:
+        """What all tasks of a trained model share, float32 [examples, width]."""
+        surface = surface.of_arm(distil=distil)
+        return self._structure(surface, distil, fitted.statistics).trunk(surface, fitted, columns)
 
     def _structure(self, surface: Surface, distil: bool, statistics: Statistics | None = None) -> _Structure:
         # These do not change the graph: they set initial values, variables, batches, and when to stop.
@@ -254,19 +281,25 @@ class _Structure:
 
     def predict(self, surface: Surface, fitted: Fitted, columns: Columns) -> dict[str, NDArray[Any]]:
         self.ranker_of(fitted)
-        count = len(next(iter(columns.values())))
-        given = {**columns, **{name: each.numpy() for name, each in histories.none(surface, count).items()}}
-        features = {name: given[name] for name in serving_columns(surface)}
-        parts = [
-            self._logits({name: tf.constant(column[at : at + _PREDICT_BATCH]) for name, column in features.items()})
-            for at in range(0, count, _PREDICT_BATCH)
-        ]
+        parts = [self._logits(each) for each in _batches(surface, columns)]
         return {task: np.concatenate([part[task].numpy() for part in parts]) for task in surface.tasks}
+
+    def trunk(self, surface: Surface, fitted: Fitted, columns: Columns) -> NDArray[np.float32]:
+        ranker = self.ranker_of(fitted)
+        return np.concatenate([ranker.trunk(each).numpy() for each in _batches(surface, columns)])
 
     def _build(self, surface: Surface) -> Ranker:
         ranker = build(surface, self._data.vocabulary_sizes, self._statistics, distil=self._distil)
         pretrained.apply(ranker, surface, self._data.vocabularies)
         return ranker
+
+
+def _batches(surface: Surface, columns: Columns) -> Iterator[dict[str, tf.Tensor]]:
+    """What a settled ranker reads of examples, some at a time."""
+    count = len(next(iter(columns.values())))
+    given = {**columns, **{name: each.numpy() for name, each in histories.none(surface, count).items()}}
+    for at in range(0, count, _PREDICT_BATCH):
+        yield {name: tf.constant(given[name][at : at + _PREDICT_BATCH]) for name in serving_columns(surface)}
 
 
 def _fitted(surface: Surface, fit: Fit, statistics: Statistics | None, seconds: float) -> Fitted:
