@@ -209,9 +209,7 @@ class Fitter:
         periods = np.full_like(columns[PERIOD_COLUMN], NO_PERIOD)
         rows = np.concatenate([self.data.fitted, self.data.held_out])
         periods[rows] = columns[PERIOD_COLUMN][rows]
-        return histories.make(
-            surface, self.data.vocabulary_sizes, known, {**columns, PERIOD_COLUMN: periods}, pairs
-        )
+        return histories.make(surface, self.data.vocabulary_sizes, known, {**columns, PERIOD_COLUMN: periods}, pairs)
 
     def over(self, rows: NDArray[np.bool_]) -> Fitter:
         """The same for some of the training rows; both share what was traced."""

@@ -133,11 +133,11 @@ class Past:
         counted = (ids < known) & (periods != NO_PERIOD) & np.isfinite(said).all(axis=1)
         self._times, times = np.unique(periods[counted], return_inverse=True)
         self._keys, group = np.unique(self._key(ids[counted], times), return_inverse=True)
-        rows = np.concatenate([said[counted], np.ones((len(group), 1))], axis=1, dtype=np.float64)
         self._ids, self._periods = self._keys // self._width, self._times[self._keys % self._width]
-        order = np.argsort(group, kind="stable")
-        starts = np.searchsorted(group[order], np.arange(len(self._keys)))
-        self._sums = self._running(np.add.reduceat(rows[order], starts, axis=0) if len(rows) else rows)
+        # A column at a time: all of them in double precision would be twice the data in memory.
+        said, count = said[counted], len(self._keys)
+        sums = [np.bincount(group, said[:, place], count) for place in range(self._size)]
+        self._sums = self._running(np.stack([*sums, np.bincount(group, minlength=count)], axis=1))
 
     def before(self, ids: Ints, periods: Ints) -> Floats:
         """The histories of ids before periods, [count] each: float32 [count, size + 1], zeros where there is none."""

@@ -47,8 +47,8 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
       float32 [batch, size], z-scored.  If the surface has a group, `group/id` int64 [batch], equal
       within a group; if it has a weight column, `weight/example` float32 [batch]; `weight/task/<task>` likewise, and
       `sampling/<task>` minus the log of the probability of being kept; `weight/soft/<name>` the weights of a
-      distillation.  If it has a period, `period/id` int64 [batch].  If the surface trusts by examples, and columns that the teacher reads may be absent,
-      `trust/filled` float32 [batch, columns] is 1 where one is.
+      distillation.  If it has a period, `period/id` int64 [batch].  If the surface trusts by examples, and columns
+      that the teacher reads may be absent, `trust/filled` float32 [batch, columns] is 1 where one is.
     """
     surface = Surface.model_validate_json(custom_config["surface"])
     labelled = _labelled(surface, inputs)

@@ -146,7 +146,8 @@ def test_own_histories_are_of_controls_that_saw_nothing_later(data):
     assert np.isnan(said[days == DAYS - 1]).all()
     assert np.isfinite(said[days < DAYS - 1]).all()
     assert np.nanstd(said) == pytest.approx(1, abs=0.1)
-    later = {**data.training, "label/click": np.where(days >= 2, 1 - data.training["label/click"], data.training["label/click"])}
+    clicked = data.training["label/click"]
+    later = {**data.training, "label/click": np.where(days >= 2, 1 - clicked, clicked)}
     changed = own_history.said(fitter, arm.surface, later, seed=0)
 
     def rank(values: np.ndarray) -> np.ndarray:
@@ -164,7 +165,8 @@ def test_an_experiment_compares_a_student_with_its_ablations(examples):
     trained = train_arms(plan.arms(), 2, ONE, examples, Fitter(examples), _silent)
     predictions = {name: [of.predictions] for name, of in trained.items()}
     found = analysis.analyse(plan.surface, analysis.Family(groups, 0.95), [examples], predictions, None)
-    compared = {(each.candidate, each.difference.arm): each.difference for each in found.comparisons if each.task == "click"}
+    of_click = [each for each in found.comparisons if each.task == "click"]
+    compared = {(each.candidate, each.difference.arm): each.difference for each in of_click}
     assert set(compared) == {("student", "dealt_out"), ("student", "own_history")}
     means = {each.arm: each.mean for each in found.means if each.task == "click"}
     difference = compared["student", "dealt_out"].mean

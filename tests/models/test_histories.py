@@ -83,9 +83,7 @@ def test_a_history_is_the_weighted_mean_or_sum_of_earlier_rows(decay, pool):
 @pytest.mark.parametrize("period", [-4, 0, 1, 5, 6, 10**12])
 def test_nothing_that_is_said_of_a_period_is_in_a_history_of_it_or_before(period, pool):
     rows = drawn(1)
-    poisoned = dataclasses.replace(
-        rows, said=np.where((rows.periods >= period)[:, None], np.float32(1e6), rows.said)
-    )
+    poisoned = dataclasses.replace(rows, said=np.where((rows.periods >= period)[:, None], np.float32(1e6), rows.said))
     asked = (rows.ids, np.full(len(rows.ids), period))
     np.testing.assert_array_equal(poisoned.before(*asked, pool=pool), rows.before(*asked, pool=pool))
     later = rows.ids, np.full(len(rows.ids), period + 1)

@@ -61,7 +61,10 @@ def test_a_period_alone_is_sound_so_that_an_experiment_can_try_histories(load):
         ({"period": {"column": "timestamp", "step": 0}}, "period.step: input should be greater than 0, found 0"),
         ({"histories": {"user": {"of": "layer"}}}, "histories.user: expected a categorical feature, found 'user'"),
         ({"histories": {"position": {"of": "layer"}}}, "histories.position: expected a categorical feature"),
-        ({"histories": {"user_id": {"of": "trunk"}}}, "histories.user_id.of: expected a name of teacher.representations"),
+        (
+            {"histories": {"user_id": {"of": "trunk"}}},
+            "histories.user_id.of: expected a name of teacher.representations",
+        ),
         ({"histories": {"user_id": {}}}, "histories.user_id.of: this key is required and absent"),
         ({"histories": {"user_id": {"of": "layer", "decay": 0}}}, "decay: input should be greater than 0, found 0"),
         ({"histories": {"user_id": {"of": "layer", "decay": 2}}}, "decay: input should be less than or equal to 1"),
