@@ -213,8 +213,8 @@ class Fitter:
 
     def over(self, rows: NDArray[np.bool_]) -> Fitter:
         """The same for some of the training rows; both share what was traced."""
-        kept = {name: of[rows[of]] for name, of in (("fitted", self.data.fitted), ("held_out", self.data.held_out))}
-        made = Fitter(replace(self.data, **kept))
+        fitted, held_out = (of[rows[of]] for of in (self.data.fitted, self.data.held_out))
+        made = Fitter(replace(self.data, fitted=fitted, held_out=held_out))
         made._structures = self._structures
         return made
 

@@ -59,7 +59,7 @@ def make(
       known: How many of these, the first ones, are of one id each; the others are of unknown ids, without history.
       training: The columns `models.columns.history_sources` of the training rows; and where a row is to be in the
         history of another id than its own, `models.columns.dealt_column`.
-      pairs: The ids of pairs never shown, which have no time: they read what serves.
+      pairs: The ids and periods of pairs never shown; a pair's time is that of the row which its context comes from.
 
     Raises:
       InputError: No training row has a time.
@@ -75,7 +75,7 @@ def make(
         found.tables[name] = past.before(np.arange(sizes[name]), np.full(sizes[name], newest))
         found.rows[column] = past.before(ids, training[PERIOD_COLUMN])
         if pairs is not None:
-            found.pairs[column] = found.tables[name][pairs[name]]
+            found.pairs[column] = past.before(pairs[name], pairs[PERIOD_COLUMN])
     return found
 
 

@@ -134,7 +134,7 @@ def train(
         if surface.trust.known:
             ids = trust.known_rows(surface, _expect_teacher(teacher), known, sizes(surface, transform))
         _fill(surface, statistics, ids, store, mixed_in, read)
-    past = _remember(surface, transform, labelled, store, mixed_in)
+    past = _remember(surface, transform, (labelled, unlabelled), store, mixed_in)
     data = inputs.transformed(store, surface.training, unlabelled=mixed_in)
     loop = training.Loop(ranker, surface, head_losses(surface, statistics, distil=distil))
     callbacks = [keras.callbacks.TensorBoard(log_dir, write_graph=False), LogEpochs()]
@@ -178,17 +178,18 @@ def _fill(
 def _remember(
     surface: Surface,
     transform: tft.TFTransformOutput,
-    labelled: list[str],
+    files: tuple[list[str], list[str]],
     store: Store,
     pairs: inputs.UnlabelledPairs | None,
 ) -> histories.Histories:
-    """Makes the histories, and writes them beside the features; nothing without `histories:`."""
+    """Makes the histories of labelled rows and pairs, and writes them beside the features; nothing without any."""
     if not surface.histories:
         return histories.Histories()
     spec = transform.transformed_feature_spec()
     known = {name: len(values) for name, values in known_values(surface, transform).items()}
-    of_rows = inputs.transformed_columns(labelled, spec, history_sources(surface))
-    of_pairs = None if pairs is None else pairs.store.columns(list(surface.histories))
+    of_rows = inputs.transformed_columns(files[0], spec, history_sources(surface))
+    asked = [PERIOD_COLUMN, *surface.histories]
+    of_pairs = None if pairs is None else inputs.transformed_columns(files[1], spec, asked)
     found = histories.make(surface, sizes(surface, transform), known, of_rows, of_pairs)
     store.fill(found.rows)
     if pairs is not None:

@@ -113,14 +113,19 @@ def made(columns=COLUMNS, pairs=None) -> histories.Histories:
     return histories.make(REMEMBERING, {"user": 7}, {"user": KNOWN}, columns, pairs)
 
 
-def test_what_serves_is_of_before_the_newest_period_and_pairs_read_that():
-    found = made(pairs={"user": np.array([1, 0, 6])})
+def test_what_serves_is_of_before_the_newest_period():
+    found = made()
     of_first = (2 + 0.5 * 1) / 1.5
     expected = np.zeros((7, SIZE + 1))
     expected[0, :], expected[1, :] = [of_first] * 3 + [1], [4, 4, 4, 1]
     np.testing.assert_allclose(found.tables["user"], expected)
-    np.testing.assert_allclose(found.pairs["history/user"], expected[[1, 0, 6]])
     np.testing.assert_allclose(found.rows["history/user"][:, 0], [0, 1, 0, of_first, 0])
+
+
+def test_a_pair_reads_what_was_said_before_the_time_of_its_context():
+    pairs = {"user": np.array([1, 0, 0, 6, 0]), "period/id": np.array([2, 2, 3, 3, NO_PERIOD])}
+    found = made(pairs=pairs).pairs["history/user"]
+    np.testing.assert_allclose(found[:, 0], [0, 1, (2 + 0.5 * 1) / 1.5, 0, 0])
 
 
 def test_histories_dealt_out_are_those_of_other_ids():
