@@ -50,6 +50,8 @@ def write(surface: Path, size: int, days: float, out: Path) -> None:
     content["teacher"] |= {"signature": REPRESENTATIONS_SIGNATURE, "representations": {TRUNK: {"size": size}}}
     content["period"] = {"column": "timestamp", "step": days * _SECONDS_PER_DAY}
     content["histories"] = {name: {"of": TRUNK} for name in _IDS}
+    # The world's own goes on from day to day, which histories do not.
+    content["training"].pop("continue_from", None)
     schema = read_schema(surface / SCHEMA_FILE)
     column = schema.feature.add(name=soft_label(TRUNK), type=schema_pb2.FLOAT, not_in_environment=[RAW, SERVING])
     column.presence.min_fraction = 1
