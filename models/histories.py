@@ -94,6 +94,12 @@ def newest_period(periods: Ints) -> int:
     return newest
 
 
+def oldest_period(periods: Ints) -> int:
+    """The oldest period of some rows; `NO_PERIOD` where none has a time."""
+    timed = periods[periods != NO_PERIOD]
+    return int(timed.min()) if len(timed) else NO_PERIOD
+
+
 def expect_later(where: str, training: Ints, evaluation: Ints) -> None:
     """Checks that nothing that serves knows is of a later period than a row that judges it.
 
@@ -110,7 +116,7 @@ def expect_later(where: str, training: Ints, evaluation: Ints) -> None:
     if earlier:
         raise InputError(
             f"{where}: histories: expected evaluation rows of the newest period of the training rows or later, found "
-            f"{earlier:,} of {len(timed):,} before it (from {newest - int(timed.min()):,} periods before on). What "
+            f"{earlier:,} of {len(timed):,} before it (from {newest - oldest_period(evaluation):,} periods before on). What "
             "serves would know more of their ids than was known then. Divide the examples by time (`split: {by: "
             "time}`), give a longer `step` under `period:`, or leave `histories` out"
         )

@@ -208,7 +208,7 @@ def _expect_later(surface: Surface, fn_args: FnArgs) -> None:
     ]
     if of_eval:
         periods = inputs.transformed_columns(labelled, spec, [PERIOD_COLUMN])[PERIOD_COLUMN]
-        histories.expect_later("eval", periods, max(of_eval, key=lambda each: int(each.min())))
+        histories.expect_later("eval", periods, max(of_eval, key=histories.oldest_period))
 
 
 def _mixed_in(
