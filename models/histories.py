@@ -114,9 +114,10 @@ def expect_later(where: str, training: Ints, evaluation: Ints) -> None:
     timed, newest = evaluation[evaluation != NO_PERIOD], newest_period(training)
     earlier = int((timed < newest).sum())
     if earlier:
+        before = newest - oldest_period(evaluation)
         raise InputError(
             f"{where}: histories: expected evaluation rows of the newest period of the training rows or later, found "
-            f"{earlier:,} of {len(timed):,} before it (from {newest - oldest_period(evaluation):,} periods before on). What "
+            f"{earlier:,} of {len(timed):,} before it (from {before:,} periods before on). What "
             "serves would know more of their ids than was known then. Divide the examples by time (`split: {by: "
             "time}`), give a longer `step` under `period:`, or leave `histories` out"
         )
