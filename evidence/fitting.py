@@ -293,11 +293,10 @@ class _Structure:
 
 
 def _batches(surface: Surface, columns: Columns) -> Iterator[dict[str, tf.Tensor]]:
-    """What a settled ranker reads of examples, some at a time."""
-    count = len(next(iter(columns.values())))
-    given = {**columns, **{name: each.numpy() for name, each in histories.none(surface, count).items()}}
-    for at in range(0, count, _PREDICT_BATCH):
-        yield {name: tf.constant(given[name][at : at + _PREDICT_BATCH]) for name in serving_columns(surface)}
+    """What a ranker that serves reads of examples, some at a time."""
+    names = serving_columns(surface)
+    for at in range(0, len(columns[names[0]]), _PREDICT_BATCH):
+        yield {name: tf.constant(columns[name][at : at + _PREDICT_BATCH]) for name in names}
 
 
 def _fitted(surface: Surface, fit: Fit, statistics: Statistics | None, seconds: float) -> Fitted:

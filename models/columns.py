@@ -86,9 +86,9 @@ def history_sources(surface: Surface) -> list[str]:
 
 
 def serving_columns(surface: Surface) -> list[str]:
-    """Those of `input_columns` that what serves reads: all but the bias features'."""
+    """Those of `input_columns` that what serves reads: all but the bias features', and histories."""
     bias = {prefix + name for name in surface.bias_features for prefix in ("", POOL_PREFIX, ABSENT_PREFIX)}
-    return [name for name in input_columns(surface) if name not in bias]
+    return [name for name in written_columns(surface) if name not in bias]
 
 
 def list_length(surface: Surface, feature: Feature) -> int:

@@ -15,7 +15,6 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_transform.saved import saved_transform_io_v2
 
-from models import histories
 from models.columns import serving_columns
 from models.ranker import Ranker
 from records.parsed_columns import ParsedColumn
@@ -73,8 +72,7 @@ def export_student(ranker: Ranker, surface: Surface, transform_dir: str, out: st
 
     def answer(columns: dict[str, Any]) -> dict[str, tf.Tensor]:
         transformed = transform.apply_transform_model(columns)
-        given = {**transformed, **histories.none(surface, tf.shape(transformed[read[0]])[0])}
-        return with_score(surface, ranker.serving({name: given[name] for name in read}))
+        return with_score(surface, ranker.serving({name: transformed[name] for name in read}))
 
     def serve(examples: tf.Tensor) -> dict[str, tf.Tensor]:
         return answer(tf.io.parse_example(examples, spec))

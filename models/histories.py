@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from models.columns import NO_PERIOD, PERIOD_COLUMN, dealt_column, history_column, history_shapes
+from models.columns import NO_PERIOD, PERIOD_COLUMN, dealt_column, history_column
 from models.kept import slices
 from models.layers import embedding_layer, history_layer
 from models.ranker import Ranker
@@ -189,8 +189,8 @@ class Past:
 def settle(ranker: Ranker, tables: Mapping[str, Floats]) -> None:
     """Moves what histories say into the embeddings, in place: an id's history and embedding become one vector.
 
-    The ranker then reads no history any more: what it says does not depend on one.  So a server has the model and
-    the answers of the embeddings alone.
+    What serves reads embeddings alone, and has nothing of histories; the training model reads no history any more,
+    and says the same.
 
     Args:
       ranker: A trained student.
@@ -203,8 +203,3 @@ def settle(ranker: Ranker, tables: Mapping[str, Floats]) -> None:
             added = tf.gather(table, rows) @ kernel.value
             embeddings.value.scatter_add(tf.IndexedSlices(added, rows))
         kernel.assign(tf.zeros_like(kernel.value))
-
-
-def none(surface: Surface, rows: int | tf.Tensor) -> dict[str, tf.Tensor]:
-    """The input columns of a ranker that is settled: zeros."""
-    return {name: tf.zeros([rows, *shape]) for name, shape in history_shapes(surface).items()}

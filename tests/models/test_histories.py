@@ -188,40 +188,42 @@ def student(remembered, tmp_path_factory):
     return train(REMEMBERING, ModelRole.STUDENT, remembered.graph, remembered.files, logs)[0]
 
 
-def test_a_settled_student_is_answered_by_its_embeddings_alone(student):
-    rng = np.random.default_rng(0)
-    batch = {
-        name: tf.constant(rng.integers(0, 3, size=(6, *each.shape)), each.dtype)
-        for name, each in input_columns(REMEMBERING).items()
-    }
+def drawn_batch(seed: int, rows: int) -> dict[str, tf.Tensor]:
+    rng = np.random.default_rng(seed)
+    columns = input_columns(REMEMBERING).items()
+    return {name: tf.constant(rng.integers(0, 2, size=(rows, *each.shape)), each.dtype) for name, each in columns}
+
+
+def test_what_serves_has_the_layers_of_a_control_and_no_history(student, remembered, tmp_path):
+    control, _ = train(REMEMBERING, ModelRole.CONTROL, remembered.graph, remembered.files, str(tmp_path))
+    for ours, theirs in ((student.serving, control.serving), (student.logits, control.logits)):
+        assert sorted(each.path for each in ours.variables) == sorted(each.path for each in theirs.variables)
+        assert set(ours.input) == set(theirs.input) == set(serving_columns(REMEMBERING))
+    batch = drawn_batch(0, 6)
     other = {**batch, history_column("user"): batch[history_column("user")] + 5.0}
-    for name, values in student.serving(batch).items():
-        np.testing.assert_array_equal(student.serving(other)[name], values)
+    served = student.logits({name: batch[name] for name in serving_columns(REMEMBERING)})
+    for each in (batch, other):  # nor has the training model, once it is settled
+        raw = student.training(each)["serving_click"]
+        np.testing.assert_allclose(served["click"], raw[:, 0], rtol=1e-5)
 
 
 def test_settling_keeps_the_answers_of_the_histories_that_serve(remembered, monkeypatch, tmp_path):
     settled = {}
 
     def look(ranker, tables):
-        rng = np.random.default_rng(1)
-        ids = np.arange(len(tables["user"]))
-        batch = {
-            name: tf.constant(rng.integers(0, 2, size=(len(ids), *each.shape)), each.dtype)
-            for name, each in input_columns(REMEMBERING).items()
-        }
-        batch |= {"user": tf.constant(ids), history_column("user"): tf.constant(tables["user"])}
-        settled["before"] = {name: each.numpy() for name, each in ranker.serving(batch).items()}
-        settled["without"] = ranker.serving({**batch, history_column("user"): 0 * batch[history_column("user")]})
+        batch = drawn_batch(1, len(tables["user"]))
+        batch |= {"user": tf.range(len(tables["user"]), dtype=tf.int64), history_column("user"): tables["user"]}
+        settled["before"] = ranker.training(batch)["serving_click"][:, 0].numpy()
+        settled["alone"] = ranker.logits({name: batch[name] for name in serving_columns(REMEMBERING)})["click"].numpy()
         settle(ranker, tables)
-        settled["after"] = ranker.serving(batch)
+        settled["after"] = ranker.logits({name: batch[name] for name in serving_columns(REMEMBERING)})["click"].numpy()
         settled["tables"] = tables
 
     settle = histories.settle
     monkeypatch.setattr(histories, "settle", look)
     train(REMEMBERING, ModelRole.STUDENT, remembered.graph, remembered.files, str(tmp_path))
-    for name, values in settled["before"].items():
-        np.testing.assert_allclose(settled["after"][name], values, rtol=1e-5)
-        assert np.abs(settled["without"][name] - values).max() > 1e-4  # histories do say something
+    np.testing.assert_allclose(settled["after"], settled["before"], rtol=1e-5)
+    assert np.abs(settled["alone"] - settled["before"]).max() > 1e-4  # histories do say something
     table = settled["tables"]["user"]
     assert table[:7, -1].tolist() == [1.0] * 7
     assert table[7:].sum() == 0  # unknown ids
@@ -248,12 +250,10 @@ def test_the_export_needs_no_history_and_is_as_large_as_that_of_a_control(studen
     assert set(answers) == {"click", "minutes"}
     assert np.isfinite(answers["click"]).all()
     assert np.std(answers["click"]) > 0
-    # The kernel that reads histories, of 4 x 4 numbers, and its name.
-    assert 0 < sizes[ModelRole.STUDENT] - sizes[ModelRole.CONTROL] < 1000
+    assert sizes[ModelRole.STUDENT] == pytest.approx(sizes[ModelRole.CONTROL], abs=200)  # and names of layers
     graph = (tmp_path / "student" / "saved_model.pb").read_bytes()
     for word in (b"teacher", b"period", b"day"):
         assert word not in graph
-    assert "history/user" in serving_columns(REMEMBERING)
 
 
 def run_arguments(remembered, tmp_path, eval_files) -> FnArgs:
