@@ -32,12 +32,16 @@ _ARMS = {
 
 def main(
     experiment: Annotated[Path, typer.Option(help="What `crosskd experiment` wrote.")],
-    serving: Annotated[Path, typer.Option(help="What `python -m benchmarks.serving` wrote.")],
     page: Annotated[Path, typer.Option(help="A page with the marks.")],
+    serving: Annotated[
+        Path | None, typer.Option(help="What `python -m benchmarks.serving` wrote; without it nothing is said of cost.")
+    ] = None,
 ) -> None:
     """Bring the tables of a page up to date."""
     result = ExperimentResult.model_validate_json(experiment.read_text())
-    lines = [*means(result), "", *differences(result), "", *cost(json.loads(serving.read_text()))]
+    lines = [*means(result), "", *differences(result)]
+    if serving is not None:
+        lines += ["", *cost(json.loads(serving.read_text()))]
     page.write_text(replace(page.read_text(), _MARK, "\n".join(lines)))
 
 

@@ -60,7 +60,7 @@ def written(tmp_path: Path, text: str) -> str:
     experiment.write_text(result().model_dump_json())
     serving.write_text(json.dumps(SERVING))
     target.write_text(text)
-    page.main(experiment, serving, target)
+    page.main(experiment, target, serving)
     return target.read_text()
 
 
