@@ -197,7 +197,7 @@ def drawn_batch(seed: int, rows: int) -> dict[str, tf.Tensor]:
 def test_what_serves_has_the_layers_of_a_control_and_no_history(student, remembered, tmp_path):
     control, _ = train(REMEMBERING, ModelRole.CONTROL, remembered.graph, remembered.files, str(tmp_path))
     for ours, theirs in ((student.serving, control.serving), (student.logits, control.logits)):
-        assert sorted(each.path for each in ours.variables) == sorted(each.path for each in theirs.variables)
+        assert sorted(each.path for each in ours.weights) == sorted(each.path for each in theirs.weights)
         assert set(ours.input) == set(theirs.input) == set(serving_columns(REMEMBERING))
     batch = drawn_batch(0, 6)
     other = {**batch, history_column("user"): batch[history_column("user")] + 5.0}
@@ -212,7 +212,10 @@ def test_settling_keeps_the_answers_of_the_histories_that_serve(remembered, monk
 
     def look(ranker, tables):
         batch = drawn_batch(1, len(tables["user"]))
-        batch |= {"user": tf.range(len(tables["user"]), dtype=tf.int64), history_column("user"): tables["user"]}
+        batch |= {
+            "user": tf.range(len(tables["user"]), dtype=tf.int64),
+            history_column("user"): tf.constant(tables["user"]),
+        }
         settled["before"] = ranker.training(batch)["serving_click"][:, 0].numpy()
         settled["alone"] = ranker.logits({name: batch[name] for name in serving_columns(REMEMBERING)})["click"].numpy()
         settle(ranker, tables)
