@@ -77,7 +77,7 @@ def main(
 
 
 def compare(paths: dict[str, str], surface: Surface, rounds: int, calls: int) -> tuple[dict[str, Any], np.ndarray]:
-    """Latencies and their ratios, by batch size; and the p99 ratios of student and control of all rounds.
+    """Latencies and their ratios, by batch size, and sizes; and the p99 ratios of student and control of all rounds.
 
     Args:
       paths: The paths of `student`, `control` and `teacher` (SavedModels) and `examples`.
@@ -97,8 +97,14 @@ def compare(paths: dict[str, str], surface: Surface, rounds: int, calls: int) ->
         sizes[str(size)], ratios = _of_size(models, teacher, requests, size, rounds, calls)
         of_rounds.append(ratios)
     every = np.concatenate(of_rounds)
-    figures = {"rounds_per_batch_size": rounds, "calls_per_round": calls, "batch_sizes": sizes}
+    weights = {name: bytes_of(Path(paths[name])) for name in ("student", "control")}
+    figures = {"rounds_per_batch_size": rounds, "calls_per_round": calls, "batch_sizes": sizes, "bytes": weights}
     return {**figures, **judged(every)}, every
+
+
+def bytes_of(model: Path) -> int:
+    """What all files of a SavedModel take."""
+    return sum(each.stat().st_size for each in model.rglob("*") if each.is_file())
 
 
 def judged(ratios: np.ndarray) -> dict[str, Any]:

@@ -220,14 +220,18 @@ class _Judge:
         return finding.model_copy(update=self._judged(cell, judged))
 
     def comparisons(self, cell: _Cell) -> list[Comparison]:
-        """Every two candidates and every two of their controls, the later one minus the earlier one.
+        """Every two candidates and every two of their controls, the later one minus the earlier one; and ablations.
 
-        Where candidates differ in more than distillation, their controls tell what the rest is worth alone.
+        Where candidates differ in more than distillation, their controls tell what the rest is worth alone.  What
+        the part is worth that an ablation is without, is the difference of its candidate to it.
         """
         candidates = [each.candidate.name for each in self.family.groups]
         controls = list(dict.fromkeys(each.control.name for each in self.family.groups))
         kinds = [[name for name in names if name in cell.scores] for names in (candidates, controls)]
         pairs = [(one, other, names) for names in kinds for at, other in enumerate(names) for one in names[at + 1 :]]
+        for each in self.family.groups:
+            names = [arm.name for arm in (each.candidate, *each.ablations) if arm.name in cell.scores]
+            pairs += [(names[0], other, names) for other in names[1:] if names[0] == each.candidate.name]
         level = corrected_confidence(self.family.confidence, len(pairs) * len(self.surface.tasks))
         return [
             Comparison(

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.columns import soft_label_sizes
+from models.columns import dealt_column, soft_label_sizes
+from models.trunks import shared_width
 from schema.errors import InputError
-from schema.surface import SOFT_LABEL_PREFIX, Feature, FeatureKind, Surface
+from schema.surface import SOFT_LABEL_PREFIX, Feature, FeatureKind, Surface, distilled
+from schema.teacher import TeacherRepresentation
 
 Columns = Mapping[str, NDArray[Any]]
 Change = Callable[[Columns, np.random.Generator], Columns]
@@ -23,6 +25,8 @@ STUDENT = "student"
 TEACHER = "teacher"
 SHUFFLED = "shuffled"
 GAUSSIAN = "gaussian"
+DEALT_OUT = "dealt_out"
+OWN_HISTORY = "own_history"
 LOGITS_AS_INPUTS = "logits_as_inputs"
 POOLED = "pooled"
 
@@ -30,11 +34,12 @@ _INPUT_PREFIX = "teacher_logit_"
 
 
 class Role(StrEnum):
-    """What an arm is for; a reference could not be served as it is."""
+    """What an arm is for; a reference could not be served as it is, and an ablation is a candidate without a part."""
 
     CONTROL = "control"
     CANDIDATE = "candidate"
     PLACEBO = "placebo"
+    ABLATION = "ablation"
     REFERENCE = "reference"
 
 
@@ -54,7 +59,8 @@ class Arm:
       distil: Whether the distillation and non-serving heads are there.
       change: What it does to the columns of training and of evaluation; it gets a
         generator that depends on the experiment's seed and the arm's name.
-      of: The candidate that a control or placebo belongs to; None for the arm itself.
+      of: The candidate that a control, placebo or ablation belongs to; None for the arm itself.
+      own_history: Whether histories are of what the student's own control said, and not the teacher.
     """
 
     name: str
@@ -63,6 +69,7 @@ class Arm:
     distil: bool
     change: Change = unchanged
     of: str | None = None
+    own_history: bool = False
 
     def columns(self, columns: Columns, seed: int) -> Columns:
         """The columns that this arm sees under a seed."""
@@ -89,14 +96,22 @@ class Arm:
 
 @dataclass(frozen=True)
 class Group:
-    """A candidate with the control and the placebos that it is judged against."""
+    """A candidate with the control and the placebos that it is judged against.
+
+    Attributes:
+      candidate: What is judged.
+      control: The same without distillation.
+      placebos: The same, distilled from nothing.
+      ablations: The same without a part of what it is, with which it is compared; the verdict does not ask them.
+    """
 
     candidate: Arm
     control: Arm
     placebos: tuple[Arm, ...]
+    ablations: tuple[Arm, ...] = ()
 
     def arms(self) -> tuple[Arm, ...]:
-        """All arms of the group, the control first."""
+        """The arms that a verdict rests on, the control first."""
         return (self.control, self.candidate, *self.placebos)
 
 
@@ -140,7 +155,7 @@ def _as_input(soft: NDArray[Any]) -> NDArray[Any]:
 
 
 def group(candidate: Arm, shared: Arm | None = None) -> Group:
-    """A candidate with a control and both placebos of its own configuration.
+    """A candidate with a control, both placebos and the ablations of its own configuration.
 
     Args:
       candidate: What is judged.
@@ -156,12 +171,55 @@ def group(candidate: Arm, shared: Arm | None = None) -> Group:
             Arm(f"{prefix}{name}", Role.PLACEBO, candidate.surface, candidate.distil, change, of=candidate.name)
             for name, change in ((SHUFFLED, shuffled), (GAUSSIAN, gaussian))
         ),
+        ablations=_ablations(candidate, prefix),
     )
 
 
 def _of_control(surface: Surface) -> Surface:
     """All that makes a difference to a control, which no teacher does."""
     return surface.undistilled().model_copy(update={"teacher": None})
+
+
+def _ablations(candidate: Arm, prefix: str) -> tuple[Arm, ...]:
+    """The candidate with all that the teacher says of a row, but with histories of others, or not of the teacher."""
+    histories = tuple(candidate.surface.histories)
+    if not histories or not candidate.distil:
+        return ()
+
+    def change(columns: Columns, rng: np.random.Generator) -> Columns:
+        return dealt_out(candidate.change(columns, rng), histories, rng)
+
+    without = replace(candidate, role=Role.ABLATION, of=candidate.name)
+    dealt = replace(without, name=f"{prefix}{DEALT_OUT}", change=change)
+    # What a trunk of the user's own shares has a width that only it knows.
+    if candidate.surface.trunk is not None:
+        return (dealt,)
+    own = _remembering_itself(candidate.surface)
+    return dealt, replace(without, name=f"{prefix}{OWN_HISTORY}", surface=own, own_history=True)
+
+
+def _remembering_itself(surface: Surface) -> Surface:
+    """The surface with histories of a layer that no teacher has: the trunk of its own control."""
+    own = TeacherRepresentation(size=shared_width(surface.model))
+    offered = {**surface.teacher_representations, OWN_HISTORY: own}
+    teacher = distilled(surface).teacher.model_copy(update={"representations": offered})
+    histories = {name: each.model_copy(update={"of": OWN_HISTORY}) for name, each in surface.histories.items()}
+    return surface.model_copy(update={"teacher": teacher, "histories": histories})
+
+
+def dealt_out(columns: Columns, features: Sequence[str], rng: np.random.Generator) -> Columns:
+    """Histories dealt out to other ids, whole: their distribution without what they say of whom.
+
+    Args:
+      columns: Training, evaluation or unlabelled columns.
+      features: The ids that have histories.
+      rng: Draws who gets whose.
+    """
+    dealt = {}
+    for name in features:
+        ids, codes = np.unique(columns[name], return_inverse=True)
+        dealt[dealt_column(name)] = rng.permutation(ids)[codes]
+    return {**columns, **dealt}
 
 
 def shuffled(columns: Columns, rng: np.random.Generator) -> Columns:

@@ -19,7 +19,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from evidence.arms import Arm, Role
+from evidence import own_history
+from evidence.arms import Arm, Columns, Role
 from evidence.data import RunData
 from evidence.fitting import Fitter
 from evidence.tuning import Setting, settings
@@ -137,6 +138,7 @@ class _Tuned:
     epochs: dict[Setting, float] = field(default_factory=dict)
     predictions: dict[Setting, _Predictions] = field(default_factory=dict)
     seconds: float = 0.0
+    _own: dict[int, NDArray[np.float32]] = field(default_factory=dict)
 
     def fit(self, new: Sequence[Setting], progress: Progress) -> None:
         """Tries further settings under all seeds."""
@@ -145,7 +147,7 @@ class _Tuned:
         for seed in range(self.seeds):
             seed_started = time.monotonic()
             keras.utils.set_random_seed(seed)
-            columns = self.arm.columns(self.loaded.training, seed)
+            columns = self._columns(seed)
             unlabelled = self.arm.unlabelled(self.loaded.pairs(self.arm.surface), seed)
             for setting in new:
                 found = self.fitter.fit(
@@ -164,6 +166,15 @@ class _Tuned:
             self.epochs[setting] = float(np.mean([each.epoch for each in models]))
         self._predict(fitted)
         self.seconds += time.monotonic() - started
+
+    def _columns(self, seed: int) -> Columns:
+        """The training columns of a seed, with what the control said of them where histories are of that."""
+        columns = self.arm.columns(self.loaded.training, seed)
+        if not self.arm.own_history:
+            return columns
+        if seed not in self._own:
+            self._own[seed] = own_history.said(self.fitter, self.arm.surface, columns, seed)
+        return own_history.told(self.arm.surface, columns, self._own[seed])
 
     def chosen(self, task: str) -> Setting:
         """What held-out rows prefer for a task."""

@@ -13,18 +13,20 @@ from numpy.typing import NDArray
 
 from evidence import without_row
 from evidence.paths import RunPaths
-from models import inputs, trust, vocabulary
+from models import histories, inputs, trust, vocabulary
 from models.batching import split
 from models.columns import (
     FILLED_COLUMN,
+    PERIOD_COLUMN,
     WEIGHT_COLUMN,
     hard_label_columns,
-    input_columns,
+    history_sources,
     sampling_columns,
     soft_label_columns,
     soft_label_sizes,
     teacher_columns,
     training_columns,
+    written_columns,
 )
 from models.losses import merged_logits
 from models.scales import LabelStatistics, label_statistics, soft_statistics
@@ -127,8 +129,10 @@ def load(
     surfaces = [surface, *techniques]
     soft = sorted({column for each in surfaces for column in soft_label_columns(each).values()})
     scored = sorted({name for each in surfaces for name, size in soft_label_sizes(each).items() if size is None})
-    features = list(dict.fromkeys(name for each in surfaces for name in input_columns(each)))
+    features = list(dict.fromkeys(name for each in surfaces for name in written_columns(each)))
     labels = dict.fromkeys(name for each in surfaces for name in training_columns(each, distil=True))
+    remembered = dict.fromkeys(name for each in surfaces for name in history_sources(each))
+    labels |= {name: None for name in remembered if name not in features}
     _expect_columns(paths, spec, [*features, *labels])
     labels |= dict.fromkeys(name for each in surfaces for name in _read_by_trust(paths, each, transform, spec))
     columns = inputs.transformed_columns(_patterns(paths.train), spec, [*features, *labels])
@@ -154,7 +158,11 @@ def load(
     if not evaluation:
         return trained_on
     names = [*features, *hard_label_columns(surface).values(), *sampling_columns(surface).values(), *soft]
-    return _with_evaluation(trained_on, surface, paths, transform, names, raw_columns)
+    names += [PERIOD_COLUMN] if remembered else []
+    found = _with_evaluation(trained_on, surface, paths, transform, names, raw_columns)
+    if remembered:
+        histories.expect_later(paths.labelled_eval, columns[PERIOD_COLUMN], found.evaluation[PERIOD_COLUMN])
+    return found
 
 
 def columns_of(paths: RunPaths) -> frozenset[str]:

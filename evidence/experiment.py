@@ -84,7 +84,7 @@ class Plan:
 
     def arms(self) -> tuple[Arm, ...]:
         """All arms to train, each once."""
-        found = {arm.name: arm for each in self.groups() for arm in each.arms()}
+        found = {arm.name: arm for each in self.groups() for arm in (*each.arms(), *each.ablations)}
         if self.references:
             ceilings = [other_teachers.ceiling(self.surface, name) for name in self.teachers]
             found |= {arm.name: arm for arm in (logits_as_inputs(self.surface), *ceilings)}
@@ -174,7 +174,7 @@ def check(plan: Plan, runs: int) -> None:
         raise InputError("an experiment needs a finished run")
     if plan.teachers:
         other_teachers.check_answerable(plan.surface)
-    names = [arm.name for each in plan.groups() for arm in (each.candidate, *each.placebos)]
+    names = [arm.name for each in plan.groups() for arm in (each.candidate, *each.placebos, *each.ablations)]
     names += [CONTROL, TEACHER, LOGITS_AS_INPUTS, POOLED]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -221,8 +221,9 @@ def train(
     progress(f"{loaded.name}: {len(loaded.fitted):,} rows to fit, {len(loaded.held_out):,} held out")
     told = prefixed(progress, f"{loaded.name}: ")
     arms, fits = plan.arms(), fitter(loaded)
-    settled = [arm for arm in arms if plan.as_written and arm.role is Role.CANDIDATE]
-    tuned = [arm for arm in arms if not plan.as_written or arm.role is not Role.CANDIDATE]
+    as_they_are = (Role.CANDIDATE, Role.ABLATION) if plan.as_written else ()
+    settled = [arm for arm in arms if arm.role in as_they_are]
+    tuned = [arm for arm in arms if arm.role not in as_they_are]
     found = train_arms(tuned, plan.seeds, plan.tuning, loaded, fits, told)
     as_written = train_arms(settled, plan.seeds, Budget(settings=1, widen=0), loaded, fits, told)
     # What is beside a setting that was not to be chosen is no edge of a choice.

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,9 +21,16 @@ from contracts.heads import SERVING_PREFIX
 from contracts.history import HARD_LOSS, SELECTION_LOSS, VALIDATION_PREFIX
 from evidence.arms import Columns
 from evidence.data import RunData
-from models import continuing, pretrained, trust, warm_start
+from models import continuing, histories, pretrained, trust, warm_start
 from models.batching import split
-from models.columns import input_columns, serving_columns, soft_label_columns, training_columns
+from models.columns import (
+    NO_PERIOD,
+    PERIOD_COLUMN,
+    input_columns,
+    serving_columns,
+    soft_label_columns,
+    training_columns,
+)
 from models.devices import device_of
 from models.epochs import InMemory
 from models.export import export_student
@@ -116,15 +123,17 @@ class Fitter:
           InputError: A loss is not finite, a warm start has no teacher, or there are too few labels to tell how
             far a teacher can be trusted.
         """
+        surface = surface.of_arm(distil=distil)
         start = self._warm_start(surface, placebo) if distil else {}
         pairs = unlabelled if surface.unlabelled else None
         fitted, held_out = self._rows(surface, fold)
         trusts = distil and surface.trusted
         of_rows, of_pairs = self._trusted(surface, columns, fitted, pairs) if trusts else ({}, {})
+        past = self._histories(surface, columns, pairs)
         names = [*input_columns(surface), *training_columns(surface, distil=distil), *of_rows]
-        pairs = None if pairs is None else {**pairs, **of_pairs}
+        pairs = None if pairs is None else {**pairs, **of_pairs, **past.pairs}
         data = InMemory(
-            {name: {**columns, **of_rows}[name] for name in names},
+            {name: {**columns, **of_rows, **past.rows}[name] for name in names},
             fitted,
             held_out,
             surface.training,
@@ -134,7 +143,7 @@ class Fitter:
         statistics = continuing.scales(surface, going_on.start, self.data.statistics) if going_on else None
         structure = self._structure(surface, distil, statistics)
         began = time.monotonic()
-        fit = structure.fit(surface, data, start, going_on)
+        fit = structure.fit(surface, data, start, past.tables, going_on)
         return _fitted(surface, fit, statistics, time.monotonic() - began)
 
     def _rows(self, surface: Surface, fold: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -145,10 +154,12 @@ class Fitter:
 
     def predict(self, surface: Surface, fitted: Fitted, columns: Columns, *, distil: bool) -> dict[str, NDArray[Any]]:
         """Logits of binary tasks and values of regression tasks, float [examples]."""
+        surface = surface.of_arm(distil=distil)
         return self._structure(surface, distil, fitted.statistics).predict(surface, fitted, columns)
 
     def export(self, surface: Surface, fitted: Fitted, transform_graph: str, out: str, *, distil: bool) -> None:
         """Writes a trained model as the Trainer does: the serving heads alone."""
+        surface = surface.of_arm(distil=distil)
         export_student(
             self._structure(surface, distil, fitted.statistics).ranker_of(fitted), surface, transform_graph, out
         )
@@ -192,6 +203,28 @@ class Fitter:
             )
         return self._ids[surface.trust.known]
 
+    def _histories(self, surface: Surface, columns: Columns, pairs: Columns | None) -> histories.Histories:
+        """The histories as the Trainer makes them: of the rows that this run trains on, held-out ones among them."""
+        if not surface.histories:
+            return histories.Histories()
+        known = {name: len(self.data.vocabularies[name]) for name in surface.histories}
+        periods = np.full_like(columns[PERIOD_COLUMN], NO_PERIOD)
+        rows = np.concatenate([self.data.fitted, self.data.held_out])
+        periods[rows] = columns[PERIOD_COLUMN][rows]
+        return histories.make(surface, self.data.vocabulary_sizes, known, {**columns, PERIOD_COLUMN: periods}, pairs)
+
+    def over(self, rows: NDArray[np.bool_]) -> Fitter:
+        """The same for some of the training rows; both share what was traced."""
+        fitted, held_out = (of[rows[of]] for of in (self.data.fitted, self.data.held_out))
+        made = Fitter(replace(self.data, fitted=fitted, held_out=held_out))
+        made._structures = self._structures
+        return made
+
+    def trunk(self, surface: Surface, fitted: Fitted, columns: Columns, *, distil: bool) -> NDArray[np.float32]:
+        """What all tasks of a trained model share, float32 [examples, width]."""
+        surface = surface.of_arm(distil=distil)
+        return self._structure(surface, distil, fitted.statistics).trunk(surface, fitted, columns)
+
     def _structure(self, surface: Surface, distil: bool, statistics: Statistics | None = None) -> _Structure:
         # These do not change the graph: they set initial values, variables, batches, and when to stop.
         around = {"seed": 0, "epochs": 1, "learning_rate": 1e-3, "early_stopping": EarlyStopping(), "batch_size": 1}
@@ -219,6 +252,7 @@ class _Structure:
         surface: Surface,
         data: InMemory,
         start: Mapping[str, warm_start.Embeddings],
+        tables: Mapping[str, histories.Floats],
         going_on: GoingOn | None = None,
     ) -> Fit:
         """Trains from the weights that a newly built model of this seed has, or goes on with what there is."""
@@ -229,7 +263,11 @@ class _Structure:
         if start:
             warm_start.apply(self._ranker, surface, start, self._data.vocabularies)
         if going_on is None:
-            return self._loop.fit(surface.training, data)
+            fit = self._loop.fit(surface.training, data)
+            if tables:
+                histories.settle(self._ranker, tables)
+                fit.kept.take()
+            return fit
         arm = continuing.Continuing(surface, self._ranker, self._data.vocabularies, going_on.start)
         arm.apply()
         fit = self._loop.fit(surface.training, data, resumed=arm.resumed(str(surface.training.optimizer)))
@@ -243,23 +281,29 @@ class _Structure:
 
     def predict(self, surface: Surface, fitted: Fitted, columns: Columns) -> dict[str, NDArray[Any]]:
         self.ranker_of(fitted)
-        features = {name: columns[name] for name in serving_columns(surface)}
-        count = len(next(iter(features.values())))
-        parts = [
-            self._logits({name: tf.constant(column[at : at + _PREDICT_BATCH]) for name, column in features.items()})
-            for at in range(0, count, _PREDICT_BATCH)
-        ]
+        parts = [self._logits(each) for each in _batches(surface, columns)]
         return {task: np.concatenate([part[task].numpy() for part in parts]) for task in surface.tasks}
 
     def _as_served(self, features: Columns) -> Mapping[str, tf.Tensor]:
         with in_full(self._ranker.logits):
             return self._ranker.logits(features)
 
+    def trunk(self, surface: Surface, fitted: Fitted, columns: Columns) -> NDArray[np.float32]:
+        ranker = self.ranker_of(fitted)
+        return np.concatenate([ranker.trunk(each).numpy() for each in _batches(surface, columns)])
+
     def _build(self, surface: Surface) -> Ranker:
         with device_of(surface.training):
             ranker = build(surface, self._data.vocabulary_sizes, self._statistics, distil=self._distil)
         pretrained.apply(ranker, surface, self._data.vocabularies)
         return ranker
+
+
+def _batches(surface: Surface, columns: Columns) -> Iterator[dict[str, tf.Tensor]]:
+    """What a ranker that serves reads of examples, some at a time."""
+    names = serving_columns(surface)
+    for at in range(0, len(columns[names[0]]), _PREDICT_BATCH):
+        yield {name: tf.constant(columns[name][at : at + _PREDICT_BATCH]) for name in names}
 
 
 def _fitted(surface: Surface, fit: Fit, statistics: Statistics | None, seconds: float) -> Fitted:

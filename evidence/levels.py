@@ -79,8 +79,8 @@ def _own_group(name: str, surface: Surface) -> Group:
 
 
 def _with_one_placebo(made: Group) -> Group:
-    """Without the Gaussian placebo, which costs as much again and has never said another thing."""
-    return replace(made, placebos=made.placebos[:1])
+    """Without the Gaussian placebo, which costs as much again and has never said another thing, and ablations."""
+    return replace(made, placebos=made.placebos[:1], ablations=())
 
 
 def _noise_group(surface: Surface, sigma: float) -> Group:

@@ -44,6 +44,7 @@ def check_answerable(surface: Surface) -> None:
         "warm_start": surface.warm_start,
         "trust.known": surface.trust.known,
         "representations": surface.representations,
+        "histories": surface.histories,
     }
     found = [name for name, asked in reads.items() if asked]
     if found:

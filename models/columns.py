@@ -8,7 +8,7 @@ from typing import Any
 
 from schema import surface as _names
 from schema.features import Feature
-from schema.surface import ABSENT_PREFIX, POOL_PREFIX, Surface, Task, soft_label
+from schema.surface import ABSENT_PREFIX, HISTORY_PREFIX, POOL_PREFIX, Surface, Task, soft_label
 
 LABEL_PREFIX = _names.LABEL_PREFIX
 GROUP_COLUMN = _names.GROUP_COLUMN
@@ -16,6 +16,10 @@ WEIGHT_COLUMN = _names.WEIGHT_COLUMN
 TASK_WEIGHT_PREFIX = _names.TASK_WEIGHT_PREFIX
 SAMPLING_PREFIX = _names.SAMPLING_PREFIX
 SOFT_WEIGHT_PREFIX = _names.SOFT_WEIGHT_PREFIX
+# The number of the period that an example belongs to, int64 [examples].
+PERIOD_COLUMN = _names.PERIOD_COLUMN
+# Of one without a time.
+NO_PERIOD = -(2**63)
 # Which of the teacher's inputs were filled in an example, float32 [examples, inputs], 1 where one was.
 FILLED_COLUMN = _names.TRUST_PREFIX + "filled"
 TRAINING_PREFIXES = _names.TRAINING_PREFIXES
@@ -35,7 +39,7 @@ class InputColumn:
 
 
 def input_columns(surface: Surface) -> dict[str, InputColumn]:
-    """The columns that the model reads, by name, in the order of features and crosses."""
+    """The columns that the model reads, by name, in the order of features, crosses and histories."""
     found: dict[str, InputColumn] = {}
     for name, feature in surface.features.items():
         length = (list_length(surface, feature),) if feature.listed else ()
@@ -47,13 +51,44 @@ def input_columns(surface: Surface) -> dict[str, InputColumn]:
             found[POOL_PREFIX + name] = InputColumn(length, "float32")
         if feature.indicator:
             found[ABSENT_PREFIX + name] = InputColumn((1,), "float32")
-    return found | {name: InputColumn((), "int64") for name in surface.crosses}
+    found |= {name: InputColumn((), "int64") for name in surface.crosses}
+    return found | {name: InputColumn(shape, "float32") for name, shape in history_shapes(surface).items()}
+
+
+def written_columns(surface: Surface) -> list[str]:
+    """Those of `input_columns` that Transform writes: all but histories, which are made before training."""
+    made = history_shapes(surface)
+    return [name for name in input_columns(surface) if name not in made]
+
+
+def history_column(feature: str) -> str:
+    """The input with the history of a feature's ids, float32 [batch, size + 1]; the last number is 1 where one is."""
+    return HISTORY_PREFIX + feature
+
+
+def dealt_column(feature: str) -> str:
+    """The column with the id in whose history a row is, where an experiment deals histories out to other ids."""
+    return f"{HISTORY_PREFIX}dealt/{feature}"
+
+
+def history_shapes(surface: Surface) -> dict[str, tuple[int, ...]]:
+    """The columns that `models.histories` makes before training, float32, and the shape of an example's value."""
+    offered = surface.teacher_representations
+    return {history_column(name): (offered[each.of].size + 1,) for name, each in surface.histories.items()}
+
+
+def history_sources(surface: Surface) -> list[str]:
+    """The columns that histories are made of: ids, periods and what the teacher said; none without histories."""
+    if not surface.histories:
+        return []
+    said = sorted({soft_label(each.of) for each in surface.histories.values()})
+    return [PERIOD_COLUMN, *surface.histories, *said]
 
 
 def serving_columns(surface: Surface) -> list[str]:
-    """Those of `input_columns` that what serves reads: all but the bias features'."""
+    """Those of `input_columns` that what serves reads: all but the bias features', and histories."""
     bias = {prefix + name for name in surface.bias_features for prefix in ("", POOL_PREFIX, ABSENT_PREFIX)}
-    return [name for name in input_columns(surface) if name not in bias]
+    return [name for name in written_columns(surface) if name not in bias]
 
 
 def list_length(surface: Surface, feature: Feature) -> int:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import keras
 
-from models.columns import InputColumn, input_columns
-from models.layers import LayerMaker, input_layer
+from models.columns import InputColumn, history_column, input_columns
+from models.layers import LayerMaker, history_layer, input_layer
 from models.names import identifier
 from models.reading import EventMask, ListPool, read_events
 from schema.features import Feature
@@ -26,12 +26,14 @@ class Encoded:
         numbers are as they came in.
       embedded: Those of `vectors` that came out of an embedding.
       bias: The vectors of the bias features, by name.
+      alone: Those of `vectors` to which a history was added, as they are without it.
     """
 
     inputs: dict[str, keras.KerasTensor]
     vectors: dict[str, keras.KerasTensor]
     embedded: tuple[str, ...]
     bias: dict[str, keras.KerasTensor]
+    alone: dict[str, keras.KerasTensor] = field(default_factory=dict)
 
 
 def encode(surface: Surface, rows: Mapping[str, int], maker: LayerMaker) -> Encoded:
@@ -53,7 +55,7 @@ def encode(surface: Surface, rows: Mapping[str, int], maker: LayerMaker) -> Enco
         if name in bias:
             continue
         if feature.sequence is None:
-            vectors[name] = encoder.vector(name, feature)
+            vectors[name] = encoder.with_history(name, encoder.vector(name, feature))
             embedded += [name] if feature.embedded else []
         if feature.indicator:
             vectors[ABSENT_PREFIX + name] = inputs[ABSENT_PREFIX + name]
@@ -63,7 +65,7 @@ def encode(surface: Surface, rows: Mapping[str, int], maker: LayerMaker) -> Enco
         asked = [vectors[each] for each in candidates(surface, name)]
         vectors[f"{_SEQUENCE}{name}"] = encoder.sequence(name, columns, asked)
     embedded += [*surface.crosses, *(f"{_SEQUENCE}{name}" for name in surface.parts())]
-    return Encoded(inputs, vectors, tuple(embedded), bias)
+    return Encoded(inputs, vectors, tuple(embedded), bias, encoder.alone)
 
 
 # What tells a sequence's vector from that of a column of the same name.
@@ -81,6 +83,7 @@ class _Encoder:
         self._maker = maker
         self._inputs = inputs
         self._tables: dict[str, keras.layers.Layer] = {}
+        self.alone: dict[str, keras.KerasTensor] = {}
 
     def vector(self, name: str, feature: Feature) -> keras.KerasTensor:
         """A feature that is no part of a sequence."""
@@ -92,6 +95,14 @@ class _Encoder:
         weights = self._inputs.get(POOL_PREFIX + name)
         pool = ListPool(feature.pool, name=f"pool_{identifier(name)}")
         return pool([self._embedded(name), mask, *([] if weights is None else [weights])])
+
+    def with_history(self, name: str, vector: keras.KerasTensor) -> keras.KerasTensor:
+        """The vector of an id, and what its history adds to it, if it has one."""
+        if name not in self._surface.histories:
+            return vector
+        self.alone[name] = vector
+        added = self._maker.history(name, vector.shape[-1])(self._inputs[history_column(name)])
+        return keras.layers.Add(name=f"with_{history_layer(name)}")([vector, added])
 
     def sequence(self, name: str, columns: list[str], candidate: list[keras.KerasTensor]) -> keras.KerasTensor:
         """A sequence's events, side by side, as one vector."""

@@ -61,7 +61,7 @@ def export_student(ranker: Ranker, surface: Surface, transform_dir: str, out: st
     the user's own has no such signature.
 
     Args:
-      ranker: The trained student (or control).
+      ranker: The trained student (or control); with histories, one that is settled (`models.histories`).
       surface: Its surface.
       transform_dir: Transform's output (the `transform_graph` artifact).
       out: Where the SavedModel goes.

@@ -32,6 +32,11 @@ def input_layer(column: str) -> str:
     return f"input_{identifier(column)}"
 
 
+def history_layer(column: str) -> str:
+    """Name of the layer that reads the history of a column's ids."""
+    return f"history_{identifier(column)}"
+
+
 class LessGradient(keras.layers.Layer):
     """Passes its input on as it is, and only a share of the gradient back."""
 
@@ -91,6 +96,16 @@ class LayerMaker:
             kernel_initializer=keras.initializers.GlorotUniform(seed=self._seed_of(name)),
             kernel_regularizer=self._l2,
             name=name,
+        )
+
+    def history(self, name: str, width: int) -> keras.layers.Layer:
+        """Reads the history of ids of the column `name`, [batch, size], to what is added to their embedding.
+
+        It starts at 0, so that a student starts as its control does; and has no bias, so that an embedding without
+        a history is what it would be.
+        """
+        return keras.layers.Dense(
+            width, use_bias=False, kernel_initializer="zeros", kernel_regularizer=self._l2, name=history_layer(name)
         )
 
     def stack(self, name: str, widths: Sequence[int]) -> keras.Sequential:

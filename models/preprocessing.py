@@ -11,6 +11,8 @@ from models import own_code
 from models.columns import (
     FILLED_COLUMN,
     GROUP_COLUMN,
+    NO_PERIOD,
+    PERIOD_COLUMN,
     WEIGHT_COLUMN,
     hard_label_column,
     sampled_by,
@@ -24,6 +26,7 @@ from models.dense import first_values, is_absent
 from models.feature_columns import feature_columns
 from models.numbers import z_scored
 from records.labels import label_of
+from schema.history import Period
 from schema.surface import Surface, soft_label
 
 _ABSENT = math.nan
@@ -44,8 +47,8 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
       float32 [batch, size], z-scored.  If the surface has a group, `group/id` int64 [batch], equal
       within a group; if it has a weight column, `weight/example` float32 [batch]; `weight/task/<task>` likewise, and
       `sampling/<task>` minus the log of the probability of being kept; `weight/soft/<name>` the weights of a
-      distillation.  If the surface trusts by examples, and columns that the teacher reads may be absent,
-      `trust/filled` float32 [batch, columns] is 1 where one is.
+      distillation.  If it has a period, `period/id` int64 [batch].  If the surface trusts by examples, and columns
+      that the teacher reads may be absent, `trust/filled` float32 [batch, columns] is 1 where one is.
     """
     surface = Surface.model_validate_json(custom_config["surface"])
     labelled = _labelled(surface, inputs)
@@ -58,6 +61,8 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
         outputs[WEIGHT_COLUMN] = _example_weight(inputs[surface.weight_column])
     for name, column in soft_weight_columns(surface).items():
         outputs[column] = _example_weight(inputs[str(surface.distillations()[name].weight_column)])
+    if surface.period is not None:
+        outputs[PERIOD_COLUMN] = _period(surface.period, inputs[surface.period.column])
     return outputs | (_filled(surface, inputs) if surface.trusted else {})
 
 
@@ -112,6 +117,18 @@ def _dense_vector(column: Any, size: int) -> tf.Tensor:
     if isinstance(column, tf.SparseTensor):
         column = first_values(column, size, _ABSENT)
     return tf.reshape(column, [-1, size])
+
+
+def _period(period: Period, column: Any) -> tf.Tensor:
+    """The number of the period, int64 [batch]; `NO_PERIOD` where there is no time."""
+    if isinstance(column, tf.SparseTensor):
+        times = tf.SparseTensor(column.indices, tf.cast(column.values, tf.float64), column.dense_shape)
+        column = first_values(times, 1, _ABSENT)
+    # Not float32: of seconds since 1970 it cannot tell one minute from the next.
+    times = tf.reshape(tf.cast(column, tf.float64), [-1])
+    known = tf.math.is_finite(times)
+    numbers = tf.cast(tf.floor(tf.where(known, times, 0.0) / period.step), tf.int64)
+    return tf.where(known, numbers, NO_PERIOD)
 
 
 def _group_id(column: Any) -> tf.Tensor:

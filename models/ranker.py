@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 
@@ -21,7 +22,7 @@ from contracts.heads import (
     STACKED_PREFIX,
 )
 from models import own_code
-from models.columns import serving_columns
+from models.columns import history_column, serving_columns
 from models.encoding import Encoded, encode
 from models.interactions import joined
 from models.layers import LayerMaker, LessGradient
@@ -102,17 +103,28 @@ def build(
         learner = body.shared if name == TRUNK else body.learners[name]
         heads[REPRESENTATION_PREFIX + name] = maker.head(REPRESENTATION_PREFIX + name, size)(learner)
 
-    inputs, served_inputs = encoded.inputs, {name: encoded.inputs[name] for name in serving_columns(surface)}
     served = {name: _served(name, surface.tasks[name].kind, logit) for name, logit in logits.items()}
-    training = keras.Model(inputs, heads, name="training")
+    training = keras.Model(encoded.inputs, heads, name="training")
     return Ranker(
         training=training,
-        serving=keras.Model(served_inputs, served, name="serving"),
-        logits=keras.Model(served_inputs, logits, name="logits"),
-        trunk=keras.Model(served_inputs, body.shared, name="shared"),
+        serving=_serving(surface, encoded, served, "serving"),
+        logits=_serving(surface, encoded, logits, "logits"),
+        trunk=_serving(surface, encoded, body.shared, "shared"),
         vectors={name: int(vector.shape[-1]) for name, vector in encoded.vectors.items()},
         first=() if surface.model.interactions else _kernels_reading(training, body.features),
     )
+
+
+def _serving(surface: Surface, encoded: Encoded, outputs: Any, name: str) -> keras.Model:
+    """A model of what a server has: embeddings where training has embeddings with histories, and no layer of these."""
+    inputs = {column: encoded.inputs[column] for column in serving_columns(surface)}
+    if encoded.alone:
+        # Whatever lies above reads the sums; from them on the layers are the same.
+        above = {column: tensor for column, tensor in inputs.items() if column not in encoded.alone}
+        sums = {history_column(each): encoded.vectors[each] for each in encoded.alone}
+        alone = {history_column(each): vector for each, vector in encoded.alone.items()}
+        outputs = keras.Model({**above, **sums}, outputs, name=f"{name}_above")({**above, **alone})
+    return keras.Model(inputs, outputs, name=name)
 
 
 def _kernels_reading(model: keras.Model, features: keras.KerasTensor | None) -> tuple[str, ...]:

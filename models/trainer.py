@@ -18,10 +18,19 @@ from numpy.typing import NDArray
 from contracts import keys
 from contracts.history import HISTORY_FILE
 from contracts.roles import ModelRole
-from models import continuing, inputs, pretrained, training, trust, warm_start
+from models import continuing, histories, inputs, pretrained, training, trust, warm_start
 from models.backup import Backup
 from models.batching import split
-from models.columns import hard_label_columns, input_columns, sampling_columns, training_columns, trust_shapes
+from models.columns import (
+    PERIOD_COLUMN,
+    hard_label_columns,
+    history_shapes,
+    history_sources,
+    sampling_columns,
+    training_columns,
+    trust_shapes,
+    written_columns,
+)
 from models.devices import device_of
 from models.export import export_student
 from models.progress import LogEpochs
@@ -50,7 +59,8 @@ def run_fn(fn_args: FnArgs) -> None:
     Args:
       fn_args: TFX's arguments; `custom_config` holds `surface` (JSON of a
         `schema.surface.Surface`), `arm` (an `ModelRole`) and, if it is more than one, `trainer_workers`, the
-        number of processes of this machine that train together; `base_model` is the teacher if the
+        number of processes of this machine that train together; `eval_files` are read by a surface with
+        histories alone, to see that they are not earlier than what serves; `base_model` is the teacher if the
         surface has a warm start, and what Continuation found if it continues; `train_files` may
         have patterns of the split `unlabelled`.  If `TF_CONFIG` names workers, this process is one of them,
         and every other one is given the same arguments.
@@ -85,6 +95,8 @@ def run_job(job: Job) -> None:
     replicas = ALONE if cluster is None else Workers(cluster)
     surface = Surface.model_validate_json(job.config[keys.SURFACE])
     arm = ModelRole(job.config["arm"])
+    of_arm = surface.of_arm(distil=arm == ModelRole.STUDENT)  # Not `is`: TFX reloads this module.
+    _expect_later(of_arm, job)
     start = continuing.read_start(job.base_model, arm) if surface.training.continue_from else None
     backup = backup_of(job) if replicas.several else None
     ranker, history = train(
@@ -99,7 +111,7 @@ def run_job(job: Job) -> None:
         backup=backup,
     )
     if replicas.chief:
-        export_student(ranker, surface, job.transform_output, job.serving_model_dir)
+        export_student(ranker, of_arm, job.transform_output, job.serving_model_dir)
         _write_history(history, job.model_run_dir)
         if backup is not None:
             backup.remove()
@@ -140,7 +152,8 @@ def train(
       backup: Keeps the last whole epoch.
 
     Returns:
-      The trained ranker, and the history of its losses per epoch.
+      The trained ranker, settled if it has histories (see `models.histories`), and the history of its losses per
+      epoch.
 
     Raises:
       InputError: There are no examples; the surface asks for unlabelled pairs or a warm
@@ -153,9 +166,10 @@ def train(
     spec = transform.transformed_feature_spec()
     labelled, unlabelled = _by_split(train_files)
     distil = arm == ModelRole.STUDENT  # Not `is`: TFX reloads this module before it calls `run_fn`.
-    names = [*input_columns(surface), *training_columns(surface, distil=distil)]
+    surface = surface.of_arm(distil=distil)
+    names = [*written_columns(surface), *training_columns(surface, distil=distil)]
     read = trust.read_columns(surface, spec) if distil else []
-    reserved = trust_shapes(surface) if distil else {}
+    reserved = history_shapes(surface) | (trust_shapes(surface) if distil else {})
     wanted = {name: spec[name] for name in [*names, *read]}
     store = Store(labelled, wanted, reserved)
     if not store.rows:
@@ -175,11 +189,14 @@ def train(
     mixed_in = _mixed_in(surface, unlabelled, wanted, reserved) if distil else None
     if distil and surface.trusted:
         _fill(surface, statistics, _known_rows(surface, transform, teacher, known), store, mixed_in, read)
+    past = _remember(surface, transform, (labelled, unlabelled), store, mixed_in)
     data = inputs.transformed(store, surface.training, unlabelled=mixed_in)
     loop = training.Loop(ranker, surface, head_losses(surface, statistics, distil=distil), replicas)
     callbacks = [keras.callbacks.TensorBoard(log_dir, write_graph=False), LogEpochs()] if replicas.chief else []
     if start is None:
-        return ranker, loop.fit(surface.training, data, callbacks, backup=backup).history
+        losses = loop.fit(surface.training, data, callbacks, backup=backup).history
+        histories.settle(ranker, past.tables)
+        return ranker, losses
     goes_on = continuing.Continuing(surface, ranker, known, start)
     continued = goes_on.apply()
     logging.info("%s: %s", arm, continued.sentence)
@@ -222,6 +239,40 @@ def _fill(
     store.fill(found)
     if pairs is not None:
         pairs.store.fill(found_of_pairs)
+
+
+def _remember(
+    surface: Surface,
+    transform: tft.TFTransformOutput,
+    files: tuple[list[str], list[str]],
+    store: Store,
+    pairs: inputs.UnlabelledPairs | None,
+) -> histories.Histories:
+    """Makes the histories of labelled rows and pairs, and writes them beside the features; nothing without any."""
+    if not surface.histories:
+        return histories.Histories()
+    spec = transform.transformed_feature_spec()
+    known = {name: len(values) for name, values in known_values(surface, transform).items()}
+    of_rows = inputs.transformed_columns(files[0], spec, history_sources(surface))
+    asked = [PERIOD_COLUMN, *surface.histories]
+    of_pairs = None if pairs is None else inputs.transformed_columns(files[1], spec, asked)
+    found = histories.make(surface, sizes(surface, transform), known, of_rows, of_pairs)
+    store.fill(found.rows)
+    if pairs is not None:
+        pairs.store.fill(found.pairs)
+    return found
+
+
+def _expect_later(surface: Surface, job: Job) -> None:
+    """Checks that the rows which judge what serves are not earlier than what it knows: those of the newest span."""
+    if not surface.histories:
+        return
+    spec = tft.TFTransformOutput(job.transform_output).transformed_feature_spec()
+    labelled, _ = _by_split(job.train_files)
+    of_eval = [inputs.transformed_columns([each], spec, [PERIOD_COLUMN])[PERIOD_COLUMN] for each in job.eval_files]
+    if of_eval:
+        periods = inputs.transformed_columns(labelled, spec, [PERIOD_COLUMN])[PERIOD_COLUMN]
+        histories.expect_later("eval", periods, max(of_eval, key=histories.oldest_period))
 
 
 def _mixed_in(

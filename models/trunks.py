@@ -47,6 +47,11 @@ def build_trunk(
     return build[model.trunk_kind](model, maker, features, tasks, extra)
 
 
+def shared_width(model: Model) -> int:
+    """The width of what all tasks share, of a trunk of `build_trunk`."""
+    return model.trunk[-1] * (model.experts if model.trunk_kind is TrunkKind.MMOE else 1)
+
+
 def own_trunk(surface: Surface, vectors: Mapping[str, keras.KerasTensor], extra: Sequence[str]) -> Trunk:
     """The trunk of the user's own code; non-serving heads read what all tasks share.
 

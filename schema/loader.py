@@ -20,6 +20,7 @@ from schema.base import TaskKind
 from schema.checks import Problems, expect_known
 from schema.errors import InputError
 from schema.gates import Gate
+from schema.histories import check_histories
 from schema.inputs import check_inputs, resolve_files
 from schema.overrides import override
 from schema.pairs import check_pairs
@@ -27,7 +28,7 @@ from schema.refusals import refusals
 from schema.score import SCORE
 from schema.slices import check_slices
 from schema.split import SplitBy
-from schema.surface import TRAINING_PREFIXES, Feature, FeatureKind, Surface, Task, soft_label
+from schema.surface import HISTORY_PREFIX, TRAINING_PREFIXES, Feature, FeatureKind, Surface, Task, soft_label
 from schema.techniques import check_techniques
 from schema.yaml_text import Keys, Place, read
 
@@ -192,8 +193,9 @@ def _check_against_schema(surface: Surface, schema: schema_pb2.Schema, folder: P
         _check_columns_of_training(surface, columns, path, known)
     check_adaptation(surface, columns, path, problems)
     if not problems.found:  # they rely on the columns
-        with problems.noted():
-            check_pairs(surface, columns, path)
+        for check in (check_pairs, check_histories):
+            with problems.noted():
+                check(surface, columns, path)
 
 
 def _check_labels(surface: Surface, columns: dict[str, schema_pb2.Feature], folder: Path, problems: Problems) -> None:
@@ -316,9 +318,10 @@ def _check_shape_is_always_there(path: Path, column: schema_pb2.Feature) -> None
 
 
 def _check_feature_name(path: Path, name: str) -> None:
-    if name.startswith(TRAINING_PREFIXES):
+    reserved = (*TRAINING_PREFIXES, HISTORY_PREFIX)
+    if name.startswith(reserved):
         raise InputError(
-            f"{path}: features.{name}: names that begin with {', '.join(TRAINING_PREFIXES)} are those of labels and of "
+            f"{path}: features.{name}: names that begin with {', '.join(reserved)} are those of labels and of "
             "what else training adds to the examples; rename the column"
         )
 

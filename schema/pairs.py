@@ -153,14 +153,15 @@ def check_pairs(surface: Surface, columns: dict[str, schema_pb2.Feature], path: 
 
 def _sides(surface: Surface, asked: Unlabelled) -> dict[str, str]:
     features = {name: str(feature.side) for name, feature in surface.features.items() if feature.side != Side.CROSS}
-    # A pair's group is its user's, or the request that its context comes from; so is its weight.
+    # A pair's group is its user's, or the request that its context comes from; so are its weight and its time.
     weights = {
         each.weights: features[name]
         for name, each in surface.features.items()
         if each.weights is not None and name in features
     }
     soft_weights = [each.weight_column for each in surface.distillations().values()]
-    of_all = (surface.group, surface.weight_column, *soft_weights)
+    time = surface.period.column if surface.period is not None else None
+    of_all = (surface.group, surface.weight_column, time, *soft_weights)
     of_rows = {name: str(Side.CONTEXT) for name in of_all if name is not None}
     return {**of_rows, **features, **weights, **asked.columns}
 

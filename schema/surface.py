@@ -21,6 +21,7 @@ from schema.features import Feature as Feature
 from schema.features import FeatureKind as FeatureKind
 from schema.features import Side as Side
 from schema.gates import Gate, JointGate, TeacherAgeGate
+from schema.history import History, Period
 from schema.metrics import METRICS, gateable
 from schema.own_code import ImportPath, OwnStudent
 from schema.score import SCORE, Score
@@ -43,13 +44,17 @@ SOFT_WEIGHT_PREFIX = "weight/soft/"
 # What is known of how far the teacher can be trusted, and what is made of it.
 TRUST_PREFIX = "trust/"
 WEIGHT_COLUMN = "weight/example"
+# The number of the period that an example belongs to.
+PERIOD_COLUMN = "period/id"
 # Columns that Transform makes of a feature beside that of its name: the weights of its pool, its absence.
 POOL_PREFIX = "pool/"
 ABSENT_PREFIX = "absent/"
+# Of the inputs that are made before training, and that no example has.
+HISTORY_PREFIX = "history/"
 # What a column that is no feature begins with; serving has none of them.
 TRAINING_PREFIXES = (
     *(LABEL_PREFIX, SOFT_LABEL_PREFIX, GROUP_COLUMN, WEIGHT_COLUMN, TASK_WEIGHT_PREFIX, SAMPLING_PREFIX),
-    *(SOFT_WEIGHT_PREFIX, TRUST_PREFIX),
+    *(SOFT_WEIGHT_PREFIX, TRUST_PREFIX, PERIOD_COLUMN),
 )
 TRAIN_SPLIT = "train"
 EVAL_SPLIT = "eval"
@@ -79,6 +84,8 @@ class Surface(Strict):
       training: How student and control are trained.
       unlabelled: Pairs never shown that the teacher labels too; None makes none.
       warm_start: Ids whose first embeddings are the teacher's, by feature.
+      histories: What the teacher said of an id's earlier rows, as a part of the student's embedding of it, by feature.
+      period: What tells which rows are earlier; needed by `histories`.
       trust: What `adapter` and `reliability` of tasks' distillations are fitted by.
       serving: What is asked of the student beside its quality.
       group: Column that tells which examples were ranked together (a request) or depend on
@@ -119,6 +126,8 @@ class Surface(Strict):
     training: Training = Training()
     unlabelled: Unlabelled | None = None
     warm_start: dict[str, WarmStart] = Field(default_factory=dict)
+    histories: dict[str, History] = Field(default_factory=dict)
+    period: Period | None = None
     trust: Trust = Trust()
     serving: Serving = Serving()
     preprocessing: ImportPath | None = None
@@ -138,7 +147,8 @@ class Surface(Strict):
         if self.student is None:
             return self
         started = [f"features.{name}.pretrained" for name, each in self.features.items() if each.pretrained is not None]
-        for place in (*started, *(f"warm_start.{name}" for name in self.warm_start)):
+        started += [f"{key}.{name}" for key in ("warm_start", "histories") for name in getattr(self, key)]
+        for place in started:
             raise ValueError(f"`{place}` and `student` exclude each other: a student has its own embeddings")
         return self
 
@@ -159,10 +169,24 @@ class Surface(Strict):
             raise ValueError(
                 "`training.continue_from` and `warm_start` exclude each other: both say what the first embeddings are"
             )
+        if self.histories:
+            raise ValueError(
+                "`training.continue_from` and `histories` exclude each other: histories are made of the rows of this "
+                "training's window, and are a part of the embeddings that a later training would go on from"
+            )
         if self.trust.known:
             raise ValueError(
                 "`training.continue_from` and `trust.known` exclude each other: a Trainer reads either the model that "
                 "it continues or the teacher, whose ids these are; expected one of the two"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _histories_have_periods(self) -> Surface:
+        if self.histories and self.period is None:
+            raise ValueError(
+                "`histories` needs `period: {column: ..., step: ...}`, the column of times and how long a period is: "
+                "nothing else tells which rows are earlier; found none"
             )
         return self
 
@@ -285,7 +309,11 @@ class Surface(Strict):
         """The surface without anything that only distillation reads: what a control is."""
         tasks = {name: task.model_copy(update={"distil": None}) for name, task in self.tasks.items()}
         only: dict[str, object] = {"non_serving_heads": {}, "representations": {}, "unlabelled": None, "warm_start": {}}
-        return self.model_copy(update={"tasks": tasks, **only, "trust": Trust()})
+        return self.model_copy(update={"tasks": tasks, **only, "histories": {}, "trust": Trust()})
+
+    def of_arm(self, *, distil: bool) -> Surface:
+        """The surface whose inputs a student has, or without distillation a control: histories are of the teacher."""
+        return self if distil or not self.histories else self.model_copy(update={"histories": {}})
 
 
 class DistilledSurface(Surface):

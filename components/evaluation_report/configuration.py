@@ -13,7 +13,7 @@ from components.evaluation_report.times import when_text
 # What describes the data has sections of its own: features, the teacher's inputs, slices and gates.
 _SHOWN = {
     *("group", "model", "non_serving_heads", "representations", "serving", "training", "unlabelled", "warm_start"),
-    "trust",
+    *("histories", "period", "trust"),
     "weight_column",
     "weighted_evaluation",
 }

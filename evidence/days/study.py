@@ -73,7 +73,7 @@ def check(plan: Plan) -> None:
             f"expected more than {longest} spans, so that the longest window is whole and a span after it judges; "
             f"found {len(plan.spans)}. Choose shorter windows (--window, --cold), or wait for more spans"
         )
-    for section in ("unlabelled", "warm_start", "student"):
+    for section in ("unlabelled", "warm_start", "histories", "student"):
         if getattr(plan.surface, section):
             raise InputError(
                 f"surface {plan.surface.name!r}: `{section}` has no part in a study over spans; expected a surface "

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from evidence.tuning import SETTINGS
-from models.columns import input_columns, training_columns
+from models.columns import history_sources, training_columns, written_columns
 from schema.base import TaskKind
 from schema.errors import InputError
 from schema.surface import FeatureKind, Surface
@@ -189,7 +189,7 @@ def _way(change: Change, facts: Facts, load: Load) -> Way:
         raise InputError("does not apply to this surface or run")
     sets = tuple(each for text in change.sets for each in _expanded(text, facts))
     surface = load(sets)
-    needed = {*input_columns(surface), *training_columns(surface, distil=True)}
+    needed = {*written_columns(surface), *training_columns(surface, distil=True), *history_sources(surface)}
     missing = sorted(needed - facts.columns)
     if missing:
         raise InputError(f"the run made no column {', '.join(missing)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 import tensorflow as tf
@@ -20,6 +20,7 @@ class TrainerArguments(Protocol):
     model_run_dir: str
     serving_model_dir: str
     base_model: Any
+    eval_files: Any
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Job:
       model_run_dir: Where history, logs and backup go.
       serving_model_dir: Where the exported model goes.
       base_model: What is started from; None for nothing.
+      eval_files: File patterns of the evaluation split.
     """
 
     config: dict[str, Any]
@@ -41,6 +43,7 @@ class Job:
     model_run_dir: str
     serving_model_dir: str
     base_model: str | None = None
+    eval_files: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, arguments: TrainerArguments) -> Job:
@@ -52,6 +55,7 @@ class Job:
             arguments.model_run_dir,
             arguments.serving_model_dir,
             arguments.base_model,
+            list(arguments.eval_files or []),
         )
 
     def write(self, path: str) -> None:

@@ -113,6 +113,11 @@ CASES: dict[str, dict[str, Any]] = {
         "unlabelled": {"per_row": 2},
         "trust": {"folds": 3},
     },
+    "remembered, with pairs": {
+        "histories": {"user": {"of": "layer", "decay": 0.8}},
+        "period": {"column": "day"},
+        "unlabelled": {"per_row": 2},
+    },
     "control of pairs": {"control": True, "unlabelled": {"per_row": 2}, "warm_start": {"user": {}}},
 }
 
@@ -148,7 +153,7 @@ def surface_of(case: dict[str, Any], surface: Surface = SURFACE) -> Surface:
         content["non_serving_heads"]["stay"] |= case["stay"]
     content["training"] |= {"learning_rate": 0.02, "epochs": 4, **case.get("training", {})}
     content["model"] |= case.get("model", {})
-    whole = ("representations", "weight_column", "unlabelled", "warm_start", "trust")
+    whole = ("representations", "weight_column", "unlabelled", "warm_start", "histories", "period", "trust")
     return Surface.model_validate(content | {key: case[key] for key in whole if key in case})
 
 

@@ -94,7 +94,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     transformed = write_transformed(folder)
     assert {each.name for each in folder.iterdir()} >= {GRAPH, TRAIN}
-    write_examples(folder / EVAL, [_raw_example(row) for row in transformed.raw[:100]])
+    # Of the day after the training rows: what serves of histories is known by then.
+    write_examples(folder / EVAL, [_raw_example(row | {"day": [8]}) for row in transformed.raw[:100]])
     write_examples(folder / UNLABELLED, pairs_of(transformed.train_files[0]))
     _write_kinds(folder / KINDS)
     module = Offering()
@@ -162,6 +163,7 @@ def test_every_technique_is_among_the_cases():
         [each.weight_column for each in distillations],
         [each.trunk_gradient < 1 for each in distillations],
         [surface.trust.known for surface in surfaces],
+        [surface.histories for surface in surfaces],
     ):
         assert any(used)
         assert not all(used)

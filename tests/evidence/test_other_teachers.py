@@ -120,7 +120,12 @@ def test_a_name_that_an_arm_has_is_refused(kept: RunPaths):
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("warm_start", {"user": {}}), ("representations", {"trunk": {"from": "layer"}})]
+    ("key", "value"),
+    [
+        ("warm_start", {"user": {}}),
+        ("representations", {"trunk": {"from": "layer"}}),
+        ("histories", {"user": {"of": "layer"}}),
+    ],
 )
 def test_what_reads_more_of_the_runs_teacher_is_refused(kept: RunPaths, key: str, value: dict[str, object]):
     surface = ALONE.model_copy(update={key: value})

@@ -49,6 +49,7 @@ RAW_SPEC = {
     "clicked": tf.io.FixedLenFeature([], tf.int64),
     "minutes": tf.io.VarLenFeature(tf.float32),
     "importance": tf.io.VarLenFeature(tf.float32),
+    "day": tf.io.VarLenFeature(tf.int64),
     "teacher/layer": tf.io.VarLenFeature(tf.float32),
     "teacher/click": tf.io.VarLenFeature(tf.float32),
     "teacher/stay": tf.io.VarLenFeature(tf.float32),
@@ -80,6 +81,7 @@ def raw_rows() -> list[dict]:
                 "clicked": clicked,
                 "minutes": [3.0 + match] if clicked else [],
                 "importance": [float(index % 3)] if index % 2 else [],
+                "day": [index // 50] if index else [],
                 "teacher/click": [10.0 + 2 * match] if index % 10 else [],
                 "teacher/stay": [-match],
                 "teacher/layer": [match, -match, 2.0] if index % 10 else [],
@@ -97,6 +99,7 @@ def write_transformed(folder: Path) -> Transformed:
     """Sends the raw rows through Transform; the examples are in ``Split-train``, in two shards."""
     rows = raw_rows()
     content = SURFACE.model_dump(mode="json", by_alias=True) | {"weight_column": "importance"}
+    content["period"] = {"column": "day"}
     # What is written for trust by examples, too.
     content["tasks"]["click"]["distil"] |= {"reliability": True, "weight_column": "importance"}
     content["teacher"]["features"]["genre"] = {"dtype": "string"}

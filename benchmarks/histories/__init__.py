@@ -1,0 +1,1 @@
+"""What histories of people and items are worth and cost, on the embedded world."""
