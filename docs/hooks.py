@@ -44,6 +44,7 @@ ORDER: dict[str, tuple[str, ...]] = {
         "own-data.md",
         "walkthrough.md",
         "features.md",
+        "switches.md",
         "techniques.md",
         "unlabelled.md",
         "errors.md",
