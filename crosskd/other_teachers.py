@@ -7,15 +7,12 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
-from components.teacher_labeler.program import BAD_RECORD_ERRORS, TeacherProgram
-from components.teacher_labeler.trial import check_answers, first_records, load_for
+from components.teacher_labeler.program import TeacherProgram
+from components.teacher_labeler.trial import ask, check_answers, first_records, load_for
 from evidence.other_teachers import Answer
 from records.examples import files_of
-from records.shards import cause
-from schema.errors import InputError
 from schema.surface import Surface, distilled
 
 
@@ -42,12 +39,7 @@ def answers_of(surface: Surface, teachers: Mapping[str, Path], labelled: str) ->
 
 def _answer(program: TeacherProgram, records: Sequence[bytes]) -> dict[str, NDArray[np.float32]]:
     """What a teacher says of examples; NaN where the labeller would leave one out."""
-    try:
-        scores = program(tf.constant(records))
-    except BAD_RECORD_ERRORS as error:
-        raise InputError(
-            f"{program.plan.signature.model_dir}: the teacher refuses some of the run's examples: {cause(error)[:300]}"
-        ) from error
+    scores = ask(program, records)
     return {task: _fit(values, scores.unfit) for task, values in program.by_task(scores).items()}
 
 

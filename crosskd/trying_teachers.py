@@ -6,18 +6,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 from tfx_bsl.coders import example_coder
 
 from components.teacher_labeler.faults import find_fault
-from components.teacher_labeler.program import BAD_RECORD_ERRORS, TeacherProgram
-from components.teacher_labeler.trial import check_answers, load_for
+from components.teacher_labeler.program import TeacherProgram
+from components.teacher_labeler.trial import ask, check_answers, load_for
 from contracts.two_teachers import Compared
 from crosskd.launch import surface_folder
 from evidence.side_by_side import NEW, OLD, compare, finite_rows, named
 from evidence.watch.scoring import Floats, ScoredPart, joined, part_of
 from records.examples import files_of
-from records.shards import cause, read_batches
+from records.shards import read_batches
 from schema.errors import InputError
 from schema.loader import load_surface
 from schema.surface import EVAL_SPLIT, TRAIN_SPLIT, DistilledSurface, distilled
@@ -77,12 +76,7 @@ def _logits(surface: DistilledSurface, programs: Sequence[TeacherProgram], recor
     """Float [rows] by `named` task; NaN where the labeller would leave a record out."""
     found: dict[str, Floats] = {}
     for which, program in zip((OLD, NEW), programs, strict=True):
-        try:
-            scores = program(tf.constant(records))
-        except BAD_RECORD_ERRORS as error:
-            raise InputError(
-                f"{program.plan.signature.model_dir}: the teacher refuses some of the examples: {cause(error)[:300]}"
-            ) from error
+        scores = ask(program, records)
         logits = np.where(scores.unfit[:, np.newaxis], np.nan, scores.logits.astype(np.float64))
         found |= {named(which, task): logits[:, place] for place, task in enumerate(surface.teacher.tasks)}
     return found

@@ -13,9 +13,9 @@ from components.teacher_labeler.columns import check_kinds, needed_columns
 from components.teacher_labeler.faults import find_fault
 from components.teacher_labeler.options import LabelOptions
 from components.teacher_labeler.plan import LabelPlan
-from components.teacher_labeler.program import BAD_RECORD_ERRORS, TeacherProgram
+from components.teacher_labeler.program import BAD_RECORD_ERRORS, TeacherProgram, TeacherScores
 from components.teacher_labeler.signature import read_signature
-from records.shards import read_batches
+from records.shards import cause, read_batches
 from records.tf_example import observe_kinds
 from schema.base import TaskKind
 from schema.checks import Problems
@@ -67,6 +67,20 @@ def load_for(surface: DistilledSurface, teacher: str, records: Sequence[bytes], 
         check_kinds(surface, kinds, where)
     problems.raise_any()
     return TeacherProgram(LabelPlan(surface, signature, "", kinds, LabelOptions()))
+
+
+def ask(program: TeacherProgram, records: Sequence[bytes]) -> TeacherScores:
+    """What a loaded teacher says of records that it is not to refuse.
+
+    Raises:
+      InputError: It refuses some.
+    """
+    try:
+        return program(tf.constant(records))
+    except BAD_RECORD_ERRORS as error:
+        raise InputError(
+            f"{program.plan.signature.model_dir}: the teacher refuses some of the examples: {cause(error)[:300]}"
+        ) from error
 
 
 def first_records(path: str) -> list[bytes]:
