@@ -52,16 +52,16 @@ class Decorated:
         return value
 
 
-@pytest.mark.parametrize(
-    "function",
-    [
-        *(Counting(1).process, Counting(2).process, Counting.process, Counting(1).alone, Counting.alone),
-        *(Counting.of_class, Counting(1).of_class, Counting(1).setup, Counting(1).start_bundle),
-        *(Decorated().grown, Decorated.grown, Decorated(), Decorated().__call__, functools.partial(min, 3), str.strip),
-        *(len, lambda value, other=7: value, Counting),
-    ],
-    ids=str,
-)
+FUNCTIONS: list[Callable[..., Any]] = [
+    *(Counting(1).process, Counting(2).process, Counting.process, Counting(1).alone, Counting.alone),
+    *(Counting.of_class, Counting(1).of_class, Counting(1).setup, Counting(1).start_bundle),
+    *(Decorated().grown, Decorated.grown, Decorated(), Decorated().__call__, functools.partial(min, 3), str.strip),
+    *(len, lambda value, other=7: value, Counting),
+]
+
+
+# By number: a name of theirs would hold an address, which each process of a test run has another of.
+@pytest.mark.parametrize("function", FUNCTIONS, ids=[str(number) for number, _ in enumerate(FUNCTIONS)])
 def test_arguments_are_those_that_beam_finds(function: Callable[..., Any]) -> None:
     expected = beam_memory.look_at(function)
     assert beam_memory.arguments_of(function) == expected
