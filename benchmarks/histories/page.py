@@ -1,13 +1,14 @@
 """Writes what `crosskd experiment` and `benchmarks.serving` say of histories into a page, between two marks.
 
     python -m benchmarks.histories.page --experiment runs/histories/experiment/experiment.json \
-      --serving benchmarks/results/histories.json --page docs/results.md
+      --serving benchmarks/results/histories.json --page docs/results.md --state $(git rev-parse --short HEAD)
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,13 +34,15 @@ _ARMS = {
 def main(
     experiment: Annotated[Path, typer.Option(help="What `crosskd experiment` wrote.")],
     page: Annotated[Path, typer.Option(help="A page with the marks.")],
+    state: Annotated[str, typer.Option(help="The commit by which it was measured.")],
     serving: Annotated[
         Path | None, typer.Option(help="What `python -m benchmarks.serving` wrote; without it nothing is said of cost.")
     ] = None,
 ) -> None:
     """Bring the tables of a page up to date."""
     result = ExperimentResult.model_validate_json(experiment.read_text())
-    lines = [*means(result), "", *differences(result)]
+    dated = f"*Written down on {date.today().isoformat()} at `{state}`.*"
+    lines = [*means(result), "", dated, "", *differences(result), "", dated]
     if serving is not None:
         lines += ["", *cost(json.loads(serving.read_text()))]
     page.write_text(replace(page.read_text(), _MARK, "\n".join(lines)))

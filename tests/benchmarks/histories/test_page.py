@@ -60,7 +60,7 @@ def written(tmp_path: Path, text: str) -> str:
     experiment.write_text(result().model_dump_json())
     serving.write_text(json.dumps(SERVING))
     target.write_text(text)
-    page.main(experiment, target, serving)
+    page.main(experiment, target, "abc1234", serving)
     return target.read_text()
 
 
@@ -73,6 +73,7 @@ def test_the_page_has_means_differences_and_cost(tmp_path: Path) -> None:
     assert "| student without histories | -0.0500 [-0.0700, -0.0400] |" in text  # turned round
     assert "dealt out to other people and items | +0.0700 [+0.0600, +0.0900] |" in text
     assert "+0.9" not in text
+    assert text.count(" at `abc1234`.*") == 2
     assert "**1.002** [0.990, 1.010]" in text
     assert "12,345 bytes, the control's 12,000." in text
     assert text.endswith("<!-- end of histories -->\nrest\n")

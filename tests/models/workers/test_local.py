@@ -44,6 +44,7 @@ class Arguments:
     model_run_dir: str
     serving_model_dir: str
     base_model: str | None = None
+    eval_files: list[str] | None = None
 
 
 def arguments(surface: Surface, transformed: Any, out: Path, **config: Any) -> Arguments:
