@@ -133,13 +133,13 @@ def trainable(ranker: Ranker, surface: Surface, terms: Sequence[HeadLoss], repli
     Raises:
       InputError: There are other workers, and a layer needs all rows of a batch.
     """
-    if replicas.several:
-        _expect_rows_apart(ranker.training)
     learned = surface.training.loss_weights == "uncertainty"
     model = Trainable(ranker.training, terms, uncertainty=learned, replicas=replicas)
     model.compile(optimizer=optimizer_of(surface.training, large_tables(ranker.training)), jit_compile=False)
     model.optimizer.build(model.trainable_variables)
-    model.optimizer.exchange_through(replicas)
+    if replicas.several:
+        _expect_rows_apart(ranker.training)
+        model.optimizer.exchange_through(replicas)
     return model
 
 
