@@ -78,12 +78,13 @@ def answered(loaded: RunData, surface: Surface, paths: RunPaths, teachers: Mappi
       The training rows, and pairs never shown, in the order in which they were before Transform.
 
     Raises:
-      InputError: The run did not keep its labelled training examples.
+      InputError: The run did not keep its labelled training examples, or a teacher says nothing of any of them.
     """
     if not paths.labelled_train:
         raise InputError(f"{paths.name}: other teachers answer the run's labelled training examples; it names none")
     reader = _Reader(surface, tft.TFTransformOutput(paths.transform_graph), teachers)
     training, said = reader.read(paths.labelled_train, [*loaded.training])
+    _expect_words(said)
     scales = _scales(said)
     _, of_evaluation = reader.read([paths.labelled_eval], [])
     pairs = loaded.unlabelled
@@ -163,6 +164,15 @@ class _Reader:
 
 def _whole(parts: Sequence[_Columns]) -> _Columns:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {}
+
+
+def _expect_words(said: _Columns) -> None:
+    silent = [column for column, values in said.items() if not np.isfinite(values).any()]
+    if silent:
+        raise InputError(
+            f"{', '.join(silent)}: expected the teacher's answers to the training examples, found none that is a "
+            "finite number; try it with `crosskd check` first"
+        )
 
 
 def _scales(said: _Columns) -> dict[str, LabelStatistics]:

@@ -99,6 +99,14 @@ def test_one_that_says_always_the_same_teaches_nothing_and_divides_by_nothing(lo
     assert (found.training["teacher/same__click"] == 0).all()
 
 
+def test_one_that_says_nothing_is_an_error(loaded: RunData, kept: RunPaths):
+    def silent(records: Sequence[bytes]) -> Mapping[str, NDArray[np.float32]]:
+        return {"click": np.full(len(records), np.nan, np.float32), "stay": _values(records, "match")}
+
+    with pytest.raises(InputError, match="teacher/silent__click: expected the teacher's answers"):
+        other_teachers.answered(loaded, ALONE, kept, {"silent": silent})
+
+
 def test_each_teacher_has_candidate_placebos_ceiling_and_its_own_quality(kept: RunPaths):
     plan = Plan(ALONE, seeds=2, tuning=Budget(settings=1, widen=0), few=True, teachers={"opposite": opposite})
     result = run(plan, [kept], lambda _: None)
