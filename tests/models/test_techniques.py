@@ -123,12 +123,13 @@ def test_every_loss_falls(trained):
     represented = [f"distillation_representation.{name}" for name in trained.surface.representations]
     distil = trained.surface.tasks["click"].distil
     assert distil is not None
-    # This teacher says of a click what the student's own feature `match` says: nothing to rely on it for.
+    # This teacher says of a click what the student's own feature `match` says: next to nothing to rely on it for.
     relied_on = [] if distil.reliability else ["distillation_click"]
     for name in (*hard, *relied_on, "distillation_stay", *represented):
         assert np.all(np.isfinite(trained.history[name]))
         assert trained.history[name][-1] < trained.history[name][0]
-    assert relied_on or not np.any(trained.history["distillation_click"])
+    # A head that says one half of everything costs log 2, where each example counts fully.
+    assert relied_on or np.all(np.array(trained.history["distillation_click"]) < 0.2 * np.log(2))
 
 
 def test_the_export_serves(trained, transformed):
