@@ -29,6 +29,7 @@ from typing import Annotated, Any
 
 import tensorflow as tf
 import typer
+import yaml
 
 from benchmarks import evaluation, training
 from benchmarks.turns import CLOCKS
@@ -46,7 +47,7 @@ from crosskd.summary import RunSummary
 from crosskd.terminal import TERMINAL, seconds
 from records.fingerprint import fingerprint
 from records.shards import read_batches
-from schema.loader import load_surface
+from schema.loader import SURFACE_FILE, load_surface
 from schema.surface import EVAL_SPLIT, TRAIN_SPLIT, Surface, distilled
 from worlds import simulated
 
@@ -60,6 +61,9 @@ Spent = dict[str, float]
 
 def main(
     rows: Annotated[list[int] | None, typer.Option(min=2_000, help="Rows of the target, once for each run.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Epochs of both arms; without it, those of the surface.")
+    ] = None,
     folder: Annotated[
         Path | None, typer.Option(help="Keeps what the runs make; without it, it is removed at the end.")
     ] = None,
@@ -71,7 +75,7 @@ def main(
     started = time.monotonic()
     place = folder or Path(tempfile.mkdtemp(prefix="crosskd-pipeline-"))
     try:
-        found = {count: measure(place, count) for count in sorted(rows or [20_000, 200_000])}
+        found = {count: measure(place, count, epochs) for count in sorted(rows or [20_000, 200_000])}
     finally:
         if folder is None:
             shutil.rmtree(place)
@@ -82,12 +86,13 @@ def main(
     TERMINAL.say(f"done in {seconds(started)}")
 
 
-def measure(folder: Path, rows: int) -> dict[str, Any]:
+def measure(folder: Path, rows: int, epochs: int | None = None) -> dict[str, Any]:
     """A run of so many rows, the same again from the cache, and its unavoidable work.
 
     Args:
       folder: Keeps the teacher, which all sizes share, and the worlds and roots.
       rows: Rows of the target, training and evaluation together.
+      epochs: Epochs of both arms, where they are not those of the surface.
     """
     world, root, teacher = folder / f"world-{rows}", folder / f"root-{rows}", folder / "teacher"
     sizes = simulated.Sizes(target_train=rows - rows // _EVAL_SHARE, target_eval=rows // _EVAL_SHARE)
@@ -95,6 +100,8 @@ def measure(folder: Path, rows: int) -> dict[str, Any]:
     if not teacher.exists():
         train_teacher.train(world / simulated.VIDEO, world / simulated.VIDEO, teacher)
     target = world / simulated.HOMEPAGE
+    if epochs:
+        _train_for(epochs, target)
     spent, summary = _run(target, teacher, root)
     cached, _ = _run(target, teacher, root)
     run, surface = newest_run(root), load_surface(target).surface
@@ -110,6 +117,13 @@ def measure(folder: Path, rows: int) -> dict[str, Any]:
         "unavoidable": {name: _rounded(each) for name, each in work.items()},
         "ratio_to_unavoidable": {clock: round(spent[clock] / _sum(work, clock), 2) for clock in CLOCKS},
     }
+
+
+def _train_for(epochs: int, target: Path) -> None:
+    file = target / SURFACE_FILE
+    content = yaml.safe_load(file.read_text())
+    content.setdefault("training", {})["epochs"] = epochs
+    file.write_text(yaml.safe_dump(content, sort_keys=False))
 
 
 def slopes(found: Mapping[int, Mapping[str, Any]]) -> dict[str, float]:

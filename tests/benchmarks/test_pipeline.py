@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from benchmarks import pipeline
 from contracts import keys, nodes
 from contracts.roles import ModelRole
 from crosskd.runs import NodeOfRun, Run
+from schema.loader import load_surface
+from tests.schema.homepage import SHIPPED
 
 
 def nodes_of(**taken: float) -> dict[str, dict[str, dict[str, float]]]:
@@ -44,3 +47,13 @@ def test_a_run_that_fails_is_no_figure(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
     with pytest.raises(SystemExit, match="failed with 2:\nerror: no such teacher"):
         pipeline._run(tmp_path, tmp_path, tmp_path)
+
+
+def test_the_epochs_are_written_into_the_surface_and_nothing_else(tmp_path: Path):
+    target = tmp_path / "homepage"
+    shutil.copytree(SHIPPED / "homepage", target)
+    before = load_surface(target).surface
+    pipeline._train_for(2, target)
+    assert before.training.epochs != 2
+    training = before.training.model_copy(update={"epochs": 2})
+    assert load_surface(target).surface == before.model_copy(update={"training": training})
