@@ -138,7 +138,7 @@ def load(
     columns = inputs.transformed_columns(_patterns(paths.train), spec, [*features, *labels])
     if not columns:
         raise InputError(f"{', '.join(paths.train)}: expected the transformed training split, found no examples")
-    fitted, held_out = split(len(next(iter(columns.values()))), surface.training.validation_fraction)
+    fitted, held_out = split(len(next(iter(columns.values()))), surface.training)
     trained_on = RunData(
         name=paths.name,
         training=columns,

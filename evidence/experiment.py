@@ -160,6 +160,11 @@ def _columns(surface: Surface) -> tuple[object, ...]:
     return surface.group, surface.weight_column, surface.weighted_evaluation
 
 
+def _held_out(surface: Surface) -> tuple[float, str]:
+    """What says which rows are held out."""
+    return surface.training.validation_fraction, surface.training.hold_out
+
+
 def check(plan: Plan, runs: int) -> None:
     """Finds what makes a plan useless before anything is read or trained.
 
@@ -182,15 +187,24 @@ def check(plan: Plan, runs: int) -> None:
             f"two arms are called {', '.join(twice)}; give each technique and each teacher a name of its own"
         )
     for each in plan.techniques:
-        if _labels(each.surface) != _labels(plan.surface):
-            raise InputError(
-                f"technique {each.name!r}: its surface has other tasks; arms are compared on the same ones"
-            )
-        if _columns(each.surface) != _columns(plan.surface):
-            raise InputError(
-                f"technique {each.name!r}: its surface has another `group` or `weight_column`, which Transform wrote "
-                "as the run's surface says; expected the same"
-            )
+        _check_comparable(each, plan.surface)
+
+
+def _check_comparable(technique: Arm, surface: Surface) -> None:
+    """Raises InputError where a technique reads other columns, or chooses by other rows, than the surface's student."""
+    called, other = f"technique {technique.name!r}: its surface has", technique.surface
+    if _labels(other) != _labels(surface):
+        raise InputError(f"{called} other tasks; arms are compared on the same ones")
+    if _columns(other) != _columns(surface):
+        raise InputError(
+            f"{called} another `group` or `weight_column`, which Transform wrote as the run's surface says; "
+            "expected the same"
+        )
+    if _held_out(other) != _held_out(surface):
+        raise InputError(
+            f"{called} another `validation_fraction` or `hold_out`; all arms choose by the same held-out rows, so "
+            "expected the same. To compare by other rows give `--surface` a folder that holds them out"
+        )
 
 
 def check_units(seeds: int, runs: int, *, few: bool) -> None:

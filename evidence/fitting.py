@@ -150,7 +150,7 @@ class Fitter:
         if not fold:
             return self.data.fitted, self.data.held_out
         rows = len(self.data.fitted) + len(self.data.held_out)
-        return split(rows, surface.training.validation_fraction, fold)
+        return split(rows, surface.training, fold)
 
     def predict(self, surface: Surface, fitted: Fitted, columns: Columns, *, distil: bool) -> dict[str, NDArray[Any]]:
         """Logits of binary tasks and values of regression tasks, float [examples]."""

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from schema.training import Training
+
 # Tells the draws of unlabelled rows from the shuffle of the labelled ones.
 _DRAWS = 1
 
@@ -25,22 +27,63 @@ _BLOCK = 256
 _REPEATED = 1 << 17
 
 
-def held_out_every(validation_fraction: float) -> int:
-    """The k of "every k-th record is held out for validation"."""
-    return max(2, round(1 / validation_fraction))
+@dataclass(frozen=True)
+class Parts:
+    """Which rows are fitted and which are held out for validation, as a rule by which to find either.
+
+    Attributes:
+      rows: How many there are.
+      every: One in so many is held out.
+      last: Whether those are the last ones, in the order in which they were read, or every k-th.
+    """
+
+    rows: int
+    every: int
+    last: bool
+
+    @property
+    def held_out(self) -> int:
+        """How many rows are held out."""
+        return math.ceil(self.rows / self.every)
+
+    @property
+    def fitted(self) -> int:
+        """How many rows are fitted."""
+        return self.rows - self.held_out
+
+    def rows_to_fit(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The rows at some places among those to fit."""
+        return places if self.last else places + places // (self.every - 1) + 1
+
+    def rows_held_out(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The rows at some places among those held out."""
+        return places + self.fitted if self.last else places * self.every
+
+    def of_fold(self, fold: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The rows to fit and those held out, where another fold of as many rows is held out than in training, fold 0.
+
+        No two of the folds have a row in common.
+        """
+        rows = np.arange(self.rows)
+        number = (self.rows - 1 - rows) // self.held_out if self.last else rows % self.every
+        held_out = number == fold % self.every
+        return rows[~held_out], rows[held_out]
 
 
-def split(rows: int, validation_fraction: float, fold: int = 0) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def parts(rows: int, training: Training) -> Parts:
+    """How so many rows are divided for a training, in each arm alike."""
+    return Parts(rows, max(2, round(1 / training.validation_fraction)), training.hold_out == "last")
+
+
+def split(rows: int, training: Training, fold: int = 0) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The indices of the rows to fit and of those held out, the same ones in every arm.
 
     Args:
       rows: How many there are.
-      validation_fraction: Part of them that is held out.
-      fold: Which part: the first one, as in training, or one that has no row in common with it.
+      training: Says how many of them are held out, and which.
+      fold: Which part: that of the training, or one that has no row in common with it.
     """
-    every, parts = np.arange(rows), held_out_every(validation_fraction)
-    held_out = every % parts == fold % parts
-    return every[~held_out], every[held_out]
+    return parts(rows, training).of_fold(fold)
 
 
 def shuffled(rows: NDArray[np.int64], seed: int, epoch: int) -> NDArray[np.int64]:

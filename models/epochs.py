@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from models.batching import Repeated, group_rows, held_out_every, in_windows, interleaved, shuffled, with_draws
+from models.batching import Repeated, group_rows, in_windows, interleaved, parts, shuffled, with_draws
 from models.columns import GROUP_COLUMN, split_labels
 from models.packing import Packed, pack
 from models.store import Store, taken
@@ -183,7 +183,7 @@ class Streamed:
         """Reads nothing yet.
 
         Args:
-          labelled: The labelled rows; every k-th is held out.
+          labelled: The labelled rows.
           training: Gives seed, batches and the part that is held out.
           unlabelled: Rows that are put after a batch's own.
           per_row: How many for each of a batch's own; each is taken once before any is taken again.
@@ -196,24 +196,20 @@ class Streamed:
         self._labelled, self._unlabelled = labelled, unlabelled
         self._training = training
         self._per_row = per_row
-        self._every = held_out_every(training.validation_fraction)
+        self._parts = parts(labelled.rows, training)
 
     @property
     def steps(self) -> int:
         """The batches of each epoch."""
-        return math.ceil(self._fitted / self._training.batch_size)
-
-    @property
-    def _fitted(self) -> int:
-        return self._labelled.rows - math.ceil(self._labelled.rows / self._every)
+        return math.ceil(self._parts.fitted / self._training.batch_size)
 
     def epoch(self, number: int) -> Batches:
         """The batches of an epoch, from 0."""
-        return Batches(self.steps, lambda: _ahead(self._windows(self._fitted, number)))
+        return Batches(self.steps, lambda: _ahead(self._windows(self._parts.fitted, number)))
 
     def held_out(self) -> Batches:
         """The held-out rows in their order."""
-        rows = math.ceil(self._labelled.rows / self._every)
+        rows = self._parts.held_out
         return Batches(math.ceil(rows / HELD_OUT_BATCH), lambda: _ahead(self._held_out(rows)))
 
     def _windows(self, fitted: int, epoch: int) -> Iterator[RowsPart]:
@@ -222,8 +218,7 @@ class Streamed:
         pool = Repeated(self._unlabelled.rows, seed, epoch) if self._unlabelled and self._per_row else None
         for places, order in in_windows(fitted, room, [seed, epoch]):
             drawn = np.empty(0, np.int64) if pool is None else pool.take(self._per_row * len(places))
-            # Of every k rows the first is held out.
-            rows = places + places // (self._every - 1) + 1
+            rows = self._parts.rows_to_fit(places)
             columns = taken(
                 [(self._labelled, rows), *([(self._unlabelled, drawn)] if self._unlabelled and len(drawn) else [])]
             )
@@ -235,7 +230,7 @@ class Streamed:
         room = max(1, _WINDOW // HELD_OUT_BATCH) * HELD_OUT_BATCH
         for start in range(0, rows, room):
             places = np.arange(start, min(start + room, rows))
-            yield _part(taken([(self._labelled, places * self._every)]), places - start, HELD_OUT_BATCH)
+            yield _part(taken([(self._labelled, self._parts.rows_held_out(places))]), places - start, HELD_OUT_BATCH)
 
 
 def expect_unlabelled(rows: int, per_row: int) -> None:

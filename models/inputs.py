@@ -50,8 +50,8 @@ def transformed(
 ) -> InMemory | Streamed:
     """What a training reads of Transform's output.
 
-    Every k-th record is held out (k = 1 / validation_fraction), the same ones in every
-    arm.  The order of the rest depends on the seed and the epoch alone.  Rows are kept in
+    The same records are held out in every arm: those of `models.batching.parts`.  The order of
+    the rest depends on the seed and the epoch alone.  Rows are kept in
     memory if they fit, and else read from their store anew in every epoch.
 
     Unlabelled examples come after a batch's labelled ones, which are the same as without.
@@ -84,7 +84,7 @@ def transformed(
         return Streamed(labelled, training, unlabelled.store if unlabelled else None, per_row)
     return InMemory(
         labelled.columns([GROUP_COLUMN]) if training.batch_by == "group" else {},
-        *split(labelled.rows, training.validation_fraction),
+        *split(labelled.rows, training),
         training,
         per_row=per_row,
         packed=load(stores),

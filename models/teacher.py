@@ -312,7 +312,7 @@ def _fit(
     raw = {name: columns[name] for name in encoders}
     encoded = {name: column.numpy() for name, column in _encoded(surface, encoders, raw).items()}
     encoded |= {column: columns[column] for column in hard_label_columns(surface).values()}
-    fitted, held_out = split(len(next(iter(encoded.values()))), surface.training.validation_fraction)
+    fitted, held_out = split(len(next(iter(encoded.values()))), surface.training)
     # Hard losses compare no rows, and the source's rows are read without their group.
     stopping = surface.training.early_stopping
     patient = stopping.model_copy(update={"patience": stopping.patience or _PATIENCE})

@@ -233,7 +233,7 @@ def _fill(
     read: list[str],
 ) -> None:
     """Writes what is known of how far the teacher can be trusted beside the labels."""
-    fitted, _ = split(store.rows, surface.training.validation_fraction)
+    fitted, _ = split(store.rows, surface.training)
     of_pairs = None if pairs is None else pairs.store.columns(read)
     found, found_of_pairs = trust.columns(surface, statistics, known, store.columns(read), fitted, of_pairs)
     store.fill(found)

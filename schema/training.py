@@ -139,6 +139,8 @@ class Training(Strict):
         to it.  None leaves them.
       loss_weights: `fixed` ones, or learned by each loss's `uncertainty` on top of those.
       validation_fraction: Part of the training split held out for early stopping.
+      hold_out: Which rows these are: `every` k-th one, or the `last` ones in the order in which the examples are
+        read.  Where that order is time, the last ones tell more of what comes after: of new people, too.
       early_stopping: Which epoch's weights are kept.
       mixed_precision: What trunk, towers and crosses compute in while training, `bfloat16`; weights, losses, and what
         serves, are float32 in any case.  None computes all in float32.
@@ -161,6 +163,7 @@ class Training(Strict):
     clip_norm: Annotated[float, Field(gt=0)] | None = None
     loss_weights: Literal["fixed", "uncertainty"] = "fixed"
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    hold_out: Literal["every", "last"] = "every"
     early_stopping: EarlyStopping = EarlyStopping()
     mixed_precision: Literal["bfloat16"] | None = None
     device: Literal["auto", "cpu", "gpu"] = "auto"

@@ -127,7 +127,7 @@ class Examples:
         read = _reader(transform, names, self._raw)
         columns, _ = read(records)
         evaluation, raw = read(self._records(after, EVAL_SPLIT, teachers))
-        fitted, held_out = split(len(records), self._surface.training.validation_fraction)
+        fitted, held_out = split(len(records), self._surface.training)
         data = RunData(
             name=f"span {span}",
             training=columns,

@@ -134,6 +134,10 @@ def _changed(**update: object) -> Plan:
     return Plan(**{**vars(Plan(SURFACE)), **update})
 
 
+def _holding_out_the_last(surface: Surface) -> Surface:
+    return surface.model_copy(update={"training": surface.training.model_copy(update={"hold_out": "last"})})
+
+
 @pytest.mark.parametrize(
     ("plan", "runs", "message"),
     [
@@ -147,6 +151,11 @@ def _changed(**update: object) -> Plan:
             _changed(techniques=(technique("other", SURFACE.model_copy(update={"tasks": {}})),)),
             1,
             "'other': its surface has other tasks",
+        ),
+        (
+            _changed(techniques=(technique("later", _holding_out_the_last(SURFACE)),)),
+            1,
+            "'later': its surface has another `validation_fraction` or `hold_out`",
         ),
         (_changed(surface=SURFACE.model_copy(update={"tasks": {}})), 1, "distils nothing"),
     ],

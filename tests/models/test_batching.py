@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from models.batching import group_rows, shuffled, split, with_draws
+from models.batching import parts as parts_of
+from schema.training import Training
 
 GROUPS = np.array([0, 1, 2] * 6 + [0, 1])
 
@@ -63,15 +65,33 @@ def test_a_batch_s_own_rows_are_those_of_an_arm_without_draws():
 
 
 def test_every_kth_row_is_held_out():
-    fitted, held_out = split(10, 0.25)
+    fitted, held_out = split(10, Training(validation_fraction=0.25))
     assert held_out.tolist() == [0, 4, 8]
     assert fitted.tolist() == [1, 2, 3, 5, 6, 7, 9]
 
 
-def test_parts_of_other_folds_have_no_row_in_common_and_are_all_rows_together():
-    parts = [split(23, 0.2, fold)[1] for fold in range(5)]
-    assert parts[1].tolist() == [1, 6, 11, 16, 21]
+def test_the_last_rows_are_held_out_where_it_is_asked():
+    fitted, held_out = split(10, Training(validation_fraction=0.25, hold_out="last"))
+    assert fitted.tolist() == list(range(7))
+    assert held_out.tolist() == [7, 8, 9]
+
+
+@pytest.mark.parametrize(("which", "second"), [("every", [1, 6, 11, 16, 21]), ("last", [13, 14, 15, 16, 17])])
+def test_parts_of_other_folds_have_no_row_in_common_and_are_all_rows_together(which: str, second: list[int]):
+    training = Training.model_validate({"validation_fraction": 0.2, "hold_out": which})
+    parts = [split(23, training, fold)[1] for fold in range(5)]
+    assert parts[1].tolist() == second
     assert sorted(row for part in parts for row in part) == list(range(23))
-    fitted, held_out = split(23, 0.2, 7)
+    fitted, held_out = split(23, training, 7)
     assert held_out.tolist() == parts[2].tolist()
     assert sorted([*fitted, *held_out]) == list(range(23))
+
+
+@pytest.mark.parametrize("which", ["every", "last"])
+@pytest.mark.parametrize("rows", [1, 2, 20, 23])
+def test_the_rule_finds_the_rows_that_the_split_lists(which: str, rows: int):
+    training = Training.model_validate({"validation_fraction": 0.2, "hold_out": which})
+    fitted, held_out = split(rows, training)
+    rule = parts_of(rows, training)
+    assert rule.rows_to_fit(np.arange(rule.fitted)).tolist() == fitted.tolist()
+    assert rule.rows_held_out(np.arange(rule.held_out)).tolist() == held_out.tolist()

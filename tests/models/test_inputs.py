@@ -1,4 +1,5 @@
 import gzip
+import math
 
 import numpy as np
 import pytest
@@ -50,6 +51,15 @@ def test_every_fourth_record_is_held_out_and_the_rest_trains(patterns, memory_li
     assert sorted(first) == sorted(second) == sorted(set(range(ROWS)) - set(held_out))
     assert first != second  # another order in every epoch
     assert rows_of(data.held_out()) == held_out
+
+
+@pytest.mark.parametrize("memory_limit", [0, 2**30], ids=["streamed", "in_memory"])
+def test_the_last_records_are_held_out_where_it_is_asked(patterns, memory_limit):
+    last = TRAINING.model_copy(update={"hold_out": "last"})
+    data = inputs.transformed(Store(patterns, SPEC), last, memory_limit=memory_limit)
+    fitted = ROWS - math.ceil(ROWS / 4)
+    assert rows_of(data.held_out()) == list(range(fitted, ROWS))
+    assert sorted(rows_of(data.epoch(0))) == list(range(fitted))
 
 
 @pytest.mark.parametrize("memory_limit", [0, 2**30], ids=["streamed", "in_memory"])

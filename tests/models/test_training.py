@@ -110,7 +110,7 @@ def test_reported_losses_are_means_over_batches():
 
 ROWS = 120
 TRAINING = Training(epochs=3, batch_size=16, validation_fraction=0.2, learning_rate=0.01, seed=2)
-FITTED, HELD_OUT = split(ROWS, TRAINING.validation_fraction)
+FITTED, HELD_OUT = split(ROWS, TRAINING)
 
 
 def columns_of(rows: int = ROWS) -> dict[str, np.ndarray]:
@@ -334,7 +334,7 @@ def test_callbacks_are_told_of_every_epoch():
 
 
 def test_there_must_be_rows_to_train_on():
-    data = InMemory(columns_of(1), *split(1, 0.1), TRAINING)
+    data = InMemory(columns_of(1), *split(1, TRAINING), TRAINING)
     with pytest.raises(InputError, match="no row to train on; expected at least two examples"):
         loop_of()[0].fit(TRAINING, data)
 
@@ -363,7 +363,7 @@ def test_a_short_training_does_not_serve_what_was_learned_upside_down():
         labels = {"label/click": click, "teacher/click": sign * match}
         statistics = label_statistics(surface, labels)
         student = build(surface, {}, statistics, distil=True)
-        data = InMemory({**columns, **labels}, *split(600, 0.1), surface.training)
+        data = InMemory({**columns, **labels}, *split(600, surface.training), surface.training)
         training.fit(student, surface, head_losses(surface, statistics, distil=True), data)
         served = student.serving(columns)["click"].numpy()
         assert np.corrcoef(served, match)[0, 1] > 0.5, (seed, sign)
