@@ -46,7 +46,7 @@ def transformed(
     training: Training,
     *,
     unlabelled: UnlabelledPairs | None = None,
-    memory_limit: int = MEMORY_LIMIT,
+    memory_limit: int | None = None,
 ) -> InMemory | Streamed:
     """What a training reads of Transform's output.
 
@@ -60,7 +60,7 @@ def transformed(
       labelled: The examples.
       training: Gives seed, batches and the part that is held out.
       unlabelled: More examples for the training batches.
-      memory_limit: Bytes that may be kept in memory.
+      memory_limit: Bytes that may be kept in memory; `MEMORY_LIMIT` by default.
 
     Returns:
       Batches of (features, labels) dicts; labels are the columns `label/*` and
@@ -75,6 +75,7 @@ def transformed(
     if unlabelled:
         expect_unlabelled(unlabelled.store.rows, per_row)
     rows = sum(store.rows for store in stores)
+    memory_limit = MEMORY_LIMIT if memory_limit is None else memory_limit
     if rows * labelled.row_bytes > memory_limit:
         if training.batch_by == "group":
             raise InputError(
