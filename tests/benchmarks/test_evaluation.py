@@ -5,6 +5,7 @@ import numpy as np
 from benchmarks.evaluation import _figures
 
 SECONDS = {
+    "loading": np.full(5, 1.0),
     "plain_pass": np.full(5, 2.0),
     "evaluator": np.full(5, 12.0),
     "evaluator_with_baseline": np.full(5, 15.0),
@@ -20,6 +21,12 @@ def test_ratios_are_to_the_same_number_of_models():
     assert found["ratio_to_first_metrics"] == (1.2, 1.2, 1.2)
     assert found["ratio_to_first_metrics_with_baseline"] == (1.25, 1.25, 1.25)
     assert not any("usual" in name for name in found)
+
+
+def test_loading_is_taken_away_once_for_each_model():
+    found = _figures(SECONDS)
+    assert found["ratio_net_of_loading"] == (11.0, 11.0, 11.0)
+    assert found["ratio_net_of_loading_with_baseline"] == (13.0, 13.0, 13.0)
 
 
 def test_the_usual_way_is_there_where_it_was_measured():
