@@ -67,6 +67,9 @@ def main(
     usual: Annotated[bool, typer.Option("--usual", help="Measure TFMA's own way as well, of many times the time.")] = (
         False
     ),
+    first: Annotated[
+        bool, typer.Option("--first/--no-first", help="Measure the first ten metrics by themselves as well.")
+    ] = True,
     examples: Annotated[
         Path | None, typer.Option(help="Folder with `eval/` to score, in place of what the run labelled.")
     ] = None,
@@ -77,14 +80,15 @@ def main(
     """Measure the Evaluator against a plain pass and against TFMA's own way."""
     run, loaded = newest_run(root), load_surface(surface).surface
     with tempfile.TemporaryDirectory() as folder:
-        figures = measure(run, loaded, rounds, usual, _laid_out(examples, Path(folder)) if examples else _examples(run))
+        rows = _laid_out(examples, Path(folder)) if examples else _examples(run)
+        figures = measure(run, loaded, rounds, rows, first=first, usual=usual)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(figures, indent=2) + "\n")
     TERMINAL.json(figures)
 
 
 def measure(
-    run: Run, surface: Surface, rounds: int, usual: bool, examples: standard_artifacts.Examples
+    run: Run, surface: Surface, rounds: int, examples: standard_artifacts.Examples, *, first: bool, usual: bool
 ) -> dict[str, Any]:
     """Seconds of each way and the ratios between them, in one process; `benchmarks.turns` has the clocks."""
     student, control, rows = _model(run, ModelRole.STUDENT), _model(run, ModelRole.CONTROL), _rows(examples)
@@ -93,9 +97,10 @@ def measure(
         "plain_pass": partial(plain_pass, student, rows),
         "evaluator": partial(_evaluate, surface, student, examples, None),
         "evaluator_with_baseline": partial(_evaluate, surface, student, examples, control),
-        "first_metrics": partial(_evaluate, surface, student, examples, None, FIRST_METRICS),
-        "first_metrics_with_baseline": partial(_evaluate, surface, student, examples, control, FIRST_METRICS),
     }
+    if first:
+        ways["first_metrics"] = partial(_evaluate, surface, student, examples, None, FIRST_METRICS)
+        ways["first_metrics_with_baseline"] = partial(_evaluate, surface, student, examples, control, FIRST_METRICS)
     if usual:
         ways["usual_evaluator"] = partial(_evaluate_as_usual, surface, student, examples, None)
         ways["usual_evaluator_with_baseline"] = partial(_evaluate_as_usual, surface, student, examples, control)
@@ -112,10 +117,16 @@ def _figures(seconds: Mapping[str, np.ndarray]) -> dict[str, Any]:
     for models, suffix in enumerate(("", "_with_baseline"), 1):
         evaluator = seconds[f"evaluator{suffix}"]
         ratios[f"ratio_net_of_loading{suffix}"] = median((evaluator - models * seconds["loading"]) / plain)
-        others = {"plain_pass": "plain_pass", "first_metrics": f"first_metrics{suffix}"}
-        if (usual := f"usual_evaluator{suffix}") in seconds:
-            others["usual"] = usual
-        ratios |= {f"ratio_to_{name}{suffix}": median(evaluator / seconds[other]) for name, other in others.items()}
+        others = {
+            "plain_pass": "plain_pass",
+            "first_metrics": f"first_metrics{suffix}",
+            "usual": f"usual_evaluator{suffix}",
+        }
+        ratios |= {
+            f"ratio_to_{name}{suffix}": median(evaluator / seconds[other])
+            for name, other in others.items()
+            if other in seconds
+        }
     return {"seconds": {name: round(float(np.median(each)), 2) for name, each in seconds.items()}, **ratios}
 
 
