@@ -80,7 +80,7 @@ def main(
     """Measure the Evaluator against a plain pass and against TFMA's own way."""
     run, loaded = newest_run(root), load_surface(surface).surface
     with tempfile.TemporaryDirectory() as folder:
-        rows = _laid_out(examples, Path(folder)) if examples else _examples(run)
+        rows = examples_of(run, examples, Path(folder))
         figures = measure(run, loaded, rounds, rows, first=first, usual=usual)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(figures, indent=2) + "\n")
@@ -91,16 +91,16 @@ def measure(
     run: Run, surface: Surface, rounds: int, examples: standard_artifacts.Examples, *, first: bool, usual: bool
 ) -> dict[str, Any]:
     """Seconds of each way and the ratios between them, in one process; `benchmarks.turns` has the clocks."""
-    student, control, rows = _model(run, ModelRole.STUDENT), _model(run, ModelRole.CONTROL), _rows(examples)
+    student, control, rows = model_of(run, ModelRole.STUDENT), model_of(run, ModelRole.CONTROL), _rows(examples)
     ways = {
         "loading": partial(_load, student),
         "plain_pass": partial(plain_pass, student, rows),
-        "evaluator": partial(_evaluate, surface, student, examples, None),
-        "evaluator_with_baseline": partial(_evaluate, surface, student, examples, control),
+        "evaluator": partial(evaluate, surface, student, examples, None),
+        "evaluator_with_baseline": partial(evaluate, surface, student, examples, control),
     }
     if first:
-        ways["first_metrics"] = partial(_evaluate, surface, student, examples, None, FIRST_METRICS)
-        ways["first_metrics_with_baseline"] = partial(_evaluate, surface, student, examples, control, FIRST_METRICS)
+        ways["first_metrics"] = partial(evaluate, surface, student, examples, None, FIRST_METRICS)
+        ways["first_metrics_with_baseline"] = partial(evaluate, surface, student, examples, control, FIRST_METRICS)
     if usual:
         ways["usual_evaluator"] = partial(_evaluate_as_usual, surface, student, examples, None)
         ways["usual_evaluator_with_baseline"] = partial(_evaluate_as_usual, surface, student, examples, control)
@@ -138,7 +138,8 @@ def output_of(run: Run, node: str, key: str) -> str:
     return found[0]
 
 
-def _model(run: Run, role: ModelRole) -> standard_artifacts.Model:
+def model_of(run: Run, role: ModelRole) -> standard_artifacts.Model:
+    """The model that a finished run trained in this role."""
     artifact = standard_artifacts.Model()
     artifact.uri = output_of(run, nodes.trainer(role), keys.MODEL)
     return artifact
@@ -151,8 +152,10 @@ def _examples(run: Run) -> standard_artifacts.Examples:
     return artifact
 
 
-def _laid_out(examples: Path, folder: Path) -> standard_artifacts.Examples:
-    """The evaluation split of a folder of examples, as an artifact that lies in another folder."""
+def examples_of(run: Run, examples: Path | None, folder: Path) -> standard_artifacts.Examples:
+    """What is scored: the evaluation split of `examples`, laid out in `folder`, or the rows that the run labelled."""
+    if examples is None:
+        return _examples(run)
     (folder / f"Split-{EVAL_SPLIT}").symlink_to((examples / EVAL_SPLIT).absolute())
     artifact = standard_artifacts.Examples()
     artifact.uri = str(folder)
@@ -162,7 +165,7 @@ def _laid_out(examples: Path, folder: Path) -> standard_artifacts.Examples:
 
 def model_and_rows(run: Run, role: ModelRole) -> tuple[standard_artifacts.Model, list[bytes]]:
     """A model of a finished run, and the evaluation rows that it labelled: what `plain_pass` takes."""
-    return _model(run, role), _rows(_examples(run))
+    return model_of(run, role), _rows(_examples(run))
 
 
 def _rows(examples: standard_artifacts.Examples) -> list[bytes]:
@@ -185,7 +188,7 @@ def _batches(rows: list[bytes]) -> Iterator[list[bytes]]:
         yield rows[start : start + _BATCH]
 
 
-def _evaluate(surface: Surface, student: Any, examples: Any, control: Any, only: frozenset[str] | None = None) -> None:
+def evaluate(surface: Surface, student: Any, examples: Any, control: Any, only: frozenset[str] | None = None) -> None:
     """The Evaluator as the pipeline runs it; with `only`, with no other metrics than these."""
     config = eval_config(surface, ModelRole.CONTROL)
     for spec in config.metrics_specs if only else ():
