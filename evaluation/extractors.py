@@ -2,8 +2,8 @@
 
 Pass `module_path="evaluation.extractors"` to the Evaluator.  TFMA's own extractors
 unbatch every example and send it through Python once per slice and metric, which takes
-most of an evaluation's time.  Here a batch stays a batch: the model is called once, and
-each slice of the batch goes on as one extract of arrays.
+most of an evaluation's time.  Here a batch stays a batch: each model is called once, and when
+there are many rows, each slice of them goes on as one extract of arrays.
 
 The hard label of a task may be absent from an example (no column, or no value in it).
 Such a row is left out of that task's arrays, and only of that task's.
@@ -21,24 +21,29 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 from apache_beam.pvalue import PCollection
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.windowed_value import WindowedValue
 from numpy.typing import NDArray
 from tensorflow_model_analysis import constants
 from tensorflow_model_analysis.api import types
 from tensorflow_model_analysis.extractors import extractor, slice_key_extractor
 from tensorflow_model_analysis.proto import config_pb2
-from tensorflow_model_analysis.slicer import slicer_lib
 from tensorflow_model_analysis.utils import model_util
 from tfx_bsl.tfxio import tensor_adapter
 
+from evaluation.distinct import distinct_values
 from evaluation.gains import FUNCTIONS, gains_of
-from evaluation.inputs import FOLDS_KEY, GROUPS_KEY
-from evaluation.jackknife import FOLDS, Floats
+from evaluation.jackknife import Floats
 from evaluation.labels import labels_of, stands_for, weight_column
-from evaluation.slice_finder import NOTHING_KEPT, SliceFinder, most_frequent, python_values, value_counts
+from evaluation.scored import ScoredRows
+from evaluation.slice_finder import NOTHING_KEPT, SliceFinder, most_frequent, value_counts
 from schema.errors import InputError
 from schema.labels import LabelRule, Sampled
 from schema.score import SCORE, Score
 from schema.slice import SliceColumn
+
+# As many rows are held and handed on together, some 100 bytes each: what is done with extracts costs by their number.
+_ROWS = 200_000
 
 
 def custom_extractors(
@@ -96,7 +101,7 @@ class ScoreInSlices(beam.PTransform[PCollection[types.Extracts], PCollection[typ
 @beam.typehints.with_input_types(types.Extracts)
 @beam.typehints.with_output_types(types.Extracts)
 class ScoreSlices(model_util.DoFnWithModels):
-    """Turns a batch of examples into one extract per slice.
+    """Turns batches of examples into one extract per slice, for `_ROWS` rows at a time.
 
     An extract holds, per task, arrays over the slice's labelled rows: labels,
     predictions (per model, when there are two), folds and groups.
@@ -120,34 +125,43 @@ class ScoreSlices(model_util.DoFnWithModels):
         self._signature = spec.signature_name
         self._slices = SliceFinder(eval_config.slicing_specs, slice_columns(eval_config))
         self._group = group_column(eval_config)
+        self._scored: list[ScoredRows] = []
+
+    def start_bundle(self) -> None:
+        self._scored = []
 
     def process(
         self, element: types.Extracts, kept: Mapping[str, frozenset[Any]] = NOTHING_KEPT
     ) -> Iterator[types.Extracts]:
-        batch = element[constants.ARROW_RECORD_BATCH_KEY]
+        self._scored.append(self._score_rows(element[constants.ARROW_RECORD_BATCH_KEY], kept))
+        if sum(each.count for each in self._scored) >= _ROWS:
+            yield from self._sliced()
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        super().finish_bundle()
+        window = GlobalWindow()
+        for extracts in self._sliced():
+            yield WindowedValue(extracts, window.max_timestamp(), (window,))
+
+    def _sliced(self) -> Iterator[types.Extracts]:
+        """The extracts of what was scored, which is forgotten."""
+        scored, self._scored = self._scored, []
+        return ScoredRows.together(scored).by_slice() if scored else iter(())
+
+    def _score_rows(self, batch: pa.RecordBatch, kept: Mapping[str, frozenset[Any]]) -> ScoredRows:
         examples = serialized_examples(batch)
         labels = {task: labels_of(batch, column, self._rules.get(task)) for task, column in self._label_keys.items()}
         if self._score is not None:
             labels[SCORE] = gains_of(self._score.gain_expression(), labels, self._score.constants)
-        predictions = {name: self._predict(name, model, examples) for name, model in self._loaded_models.items()}
-        weights = self._weights(batch, labels)
-        groups = groups_of(batch, self._group, examples)
-        folds = groups % FOLDS
-        for slice_key, rows in self._slices.rows_by_slice(batch, kept).items():
-            labelled = {task: rows[~np.isnan(values[rows])] for task, values in labels.items()}
-            by_model = {
-                model: {task: outputs[task][kept] for task, kept in labelled.items()}
-                for model, outputs in predictions.items()
-            }
-            weighted = {task: weights[task][kept] for task, kept in labelled.items()} if weights else {}
-            yield {
-                **({constants.EXAMPLE_WEIGHTS_KEY: weighted} if weighted else {}),
-                constants.SLICE_KEY_TYPES_KEY: slicer_lib.slice_keys_to_numpy_array([slice_key]),
-                constants.LABELS_KEY: {task: labels[task][kept] for task, kept in labelled.items()},
-                constants.PREDICTIONS_KEY: by_model if len(by_model) > 1 else next(iter(by_model.values())),
-                FOLDS_KEY: {task: folds[kept] for task, kept in labelled.items()},
-                GROUPS_KEY: {task: groups[kept] for task, kept in labelled.items()},
-            }
+        tensor = tf.constant(examples, tf.string)
+        return ScoredRows(
+            count=batch.num_rows,
+            labels=labels,
+            predictions={name: self._predict(name, model, tensor) for name, model in self._loaded_models.items()},
+            weights=self._weights(batch, labels),
+            groups=groups_of(batch, self._group, examples),
+            slices=self._slices.rows_by_slice(batch, kept),
+        )
 
     def _weights(self, batch: pa.RecordBatch, labels: Mapping[str, Floats]) -> dict[str, Floats]:
         """Per task what each row counts for; nothing where all count alike.
@@ -159,7 +173,7 @@ class ScoreSlices(model_util.DoFnWithModels):
         plain = weight_column(batch, self._weight_key) if self._weight_key else np.ones(batch.num_rows)
         return {task: plain * stands_for(batch, values, self._sampled.get(task)) for task, values in labels.items()}
 
-    def _predict(self, name: str, model: Any, examples: Sequence[bytes]) -> dict[str, Floats]:
+    def _predict(self, name: str, model: Any, examples: tf.Tensor) -> dict[str, Floats]:
         signature = model_util.get_callable(model, self._signature)
         inputs = signature.structured_input_signature[1]
         if len(inputs) != 1:
@@ -167,7 +181,7 @@ class ScoreSlices(model_util.DoFnWithModels):
                 f"model {name or 'candidate'!r}, signature {self._signature!r}: expected one input, "
                 f"serialized tf.Examples, found {', '.join(sorted(inputs))}"
             )
-        outputs = _answers(signature, dict.fromkeys(inputs, tf.constant(examples, tf.string)), name)
+        outputs = _answers(signature, dict.fromkeys(inputs, examples), name)
         if name == constants.BASELINE_KEY:
             # Surfaces change: what serves may not know a task, or ask for a column that is gone.
             outputs = self._known_to_baseline(outputs, len(examples))
@@ -270,9 +284,13 @@ def groups_of(batch: pa.RecordBatch, column: str | None, examples: Sequence[byte
     Returns:
       Non-negative hashes, shape [examples].
     """
-    values = python_values(batch, column) if column else [()] * len(examples)
-    pairs = zip(values, examples, strict=True)
-    return np.asarray([_hash(repr(value).encode() if value else example) for value, example in pairs], np.int64)
+    if column is None:
+        return np.asarray([_hash(example) for example in examples], np.int64)
+    found = distinct_values(batch, column)
+    groups = np.asarray([_hash(repr(value).encode()) for value in found.values], np.int64)[found.codes]
+    alone = np.flatnonzero(np.asarray([not value for value in found.values])[found.codes])
+    groups[alone] = [_hash(examples[row]) for row in alone]
+    return groups
 
 
 def _hash(content: bytes) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,23 +91,71 @@ class Scores:
     def fold_counts(self) -> Floats:
         return self.count
 
+    @cached_property
+    def by_code(self) -> ByCode:
+        """The same, added up over folds."""
+        return ByCode.of(self)
+
+
+@dataclass(frozen=True)
+class ByCode:
+    """A histogram added up over folds, from which one of them can be taken away at little cost.
+
+    Attributes:
+      middles: The score in the middle of those that have a code, ascending, shape [codes].
+      positive: Weight of the positive rows of each code, [codes].
+      negative: Weight of the negative rows, likewise.
+      of_fold: Each fold's codes, as places in these arrays, with its share of both weights.
+    """
+
+    middles: Floats
+    positive: Floats
+    negative: Floats
+    of_fold: list[tuple[NDArray[np.intp], Floats, Floats]]
+
+    @classmethod
+    def of(cls, scores: Scores) -> ByCode:
+        """The sums of a histogram."""
+        codes, folds = np.divmod(scores.cells, FOLDS)
+        new = np.diff(codes, prepend=codes[:1] - 1) > 0
+        places, starts = np.cumsum(new) - 1, np.flatnonzero(new)
+        middles = values_of((codes[starts] << scores.dropped_bits) + ((1 << scores.dropped_bits) >> 1))
+        positive, negative = (
+            np.bincount(places, weights, minlength=len(starts)).astype(np.float64)
+            for weights in (scores.positive, scores.negative)
+        )
+        members = [np.flatnonzero(folds == fold) for fold in range(FOLDS)]
+        shares = [(places[of], scores.positive[of], scores.negative[of]) for of in members]
+        return cls(middles, positive, negative, shares)
+
+    def without(self, fold: int) -> tuple[Floats, Floats]:
+        """The weights of positive and negative rows of all other folds, [codes].
+
+        Where these have none, nothing is left, and no residue: the sum was this fold's share itself.
+        """
+        places, *shares = self.of_fold[fold]
+        positive, negative = self.positive.copy(), self.negative.copy()
+        for weights, share in zip((positive, negative), shares, strict=True):
+            weights[places] -= share
+        return positive, negative
+
 
 def area_under_curve(scores: Scores, included: Floats) -> float:
     """P(score of a positive > score of a negative) + P(equal) / 2, weighted.
 
     Args:
       scores: The histogram.
-      included: Per fold 1.0 to include it or 0.0, shape [FOLDS].
+      included: Per fold 1.0 to include it or 0.0, shape [FOLDS]; at most one is left out.
 
     Returns:
       The area, or NaN when a score is NaN or when positives or negatives are missing.
     """
-    _, positive, negative = _by_score(scores, included)
+    positive, negative = _by_score(scores, included)
     pairs = positive.sum() * negative.sum()
     if included @ scores.undefined > 0 or pairs <= 0:
         return float("nan")
     below = np.cumsum(negative) - negative
-    return float(positive @ (below + negative / 2) / pairs)
+    return float((positive * (below + negative / 2)).sum() / pairs)
 
 
 def average_precision(scores: Scores, included: Floats) -> float:
@@ -116,18 +165,18 @@ def average_precision(scores: Scores, included: Floats) -> float:
 
     Args:
       scores: The histogram.
-      included: Per fold 1.0 to include it or 0.0, shape [FOLDS].
+      included: Per fold 1.0 to include it or 0.0, shape [FOLDS]; at most one is left out.
 
     Returns:
       The area, or NaN when a score is NaN or when there are no positives.
     """
-    _, positive, negative = _by_score(scores, included)
+    positive, negative = _by_score(scores, included)
     if included @ scores.undefined > 0 or positive.sum() <= 0:
         return float("nan")
     found = np.cumsum(positive[::-1])[::-1]
     chosen = found + np.cumsum(negative[::-1])[::-1]
     precision = np.divide(found, chosen, out=np.zeros(len(found)), where=chosen > 0)
-    return float(positive @ precision / positive.sum())
+    return float((positive * precision).sum() / positive.sum())
 
 
 def calibration_error(scores: Scores, included: Floats, bins: int = BINS) -> float:
@@ -138,18 +187,18 @@ def calibration_error(scores: Scores, included: Floats, bins: int = BINS) -> flo
 
     Args:
       scores: The histogram.
-      included: Per fold 1.0 to include it or 0.0, shape [FOLDS].
+      included: Per fold 1.0 to include it or 0.0, shape [FOLDS]; at most one is left out.
       bins: Most bins made.
 
     Returns:
       The error; NaN without rows, and when a prediction is no number.
     """
-    codes, positive, negative = _by_score(scores, included)
+    positive, negative = _by_score(scores, included)
     weight = positive + negative
     if included @ scores.undefined > 0 or weight.sum() <= 0:
         return float("nan")
     of_code = bins_of(weight, bins)
-    misses = np.bincount(of_code, weight * _middles(codes, scores.dropped_bits) - positive, minlength=bins)
+    misses = np.bincount(of_code, weight * scores.by_code.middles - positive, minlength=bins)
     return float(np.abs(misses).sum() / weight.sum())
 
 
@@ -158,19 +207,13 @@ def bins_of(weight: Floats, bins: int = BINS) -> NDArray[np.int64]:
     return ((np.cumsum(weight) - weight / 2) / weight.sum() * bins).astype(np.int64)
 
 
-def _by_score(scores: Scores, included: Floats) -> tuple[NDArray[np.int64], Floats, Floats]:
-    """Ascending codes of scores, and the weights of positive and negative rows in the folds that are included."""
-    codes, folds = scores.cells // FOLDS, scores.cells % FOLDS
-    if not codes.size:
-        return codes, np.zeros(0), np.zeros(0)
-    starts = np.flatnonzero(np.diff(codes, prepend=codes[0] - 1))
-    positive = np.add.reduceat(scores.positive * included[folds], starts)
-    return codes[starts], positive, np.add.reduceat(scores.negative * included[folds], starts)
-
-
-def _middles(codes: NDArray[np.int64], dropped_bits: int) -> Floats:
-    """The numbers in the middle of those that have these codes."""
-    return values_of((codes << dropped_bits) + ((1 << dropped_bits) >> 1))
+def _by_score(scores: Scores, included: Floats) -> tuple[Floats, Floats]:
+    """The weights of positive and negative rows by ascending score, in the folds that are included."""
+    left_out = np.flatnonzero(included == 0)
+    if left_out.size > 1:
+        raise ValueError(f"expected at most one fold to be left out, found {left_out.size}")
+    by_code = scores.by_code
+    return by_code.without(left_out[0]) if left_out.size else (by_code.positive, by_code.negative)
 
 
 def values_of(ordered: NDArray[np.int64]) -> Floats:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tensorflow_model_analysis.proto import config_pb2
 from tensorflow_model_analysis.slicer import slicer_lib
 
+from evaluation.distinct import DistinctValues, distinct_values
 from schema.errors import InputError
 from schema.slice import OTHERS, SliceColumn, value_text
 
@@ -53,23 +54,30 @@ class SliceFinder:
           batch: Parsed examples.
           kept: The most frequent values of each column that is cut down to them.
         """
-        found: dict[slicer_lib.SliceKeyType, list[int]] = {}
-        values = [self._values(batch, column, kept) for column in self._columns]
-        combinations = zip(*values, strict=True) if values else iter([()] * batch.num_rows)
-        for row, combination in enumerate(combinations):
-            for key in self._slices_of(combination):
-                found.setdefault(key, []).append(row)
-        return {key: np.asarray(rows, np.intp) for key, rows in found.items()}
+        columns = [self._values(batch, column, kept) for column in self._columns]
+        of_row = np.zeros(batch.num_rows, np.intp)  # the place of each row's combination of values
+        for each in columns:
+            _, of_row = np.unique(of_row * len(each.values) + each.codes, return_inverse=True)
+        _, firsts = np.unique(of_row, return_index=True)
+        members: dict[slicer_lib.SliceKeyType, NDArray[np.bool_]] = {}
+        for place, row in enumerate(firsts):
+            for key in self._slices_of(tuple(each.values[each.codes[row]] for each in columns)):
+                members.setdefault(key, np.zeros(len(firsts), np.bool_))[place] = True
+        return {key: np.flatnonzero(inside[of_row]) for key, inside in members.items()}
 
-    def _values(self, batch: pa.RecordBatch, column: str, kept: Mapping[str, frozenset[Any]]) -> list[tuple[Any, ...]]:
+    def _values(self, batch: pa.RecordBatch, column: str, kept: Mapping[str, frozenset[Any]]) -> DistinctValues:
         derived = self._derived.get(column)
         if derived is None:
-            return python_values(batch, column)
-        found = python_values(batch, derived.column)
-        if derived.edges:
-            return [tuple(derived.bucket(value) for value in row if value == value) for row in found]
+            return distinct_values(batch, column)
+        found = distinct_values(batch, derived.column)
         frequent = kept.get(column, frozenset())
-        return [tuple(value_text(value) if value in frequent else OTHERS for value in row) for row in found]
+
+        def of_row(row: tuple[Any, ...]) -> tuple[Any, ...]:
+            if derived.edges:
+                return tuple(derived.bucket(value) for value in row if value == value)
+            return tuple(value_text(value) if value in frequent else OTHERS for value in row)
+
+        return DistinctValues(found.codes, [of_row(row) for row in found.values])
 
     def _slices_of(self, combination: tuple[Any, ...]) -> list[slicer_lib.SliceKeyType]:
         if combination not in self._remembered:
@@ -106,9 +114,13 @@ def value_counts(
 ) -> Iterator[tuple[tuple[str, int | float | str], int]]:
     """How often each value stands in a batch, for columns that are cut down to the most frequent ones."""
     for each in columns:
-        values = python_values(batch, each.column)
-        for value, count in Counter(value for row in values for value in row).items():
-            yield (each.name, value), count
+        found = distinct_values(batch, each.column)
+        counted = Counter[int | float | str]()
+        for row, count in zip(found.values, np.bincount(found.codes, minlength=len(found.values)), strict=True):
+            for value in row:
+                counted[value] += int(count)
+        for value, total in counted.items():
+            yield (each.name, value), total
 
 
 def kept_values(batch: pa.RecordBatch, columns: Sequence[SliceColumn]) -> dict[str, frozenset[Any]]:
@@ -135,20 +147,3 @@ def most_frequent(
     name, counts = counted
     ordered = sorted(counts, key=lambda each: (-each[0], str(each[1])))
     return name, frozenset(value for _, value in ordered[: columns[name].most_frequent])
-
-
-def python_values(batch: pa.RecordBatch, name: str) -> list[tuple[Any, ...]]:
-    """Per row the column's values, hashable; bytes become text, nothing becomes ()."""
-    index = batch.schema.get_field_index(name)
-    if index < 0:
-        return [()] * batch.num_rows
-    return [tuple(_text(name, value) for value in row or ()) for row in batch.column(index).to_pylist()]
-
-
-def _text(name: str, value: Any) -> Any:
-    if not isinstance(value, bytes):
-        return value
-    try:
-        return value.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"slicing feature {name!r}: expected UTF-8 text, found {value[:20]!r}") from error

@@ -126,7 +126,7 @@ def _metric(
     if metric.by_group:
         settings |= {"group": surface.group} | ({"of": ranked} if ranked else {})
     if metric is LABELLED_EXAMPLES:  # every output has it
-        settings |= {"code": code_version("evaluation"), **told}
+        settings |= {"code": code_version("evaluation", "components.evaluator"), **told}
     return config_pb2.MetricConfig(
         class_name=class_name,
         module=found.module,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tfx.components.evaluator.component import Evaluator
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.proto.pusher_pb2 import PushDestination
 from tfx.types.channel import Channel
 
 from components.blessing_gate.component import BlessingGate
+from components.evaluator.component import Evaluator
 from components.model_pusher.component import ModelPusher
 from components.serving_validator.component import ServingValidator
 from contracts import keys, nodes

@@ -1,7 +1,7 @@
 """Beam's way from files of examples to batches of columns.
 
-TFX's StatisticsGen and Transform send every record through Beam by itself, when they read.  What is
-done here for a thousand records at a time is the same: their reader is tfx-bsl's `TFExampleRecord`.
+TFX's StatisticsGen, Transform and Evaluator send every record through Beam by itself, when they read.
+What is done here for a thousand records at a time is the same: their reader is tfx-bsl's `TFExampleRecord`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from apache_beam.pvalue import PBegin, PCollection
 from tfx.components.util import tfxio_utils
 from tfx.dsl.io import fileio
 from tfx_bsl.coders import example_coder
-from tfx_bsl.tfxio import tf_example_record
+from tfx_bsl.tfxio import record_based_tfxio, tf_example_record
 
 from records.in_order import PLACE, PLACE_FIELD, Place, with_place
 from records.shards import read_batches
@@ -26,11 +26,12 @@ BATCH = 1000  # What tfx-bsl's own batches grow to.
 
 
 @contextmanager
-def reading_in_batches(*, placed: bool = False) -> Iterator[None]:
+def reading_in_batches(*, placed: bool = False, size: int = BATCH) -> Iterator[None]:
     """Lets the TFX executors that run within read whole files of tf.Examples in batches.
 
     Args:
       placed: Whether rows have a column that says where they stood, see `records.in_order`.
+      size: Rows of a batch.
 
     They ask `tfx.components.util.tfxio_utils.make_tfxio` for a reader, and take no other (TFX 1.21.0).
     """
@@ -38,7 +39,9 @@ def reading_in_batches(*, placed: bool = False) -> Iterator[None]:
 
     def batched(*args: Any, **kwargs: Any) -> Any:
         made = usual(*args, **kwargs)
-        return BatchedExamples(made, placed=placed) if type(made) is tf_example_record.TFExampleRecord else made
+        if type(made) is not tf_example_record.TFExampleRecord:
+            return made
+        return BatchedExamples(made, placed=placed, size=size)
 
     tfxio_utils.make_tfxio = batched
     try:
@@ -54,7 +57,13 @@ class BatchedExamples(tf_example_record.TFExampleRecord):
     file that is truncated or damaged is an `InputError` that names it.
     """
 
-    def __init__(self, usual: tf_example_record.TFExampleRecord, *, placed: bool = False) -> None:
+    def __init__(
+        self,
+        usual: tf_example_record.TFExampleRecord,
+        *,
+        placed: bool = False,
+        size: int = BATCH,
+    ) -> None:
         super().__init__(
             file_pattern=usual._file_pattern,
             schema=usual._schema,
@@ -62,6 +71,7 @@ class BatchedExamples(tf_example_record.TFExampleRecord):
             telemetry_descriptors=usual.telemetry_descriptors,
         )
         self._placed = placed
+        self._size = size
 
     def ArrowSchema(self) -> pa.Schema:  # noqa: N802 - as tfx-bsl calls it
         """The columns of a batch.
@@ -78,26 +88,29 @@ class BatchedExamples(tf_example_record.TFExampleRecord):
 
     def BeamSource(self, batch_size: int | None = None) -> beam.PTransform[Any, Any]:  # noqa: N802 - as tfx-bsl calls it
         """A transform from a pipeline to its `pa.RecordBatch`es, of `batch_size` rows but for a file's last."""
-        if self.raw_record_column_name is not None:
-            return super().BeamSource(batch_size)
         files = sorted(str(path) for pattern in self._file_pattern for path in fileio.glob(pattern))
         if not files:
             raise FileNotFoundError(f"{', '.join(self._file_pattern)}: expected files of examples, found none")
-        return _Batches(files, self._GetSchemaForDecoding(), batch_size or BATCH, self._placed)
+        schema = self._GetSchemaForDecoding()
+        read = _Read(
+            None if schema is None else schema.SerializeToString(),
+            batch_size or self._size,
+            self._placed and self.raw_record_column_name is None,
+            self.raw_record_column_name,
+        )
+        return _Batches(files, read)
 
     def _ProjectImpl(self, tensor_names: list[str]) -> BatchedExamples:  # noqa: N802 - as tfx-bsl calls it
-        return BatchedExamples(super()._ProjectImpl(tensor_names), placed=self._placed)
+        return BatchedExamples(super()._ProjectImpl(tensor_names), placed=self._placed, size=self._size)
 
 
 class _Batches(beam.PTransform[PBegin, PCollection[pa.RecordBatch]]):
     """The rows of files, as batches of columns."""
 
-    def __init__(self, files: list[str], schema: Any, size: int, placed: bool) -> None:
+    def __init__(self, files: list[str], read: _Read) -> None:
         super().__init__()
         self._files = files
-        self._schema = None if schema is None else schema.SerializeToString()
-        self._size = size
-        self._placed = placed
+        self._read = read
 
     def expand(self, pipeline: PBegin) -> PCollection[pa.RecordBatch]:
         # Grouped, and not reshuffled: workers share the files, and one worker reads them in their order.
@@ -105,15 +118,16 @@ class _Batches(beam.PTransform[PBegin, PCollection[pa.RecordBatch]]):
             pipeline
             | "Files" >> beam.Create(list(enumerate(self._files)))
             | "Spread" >> beam.GroupByKey()
-            | "Read" >> beam.ParDo(_Read(self._schema, self._size, self._placed)).with_output_types(pa.RecordBatch)
+            | "Read" >> beam.ParDo(self._read).with_output_types(pa.RecordBatch)
         )
 
 
 class _Read(beam.DoFn):
-    def __init__(self, schema: bytes | None, size: int, placed: bool) -> None:
+    def __init__(self, schema: bytes | None, size: int, placed: bool, raw_column: str | None) -> None:
         self._schema = schema
         self._size = size
         self._placed = placed
+        self._raw_column = raw_column
 
     def setup(self) -> None:
         self._decoder = example_coder.ExamplesToRecordBatchDecoder(*([] if self._schema is None else [self._schema]))
@@ -124,5 +138,7 @@ class _Read(beam.DoFn):
             row = 0
             for records in read_batches(path, self._size):
                 batch = self._decoder.DecodeBatch(records)
+                if self._raw_column is not None:
+                    batch = record_based_tfxio.AppendRawRecordColumn(batch, self._raw_column, records)
                 yield with_place(batch, Place(number, row)) if self._placed else batch
                 row += len(records)

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tfx.components.evaluator.component import Evaluator
 from tfx.components.example_gen.import_example_gen.component import ImportExampleGen
 from tfx.components.trainer.component import Trainer
 from tfx.dsl.components.base.base_node import BaseNode
@@ -21,6 +20,7 @@ from tfx.utils import name_utils
 from components.blessing_gate.component import BlessingGate
 from components.continuation.component import Continuation
 from components.evaluation_report.component import EvaluationReport
+from components.evaluator.component import Evaluator
 from components.last_served.component import LastServed
 from components.run_history.component import RunHistory
 from components.run_outcome.component import RunOutcome

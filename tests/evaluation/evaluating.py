@@ -74,8 +74,9 @@ def evaluate(
     student: standard_artifacts.Model,
     baseline: standard_artifacts.Model | None = None,
     module_path: str | None = EXTRACTORS,
+    kind: type[Executor] = Executor,
 ) -> standard_artifacts.ModelEvaluation:
-    """Runs TFX's Evaluator executor and returns its evaluation."""
+    """Runs the executor of TFX's Evaluator, or one of its kind, and returns the evaluation."""
     evaluation, blessing = standard_artifacts.ModelEvaluation(), standard_artifacts.ModelBlessing()
     evaluation.uri, blessing.uri = str(root / "evaluation"), str(root / "blessing")
     inputs = {"examples": [examples], "model": [student]} | ({"baseline_model": [baseline]} if baseline else {})
@@ -83,7 +84,7 @@ def evaluate(
     if module_path:
         properties["module_path"] = module_path
     context = BaseBeamExecutor.Context(beam_pipeline_args=BEAM_ARGS, tmp_dir=str(root / "tmp"))
-    Executor(context).Do(inputs, {"evaluation": [evaluation], "blessing": [blessing]}, properties)
+    kind(context).Do(inputs, {"evaluation": [evaluation], "blessing": [blessing]}, properties)
     return evaluation
 
 

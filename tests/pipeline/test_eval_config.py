@@ -161,7 +161,7 @@ def test_a_group_adds_ranking_metrics() -> None:
 
 def test_the_cache_knows_the_code_of_the_metrics() -> None:
     config = metric(eval_config(SURFACE, ModelRole.CONTROL), "click", "LabelledExamples").config
-    assert json.loads(config) == {"code": code_version("evaluation")}
+    assert json.loads(config) == {"code": code_version("evaluation", "components.evaluator")}
 
 
 def test_our_metrics_are_not_taken_for_tfmas_of_the_same_name() -> None:

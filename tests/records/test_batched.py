@@ -98,12 +98,21 @@ def test_a_choice_of_columns_is_read_in_batches_too(pattern, tmp_path):
     assert [len(chunk) for chunk in found["x"].chunks] == [3, BATCH, BATCH, 7, 1]
 
 
-def test_a_column_of_whole_records_is_read_as_usual(pattern, tmp_path):
+def test_a_column_of_whole_records_is_read_in_batches_too(pattern, tmp_path):
     usual = tf_example_record.TFExampleRecord(
         [pattern], schema=SCHEMA, raw_record_column_name="record", telemetry_descriptors=["test"]
     )
     found = read(BatchedExamples(usual), tmp_path, [])
-    assert sorted(pc.list_flatten(found["record"]).to_pylist()) == sorted(map(row, NUMBERS))
+    assert pc.list_flatten(found["record"]).to_pylist() == [*map(row, NUMBERS)]
+    assert [len(chunk) for chunk in found["record"].chunks] == [3, BATCH, BATCH, 7, 1]
+    assert found.schema == read(usual, tmp_path, []).schema
+    assert found["number"].to_pylist() == NUMBERS
+
+
+def test_a_size_may_be_asked_for(pattern, tmp_path):
+    with reading_in_batches(size=5):
+        found = read(made(pattern, example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE), tmp_path, [])
+    assert found["x"].num_chunks == 1 + 402 + 1
 
 
 @pytest.mark.parametrize("damage", [lambda content: content[:-20], lambda content: content[:40] + b"x" + content[41:]])

@@ -1,0 +1,1 @@
+"""Evaluator: TFX's, which reads examples in batches."""
