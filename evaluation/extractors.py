@@ -289,7 +289,7 @@ def groups_of(batch: pa.RecordBatch, column: str | None, examples: Sequence[byte
     found = distinct_values(batch, column)
     groups = np.asarray([_hash(repr(value).encode()) for value in found.values], np.int64)[found.codes]
     alone = np.flatnonzero(np.asarray([not value for value in found.values])[found.codes])
-    groups[alone] = [_hash(examples[row]) for row in alone]
+    groups[alone] = [_hash(examples[row]) for row in alone.tolist()]
     return groups
 
 

@@ -118,7 +118,7 @@ def turn(surface: Surface) -> Callable[[], Any]:
     ranker = build(surface, _rows(surface), statistics, distil=True)
     loop = training.Loop(ranker, surface, head_losses(surface, statistics, distil=True))
     rows = np.arange(_STEPS * surface.training.batch_size)
-    data = InMemory(_columns(surface, len(rows)), rows, split(len(rows), 0.1)[1], surface.training)
+    data = InMemory(_columns(surface, len(rows)), rows, split(len(rows), surface.training)[1], surface.training)
     loop.fit(surface.training, data)
     return lambda: loop.take(data.epoch(0), 0)
 

@@ -180,7 +180,7 @@ def _train_and_export(surface: Surface, size: int, out: str) -> dict[str, float]
 def _trained(surface: Surface, size: int) -> Ranker:
     ranker = _ranker(surface, size)
     columns = _columns(surface, size, _STEPS)
-    data = InMemory(columns, *split(_STEPS * surface.training.batch_size, 0.1), surface.training)
+    data = InMemory(columns, *split(_STEPS * surface.training.batch_size, surface.training), surface.training)
     terms = head_losses(surface, _statistics(surface), distil=True)
     training.fit(ranker, surface, terms, data=data)
     return ranker
