@@ -9,6 +9,9 @@ from evidence.verdicts import Effect
 from schema.base import TaskKind
 from schema.metrics import NEGLIGIBLE
 
+# Parts of rows that differ by so much are of different circumstances.
+_UNLIKE = 0.2
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid")
@@ -158,6 +161,27 @@ class Edge(_Part):
     untried: list[str]
 
 
+class HeldOutRows(_Part):
+    """How much newer users, or items, are to the evaluation than to the rows that epochs and settings are chosen by.
+
+    Attributes:
+      slice: Which rows are counted: those of users, or of items, without a row among those that were fitted.
+      held_out: Their part of the held-out rows, as a mean over runs.
+      evaluation: Their part of the evaluation rows, likewise.
+      last: Whether the last training rows are held out, and not every k-th.
+    """
+
+    slice: str
+    held_out: float
+    evaluation: float
+    last: bool
+
+    @property
+    def unlike(self) -> bool:
+        """Whether what is chosen by the held-out rows may not be what the evaluation asks for."""
+        return self.evaluation - self.held_out > _UNLIKE
+
+
 class ExperimentResult(_Part):
     """Everything an experiment found.
 
@@ -177,6 +201,7 @@ class ExperimentResult(_Part):
       findings: The findings by candidate, task and slice.
       comparisons: Every two candidates compared, and every two of their controls, on each task.
       small_slices: Slices left out for having too few examples.
+      held_out_rows: Users and items without a row, among held-out rows and in the evaluation.
       seconds: All of it.
       explanation: What the result rests on, if asked for.
     """
@@ -196,5 +221,6 @@ class ExperimentResult(_Part):
     findings: list[Finding]
     comparisons: list[Comparison] = []
     small_slices: int
+    held_out_rows: list[HeldOutRows] = []
     seconds: float
     explanation: list[str] = []

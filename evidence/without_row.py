@@ -67,6 +67,23 @@ def slices(
     return {title(side): ~_known(columns, training, evaluation) for side, columns in sides.items()}
 
 
+def held_out_slices(
+    surface: Surface, training: _Columns, fitted: NDArray[np.int64], held_out: NDArray[np.int64]
+) -> dict[str, NDArray[np.bool_]]:
+    """Which held-out rows are of users, and which of items, that no fitted row is of; by the name of the slice.
+
+    Args:
+      surface: The surface.
+      training: The training split, with ids as the student reads them.
+      fitted: The rows that models are fitted to.
+      held_out: The rows that epochs and settings are chosen by.
+    """
+    sides = id_columns(surface, training)
+    ids = {name: training[name].reshape(-1) for columns in sides.values() for name in columns}
+    parts = [{name: column[rows] for name, column in ids.items()} for rows in (fitted, held_out)]
+    return slices(sides, *parts)
+
+
 def with_row(surface: Surface, training: _Columns, pairs: _Columns) -> NDArray[np.bool_]:
     """Which pairs are of a user and an item that have a training row each.
 

@@ -14,7 +14,17 @@ from crosskd.runs import NodeOfRun, Run
 from crosskd.terminal import TERMINAL
 from evidence.arms import Role
 from evidence.paths import RunPaths
-from evidence.result import ArmReport, Comparison, Difference, Edge, ExperimentResult, Finding, Mean, Transfer
+from evidence.result import (
+    ArmReport,
+    Comparison,
+    Difference,
+    Edge,
+    ExperimentResult,
+    Finding,
+    HeldOutRows,
+    Mean,
+    Transfer,
+)
 from evidence.verdicts import Effect
 from schema.base import TaskKind
 from schema.errors import InputError
@@ -166,6 +176,10 @@ def _result() -> ExperimentResult:
         comparisons=[Comparison(candidate="pairs", task="click", difference=_difference("student"))],
         edges=[Edge(arm="student", task="click", untried=["L2 x 100"])],
         small_slices=0,
+        held_out_rows=[
+            HeldOutRows(slice="user without a training row", held_out=0.03, evaluation=0.66, last=False),
+            HeldOutRows(slice="item without a training row", held_out=0.0, evaluation=0.1, last=False),
+        ],
         seconds=9.0,
         explanation=["student: a sentence [with brackets]."],
     )
@@ -188,6 +202,9 @@ def test_the_tables_say_what_was_found(capsys: pytest.CaptureFixture[str], monke
     assert "as configured *" not in text
     assert "0.93" in text
     assert "[0.40, 1.50]" in text
+    assert "rows of which 3% are of a user without a training row; of the evaluation examples 66% are." in text
+    assert "of an item" not in text
+    assert "hold_out: last" in text
     assert "ceiling too close" in text
     assert "inconclusive (about 11 seeds would decide)" in " ".join(text.split())
     assert "Candidates and controls compared" in text
