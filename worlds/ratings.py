@@ -54,7 +54,10 @@ class RatingsShape:
 SOURCE_SHAPE = RatingsShape(
     {"trunk": [256, 128], "tower": [32], "dropout": 0.2, "l2": 1e-6}, {"epochs": 6, "batch_size": 1024}
 )
-SMALL_SHAPE = RatingsShape({"trunk": [64, 32], "tower": [16], "dropout": 0.2, "l2": 1e-5}, {"epochs": 20})
+# Rows are in the order of time and the evaluation is later, of many new people: so are the rows that choose the epoch.
+SMALL_SHAPE = RatingsShape(
+    {"trunk": [64, 32], "tower": [16], "dropout": 0.2, "l2": 1e-5}, {"epochs": 20, "hold_out": "last"}
+)
 
 
 def source_surface(

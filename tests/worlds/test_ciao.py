@@ -107,6 +107,7 @@ def test_the_target_by_hand(ratings: Path, tmp_path: Path) -> None:
     assert last["item_days"] == last["user_days"] == pytest.approx([np.log(5)])
     assert last["new_item"] == [0]
     assert load_surface(target).surface.distillations().keys() == {"like", "rating"}
+    assert load_surface(target).surface.training.hold_out == "last"
     assert load_surface(source).surface.tasks.keys() == {"like", "rating"}
 
 

@@ -114,6 +114,7 @@ def test_the_surfaces_load_and_four_of_the_teachers_ten_inputs_are_absent(tmp_pa
     assert len(surface.teacher_features) == 10
     assert surface.teacher_features["recent_films"].source == "recent_source_films"
     assert surface.distillations().keys() == {"like", "rating"}
+    assert surface.training.hold_out == "last"
     of_source = {**by_row(source, "train"), **by_row(source, "eval")}
     demographics = ("gender", "age", "occupation", "zip_region")
     assert [of_source[1, 5][name] for name in demographics] == [[1], [25.0], [10], [4]]
