@@ -18,6 +18,7 @@ from typing import Annotated
 
 import typer
 
+from contracts import nodes
 from crosskd.terminal import TERMINAL
 
 _MAIN = "MainThread"
@@ -32,9 +33,9 @@ _NODES = (
     ("Trainer", "tfx/components/trainer/executor.py"),
     ("statistics", "statistics_gen/executor.py"),
     ("statistics", "components/label_statistics"),
-    ("TeacherLabeler", "components/teacher_labeler/executor.py"),
-    ("ServingValidator", "components/serving_validator/executor.py"),
-    ("EvaluationReport", "components/evaluation_report/executor.py"),
+    (nodes.TEACHER_LABELER, "components/teacher_labeler/executor.py"),
+    (nodes.SERVING_VALIDATOR, "components/serving_validator/executor.py"),
+    (nodes.EVALUATION_REPORT, "components/evaluation_report/executor.py"),
     ("the check of the inputs", "inspect_inputs"),
 )
 # Likewise of a cause.  Beam builds a pipeline and runs it from one file, so building by that name comes last.
