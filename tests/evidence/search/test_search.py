@@ -25,6 +25,7 @@ from schema.distillation import Head
 from schema.errors import InputError
 from schema.overrides import override
 from schema.surface import Surface
+from schema.training import Training
 from tests.evidence.conftest import SURFACE
 from tests.evidence.search.test_space import FACTS, load
 from tests.evidence.test_data import paths as paths  # a fixture: a run's files
@@ -121,7 +122,7 @@ def test_other_trainings_hold_other_rows_out(knowing: RunData):
     fitter, arm = Fitter(knowing), Arm("student", Role.CANDIDATE, SURFACE, distil=True)
     rows = [fitter._rows(arm.surface, fold)[1].tolist() for fold in (0, 1, 5)]
     assert rows[0] == knowing.held_out.tolist() == rows[2]
-    assert rows[1] == split(400, 0.2, 1)[1].tolist()
+    assert rows[1] == split(400, Training(validation_fraction=0.2), 1)[1].tolist()
     assert not set(rows[0]) & set(rows[1])
 
 
