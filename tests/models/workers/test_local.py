@@ -52,9 +52,13 @@ def arguments(surface: Surface, transformed: Any, out: Path, **config: Any) -> A
     return Arguments(said, transformed.graph, list(transformed.train_files), str(out / "run"), str(out / "model"))
 
 
+def _place(variable: tf.Variable) -> tuple[str, list[int]]:
+    """Generators of random numbers share one name and are saved in any order: their seed tells them apart."""
+    return variable.name, variable.numpy().tolist() if variable.dtype.is_integer else []
+
+
 def weights_of(out: Path) -> list[np.ndarray]:
-    found = tf.saved_model.load(str(out / "model")).variables
-    return [each.numpy() for each in sorted(found, key=lambda each: each.name)]
+    return [each.numpy() for each in sorted(tf.saved_model.load(str(out / "model")).variables, key=_place)]
 
 
 def history_of(out: Path) -> dict[str, list[float]]:
