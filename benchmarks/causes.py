@@ -29,7 +29,7 @@ REST = "the work, and what is left"
 # What is in a stack while a node runs; the first that is found counts.
 _NODES = (
     ("Transform", "components/transform/executor.py"),
-    ("Evaluator", "tfx/components/evaluator/executor.py"),
+    (nodes.EVALUATOR, "components/evaluator/executor.py"),
     ("Trainer", "tfx/components/trainer/executor.py"),
     ("statistics", "statistics_gen/executor.py"),
     ("statistics", "components/label_statistics"),

@@ -39,10 +39,10 @@ WORK = {
     "jackknife of gathered sums": ("evaluation/jackknife.py:jackknife",),
     "gathering sums and histograms of each slice": ("gathering.py:add_input", "grouped.py:add_input"),
     "merging what was gathered": ("evaluation/gathering.py", "evaluation/grouped.py"),
-    "models' answers": ("extractors.py:_predict",),
+    "models' answers": ("evaluation/scoring.py:_predict",),
     "slices of rows": ("slice_finder.py:rows_by_slice",),
-    "a hash of each row or group, for its fold": ("extractors.py:groups_of",),
-    "labels, and arrays divided by slice": ("evaluation/extractors.py", "evaluation/scored.py"),
+    "a hash of each row or group, for its fold": ("evaluation/scoring.py:groups_of",),
+    "labels, and arrays divided by slice": ("evaluation/scoring.py", "evaluation/scored.py"),
     "decoding tf.Examples into columns": ("example_coder.py:DecodeBatch",),
     "Beam's options, parsed anew for each step": ("pipeline_options.py:view_as",),
     "setting up Beam's functions": ("bundle_processor.py:__init__",),
@@ -64,11 +64,11 @@ def main(
         "benchmarks/results/evaluation_profile.json"
     ),
 ) -> None:
-    """Say where the time of an Evaluator of two models goes."""
+    """Say where the time of the Evaluator goes, with three models: the control stands for what serves as well."""
     run, loaded = newest_run(root), load_surface(surface).surface
     student, control = model_of(run, ModelRole.STUDENT), model_of(run, ModelRole.CONTROL)
     with tempfile.TemporaryDirectory() as folder:
-        work = partial(evaluate, loaded, student, examples_of(run, examples, Path(folder)), control)
+        work = partial(evaluate, loaded, student, examples_of(run, examples, Path(folder)), control, served=control)
         work()  # imports are not what is looked at
         cpu = time.process_time()
         figures = {"percent": shares(sampled(work)), "cpu_seconds": round(time.process_time() - cpu, 1)}

@@ -19,6 +19,7 @@ WINDOW = "Window"
 TRANSFORM = "Transform"
 CONTINUATION = "Continuation"
 LAST_BLESSED = "LastBlessed"
+EVALUATOR = "Evaluator"  # as TFX calls its kind
 SERVING_VALIDATOR = "ServingValidator"
 BLESSING_GATE = "BlessingGate"
 PUSHER = "Pusher"
@@ -43,8 +44,3 @@ def of_span(node: str, before: int) -> str:
 def of_any_span(node: str) -> str:
     """The id that a node has for the run's own span."""
     return node.partition(_BEFORE)[0]
-
-
-def evaluator(baseline: ModelRole) -> str:
-    """The id of the Evaluator that compares the student with `baseline`."""
-    return f"Evaluator.{baseline.value}"

@@ -103,14 +103,15 @@ def _read(root: Path, run: Run) -> ComparedRun:
 
 
 def _evaluation(run: Run, baseline: ModelRole) -> Evaluation | None:
-    """What an Evaluator wrote; None where it did not, or where that is gone."""
+    """What the Evaluator wrote; None where it did not, or where that is gone."""
+    from crosskd.runs import evaluation_of
     from evaluation import results
 
-    found = run.output(nodes.evaluator(baseline), keys.EVALUATION)
+    found = evaluation_of(run, baseline)
     if found is None:
         return None
     try:
-        return results.read(found[0])
+        return results.read(found)
     except InputError as error:
         TERMINAL.say(str(error))
         return None

@@ -19,7 +19,7 @@ from contracts.decision import Measurement
 from contracts.history import HISTORY_FILE, VALIDATION_PREFIX
 from contracts.label_report import LabelReport
 from contracts.roles import ModelRole
-from crosskd.runs import Run
+from crosskd.runs import Run, evaluation_of
 from evaluation import results as evaluation
 from records import documents
 from records.examples import files_of
@@ -29,6 +29,7 @@ from schema.metrics import COUNTS
 from schema.surface import Surface
 
 OVERALL = "overall"
+BASELINES = (ModelRole.CONTROL, ModelRole.LAST_BLESSED)
 
 
 def nodes(run: Run) -> pd.DataFrame:
@@ -50,10 +51,19 @@ def slices(run: Run, against: str = "control") -> pd.DataFrame:
       `student_high`, ...).  What is not defined is NaN.
 
     Raises:
-      InputError: The run has no such evaluation.
+      InputError: The run has no evaluation, or `against` is none of the two.
     """
-    read = evaluation.read(_uri(run, f"Evaluator.{against}", "evaluation"))
-    return pd.DataFrame([row for key, tasks in read.slices.items() for row in _slice_rows(key, tasks)])
+    found = _evaluation(run, against)
+    return pd.DataFrame([row for key, tasks in found.slices.items() for row in _slice_rows(key, tasks)])
+
+
+def _evaluation(run: Run, against: str) -> evaluation.Evaluation:
+    if against not in BASELINES:
+        raise InputError(f"against: expected {' or '.join(BASELINES)}, found {against!r}")
+    found = evaluation_of(run, ModelRole(against))
+    if found is None:
+        raise InputError(f"the run {run.run_id} was not evaluated; it has {', '.join(sorted(run.nodes))}")
+    return evaluation.read(found)
 
 
 def _slice_rows(key: evaluation.SliceKey, tasks: Any) -> Iterator[dict[str, Any]]:
@@ -99,12 +109,7 @@ def explorer(*runs: Run) -> EmbeddedPage:
     from components.evaluation_report import page, slicer
     from components.evaluation_report.explore import explorer as section_of
 
-    sliced = [
-        slicer.SlicedRun(
-            run.run_id, evaluation.read(_uri(run, node_ids.evaluator(ModelRole.CONTROL), keys.EVALUATION)), None
-        )
-        for run in runs
-    ]
+    sliced = [slicer.SlicedRun(run.run_id, _evaluation(run, ModelRole.CONTROL), None) for run in runs]
     content = slicer.data(surface(runs[-1]), sliced)
     return EmbeddedPage(
         page.render_comparison(page.ComparisonPage(runs[-1].pipeline, "", "", "", (section_of(content),)))

@@ -11,8 +11,9 @@ from typing import Any
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from contracts import properties
+from contracts import keys, nodes, properties
 from contracts.measurements import NodeMeasurement
+from contracts.roles import ModelRole
 from crosskd.places import METADATA_FILE, expect_here
 from pipeline.metadata import checked_url, connection
 from schema.errors import InputError
@@ -62,6 +63,16 @@ class Run:
         """URI and custom properties of a node's output; None if the node did not get there."""
         artifacts = self.nodes[node].outputs.get(key, []) if node in self.nodes else []
         return artifacts[0] if artifacts else None
+
+
+def evaluation_of(run: Run, baseline: ModelRole) -> str | None:
+    """Where a run's evaluation beside `baseline` lies; None if the run did not get there.
+
+    In runs of older releases each comparison had an Evaluator of its own.
+    """
+    key = keys.CONTROL_EVALUATION if baseline is ModelRole.CONTROL else keys.EVALUATION
+    found = run.output(nodes.EVALUATOR, key) or run.output(f"{nodes.EVALUATOR}.{baseline}", keys.EVALUATION)
+    return found[0] if found else None
 
 
 def newest_run(root: Path) -> Run:

@@ -1,1 +1,1 @@
-"""Metrics: how they are computed, what TFX's Evaluator runs (TFMA imports it by module path), and its results."""
+"""Metrics: how they are computed, what TFMA is configured with, how rows are scored for it, and its results."""

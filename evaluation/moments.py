@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from evaluation import classes, sums
 from evaluation.classes import ClassSums
@@ -54,53 +53,14 @@ class ClassMetric(TaskMetric):
 class LabelledExamples(SumsMetric):
     """Number of rows whose hard label is there."""
 
-    def __init__(
-        self,
-        name: str = metrics.LABELLED_EXAMPLES.name,
-        code: str = "",
-        label: Any = None,
-        slice_columns: Any = None,
-        score: Any = None,
-        sampled: Any = None,
-    ):
-        """Initializes the metric.
-
-        Args:
-          name: Name under which TFMA reports it.
-          code: `code_version` of this package.  It has no effect but this: it stands in the
-            evaluation's configuration, hence TFX's cache does not take an evaluation by
-            older metrics for one by these.
-          label: How the label follows from its column.  The extractors read it from the evaluation's
-            configuration.
-          slice_columns: Columns to slice by that follow from those of the examples, likewise.
-          score: What the page is ranked by, likewise.
-          sampled: How negatives were sampled, likewise.
-        """
-        del code, label, slice_columns, score, sampled
+    def __init__(self, name: str = metrics.LABELLED_EXAMPLES.name):
         super().__init__(name, sums.labelled_examples)
 
 
 class LabelledExamplesOfClasses(ClassMetric):
     """The same of a multiclass task."""
 
-    def __init__(
-        self,
-        classes_count: int,
-        name: str = metrics.LABELLED_EXAMPLES.name,
-        code: str = "",
-        label: Any = None,
-        slice_columns: Any = None,
-    ):
-        """Initializes the metric.
-
-        Args:
-          classes_count: How many classes the task has.
-          name: Name under which TFMA reports it.
-          code: As of `LabelledExamples`, like the others.
-          label: How the label follows from its column.
-          slice_columns: Columns to slice by.
-        """
-        del code, label, slice_columns
+    def __init__(self, classes_count: int, name: str = metrics.LABELLED_EXAMPLES.name):
         super().__init__(name, classes.labelled_examples, classes_count)
 
 

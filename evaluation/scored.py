@@ -64,7 +64,7 @@ class ScoredRows:
                 **({constants.EXAMPLE_WEIGHTS_KEY: weighted} if weighted else {}),
                 constants.SLICE_KEY_TYPES_KEY: slicer_lib.slice_keys_to_numpy_array([slice_key]),
                 constants.LABELS_KEY: {task: self.labels[task][kept] for task, kept in labelled.items()},
-                constants.PREDICTIONS_KEY: by_model if len(by_model) > 1 else next(iter(by_model.values())),
+                constants.PREDICTIONS_KEY: by_model,
                 FOLDS_KEY: {task: folds[kept] for task, kept in labelled.items()},
                 GROUPS_KEY: {task: self.groups[kept] for task, kept in labelled.items()},
             }

@@ -15,12 +15,9 @@ from components.model_pusher.component import ModelPusher
 from components.serving_validator.component import ServingValidator
 from contracts import keys, nodes
 from contracts.roles import ModelRole
-from evaluation import extractors
 from pipeline import resolvers
-from pipeline.eval_config import eval_config
 from pipeline.resolvers import LastBlessed
 from pipeline.settings import Settings
-from schema.surface import EVAL_SPLIT
 
 
 @dataclass(frozen=True)
@@ -70,8 +67,13 @@ def judging(
       runs: What the trainings of student and control left, where later runs continue from it.
     """
     resolved = last_blessed(settings, student)
-    against_last = _evaluator(settings, ModelRole.LAST_BLESSED, examples, student, resolved.model)
-    against_control = _evaluator(settings, ModelRole.CONTROL, examples, student, control)
+    evaluator = Evaluator(
+        examples=examples,
+        model=student,
+        control=control,
+        baseline_model=resolved.model,
+        surface=settings.surface_json,
+    )
     validator = ServingValidator(
         model=student,
         control=control,
@@ -83,8 +85,8 @@ def judging(
         # Through the resolver: TFX goes on when a resolver fails, as if nothing had ever been
         # blessed.  Then this channel is empty, and nothing is judged or pushed.
         model=resolved.candidate,
-        evaluation=against_last.outputs[keys.EVALUATION],
-        control_evaluation=against_control.outputs[keys.EVALUATION],
+        evaluation=evaluator.outputs[keys.EVALUATION],
+        control_evaluation=evaluator.outputs[keys.CONTROL_EVALUATION],
         label_report=label_report,
         infra_blessing=validator.outputs["blessing"],
         baseline_model=resolved.model,
@@ -105,28 +107,11 @@ def judging(
         control_run=runs[ModelRole.CONTROL] if runs else None,
     ).with_id(nodes.PUSHER)
     return Judging(
-        nodes=[*resolved.nodes, against_last, against_control, validator, gate, pusher],
+        nodes=[*resolved.nodes, evaluator, validator, gate, pusher],
         decision=gate.outputs[keys.DECISION],
-        evaluation=against_last.outputs[keys.EVALUATION],
-        control_evaluation=against_control.outputs[keys.EVALUATION],
+        evaluation=evaluator.outputs[keys.EVALUATION],
+        control_evaluation=evaluator.outputs[keys.CONTROL_EVALUATION],
         serving_report=validator.outputs[keys.SERVING_REPORT],
         pushed_model=pusher.outputs[keys.PUSHED_MODEL],
         blessing=gate.outputs["blessing"],
     )
-
-
-def _evaluator(
-    settings: Settings,
-    baseline: ModelRole,
-    examples: Channel,
-    student: Channel,
-    other: Channel,
-) -> Evaluator:
-    return Evaluator(
-        examples=examples,
-        model=student,
-        baseline_model=other,
-        eval_config=eval_config(settings.surface, baseline),
-        example_splits=[EVAL_SPLIT],
-        module_path=extractors.__name__,
-    ).with_id(nodes.evaluator(baseline))

@@ -73,7 +73,7 @@ def gated_slices(surface: Surface, gate: Gate) -> slicer_lib.SingleSliceSpec:
 
 
 def tfma_bound(surface: Surface, asked: Asked) -> Bound:
-    """The threshold that `pipeline.eval_config` makes of a bound."""
+    """The threshold that `evaluation.config` makes of a bound."""
     changes = asked.kind is not BoundKind.ABSOLUTE
     where = gated_slices(surface, asked.gate)
     return Bound(asked.task, asked.gate.metric, where, changes, asked.limits.least, asked.limits.most)
@@ -82,7 +82,7 @@ def tfma_bound(surface: Surface, asked: Asked) -> Bound:
 # One bound, and what became of it in each slice.
 Judged = tuple[Asked, tuple[GateResult, ...]]
 
-# The bounds that each comparison's Evaluator was given.
+# The bounds that each comparison was given.
 _KINDS_IN = {
     BoundKind.LAST_BLESSED: (BoundKind.ABSOLUTE, BoundKind.LAST_BLESSED),
     BoundKind.CONTROL: (BoundKind.CONTROL,),
@@ -130,7 +130,7 @@ def _labelled(evaluation: Evaluation) -> dict[str, int]:
 
 
 def _compiled_bounds(surface: Surface, kind: BoundKind, has_baseline: bool) -> frozenset[Bound]:
-    """The thresholds that the Evaluator of this comparison must have had."""
+    """The thresholds that this comparison must have had."""
     return frozenset(
         tfma_bound(surface, asked)
         for asked in asked_bounds(surface)

@@ -21,17 +21,16 @@ class BlessingGate(base_component.BaseComponent):
 
     Component `outputs` contains:
 
-     - `blessing`: `standard_artifacts.ModelBlessing`, as the Evaluator writes it: Pusher and
-       LatestBlessedModelStrategy read it.  Resolve the last blessed model from this output
-       alone, for the Evaluators write blessings of their own, each from half of the gates.
+     - `blessing`: `standard_artifacts.ModelBlessing`, as TFX's Evaluator writes it: Pusher and
+       LatestBlessedModelStrategy read it.
      - `decision`: `contracts.artifacts.GateDecision`.
 
     Example:
       ```python
       gate = BlessingGate(
           model=student.outputs["model"],
-          evaluation=against_last_blessed.outputs["evaluation"],
-          control_evaluation=against_control.outputs["evaluation"],
+          evaluation=evaluator.outputs["evaluation"],
+          control_evaluation=evaluator.outputs["control_evaluation"],
           surface=surface.model_dump_json(by_alias=True),
       )
       pusher = Pusher(model=student.outputs["model"], model_blessing=gate.outputs["blessing"], ...)

@@ -8,7 +8,7 @@ from contracts.artifacts import GateDecision, LabelReportArtifact
 
 MODEL_KEY = "model"
 EVALUATION_KEY = "evaluation"
-CONTROL_EVALUATION_KEY = "control_evaluation"
+CONTROL_EVALUATION_KEY = keys.CONTROL_EVALUATION
 LABEL_REPORT_KEY = keys.LABEL_REPORT
 INFRA_BLESSING_KEY = "infra_blessing"
 BASELINE_KEY = "baseline_model"

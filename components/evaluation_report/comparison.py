@@ -31,7 +31,7 @@ class ComparedRun:
       surface: As it was when the run was judged.
       decision: The gate's.
       labels: The label report; None where there is none.
-      sliced: What its Evaluators found.
+      sliced: What its Evaluator found.
       seconds: How long each node took, by name; a cached one is left out.
     """
 

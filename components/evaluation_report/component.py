@@ -28,8 +28,8 @@ class EvaluationReport(base_component.BaseComponent):
       ```python
       report = EvaluationReport(
           decision=gate.outputs["decision"],
-          evaluation=against_last_blessed.outputs["evaluation"],
-          control_evaluation=against_control.outputs["evaluation"],
+          evaluation=evaluator.outputs["evaluation"],
+          control_evaluation=evaluator.outputs["control_evaluation"],
           label_report=labeler.outputs["label_report"],
           serving_report=validator.outputs["report"],
           student_run=student.outputs["model_run"],

@@ -19,7 +19,6 @@ _MEBIBYTE = 2**20
 # Pairs never shown are made after these nodes; the later ones read them, too.
 _BEFORE_PAIRS = (nodes.EXAMPLE_GEN, nodes.RAW_STATISTICS, nodes.CANDIDATE_SAMPLER)
 _WITH_PAIRS = (nodes.TEACHER_LABELER, nodes.LABELLED_STATISTICS)
-_EVALUATORS = (nodes.evaluator(ModelRole.CONTROL), nodes.evaluator(ModelRole.LAST_BLESSED))
 _TRAINERS = {nodes.trainer(ModelRole.STUDENT): STUDENT, nodes.trainer(ModelRole.CONTROL): CONTROL}
 _TOTAL = "all of them"
 
@@ -44,7 +43,7 @@ def rows_read(sources: Sources) -> dict[str, int]:
     shown = sum(_read(sources.labels, split) for split in (TRAIN_SPLIT, EVAL_SPLIT))
     found = dict.fromkeys(_BEFORE_PAIRS, shown)
     found.update(dict.fromkeys(_WITH_PAIRS, sources.labels.overall.read))
-    found.update(dict.fromkeys(_EVALUATORS, _read(sources.labels, EVAL_SPLIT)))
+    found[nodes.EVALUATOR] = _read(sources.labels, EVAL_SPLIT)
     if not _has_several_spans(sources):
         found[nodes.TRANSFORM] = sources.labels.overall.read
         for node, model in _TRAINERS.items():

@@ -30,7 +30,7 @@ BETWEEN = "second run minus first"
 
 @dataclass(frozen=True)
 class SlicedRun:
-    """What one run's Evaluators found.
+    """What one run's Evaluator found.
 
     Attributes:
       name: What the run is called on the page.

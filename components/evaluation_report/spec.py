@@ -8,7 +8,7 @@ from contracts.artifacts import GateDecision, HtmlPage, LabelReportArtifact, Ser
 
 DECISION_KEY = keys.DECISION
 EVALUATION_KEY = "evaluation"
-CONTROL_EVALUATION_KEY = "control_evaluation"
+CONTROL_EVALUATION_KEY = keys.CONTROL_EVALUATION
 LABEL_REPORT_KEY = keys.LABEL_REPORT
 SERVING_REPORT_KEY = "serving_report"
 STUDENT_RUN_KEY = "student_run"

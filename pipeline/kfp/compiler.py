@@ -13,10 +13,8 @@ from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRu
 from tfx.types.channel import UnionChannel
 
 from contracts.outcome import Outcome
-from contracts.roles import ModelRole
 from pipeline.earlier_runs import from_records
 from pipeline.kfp import specification
-from pipeline.kfp.overrides import Evaluates
 from pipeline.kfp.parameters import SPAN_PATTERN, Defaults, placeholder
 from pipeline.kfp.policies import Policies
 from pipeline.kfp.spans import earlier, name_of
@@ -102,7 +100,6 @@ def compile_job(request: CompileRequest) -> dict[str, Any]:
             component=node,
             several=several[node.id],
             policy=request.policies.of(node.id),
-            evaluates=_evaluates(request.surface, node.id),
             files=_files(request) if isinstance(node, ImportSchemaGen) else {},
         )
         for node in pipeline.components
@@ -191,10 +188,3 @@ def _files(request: CompileRequest) -> dict[str, str]:
     """The schema, under a path that changes with its content, as caches need."""
     digest = hashlib.sha256(request.schema.encode()).hexdigest()[:16]
     return {f"{_SCHEMA_FOLDER}/{digest}/schema.pbtxt": request.schema}
-
-
-def _evaluates(surface: Surface, node: str) -> Evaluates | None:
-    for baseline in ModelRole:
-        if node == f"Evaluator.{baseline.value}":
-            return Evaluates(surface=surface, baseline=baseline)
-    return None

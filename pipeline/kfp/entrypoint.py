@@ -30,7 +30,7 @@ from components.run_outcome.executor import OutcomeError
 from contracts.outcome import Exit
 from pipeline.failures import input_error
 from pipeline.kfp import invocation, refusals
-from pipeline.kfp.overrides import Evaluates, override
+from pipeline.kfp.overrides import override
 from pipeline.kfp.parameters import PREFIX, resolve
 from pipeline.kfp.spans import check_window
 from pipeline.kfp.storage import Storage, storage_of
@@ -47,7 +47,6 @@ class Call:
       message: The ExecutorInput.
       inputs_spec: The component's input definitions.
       classes: Import paths of artifact classes, `inputs` and `outputs` by key.
-      evaluates: For an Evaluator.
       storage: Where its artifacts are.
     """
 
@@ -55,7 +54,6 @@ class Call:
     message: pipeline_spec_pb2.ExecutorInput
     inputs_spec: pipeline_spec_pb2.ComponentInputsSpec
     classes: dict[str, dict[str, str]]
-    evaluates: Evaluates | None
     storage: Storage
 
 
@@ -113,7 +111,7 @@ def _execute(call: Call, run_parameters: dict[str, Any]) -> None:
     outputs = invocation.parse(message.outputs.artifacts, storage, names)
     wholes = {key: found for key, (found,) in outputs.items()}
     exec_properties = _exec_properties(call)
-    override(exec_properties, run_parameters, call.evaluates)
+    override(exec_properties, run_parameters)
     executor = _executor(call, shlex.split(str(run_parameters.get("beam_args", ""))))
     logging.info("%s: inputs %s, outputs %s, properties %s", call.executor_class, inputs, outputs, exec_properties)
     executor.Do(inputs, outputs, exec_properties)
@@ -131,7 +129,6 @@ def _read_call(arguments: argparse.Namespace) -> Call:
         message=message,
         inputs_spec=inputs_spec,
         classes=json.loads(arguments.artifact_classes),
-        evaluates=Evaluates.model_validate_json(arguments.evaluates) if arguments.evaluates else None,
         storage=storage_of(message.outputs.output_file),
     )
 
@@ -192,7 +189,6 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--json_serialized_invocation_args", required=True, help="An ExecutorInput.")
     parser.add_argument("--json_serialized_inputs_spec_args", required=True, help="The input definitions.")
     parser.add_argument("--artifact_classes", required=True, help="Import paths of classes by key.")
-    parser.add_argument("--evaluates", default="", help="What an Evaluator's configuration comes from.")
     parser.add_argument("--files", default="{}", help="Files to write first, by path.")
     known, unknown = parser.parse_known_args(argv[1:])
     if unknown:

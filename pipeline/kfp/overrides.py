@@ -1,7 +1,7 @@
 """What a run changes of its surface: the seed and the gates.
 
 The surface lies inside of execution properties, as components take it, so that is where it is
-changed; what was derived from it is derived anew, by the same code.
+changed.
 """
 
 from __future__ import annotations
@@ -10,12 +10,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 from tfx.types import standard_component_specs
-from tfx.utils import proto_utils
 
-from contracts.roles import ModelRole
-from pipeline.eval_config import eval_config
 from schema.errors import InputError
 from schema.refusals import refusals
 from schema.score import SCORE
@@ -24,21 +21,6 @@ from schema.yaml_text import read
 
 _SURFACE = "surface"
 _CUSTOM_CONFIG = standard_component_specs.CUSTOM_CONFIG_KEY
-_EVAL_CONFIG = standard_component_specs.EVAL_CONFIG_KEY
-
-
-class Evaluates(BaseModel):
-    """What an Evaluator's configuration is derived from, which the configuration does not say.
-
-    Attributes:
-      surface: The surface.
-      baseline: What the student is compared with.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    surface: Surface
-    baseline: ModelRole
 
 
 def read_gates(text: str, surface: Surface, where: str) -> str:
@@ -88,13 +70,12 @@ def with_gates(surface: Surface, gates: Mapping[str, Any], where: str = "run par
     return changed
 
 
-def override(exec_properties: dict[str, Any], run: Mapping[str, Any], evaluates: Evaluates | None) -> None:
+def override(exec_properties: dict[str, Any], run: Mapping[str, Any]) -> None:
     """Changes execution properties in place by what the run says.
 
     Args:
       exec_properties: A component's.
       run: Run parameters; those that the node was not given are not there.
-      evaluates: For an Evaluator.
 
     Raises:
       InputError: The gates do not fit the surface.
@@ -102,7 +83,7 @@ def override(exec_properties: dict[str, Any], run: Mapping[str, Any], evaluates:
     if run.get("seed") is not None:
         _reseed(exec_properties, int(run["seed"]))
     if run.get("gates"):
-        _regate(exec_properties, json.loads(run["gates"]), evaluates)
+        _regate(exec_properties, json.loads(run["gates"]))
 
 
 def _reseed(exec_properties: dict[str, Any], seed: int) -> None:
@@ -113,10 +94,6 @@ def _reseed(exec_properties: dict[str, Any], seed: int) -> None:
     exec_properties[_CUSTOM_CONFIG] = json.dumps(config)
 
 
-def _regate(exec_properties: dict[str, Any], gates: Mapping[str, Any], evaluates: Evaluates | None) -> None:
-    if evaluates is not None:
-        derived = eval_config(with_gates(evaluates.surface, gates), evaluates.baseline)
-        exec_properties[_EVAL_CONFIG] = proto_utils.proto_to_json(derived)
-    else:
-        changed = with_gates(Surface.model_validate_json(exec_properties[_SURFACE]), gates)
-        exec_properties[_SURFACE] = changed.model_dump_json(by_alias=True)
+def _regate(exec_properties: dict[str, Any], gates: Mapping[str, Any]) -> None:
+    changed = with_gates(Surface.model_validate_json(exec_properties[_SURFACE]), gates)
+    exec_properties[_SURFACE] = changed.model_dump_json(by_alias=True)

@@ -27,7 +27,6 @@ from components.run_outcome.component import RunOutcome
 from contracts.nodes import of_any_span
 from pipeline.kfp.invocation import numbered
 from pipeline.kfp.names import executor_label, kubernetes_name
-from pipeline.kfp.overrides import Evaluates
 from pipeline.kfp.parameters import PREFIX, RUN_PARAMETERS, placeholder, placeholders_in, run_parameter
 from pipeline.kfp.policies import Policy
 from pipeline.kfp.spans import SPAN, spans_before
@@ -49,14 +48,12 @@ class Node:
     Attributes:
       component: The TFX node.
       policy: How it is run.
-      evaluates: For an Evaluator, what its configuration is derived from.
       files: Files that its container needs, by path.
       several: Channels of the inputs that have several, of which the compiled form has the first.
     """
 
     component: BaseNode
     policy: Policy
-    evaluates: Evaluates | None = None
     files: Mapping[str, str] = field(default_factory=dict)
     several: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
@@ -205,8 +202,6 @@ def _tell_entrypoint(container: Spec, definition: Spec, node: Node) -> None:
     """Adds the arguments of `pipeline.kfp.entrypoint`, and says to both what inputs there are now."""
     inputs = json.dumps(definition.get("inputDefinitions", {}), sort_keys=True)
     told = ["--artifact_classes", json.dumps(_artifact_classes(node), sort_keys=True)]
-    if node.evaluates is not None:
-        told += ["--evaluates", node.evaluates.model_dump_json(by_alias=True)]
     if node.files:
         told += ["--files", json.dumps(dict(node.files), sort_keys=True)]
     container["args"] = [*_with_inputs(container["args"], inputs), *told]

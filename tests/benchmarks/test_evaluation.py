@@ -9,6 +9,8 @@ SECONDS = {
     "plain_pass": np.full(5, 2.0),
     "evaluator": np.full(5, 12.0),
     "evaluator_with_baseline": np.full(5, 15.0),
+    "evaluator_with_both": np.full(5, 24.0),
+    "two_passes": np.full(5, 30.0),
     "first_metrics": np.full(5, 10.0),
     "first_metrics_with_baseline": np.full(5, 12.0),
 }
@@ -27,6 +29,12 @@ def test_loading_is_taken_away_once_for_each_model():
     found = _figures(SECONDS)
     assert found["ratio_net_of_loading"] == (11.0, 11.0, 11.0)
     assert found["ratio_net_of_loading_with_baseline"] == (13.0, 13.0, 13.0)
+
+
+def test_one_pass_stands_beside_two():
+    found = _figures(SECONDS)
+    assert found["ratio_to_two_passes_with_both"] == (0.8, 0.8, 0.8)
+    assert found["ratio_net_of_loading_with_both"] == (21.0, 21.0, 21.0)
 
 
 def test_the_usual_way_is_there_where_it_was_measured():

@@ -7,7 +7,7 @@ from benchmarks.evaluation_profile import LOADING, OTHER, kind_of, sampled, shar
 
 
 def test_a_stack_is_of_the_first_work_that_a_call_belongs_to():
-    model = ["tf/execute.py:quick_execute", "x/evaluation/extractors.py:_predict", "x/evaluation/extractors.py:process"]
+    model = ["tf/execute.py:quick_execute", "x/evaluation/scoring.py:_predict", "x/evaluation/scoring.py:process"]
     assert kind_of(model) == ["models' answers"]
     assert kind_of(model[2:]) == ["labels, and arrays divided by slice"]
     assert kind_of(["numpy/sum.py:sum", "other.py:work"]) == [OTHER]

@@ -28,5 +28,5 @@ def product(tmp_path_factory) -> Product:
 def evaluated(product) -> Evaluated:
     candidate = product.candidate("evaluated", shelf.Quality(mark=0.2))
     run = product.run(without(product.nodes(candidate), "BlessingGate", "Pusher")).run
-    nodes = ("Evaluator.last_blessed", "Evaluator.control")
-    return Evaluated(candidate, {node: Path(run.output(node, "evaluation")[0]) for node in nodes})
+    kinds = ("evaluation", "control_evaluation")
+    return Evaluated(candidate, {kind: Path(run.output("Evaluator", kind)[0]) for kind in kinds})

@@ -35,7 +35,7 @@ _LET_THROUGH = "let through"
 # Where the disk is full: at the start, as soon as a node is at work, or as soon as a rollback is.
 _PLACES = (
     *("the start", "RawStatistics", "TeacherLabeler", "Transform"),
-    *("Trainer.student", "Trainer.control", "Evaluator.last_blessed", "Evaluator.control"),
+    *("Trainer.student", "Trainer.control", "Evaluator"),
     *("ServingValidator", "BlessingGate", "Pusher", "EvaluationReport"),
 )
 _SURFACE = (

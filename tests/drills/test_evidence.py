@@ -68,11 +68,11 @@ DAMAGES = [
 
 @pytest.fixture
 def damaged(product, evaluated, request):
-    """Damages an evaluation and has it judged; Evaluators come from the cache, the gate must not."""
-    node, damage = request.param
-    kept = {path: path.read_bytes() for path in evaluated.evaluations[node].iterdir()}
-    damage(evaluated.evaluations[node])
-    yield product.refuse(evaluated.candidate, product.reworded(f"{node} {damage.__name__}"))
+    """Damages an evaluation and has it judged; the Evaluator comes from the cache, the gate must not."""
+    kind, damage = request.param
+    kept = {path: path.read_bytes() for path in evaluated.evaluations[kind].iterdir()}
+    damage(evaluated.evaluations[kind])
+    yield product.refuse(evaluated.candidate, product.reworded(f"{kind} {damage.__name__}"))
     for path, content in kept.items():
         path.write_bytes(content)
 
@@ -83,12 +83,12 @@ def _name(value: tuple[str, Callable[[Path], None]]) -> str:
 
 @pytest.mark.parametrize(
     "damaged",
-    [*(("Evaluator.last_blessed", each) for each in DAMAGES), ("Evaluator.control", cut_metrics_in_a_record)],
+    [*(("evaluation", each) for each in DAMAGES), ("control_evaluation", cut_metrics_in_a_record)],
     indirect=True,
     ids=_name,
 )
 def test_an_evaluation_that_is_not_whole(damaged):
-    assert damaged.run.nodes["Evaluator.last_blessed"].state == "CACHED"
+    assert damaged.run.nodes["Evaluator"].state == "CACHED"
     assert any("Run the Evaluator again." in sentence for sentence in damaged.failed())
 
 

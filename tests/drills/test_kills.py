@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 NODES = (
     *("ImportSchemaGen", "ImportExampleGen", "RawStatistics", "RawExampleGuard", "TeacherLabeler"),
     *("LabelledStatistics", "LabelledExampleGuard", "Transform", "Trainer.student", "Trainer.control", "LastServed"),
-    *("Evaluator.last_blessed", "Evaluator.control", "ServingValidator", "BlessingGate", "Pusher", "EvaluationReport"),
+    *("Evaluator", "ServingValidator", "BlessingGate", "Pusher", "EvaluationReport"),
 )
 INTERRUPTS = ("SIGINT", "SIGTERM")
 CODES = {"SIGINT": 130, "SIGTERM": 143}

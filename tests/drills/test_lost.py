@@ -48,6 +48,6 @@ def test_a_decision_and_a_version_that_are_deleted_are_made_anew(made):
     assert len(said) == 2
     assert outcome.decision.blessed
     assert len(made.versions()) == 1
-    assert outcome.run.nodes["Evaluator.control"].state == "CACHED"
+    assert outcome.run.nodes["Evaluator"].state == "CACHED"
     outcome, said = again(made)
     assert (outcome.pushed, said) == (False, [])

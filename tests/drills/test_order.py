@@ -74,15 +74,15 @@ def test_a_run_that_is_killed_while_it_evaluates(product):
     os.kill(running.pid, signal.SIGKILL)
     running.join()
     killed = product.outcome(product.versions())
-    assert killed.run.nodes["Evaluator.control"].state == "RUNNING"
+    assert killed.run.nodes["Evaluator"].state == "RUNNING"
     assert killed.decision is None
     assert product.served() == before
     again = product.judge(candidate)
-    assert again.run.nodes["Evaluator.control"].state == "COMPLETE"
+    assert again.run.nodes["Evaluator"].state == "COMPLETE"
     assert again.pushed
 
 
 def _evaluates(product: Product, since: float) -> bool:
-    """Whether an Evaluator of the run that started then has its folder."""
-    folders = (product.root / "artifacts" / "Evaluator.control" / "evaluation").iterdir()
+    """Whether the Evaluator of the run that started then has its folder."""
+    folders = (product.root / "artifacts" / "Evaluator" / "evaluation").iterdir()
     return any(folder.stat().st_mtime > since for folder in folders)

@@ -1,4 +1,4 @@
-"""Tiny examples, tiny SavedModels, and TFX's real Evaluator run on them."""
+"""Tiny examples, tiny SavedModels, and the real Evaluator run on them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf import json_format
 from tensorflow_model_analysis.proto import config_pb2
-from tfx.components.evaluator.executor import Executor
+from tfx.components.evaluator import executor as usual
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import artifact_utils, standard_artifacts
 
+from components.evaluator import spec
+from components.evaluator.executor import Executor
+from contracts.roles import ModelRole
 from schema.surface import Surface
 
-EXTRACTORS = "evaluation.extractors"
 # Without an image, packages or a set-up file, TFX packs itself anew for each executor: seconds.
 BEAM_ARGS = ["--runner=FnApiRunner", "--sdk_container_image=unused-in-process"]
 
@@ -69,23 +71,52 @@ def write_model(root: Path, outputs: Mapping[str, str], ident: int = 1) -> stand
 
 def evaluate(
     root: Path,
+    surface: Surface,
+    examples: standard_artifacts.Examples,
+    student: standard_artifacts.Model,
+    other: standard_artifacts.Model | None = None,
+    against: ModelRole = ModelRole.LAST_BLESSED,
+) -> standard_artifacts.ModelEvaluation:
+    """Runs the executor of Evaluator for one comparison, and returns the evaluation."""
+    given, asked = (
+        (spec.CONTROL_KEY, spec.CONTROL_EVALUATION_KEY)
+        if against is ModelRole.CONTROL
+        else (spec.BASELINE_KEY, spec.EVALUATION_KEY)
+    )
+    inputs = {"examples": [examples], "model": [student]} | ({given: [other]} if other else {})
+    return run_evaluator(root, surface, inputs, asked)[asked]
+
+
+def run_evaluator(
+    root: Path, surface: Surface, inputs: Mapping[str, list[Any]], *asked: str
+) -> dict[str, standard_artifacts.ModelEvaluation]:
+    """Runs the executor of Evaluator, and returns the evaluations that are asked for."""
+    made = {key: standard_artifacts.ModelEvaluation() for key in asked}
+    for key, each in made.items():
+        each.uri = str(root / key)
+    properties = {"surface": surface.model_dump_json(by_alias=True)}
+    Executor(_context(root)).Do(dict(inputs), {key: [each] for key, each in made.items()}, properties)
+    return made
+
+
+def evaluate_as_usual(
+    root: Path,
     config: config_pb2.EvalConfig,
     examples: standard_artifacts.Examples,
     student: standard_artifacts.Model,
-    baseline: standard_artifacts.Model | None = None,
-    module_path: str | None = EXTRACTORS,
-    kind: type[Executor] = Executor,
+    baseline: standard_artifacts.Model,
 ) -> standard_artifacts.ModelEvaluation:
-    """Runs the executor of TFX's Evaluator, or one of its kind, and returns the evaluation."""
+    """Runs the executor of TFX's Evaluator, with TFMA's own extractors."""
     evaluation, blessing = standard_artifacts.ModelEvaluation(), standard_artifacts.ModelBlessing()
     evaluation.uri, blessing.uri = str(root / "evaluation"), str(root / "blessing")
-    inputs = {"examples": [examples], "model": [student]} | ({"baseline_model": [baseline]} if baseline else {})
+    inputs = {"examples": [examples], "model": [student], "baseline_model": [baseline]}
     properties = {"eval_config": json_format.MessageToJson(config), "example_splits": "null"}
-    if module_path:
-        properties["module_path"] = module_path
-    context = BaseBeamExecutor.Context(beam_pipeline_args=BEAM_ARGS, tmp_dir=str(root / "tmp"))
-    kind(context).Do(inputs, {"evaluation": [evaluation], "blessing": [blessing]}, properties)
+    usual.Executor(_context(root)).Do(inputs, {"evaluation": [evaluation], "blessing": [blessing]}, properties)
     return evaluation
+
+
+def _context(root: Path) -> BaseBeamExecutor.Context:
+    return BaseBeamExecutor.Context(beam_pipeline_args=BEAM_ARGS, tmp_dir=str(root / "tmp"))
 
 
 def metrics_of(evaluation: standard_artifacts.ModelEvaluation) -> dict[tuple[Any, ...], dict[tuple[str, ...], Any]]:
@@ -106,6 +137,3 @@ def surface_of(tasks: Mapping[str, Any], slices: Mapping[str, Any] | None = None
     """A surface with one feature and the tasks and slices given."""
     content = {"name": "tiny", "features": {"x": {"kind": "numeric"}}, "tasks": tasks, "slices": slices or {}}
     return Surface.model_validate(content)
-
-
-__all__ = ["evaluate", "feature", "metrics_of", "surface_of", "write_examples", "write_model"]

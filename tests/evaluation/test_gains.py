@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import ndcg_score
 
-from contracts.roles import ModelRole
 from evaluation.gains import gains_of
-from pipeline.eval_config import eval_config
 from schema.errors import InputError
 from schema.score import Score, parse
 from tests.evaluation.evaluating import evaluate, metrics_of, surface_of, write_examples, write_model
@@ -42,7 +40,7 @@ def test_a_model_that_serves_no_score_yet_is_judged_by_the_formula(tmp_path: Pat
     surface = told.model_copy(update={"group": "user", "score": Score(formula="1 - click", gain="click")})
     student = write_model(tmp_path / "student", {"click": "p"})
     examples = write_examples(tmp_path / "examples", rows)
-    found = metrics_of(evaluate(tmp_path, eval_config(surface, ModelRole.CONTROL), examples, student))[()]
+    found = metrics_of(evaluate(tmp_path, surface, examples, student))[()]
     assert found[("", "score", "mean_prediction")] == pytest.approx(1 - np.mean([row["p"] for row in rows]))
 
 
@@ -71,7 +69,7 @@ def test_the_score_is_judged_by_how_it_ranks_its_gains(tmp_path: Path) -> None:
     surface = type(surface_of(tasks)).model_validate(told)
     student = write_model(tmp_path / "student", {"click": "p", "discovery": "q", "score": "s"})
     examples = write_examples(tmp_path / "examples", rows)
-    evaluation = evaluate(tmp_path, eval_config(surface, ModelRole.LAST_BLESSED), examples, student)
+    evaluation = evaluate(tmp_path, surface, examples, student)
     found = metrics_of(evaluation)
 
     def expected(kept: int | None) -> tuple[float, float]:

@@ -33,9 +33,9 @@ def extracts(*models: str, weighted: bool) -> dict[Any, Any]:
 
 
 def test_rows_of_all_parts_are_divided_into_slices_and_those_without_a_label_left_out() -> None:
-    found = extracts("", weighted=False)
+    found = extracts("student", weighted=False)
     assert list(found) == [(), (("x", 1),), (("x", 2),)]
-    rows = {key: list(each[constants.PREDICTIONS_KEY]["click"]) for key, each in found.items()}
+    rows = {key: list(each[constants.PREDICTIONS_KEY]["student"]["click"]) for key, each in found.items()}
     assert rows == {(): [0, 2, 11], (("x", 1),): [0, 2], (("x", 2),): [11]}
     np.testing.assert_array_equal(found[()][constants.LABELS_KEY]["click"], [1, 0, 1])
     np.testing.assert_array_equal(found[()][GROUPS_KEY]["click"], [FOLDS, FOLDS + 2, FOLDS + 11])
@@ -45,8 +45,8 @@ def test_rows_of_all_parts_are_divided_into_slices_and_those_without_a_label_lef
 
 @pytest.mark.parametrize("weighted", [False, True])
 def test_two_models_stand_beside_each_other(weighted: bool) -> None:
-    (found, *_) = extracts("candidate", "baseline", weighted=weighted).values()
+    (found, *_) = extracts("student", "control", weighted=weighted).values()
     by_model = {model: list(each["click"]) for model, each in found[constants.PREDICTIONS_KEY].items()}
-    assert by_model == {"candidate": [0, 2, 11], "baseline": [0.5, 2.5, 11.5]}
+    assert by_model == {"student": [0, 2, 11], "control": [0.5, 2.5, 11.5]}
     if weighted:
         np.testing.assert_array_equal(found[constants.EXAMPLE_WEIGHTS_KEY]["click"], [0, 4, 22])

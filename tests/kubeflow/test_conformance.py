@@ -224,7 +224,7 @@ def test_tasks_end_after_those_they_depend_on(open_source):
 def test_a_repetition_runs_what_looks_outside_and_what_reads_it_and_pushes_nothing(again, open_source, served):
     ran = set(again.spec.root.dag.tasks) - again.cached
     assert ran == {
-        *("last-blessed", "evaluator-last-blessed", "serving-validator", "blessing-gate", "pusher"),
+        *("last-blessed", "evaluator", "serving-validator", "blessing-gate", "pusher"),
         *("earlier-runs", "evaluation-report", "outcome"),
     }
     assert decision_of(again).blessed
@@ -317,13 +317,13 @@ def test_the_next_candidate_is_compared_with_what_serves(world, open_source, con
     following = OpenSource(in_buckets, world.folder / "following", {}, containers, cluster, ROOT)
     following.artifacts = dict(open_source.artifacts)
     following.artifacts["trainer-student", "model"] = open_source.artifacts["trainer-control", "model"]
-    for name in ("last-blessed", "evaluator-last-blessed"):
+    for name in ("last-blessed", "evaluator"):
         following.run_task(following.task(name))
     version = following.artifacts["last-blessed", "model"]["metadata"]["served_version"]
     assert version == int(pushed(served).name)
-    found = evaluation.read(str(following.artifact("evaluator-last-blessed", "evaluation")))
+    found = evaluation.read(str(following.artifact("evaluator", "evaluation")))
     assert found.has_baseline
-    first = evaluation.read(str(open_source.artifact("evaluator-last-blessed", "evaluation")))
+    first = evaluation.read(str(open_source.artifact("evaluator", "evaluation")))
     assert not first.has_baseline
 
 

@@ -19,7 +19,7 @@ NODES = {
     "TeacherLabeler": ["components.teacher_labeler"],
     "Transform": ["models.preprocessing"],
     "Trainer": ["models.trainer"],
-    "Evaluator": ["evaluation"],
+    "Evaluator": ["components.evaluator"],
     "LastServed": ["components.last_served"],
     "ServingValidator": ["components.serving_validator"],
     "BlessingGate": ["components.blessing_gate"],

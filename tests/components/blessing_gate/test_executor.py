@@ -25,11 +25,11 @@ from contracts.label_report import LabelReport, SplitReport
 from contracts.roles import ModelRole
 from evaluation import results as evaluation
 from evaluation.registry import COMPUTATIONS, Computation
-from pipeline.eval_config import eval_config
 from records import documents
 from schema.base import TaskKind
 from schema.errors import InputError
 from schema.metrics import METRICS, Direction, Metric
+from schema.surface import Surface
 from tests.evaluation.evaluating import evaluate, surface_of, write_examples, write_model
 
 # `good` ranks the clicks fully right, `worse` one pair of nine wrong, `nan` lacks a prediction.
@@ -80,8 +80,7 @@ class World:
         if key not in self.known:
             root = self.root / "-".join(str(part) for part in key)
             baseline = self.models[other] if other else None
-            config = eval_config(SURFACE, kind)
-            self.known[key] = evaluate(root, config, self.examples, self.models[student], baseline)
+            self.known[key] = evaluate(root, SURFACE, self.examples, self.models[student], baseline, kind)
         return self.known[key]
 
 
@@ -158,7 +157,9 @@ def test_a_metric_that_is_only_added_to_the_registry_is_evaluated_and_gated(
     right, wrong = (auc.model_copy(update={"metric": facts.name, "at_least": least}) for least in (0.83, 0.84))
     surface = SURFACE.model_copy(update={"tasks": {"click": click.model_copy(update={"gates": (auc, right, wrong)})}})
 
-    found = evaluate(tmp_path, eval_config(surface, ModelRole.LAST_BLESSED), world.examples, world.models["good"])
+    # Its name is none of those that a surface is read with.
+    monkeypatch.setattr(Surface, "model_validate_json", lambda content: surface)
+    found = evaluate(tmp_path, surface, world.examples, world.models["good"])
     decision = decide(surface, Evidence(last_blessed=evaluation.read(found.uri), control="not asked for"))
 
     assert [(gate.metric, gate.verdict) for gate in decision.gates] == [
@@ -215,7 +216,7 @@ def test_tfmas_own_verdict_is_read_and_agrees(world: World) -> None:
 
 def test_a_slice_that_tfma_misses_is_read(tmp_path: Path, world: World) -> None:
     examples = write_examples(tmp_path / "examples", [row for row in ROWS if not row["new"]])
-    student = evaluate(tmp_path, eval_config(SURFACE, ModelRole.LAST_BLESSED), examples, world.models["good"])
+    student = evaluate(tmp_path, SURFACE, examples, world.models["good"])
     assert [failure.slice_key for failure in evaluation.read(student.uri).failures] == [None]
 
 

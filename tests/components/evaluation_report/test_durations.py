@@ -17,7 +17,7 @@ def test_each_node_has_its_duration_rows_and_memory():
         ["Transform", "20.0", "1,000", "50", "900"],
         # 1,000 training rows in each of the three epochs.
         ["Trainer.student", "6.0", "3,000", "500", "800"],
-        ["Evaluator.control", "10.0", "1,000", "100", "850"],
+        ["Evaluator", "10.0", "1,000", "100", "850"],
         ["Pusher", "0.5", "", "", "850"],
         ["all of them", "40.5", "", "", "900"],
     ]

@@ -98,7 +98,7 @@ def test_every_node_of_the_pipeline_is_a_task_of_its_own(request_, spec):
     [
         ("ImportExampleGen", "import-example-gen"),
         ("Trainer.student", "trainer-student"),
-        ("Evaluator.last_blessed", "evaluator-last-blessed"),
+        ("Trainer.control", "trainer-control"),
     ],
 )
 def test_names_are_those_that_kubernetes_takes(node, name):
@@ -106,7 +106,8 @@ def test_names_are_those_that_kubernetes_takes(node, name):
 
 
 def test_names_agree_everywhere(spec):
-    assert task(spec, "evaluator-control")["dependentTasks"] == [
+    assert task(spec, "evaluator")["dependentTasks"] == [
+        "last-blessed",
         "teacher-labeler",
         "trainer-control",
         "trainer-student",
@@ -178,7 +179,7 @@ def test_parameters_reach_the_tasks_that_use_them(spec):
         "teacher": "teacher_fingerprint",
         "data_span": "span",
     }
-    assert taken("evaluator-control") == {"pipelinechannel--gates": "gates", "pipelinechannel--beam_args": "beam_args"}
+    assert taken("evaluator") == {"pipelinechannel--gates": "gates", "pipelinechannel--beam_args": "beam_args"}
     assert taken("teacher-labeler")["teacher_fingerprint"] == "teacher_fingerprint"
     assert taken("teacher") == {"source": "teacher", "teacher_fingerprint": "teacher_fingerprint"}
     assert taken("last-blessed") == {"serving": "serving"}

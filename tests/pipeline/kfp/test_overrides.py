@@ -1,12 +1,8 @@
 import json
 
 import pytest
-from google.protobuf import json_format
-from tensorflow_model_analysis.proto import config_pb2
 
-from contracts.roles import ModelRole
-from pipeline.eval_config import eval_config
-from pipeline.kfp.overrides import Evaluates, override, read_gates, with_gates
+from pipeline.kfp.overrides import override, read_gates, with_gates
 from schema.errors import InputError
 from schema.loader import load_surface
 from schema.surface import Surface
@@ -61,26 +57,19 @@ def test_gates_from_a_file_become_what_the_run_parameter_takes(surface):
 def test_a_seed_changes_the_surface_of_a_trainer_and_nothing_else(surface):
     config = {"surface": surface.model_dump_json(by_alias=True), "arm": "student"}
     properties = {"custom_config": json.dumps(config), "other": 1}
-    override(properties, {"seed": 5.0}, None)
+    override(properties, {"seed": 5.0})
     changed = json.loads(properties["custom_config"])
     assert type(surface).model_validate_json(changed["surface"]).training.seed == 5
     assert (changed["arm"], properties["other"]) == ("student", 1)
 
 
-def test_gates_change_the_surface_of_the_gate_and_the_configuration_of_an_evaluator(surface):
+def test_gates_change_the_surface_of_whoever_reads_them(surface):
     gate = {"surface": surface.model_dump_json(by_alias=True)}
-    evaluator = {"eval_config": "{}"}
-    run = {"gates": json.dumps(GATES)}
-    override(gate, run, None)
-    override(evaluator, run, Evaluates(surface=surface, baseline=ModelRole.CONTROL))
-    expected = with_gates(surface, GATES)
-    assert type(surface).model_validate_json(gate["surface"]) == expected
-    derived = json_format.Parse(evaluator["eval_config"], config_pb2.EvalConfig())
-    assert derived == eval_config(expected, ModelRole.CONTROL)
-    assert derived != eval_config(surface, ModelRole.LAST_BLESSED)
+    override(gate, {"gates": json.dumps(GATES)})
+    assert type(surface).model_validate_json(gate["surface"]) == with_gates(surface, GATES)
 
 
 def test_without_run_parameters_nothing_changes():
     properties = {"surface": "whatever it is"}
-    override(properties, {"gates": "", "seed": None}, None)
+    override(properties, {"gates": "", "seed": None})
     assert properties == {"surface": "whatever it is"}

@@ -1,9 +1,8 @@
-"""Extractors for TFX's Evaluator: score whole batches, then split them into slices.
+"""Scores whole batches by all models, then splits them into slices, as TFMA's evaluators take them.
 
-Pass `module_path="evaluation.extractors"` to the Evaluator.  TFMA's own extractors
-unbatch every example and send it through Python once per slice and metric, which takes
-most of an evaluation's time.  Here a batch stays a batch: each model is called once, and when
-there are many rows, each slice of them goes on as one extract of arrays.
+TFMA's own extractors unbatch every example and send it through Python once per slice and
+metric, which takes most of an evaluation's time.  Here a batch stays a batch: each model is
+called once, and when there are many rows, each slice of them goes on as one extract of arrays.
 
 The hard label of a task may be absent from an example (no column, or no value in it).
 Such a row is left out of that task's arrays, and only of that task's.
@@ -12,7 +11,6 @@ Such a row is left out of that task's arrays, and only of that task's.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -26,11 +24,10 @@ from apache_beam.utils.windowed_value import WindowedValue
 from numpy.typing import NDArray
 from tensorflow_model_analysis import constants
 from tensorflow_model_analysis.api import types
-from tensorflow_model_analysis.extractors import extractor, slice_key_extractor
-from tensorflow_model_analysis.proto import config_pb2
 from tensorflow_model_analysis.utils import model_util
-from tfx_bsl.tfxio import tensor_adapter
 
+from contracts.roles import PHRASES, ModelRole
+from evaluation.config import SIGNATURE, all_slices
 from evaluation.distinct import distinct_values
 from evaluation.gains import FUNCTIONS, gains_of
 from evaluation.jackknife import Floats
@@ -38,50 +35,27 @@ from evaluation.labels import labels_of, stands_for, weight_column
 from evaluation.scored import ScoredRows
 from evaluation.slice_finder import NOTHING_KEPT, SliceFinder, most_frequent, value_counts
 from schema.errors import InputError
-from schema.labels import LabelRule, Sampled
-from schema.score import SCORE, Score
+from schema.score import SCORE
 from schema.slice import SliceColumn
+from schema.surface import Surface
 
 # As many rows are held and handed on together, some 100 bytes each: what is done with extracts costs by their number.
 _ROWS = 200_000
 
 
-def custom_extractors(
-    eval_shared_model: types.MaybeMultipleEvalSharedModels,
-    eval_config: config_pb2.EvalConfig,
-    tensor_adapter_config: tensor_adapter.TensorAdapterConfig | None = None,
-) -> list[extractor.Extractor]:
-    """Gives TFX's Evaluator the extractors to use; it looks for a function of this name.
-
-    Args:
-      eval_shared_model: The candidate, or candidate and baseline.
-      eval_config: From `pipeline.eval_config`, with TFMA's defaults applied.
-      tensor_adapter_config: Not needed; the Evaluator passes it.
-
-    Returns:
-      One extractor, after which TFMA's evaluator computes the metrics.
-    """
-    del tensor_adapter_config
-    models = model_util.verify_and_update_eval_shared_models(eval_shared_model) or []
-    scoring = ScoreSlices(eval_config, {model.model_name: model.model_loader for model in models})
-    # TFMA's evaluator starts after the stage that bears this name.
-    stage = slice_key_extractor.SLICE_KEY_EXTRACTOR_STAGE_NAME
-    return [extractor.Extractor(stage, ScoreInSlices(scoring, slice_columns(eval_config)))]
-
-
 class ScoreInSlices(beam.PTransform[PCollection[types.Extracts], PCollection[types.Extracts]]):
     """Counts the values of columns that are cut down to the most frequent ones, then scores and slices."""
 
-    def __init__(self, scoring: ScoreSlices, columns: Sequence[SliceColumn]):
+    def __init__(self, surface: Surface, model_loaders: Mapping[ModelRole, types.ModelLoader]):
         """Initializes the transform.
 
         Args:
-          scoring: What scores and slices a batch.
-          columns: The columns to slice by that follow from those of the examples.
+          surface: Gives labels, weights, groups and slices.
+          model_loaders: TFMA's loaders of the models that score.
         """
         super().__init__()
-        self._scoring = scoring
-        self._counted = [each for each in columns if each.most_frequent is not None]
+        self._scoring = ScoreSlices(surface, model_loaders)
+        self._counted = [each for each in _slice_columns(surface) if each.most_frequent is not None]
 
     def expand(self, batches: PCollection[types.Extracts]) -> PCollection[types.Extracts]:
         if not self._counted:
@@ -103,28 +77,25 @@ class ScoreInSlices(beam.PTransform[PCollection[types.Extracts], PCollection[typ
 class ScoreSlices(model_util.DoFnWithModels):
     """Turns batches of examples into one extract per slice, for `_ROWS` rows at a time.
 
-    An extract holds, per task, arrays over the slice's labelled rows: labels,
-    predictions (per model, when there are two), folds and groups.
+    An extract holds, per task, arrays over the slice's labelled rows: labels, predictions by
+    model, folds and groups.
     """
 
-    def __init__(self, eval_config: config_pb2.EvalConfig, model_loaders: Mapping[str, types.ModelLoader]):
+    def __init__(self, surface: Surface, model_loaders: Mapping[ModelRole, types.ModelLoader]):
         """Initializes the function.
 
         Args:
-          eval_config: Label keys, signatures and slices.
-          model_loaders: The model loaders by model name; "" for the only model.
+          surface: Gives labels, weights, groups and slices.
+          model_loaders: TFMA's loaders of the models that score.
         """
         super().__init__(dict(model_loaders))
-        spec = eval_config.model_specs[0]
-        self._score = score_of(eval_config)
-        self._label_keys = dict(spec.label_keys)
-        self._rules = label_rules(eval_config)
-        self._classes = {task: len(rule.classes) for task, rule in self._rules.items() if rule.classes is not None}
-        self._weight_key = str(spec.example_weight_key)
-        self._sampled = samplings(eval_config)
-        self._signature = spec.signature_name
-        self._slices = SliceFinder(eval_config.slicing_specs, slice_columns(eval_config))
-        self._group = group_column(eval_config)
+        self._tasks = surface.tasks
+        self._score = surface.score
+        self._classes = {name: task.size for name, task in surface.tasks.items() if task.classes is not None}
+        self._weight_column = surface.weight_column if surface.weighted_evaluation else None
+        self._weighted = bool(self._weight_column) or any(task.sampled for task in surface.tasks.values())
+        self._slices = SliceFinder(all_slices(surface), _slice_columns(surface))
+        self._group = surface.group
         self._scored: list[ScoredRows] = []
 
     def start_bundle(self) -> None:
@@ -150,14 +121,14 @@ class ScoreSlices(model_util.DoFnWithModels):
 
     def _score_rows(self, batch: pa.RecordBatch, kept: Mapping[str, frozenset[Any]]) -> ScoredRows:
         examples = serialized_examples(batch)
-        labels = {task: labels_of(batch, column, self._rules.get(task)) for task, column in self._label_keys.items()}
+        labels = {name: labels_of(batch, task.label, task.rule) for name, task in self._tasks.items()}
         if self._score is not None:
             labels[SCORE] = gains_of(self._score.gain_expression(), labels, self._score.constants)
         tensor = tf.constant(examples, tf.string)
         return ScoredRows(
             count=batch.num_rows,
             labels=labels,
-            predictions={name: self._predict(name, model, tensor) for name, model in self._loaded_models.items()},
+            predictions={role: self._predict(role, model, tensor) for role, model in self._loaded_models.items()},
             weights=self._weights(batch, labels),
             groups=groups_of(batch, self._group, examples),
             slices=self._slices.rows_by_slice(batch, kept),
@@ -168,32 +139,33 @@ class ScoreSlices(model_util.DoFnWithModels):
 
         A negative stands for those that were sampled away with it.
         """
-        if not self._weight_key and not self._sampled:
+        if not self._weighted:
             return {}
-        plain = weight_column(batch, self._weight_key) if self._weight_key else np.ones(batch.num_rows)
-        return {task: plain * stands_for(batch, values, self._sampled.get(task)) for task, values in labels.items()}
+        plain = weight_column(batch, self._weight_column) if self._weight_column else np.ones(batch.num_rows)
+        sampled = {name: task.sampled for name, task in self._tasks.items()}
+        return {name: plain * stands_for(batch, values, sampled.get(name)) for name, values in labels.items()}
 
-    def _predict(self, name: str, model: Any, examples: tf.Tensor) -> dict[str, Floats]:
-        signature = model_util.get_callable(model, self._signature)
+    def _predict(self, role: ModelRole, model: Any, examples: tf.Tensor) -> dict[str, Floats]:
+        signature = model_util.get_callable(model, SIGNATURE)
         inputs = signature.structured_input_signature[1]
         if len(inputs) != 1:
             raise InputError(
-                f"model {name or 'candidate'!r}, signature {self._signature!r}: expected one input, "
+                f"{PHRASES[role]}, signature {SIGNATURE!r}: expected one input, "
                 f"serialized tf.Examples, found {', '.join(sorted(inputs))}"
             )
-        outputs = _answers(signature, dict.fromkeys(inputs, examples), name)
-        if name == constants.BASELINE_KEY:
+        outputs = _answers(signature, dict.fromkeys(inputs, examples), role)
+        if role is ModelRole.LAST_BLESSED:
             # Surfaces change: what serves may not know a task, or ask for a column that is gone.
-            outputs = self._known_to_baseline(outputs, len(examples))
-        missing = sorted(set(self._label_keys) - set(outputs))
+            outputs = self._known_to_last_blessed(outputs, len(examples))
+        missing = sorted(set(self._tasks) - set(outputs))
         if missing:
             raise InputError(
-                f"model {name or 'candidate'!r}, signature {self._signature!r}: expected an output "
+                f"{PHRASES[role]}, signature {SIGNATURE!r}: expected an output "
                 f"for task {missing[0]!r}, found {', '.join(sorted(outputs))}"
             )
         told = {
             task: _per_example(task, np.asarray(outputs[task], np.float64), len(examples), self._classes.get(task))
-            for task in [*self._label_keys, *({SCORE} & set(outputs) if self._score else ())]
+            for task in [*self._tasks, *({SCORE} & set(outputs) if self._score else ())]
         }
         if self._score is not None and SCORE not in told:
             # What serves may be older than the surface's score.
@@ -202,22 +174,22 @@ class ScoreSlices(model_util.DoFnWithModels):
             told[SCORE] = np.asarray(value, np.float64)
         return told
 
-    def _known_to_baseline(self, outputs: Mapping[str, Any], examples: int) -> dict[str, Any]:
+    def _known_to_last_blessed(self, outputs: Mapping[str, Any], examples: int) -> dict[str, Any]:
         """Its outputs, and NaN for a task that it does not know, or knows with other classes."""
         shapes = {task: (examples, self._classes[task]) for task in self._classes}
         known = {task: outputs[task] for task in outputs if tuple(outputs[task].shape) == shapes.get(task)}
         plain = {task: outputs[task] for task in outputs if task not in shapes}
-        return {task: np.full(shapes.get(task, examples), np.nan) for task in self._label_keys} | plain | known
+        return {task: np.full(shapes.get(task, examples), np.nan) for task in self._tasks} | plain | known
 
 
-def _answers(signature: Any, inputs: dict[str, tf.Tensor], name: str) -> dict[str, Any]:
-    """What a model answers; a baseline that cannot be asked answers nothing."""
+def _answers(signature: Any, inputs: dict[str, tf.Tensor], role: ModelRole) -> dict[str, Any]:
+    """What a model answers; what serves and cannot be asked answers nothing."""
     try:
         # By name: a positional argument makes TensorFlow print the whole batch into an
         # exception that it then swallows, which takes longer than a small model's inference.
         return dict(signature(**inputs))
     except tf.errors.InvalidArgumentError:
-        if name != constants.BASELINE_KEY:
+        if role is not ModelRole.LAST_BLESSED:
             raise
         return {}
 
@@ -228,48 +200,9 @@ def serialized_examples(batch: pa.RecordBatch) -> list[bytes]:
     return [bytes(value) for value in column.flatten().to_pylist()]
 
 
-def slice_columns(eval_config: config_pb2.EvalConfig) -> list[SliceColumn]:
-    """The columns to slice by that follow from those of the examples, as a metric's configuration says."""
-    configs = (
-        json.loads(metric.config) for spec in eval_config.metrics_specs for metric in spec.metrics if metric.config
-    )
-    found: list[Any] = next((each["slice_columns"] for each in configs if "slice_columns" in each), [])
-    return list(dict.fromkeys(SliceColumn.model_validate(each) for each in found))
-
-
-def score_of(eval_config: config_pb2.EvalConfig) -> Score | None:
-    """The surface's score, as a metric's configuration says; None without one."""
-    specs = (spec for spec in eval_config.metrics_specs if list(spec.output_names) == [SCORE])
-    settings = (json.loads(metric.config) for spec in specs for metric in spec.metrics if metric.config)
-    found = next((each["score"] for each in settings if "score" in each), None)
-    return None if found is None else Score.model_validate(found)
-
-
-def label_rules(eval_config: config_pb2.EvalConfig) -> dict[str, LabelRule]:
-    """How labels follow from their columns, by task, where a metric's configuration says so."""
-    return {
-        spec.output_names[0]: LabelRule.model_validate(settings["label"])
-        for spec in eval_config.metrics_specs
-        for metric in spec.metrics
-        if metric.config and "label" in (settings := json.loads(metric.config))
-    }
-
-
-def samplings(eval_config: config_pb2.EvalConfig) -> dict[str, Sampled]:
-    """How negatives were sampled, by task, where they were."""
-    return {
-        spec.output_names[0]: Sampled.model_validate(settings["sampled"])
-        for spec in eval_config.metrics_specs
-        for metric in spec.metrics
-        if metric.config and "sampled" in (settings := json.loads(metric.config))
-    }
-
-
-def group_column(eval_config: config_pb2.EvalConfig) -> str | None:
-    """The column that tells which examples were ranked together, if a metric names one."""
-    configs = (metric.config for spec in eval_config.metrics_specs for metric in spec.metrics)
-    columns = (json.loads(config).get("group") for config in configs if config)
-    return next((str(column) for column in columns if column), None)
+def _slice_columns(surface: Surface) -> list[SliceColumn]:
+    """The columns to slice by that follow from those of the examples."""
+    return list(dict.fromkeys(each for part in surface.slices.values() for each in part.derived))
 
 
 def groups_of(batch: pa.RecordBatch, column: str | None, examples: Sequence[bytes]) -> NDArray[np.int64]:

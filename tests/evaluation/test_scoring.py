@@ -12,14 +12,13 @@ from tensorflow_model_analysis.proto import config_pb2
 from tensorflow_model_analysis.slicer import slicer_lib
 
 from contracts.roles import ModelRole
-from evaluation.extractors import groups_of
 from evaluation.labels import label_column, weight_column
+from evaluation.scoring import groups_of
 from evaluation.slice_finder import MOST_SLICES, SliceFinder
 from evaluation.slices import slicing_spec
-from pipeline.eval_config import eval_config
 from schema.errors import InputError
 from schema.slice import Slice
-from tests.evaluation.evaluating import evaluate, metrics_of, surface_of, write_examples, write_model
+from tests.evaluation.evaluating import evaluate, evaluate_as_usual, metrics_of, surface_of, write_examples, write_model
 
 Row = dict[str, Any]
 
@@ -109,10 +108,10 @@ def test_ndcg_over_groups_that_are_spread_over_batches(tmp_path: Path) -> None:
         for user in rng.permutation(np.repeat(np.arange(60), 12))
     ]
     surface = surface_of({"click": {"kind": "binary", "label": "clicked", "ungated": "for the test"}})
-    config = eval_config(surface.model_copy(update={"group": "user"}), ModelRole.CONTROL)
+    surface = surface.model_copy(update={"group": "user"})
     examples = write_examples(tmp_path / "examples", rows)
     student = write_model(tmp_path / "student", {"click": "p"})
-    found = metrics_of(evaluate(tmp_path, config, examples, student))[()][("", "click", "ndcg_at_10")]
+    found = metrics_of(evaluate(tmp_path, surface, examples, student))[()][("", "click", "ndcg_at_10")]
     users = [[row for row in rows if row["user"] == user] for user in range(60)]
     expected = [
         ndcg_score([[row["clicked"] for row in of_user]], [[row["p"] for row in of_user]], k=10)
@@ -136,13 +135,9 @@ def test_metrics_weigh_examples_where_the_surface_says_so(tmp_path: Path) -> Non
     ]
     surface = surface_of({"click": {"kind": "binary", "label": "clicked", "ungated": "for the test"}})
     told = {"group": "user", "weight_column": "w", "weighted_evaluation": True}
-    config = eval_config(surface.model_copy(update=told), ModelRole.CONTROL)
-    config.model_specs.append(config_pb2.ModelSpec(name="baseline", is_baseline=True))
-    config.model_specs[1].MergeFrom(config.model_specs[0])
-    config.model_specs[0].name, config.model_specs[1].name = "candidate", "baseline"
     examples = write_examples(tmp_path / "examples", rows)
     models = [write_model(tmp_path / column, {"click": column}, ident) for ident, column in enumerate("pq", 1)]
-    found = metrics_of(evaluate(tmp_path, config, examples, models[0], models[1]))[()]
+    found = metrics_of(evaluate(tmp_path, surface.model_copy(update=told), examples, *models))[()]
 
     labels, weights = [row["clicked"] for row in rows], [1.0 if row["w"] is None else row["w"] for row in rows]
     aucs = [roc_auc_score(labels, [row[column] for row in rows], sample_weight=weights) for column in "pq"]
@@ -181,8 +176,7 @@ def test_slices_by_buckets_and_most_frequent_values_and_their_crosses(tmp_path: 
     }
     surface = surface_of({"click": {"kind": "binary", "label": "clicked", "ungated": "for the test"}}, slices)
     student = write_model(tmp_path / "student", {"click": "p"})
-    config = eval_config(surface, ModelRole.CONTROL)
-    found = metrics_of(evaluate(tmp_path, config, write_examples(tmp_path / "examples", rows), student))
+    found = metrics_of(evaluate(tmp_path, surface, write_examples(tmp_path / "examples", rows), student))
 
     def bucket(age: float) -> str:
         return "under 18" if age < 18 else "18 to under 40" if age < 40 else "40 or more"
@@ -212,9 +206,9 @@ def test_labels_are_derived_where_the_surface_says_so(tmp_path: Path) -> None:
         "hate": {"kind": "binary", "label": "rating", "positive": {"any_of": [1]}, "ungated": "for the test"},
         "rating": {"kind": "regression", "label": "rating", "clip": {"min": 2}, "ungated": "for the test"},
     }
-    config = eval_config(surface_of(tasks), ModelRole.CONTROL)
     student = write_model(tmp_path / "student", dict.fromkeys(tasks, "p"))
-    found = metrics_of(evaluate(tmp_path, config, write_examples(tmp_path / "examples", rows), student))[()]
+    examples = write_examples(tmp_path / "examples", rows)
+    found = metrics_of(evaluate(tmp_path, surface_of(tasks), examples, student))[()]
 
     known = [row for row in rows if row["rating"] is not None]
     said = [row["p"] for row in known]
@@ -241,9 +235,9 @@ def test_calibration_is_judged_as_if_no_negative_had_been_left_out(tmp_path: Pat
         "raw": {"kind": "binary", "label": "shown", "ungated": "for the test"},
     }
     told = {"weight_column": "w", "weighted_evaluation": True} if weighted else {}
-    config = eval_config(surface_of(tasks).model_copy(update=told), ModelRole.CONTROL)
+    surface = surface_of(tasks).model_copy(update=told)
     student = write_model(tmp_path / "student", {"click": "p", "raw": "p"})
-    found = metrics_of(evaluate(tmp_path, config, write_examples(tmp_path / "examples", rows), student))[()]
+    found = metrics_of(evaluate(tmp_path, surface, write_examples(tmp_path / "examples", rows), student))[()]
     assert found[("", "click", "calibration")] == pytest.approx(1, abs=0.08)
     assert found[("", "raw", "calibration")] < 0.3
     assert found[("", "click", "auc")] == pytest.approx(found[("", "raw", "auc")], abs=1e-6)
@@ -303,7 +297,7 @@ def metrics(rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> dict[A
     examples = write_examples(root / "examples", rows)
     student = write_model(root / "student", {"click": "p", "trail": "m"})
     other = write_model(root / "other", {"click": "q", "trail": "m"})
-    return metrics_of(evaluate(root, eval_config(SURFACE, ModelRole.LAST_BLESSED), examples, student, other))
+    return metrics_of(evaluate(root, SURFACE, examples, student, other))
 
 
 @pytest.mark.parametrize(
@@ -337,26 +331,32 @@ def test_changes_are_candidate_less_baseline(metrics: dict[Any, Any]) -> None:
 
 
 def test_agrees_with_tfma_where_tfma_can_tell(rows: list[Row], tmp_path: Path) -> None:
-    """TFMA's own AUC, calibration and extractors, on rows whose label is there."""
+    """TFX's Evaluator with TFMA's own AUC, calibration and extractors, on rows whose label is there."""
     surface = surface_of({"click": {"kind": "binary", "label": "clicked", "ungated": "for the test"}})
     examples = write_examples(tmp_path / "examples", [row for row in rows if row["clicked"] is not None])
-    student = write_model(tmp_path / "student", {"click": "p"})
-    ours = eval_config(surface, ModelRole.LAST_BLESSED)
+    models = [write_model(tmp_path / column, {"click": column}, ident) for ident, column in enumerate("pq", 1)]
     plain = config_pb2.EvalConfig(
         model_specs=[config_pb2.ModelSpec(signature_name="serving_default", label_key="clicked")],
         metrics_specs=[config_pb2.MetricsSpec(metrics=[{"class_name": "AUC"}, {"class_name": "Calibration"}])],
     )
-    found = metrics_of(evaluate(tmp_path / "ours", ours, examples, student))[()]
-    tfma = metrics_of(evaluate(tmp_path / "tfma", plain, examples, student, module_path=None))[()]
-    assert found[("", "click", "auc")] == pytest.approx(tfma[("", "", "auc")], abs=1e-4)
-    assert found[("", "click", "calibration")] == pytest.approx(tfma[("", "", "calibration")], abs=1e-6)
+    found = metrics_of(evaluate(tmp_path / "ours", surface, examples, *models))[()]
+    tfma = metrics_of(evaluate_as_usual(tmp_path / "tfma", plain, examples, *models))[()]
+    for model in ("candidate", "baseline"):
+        assert found[(model, "click", "auc")] == pytest.approx(tfma[(model, "", "auc")], abs=1e-4)
+        assert found[(model, "click", "calibration")] == pytest.approx(tfma[(model, "", "calibration")], abs=1e-6)
+    assert found[("candidate", "click", "auc", "diff")] == pytest.approx(
+        tfma[("candidate", "", "auc", "diff")], abs=1e-4
+    )
 
 
 def test_a_model_without_an_output_for_a_task_is_refused(tmp_path: Path) -> None:
     examples = write_examples(tmp_path / "examples", world(10))
     student = write_model(tmp_path / "student", {"click": "p"})
-    with pytest.raises(Exception, match="expected an output for task 'trail', found click"):
-        evaluate(tmp_path, eval_config(SURFACE, ModelRole.LAST_BLESSED), examples, student)
+    with pytest.raises(Exception, match=r"the student, .* expected an output for task 'trail', found click"):
+        evaluate(tmp_path, SURFACE, examples, student)
+    whole = write_model(tmp_path / "whole", {"click": "p", "trail": "m"})
+    with pytest.raises(Exception, match=r"the control, .* expected an output for task 'trail', found click"):
+        evaluate(tmp_path, SURFACE, examples, whole, student, ModelRole.CONTROL)
 
 
 def test_a_feature_with_very_many_values_is_no_slice() -> None:
@@ -380,7 +380,7 @@ def test_what_serves_may_be_of_another_surface(
     examples = write_examples(tmp_path / "examples", rows[:200])
     student = write_model(tmp_path / "student", {"click": "p", "trail": "m"})
     served = write_model(tmp_path / "served", outputs)
-    found = metrics_of(evaluate(tmp_path, eval_config(SURFACE, ModelRole.LAST_BLESSED), examples, student, served))[()]
+    found = metrics_of(evaluate(tmp_path, SURFACE, examples, student, served))[()]
     for task, metric in (("click", "auc"), ("trail", "r2")):
         assert np.isfinite(found[("candidate", task, metric)])
         assert np.isnan(found[("baseline", task, metric)]) == (task in undefined)

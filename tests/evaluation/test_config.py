@@ -8,9 +8,8 @@ from tensorflow_model_analysis.metrics import metric_specs, metric_types
 from tensorflow_model_analysis.proto import config_pb2
 
 from contracts.roles import ModelRole
+from evaluation.config import eval_config, slicing_specs
 from evaluation.registry import COMPUTATIONS, PLOTS
-from pipeline.eval_config import EXTRACTORS_MODULE, eval_config, slicing_specs
-from records.code import code_version
 from schema.base import TaskKind
 from schema.errors import InputError
 from schema.metrics import metrics_of
@@ -159,11 +158,6 @@ def test_a_group_adds_ranking_metrics() -> None:
     assert named(config, 1) == {"grouped_spearman"}
 
 
-def test_the_cache_knows_the_code_of_the_metrics() -> None:
-    config = metric(eval_config(SURFACE, ModelRole.CONTROL), "click", "LabelledExamples").config
-    assert json.loads(config) == {"code": code_version("evaluation", "components.evaluator")}
-
-
 def test_our_metrics_are_not_taken_for_tfmas_of_the_same_name() -> None:
     """TFMA prefers a registered class over the one in the module that the config names."""
     config = eval_config(SURFACE, ModelRole.CONTROL)
@@ -182,8 +176,3 @@ def test_a_slice_value_that_tfma_cannot_express() -> None:
     )
     with pytest.raises(InputError, match=r"slices\.zip\.features\.zip"):
         eval_config(surface, ModelRole.CONTROL)
-
-
-def test_the_extractors_module_can_be_imported_by_name() -> None:
-    assert EXTRACTORS_MODULE == "evaluation.extractors"
-    assert hasattr(__import__(EXTRACTORS_MODULE, fromlist=["custom_extractors"]), "custom_extractors")

@@ -1,9 +1,9 @@
 """The TFMA configuration that follows from a surface: slices, metrics and thresholds.
 
-Two Evaluators run, since TFMA compares a candidate with one baseline at a time: the
-student against the last blessed model (absolute bounds hold there, too, so that they are
-checked even on the first run, when TFX drops baseline and change thresholds), and the
-student against the control.
+There are two, since TFMA compares a candidate with one baseline at a time: the student
+against the last blessed model (absolute bounds hold there, too, so that they are checked
+even on the first run, when TFMA drops baseline and change thresholds), and the student
+against the control.
 
 Every bound is a per-slice threshold, the overall one with an empty `SlicingSpec`: TFMA
 applies a metric's plain `threshold` to each slice.  Minimum counts have no form in TFMA;
@@ -13,29 +13,26 @@ applies a metric's plain `threshold` to each slice.  Minimum counts have no form
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from tensorflow_model_analysis.proto import config_pb2
 
 from contracts.roles import ModelRole
 from evaluation.registry import COMPUTATIONS, PLOTS
 from evaluation.slices import slicing_spec
-from records.code import code_version
 from schema.gates import Gate, Limits
-from schema.metrics import LABELLED_EXAMPLES, Metric, metrics_of, metrics_of_score
+from schema.metrics import Metric, metrics_of, metrics_of_score
 from schema.score import SCORE, Score
 from schema.surface import Surface, Task
 
 SIGNATURE = "serving_default"
-EXTRACTORS_MODULE = "evaluation.extractors"
 
 
 def eval_config(surface: Surface, baseline: ModelRole) -> config_pb2.EvalConfig:
-    """Derives an Evaluator's configuration.
+    """Derives the configuration of a comparison.
 
-    The model is named once and without a name: TFX copies it for the baseline, names the
-    two `candidate` and `baseline`, and leaves the baseline out when there is none.
+    The model is named once and without a name: TFMA's defaults copy it for the baseline, name
+    the two `candidate` and `baseline`, and leave the baseline out when there is none.
 
     Args:
       surface: The surface.
@@ -50,12 +47,12 @@ def eval_config(surface: Surface, baseline: ModelRole) -> config_pb2.EvalConfig:
     labels = {name: task.label for name, task in surface.tasks.items()}
     weights = surface.weight_column if surface.weighted_evaluation else None
     model = config_pb2.ModelSpec(signature_name=SIGNATURE, label_keys=labels, example_weight_key=weights)
-    # TFMA takes a task for weighted if it has a key of its own; the extractors make the weights.
+    # TFMA takes a task for weighted if it has a key of its own; `evaluation.scoring` makes the weights.
     for name in (name for name, task in surface.tasks.items() if task.sampled and not weights):
         model.example_weight_keys[name] = labels[name]
     return config_pb2.EvalConfig(
         model_specs=[model],
-        slicing_specs=[config_pb2.SlicingSpec(), *slicing_specs(surface).values()],
+        slicing_specs=all_slices(surface),
         metrics_specs=[
             *(_task_spec(surface, name, task, baseline) for name, task in surface.tasks.items()),
             *([_score_spec(surface, surface.score, baseline)] if surface.score else []),
@@ -69,13 +66,18 @@ def slicing_specs(surface: Surface) -> dict[str, config_pb2.SlicingSpec]:
     return {name: slicing_spec(name, part) for name, part in surface.slices.items()}
 
 
+def all_slices(surface: Surface) -> list[config_pb2.SlicingSpec]:
+    """The overall slice and those of the surface."""
+    return [config_pb2.SlicingSpec(), *slicing_specs(surface).values()]
+
+
 def _task_spec(surface: Surface, name: str, task: Task, baseline: ModelRole) -> config_pb2.MetricsSpec:
     metrics = metrics_of(task.kind, grouped=surface.group is not None)
     plots = () if task.classes is not None else PLOTS
     return config_pb2.MetricsSpec(
         output_names=[name],
         metrics=[
-            *(_metric(surface, metric, task, baseline, _label_settings(surface, task)) for metric in metrics),
+            *(_metric(surface, metric, task, baseline) for metric in metrics),
             *(config_pb2.MetricConfig(class_name=plot.class_name, module=plot.module) for plot in plots),
         ],
     )
@@ -84,21 +86,8 @@ def _task_spec(surface: Surface, name: str, task: Task, baseline: ModelRole) -> 
 def _score_spec(surface: Surface, score: Score, baseline: ModelRole) -> config_pb2.MetricsSpec:
     """The score is judged by how it ranks the rows of a group, by their gains."""
     metrics = metrics_of_score(grouped=surface.group is not None)
-    told = {"score": score.model_dump(mode="json", exclude={"gates"}, exclude_defaults=True)}
-    made = [_metric(surface, metric, score, baseline, told, ranked="gains") for metric in metrics]
+    made = [_metric(surface, metric, score, baseline, ranked="gains") for metric in metrics]
     return config_pb2.MetricsSpec(output_names=[SCORE], metrics=made)
-
-
-def _label_settings(surface: Surface, task: Task) -> dict[str, Any]:
-    """What the extractors read of a surface beside names of columns."""
-    told: dict[str, Any] = {}
-    if derived := [each for part in surface.slices.values() for each in part.derived]:
-        told["slice_columns"] = [each.model_dump(mode="json", exclude_defaults=True) for each in derived]
-    if task.sampled is not None:
-        told["sampled"] = task.sampled.model_dump(mode="json", exclude_none=True)
-    if task.rule is not None:
-        told["label"] = task.rule.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return told
 
 
 def _metric(
@@ -106,7 +95,6 @@ def _metric(
     metric: Metric,
     of: Task | Score,
     baseline: ModelRole,
-    told: Mapping[str, Any],
     ranked: str | None = None,
 ) -> config_pb2.MetricConfig:
     """A metric of one output.
@@ -116,7 +104,6 @@ def _metric(
       metric: The metric.
       of: The output.
       baseline: Which comparison this is for.
-      told: What the extractors are told along with the output's first metric.
       ranked: What the rows of a group are ranked by, where it is not what a task of such a kind has.
     """
     found = COMPUTATIONS[metric.name]
@@ -125,8 +112,6 @@ def _metric(
         settings["classes_count"], class_name = of.size, found.class_of_classes
     if metric.by_group:
         settings |= {"group": surface.group} | ({"of": ranked} if ranked else {})
-    if metric is LABELLED_EXAMPLES:  # every output has it
-        settings |= {"code": code_version("evaluation", "components.evaluator"), **told}
     return config_pb2.MetricConfig(
         class_name=class_name,
         module=found.module,
