@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from tensorflow_model_analysis.proto import config_pb2
 
@@ -23,9 +24,12 @@ from evaluation.slices import slicing_spec
 from schema.gates import Gate, Limits
 from schema.metrics import Metric, metrics_of, metrics_of_score
 from schema.score import SCORE, Score
+from schema.serving import Serving
 from schema.surface import Surface, Task
+from schema.training import Training
 
 SIGNATURE = "serving_default"
+_JUDGED_ELSEWHERE = "TFMA is asked for nothing"
 
 
 def eval_config(surface: Surface, baseline: ModelRole) -> config_pb2.EvalConfig:
@@ -59,6 +63,28 @@ def eval_config(surface: Surface, baseline: ModelRole) -> config_pb2.EvalConfig:
         ],
         options=config_pb2.Options(include_default_metrics={"value": False}),
     )
+
+
+def evaluated(surface: Surface) -> Surface:
+    """The surface with everything that its evaluation does not depend on as it is by default.
+
+    It is part of the cache key: what is asked of serving, how many examples a slice needs to be judged, or why
+    a task has no gate must not evaluate again what is already evaluated.
+    """
+    tasks = {
+        name: task.model_copy(
+            update={"gates": _asked_of_tfma(task.gates), "ungated": None if task.gates else _JUDGED_ELSEWHERE}
+        )
+        for name, task in surface.undistilled().tasks.items()
+    }
+    score = surface.score and surface.score.model_copy(update={"gates": _asked_of_tfma(surface.score.gates)})
+    default: dict[str, Any] = {"joint_gates": (), "teacher_age": None, "serving": Serving(), "training": Training()}
+    return surface.undistilled().model_copy(update={"tasks": tasks, "score": score, "teacher": None, **default})
+
+
+def _asked_of_tfma(gates: Sequence[Gate]) -> tuple[Gate, ...]:
+    elsewhere = {"min_examples": 1, "min_positives": 1, "may_be_unjudged": False}
+    return tuple(gate.model_copy(update=elsewhere) for gate in gates)
 
 
 def slicing_specs(surface: Surface) -> dict[str, config_pb2.SlicingSpec]:

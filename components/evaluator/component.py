@@ -10,6 +10,7 @@ from tfx.types.channel import BaseChannel
 
 from components.evaluator.executor import Executor
 from components.evaluator.spec import EvaluatorSpec
+from evaluation.config import evaluated
 from records.code import code_version
 from schema.checks import from_json
 from schema.surface import Surface
@@ -64,13 +65,13 @@ class Evaluator(base_beam_component.BaseBeamComponent):
         Raises:
           InputError: `surface` is not a surface.
         """
-        from_json(Surface, surface, "Evaluator: surface", "a Surface")
+        judged = evaluated(from_json(Surface, surface, "Evaluator: surface", "a Surface"))
         spec = EvaluatorSpec(
             examples=examples,
             model=model,
             control=control,
             baseline_model=baseline_model,
-            surface=surface,
+            surface=judged.model_dump_json(by_alias=True),
             code=code_version("components.evaluator"),
             evaluation=channel_utils.as_channel([standard_artifacts.ModelEvaluation()]),
             control_evaluation=channel_utils.as_channel([standard_artifacts.ModelEvaluation()]),

@@ -1,19 +1,25 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_specs, metric_types
 from tensorflow_model_analysis.proto import config_pb2
 
+import schema
 from contracts.roles import ModelRole
-from evaluation.config import eval_config, slicing_specs
+from evaluation.config import eval_config, evaluated, slicing_specs
 from evaluation.registry import COMPUTATIONS, PLOTS
 from schema.base import TaskKind
 from schema.errors import InputError
+from schema.loader import load_surface
 from schema.metrics import metrics_of
+from schema.serving import Serving
 from schema.surface import Surface
+from schema.training import Training
 
 SURFACE = Surface.model_validate(
     {
@@ -176,3 +182,42 @@ def test_a_slice_value_that_tfma_cannot_express() -> None:
     )
     with pytest.raises(InputError, match=r"slices\.zip\.features\.zip"):
         eval_config(surface, ModelRole.CONTROL)
+
+
+SHIPPED = [load_surface(path.parent).surface for path in sorted(Path(schema.__path__[0]).glob("*/surface.yaml"))]
+
+
+@pytest.mark.parametrize("surface", [SURFACE, *SHIPPED], ids=lambda surface: surface.name)
+def test_what_an_evaluation_depends_on_is_a_surface_that_evaluates_alike(surface: Surface) -> None:
+    found = Surface.model_validate_json(evaluated(surface).model_dump_json(by_alias=True))
+    assert found == evaluated(surface)
+    for baseline in (ModelRole.CONTROL, ModelRole.LAST_BLESSED):
+        assert eval_config(found, baseline) == eval_config(surface, baseline)
+
+
+def with_gate(**changes: Any) -> Surface:
+    click = SURFACE.tasks["click"]
+    gates = (click.gates[0].model_copy(update=changes), *click.gates[1:])
+    return SURFACE.model_copy(update={"tasks": {**SURFACE.tasks, "click": click.model_copy(update={"gates": gates})}})
+
+
+def ungated(words: str) -> Surface:
+    skip = SURFACE.tasks["skip"].model_copy(update={"ungated": words})
+    return SURFACE.model_copy(update={"tasks": {**SURFACE.tasks, "skip": skip}})
+
+
+@pytest.mark.parametrize(
+    ("changed", "again"),
+    [
+        (ungated("in other words"), False),
+        (with_gate(min_examples=70), False),
+        (SURFACE.model_copy(update={"serving": Serving(max_size_mb=3.0)}), False),
+        (SURFACE.model_copy(update={"training": Training(seed=9)}), False),
+        (with_gate(at_least=0.65), True),
+        (SURFACE.model_copy(update={"slices": {}}), True),
+        (SURFACE.model_copy(update={"group": "request_id"}), True),
+    ],
+)
+def test_it_is_evaluated_again_only_for_what_matters(changed: Surface, again: bool) -> None:
+    assert changed != SURFACE
+    assert (evaluated(changed) != evaluated(SURFACE)) == again
