@@ -313,10 +313,11 @@ def test_a_command_by_itself_does_what_the_forked_one_does(world, vertex, tmp_pa
 
 
 def test_the_next_candidate_is_compared_with_what_serves(world, open_source, containers, cluster, in_buckets, served):
-    """The control stands for the next day's student; the student of this run is what serves."""
+    """Student and control of the next day are this one's, changed about; the student of this run is what serves."""
     following = OpenSource(in_buckets, world.folder / "following", {}, containers, cluster, ROOT)
     following.artifacts = dict(open_source.artifacts)
-    following.artifacts["trainer-student", "model"] = open_source.artifacts["trainer-control", "model"]
+    for role, other in (("student", "control"), ("control", "student")):
+        following.artifacts[f"trainer-{role}", "model"] = open_source.artifacts[f"trainer-{other}", "model"]
     for name in ("last-blessed", "evaluator"):
         following.run_task(following.task(name))
     version = following.artifacts["last-blessed", "model"]["metadata"]["served_version"]
