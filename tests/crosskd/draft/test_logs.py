@@ -111,7 +111,11 @@ def test_nothing_is_wrong_and_unmarked(drafts, name):
     ("name", "which", "said"),
     [
         ("shop", "last", "# guess: the sample is in the order of time, and `split:` below evaluates what came last."),
-        ("news", "every", "This sample is not in the\n# order of time: write the examples in it, and add `hold_out: last`"),
+        (
+            "news",
+            "every",
+            "This sample is not in the\n# order of time: write the examples in it, and add `hold_out: last`",
+        ),
         ("video", "every", ""),
         ("jobs", "every", ""),
         ("games", "every", ""),
