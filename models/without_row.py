@@ -30,7 +30,7 @@ def title(side: Side) -> str:
 
 
 def id_columns(surface: Surface, known: Mapping[str, Any]) -> dict[Side, tuple[str, ...]]:
-    """What identifies users and items, of each side where it is clear.
+    """What identifies users and items, of each side where it is clear: columns of one value each.
 
     Args:
       surface: The surface.
@@ -42,7 +42,8 @@ def id_columns(surface: Surface, known: Mapping[str, Any]) -> dict[Side, tuple[s
             columns = identity(surface, side)
         except InputError:  # a surface without ids, or with several, has no such slice
             continue
-        if set(columns) <= set(known):
+        features = [surface.features[name] for name in columns if name in surface.features]
+        if set(columns) <= set(known) and not any(each.listed or each.size > 1 for each in features):
             found[side] = columns
     return found
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from contracts.held_out import HeldOutRows
 from models.without_row import compared, compared_as_read, held_out_slices, id_columns, mean_of, slices, title
-from schema.surface import Side
+from schema.surface import Side, Surface
 from tests.evidence.conftest import SURFACE
 
 USER, ITEM = title(Side.USER), title(Side.ITEM)
@@ -20,6 +21,16 @@ def test_what_identifies_a_side_is_what_pairs_are_told_apart_by():
     assert id_columns(SURFACE, {"user": 0}) == {Side.USER: ("user",)}
     several = SURFACE.model_copy(update={"features": {**SURFACE.features, "town": SURFACE.features["user"]}})
     assert id_columns(several, {"user": 0, "town": 0, "item": 0}) == {Side.ITEM: ("item",)}
+
+
+@pytest.mark.parametrize("change", [{"size": 2, "kind": "numeric"}, {"many": True}])
+def test_a_column_of_several_values_identifies_nobody_here(change):
+    """Whoever trains counts new people in each run, and must not fail over a surface that names such a column."""
+    user = {**SURFACE.model_dump(by_alias=True)["features"]["user"], **change}
+    named = {"user": ["user"], "item": ["item"], "per_row": 1}
+    changed = {**SURFACE.model_dump(by_alias=True), "unlabelled": named}
+    changed["features"] = {**changed["features"], "user": user}
+    assert id_columns(Surface.model_validate(changed), TRAINING) == {Side.ITEM: ("item",)}
 
 
 def test_several_columns_identify_together():
