@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from contracts import keys
 from contracts.held_out import HeldOut, HeldOutRows, cautions
 from contracts.roles import ModelRole
 from models.export import EXAMPLES_INPUT, SIGNATURE, export_student, promised_signature
-from models.trainer import train
+from models.trainer import run_job, train
+from models.workers.job import Job
 from records import documents
 from records.sessions import TENSORS_SIGNATURE
 from schema.candidates import Unlabelled, WarmStart
@@ -111,6 +113,23 @@ def test_it_is_noted_how_new_people_are_to_the_rows_that_choose(which, transform
         slice="user without a training row", held_out=0.0, evaluation=0.5, last=which == "last"
     )
     assert cautions([of_users])
+
+
+@pytest.mark.parametrize("arm", [ModelRole.STUDENT, ModelRole.CONTROL])
+def test_in_a_run_the_control_notes_it_for_both(arm, transformed, evaluated, tmp_path):
+    few = SURFACE.model_copy(update={"training": SURFACE.training.model_copy(update={"epochs": 1})})
+    job = Job(
+        config={keys.SURFACE: few.model_dump_json(by_alias=True), "arm": arm.value},
+        transform_output=transformed.graph,
+        train_files=transformed.train_files,
+        model_run_dir=str(tmp_path / "run"),
+        serving_model_dir=str(tmp_path / "model"),
+        eval_files=evaluated,
+    )
+    run_job(job)
+    found = documents.find(str(tmp_path / "run"), HeldOut)
+    assert (found is not None) is (arm is ModelRole.CONTROL)
+    assert found is None or found.rows[0].evaluation == 0.5
 
 
 def test_without_evaluation_files_or_ids_nothing_is_noted(transformed, evaluated, tmp_path):
