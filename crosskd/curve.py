@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.table import Table
 
+from contracts.held_out import cautions
 from crosskd.evidence_options import (
     ClusterOption,
     FewOption,
@@ -106,7 +107,7 @@ def print_result(result: CurveResult, sentences: list[str]) -> None:
             _verdict(each),
         )
     TERMINAL.out.print(table)
-    for line in sentences:
+    for line in [*cautions(result.held_out_rows), *sentences]:
         TERMINAL.out.print(f"- {line}", markup=False, highlight=False)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from contracts.held_out import cautions
 from crosskd.evidence_options import ClusterOption, FewOption, MarginOption, SeedsOption
 from crosskd.launch import expect_saved_model, is_saved_model, surface_folder
 from crosskd.terminal import TERMINAL, seconds
@@ -159,7 +160,7 @@ def print_result(result: DaysResult, sentences: list[str]) -> None:
         table.add_row(cell.name, f"{cell.rows:,.0f}", f"{cell.seconds:.2f}", *_means(cell))
     TERMINAL.out.print(table)
     _print_differences(result)
-    for line in sentences:
+    for line in [*cautions(result.held_out_rows), *sentences]:
         TERMINAL.out.print(f"- {line}", markup=False, highlight=False)
 
 

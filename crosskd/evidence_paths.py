@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from contracts import keys, nodes
+from contracts import keys, nodes, properties
 from evidence.paths import RunPaths
 from schema.candidates import UNLABELLED_SPLIT
 from schema.errors import InputError
@@ -49,7 +49,7 @@ def paths_of(root: Path, found: Run) -> RunPaths:
 
 
 def labelled_spans(root: Path, run: Run) -> list[str]:
-    """The labelled examples of all spans that were trained on; one where there are none."""
+    """The labelled examples of all spans that were trained on, the oldest first; one where there are none."""
     if nodes.WINDOW in run.nodes:
         from pipeline.spans import EXAMPLES
 
@@ -67,8 +67,9 @@ def artifact(root: Path, run: Run, node: str, key: str) -> str:
 
 
 def _artifacts(root: Path, run: Run, node: str, key: str) -> list[str]:
-    """The folders of a node's output: one, or where there are spans one for each."""
-    found = [uri for uri, _ in run.nodes[node].outputs.get(key, [])] if node in run.nodes else []
+    """The folders of a node's output: one, or where there are spans one for each, the oldest first."""
+    outputs = run.nodes[node].outputs.get(key, []) if node in run.nodes else []
+    found = [uri for uri, said in sorted(outputs, key=lambda each: each[1].get(properties.SPAN, 0))]
     if not found or not all(Path(uri).is_dir() for uri in found):
         raise InputError(
             f"{root}: the newest run ({run.run_id}) has no {key} of {node}. An experiment reads what a finished run "

@@ -12,6 +12,7 @@ import typer
 from rich.table import Table
 
 from contracts import keys, nodes
+from contracts.held_out import cautions
 from crosskd.evidence_options import (
     ClusterOption,
     FewOption,
@@ -31,7 +32,7 @@ from schema.surface import EVAL_SPLIT, TRAIN_SPLIT
 
 if TYPE_CHECKING:
     from evidence.explain import Labels
-    from evidence.result import Difference, ExperimentResult, Finding, HeldOutRows
+    from evidence.result import Difference, ExperimentResult, Finding
     from schema.loader import SurfaceFolder
     from schema.surface import Surface
 
@@ -145,7 +146,7 @@ def _notes(result: ExperimentResult) -> list[str]:
     ]
     if result.edges:
         lines.append("* A setting next to the chosen one was not tried, and may be better: a larger --widen goes on.")
-    lines += [_of_other_rows(each) for each in result.held_out_rows if each.unlike]
+    lines += cautions(result.held_out_rows)
     return lines + [
         f"{each.candidate}, {each.task}: the control is under-tuned: {' and '.join(each.under_tuned)}, from which "
         f"there is nothing to learn, beat it. To the best of control and placebos ({each.best.arm}) the difference is "
@@ -153,19 +154,6 @@ def _notes(result: ExperimentResult) -> list[str]:
         for each in result.findings
         if each.slice is None and each.under_tuned and each.best
     ]
-
-
-def _of_other_rows(rows: HeldOutRows) -> str:
-    advice = (
-        ""
-        if rows.last
-        else " Where the examples are in the order of time, `training: {hold_out: last}` chooses by later rows."
-    )
-    return (
-        f"Epochs and settings were chosen by rows of which {rows.held_out:.0%} are of a {rows.slice}; of the "
-        f"evaluation examples {rows.evaluation:.0%} are. A choice that is right for the first may be wrong for the "
-        f"second, for the control as well.{advice}"
-    )
 
 
 def _technique(text: str, surface: Path) -> tuple[str, SurfaceFolder]:

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from contracts.held_out import cautions
 from crosskd.terminal import TERMINAL, seconds
 from schema.errors import InputError
 
 if TYPE_CHECKING:
     from evidence.frontier import FrontierResult
     from evidence.live import Lift, LiveResult, Pair
+    from evidence.pairs import TrainedPairs
     from evidence.sessions_result import Choice, SessionsResult
     from schema.surface import Surface
     from worlds.simulated import World
@@ -129,7 +131,11 @@ def command(
         measure = _measure(asked, ranked, drawn)
         given = zip(student or [], control or [], strict=True)
         pairs = [live.Pair(str(ours), str(theirs)) for ours, theirs in given]
-        result = measure(pairs or _trained(ranked, root, seeds, tuning, out))
+        if pairs:
+            result = measure(pairs)
+        else:
+            trained = _trained(ranked, root, seeds, tuning, out)
+            result = measure(trained.pairs).model_copy(update={"held_out_rows": trained.held_out_rows})
         files = _write(out, result)
         TERMINAL.say(f"done in {seconds(started)}; wrote {' and '.join(map(str, files))}")
     if as_json:
@@ -189,6 +195,8 @@ def _print(result: Result) -> None:
         print_frontier(result)
     else:
         print_sessions(result)
+    for line in cautions(result.held_out_rows):
+        TERMINAL.out.print(line, markup=False, highlight=False)
 
 
 def print_result(result: LiveResult) -> None:
@@ -297,7 +305,7 @@ def _expect_pairs_or_root(students: list[Path], controls: list[Path], root: Path
         raise InputError("expected either --student and --control, or --root to train pairs on a run's data")
 
 
-def _trained(surface: Surface, root: Path | None, seeds: int, tuning: int, out: Path) -> list[Pair]:
+def _trained(surface: Surface, root: Path | None, seeds: int, tuning: int, out: Path) -> TrainedPairs:
     from crosskd.evidence_paths import run_paths
     from evidence.pairs import train_pairs
 

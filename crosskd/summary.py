@@ -11,6 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from contracts import keys, nodes, properties
+from contracts.held_out import HeldOut, HeldOutRows, cautions
 from contracts.outcome import Exit
 from contracts.roles import HEADINGS, ModelRole
 from crosskd.launch import in_use
@@ -71,6 +72,8 @@ class RunSummary(BaseModel):
     """Everything that `crosskd summary` shows; the shape of its `--json`.
 
     `pairs` is the `contracts.candidate_report.CandidateReport`; None where there are no pairs.
+    `held_out_rows` is how new users and items are to the rows that chose the epochs and to those that judged, a
+    `contracts.held_out.HeldOutRows` each; empty where it is not known.
     `continued` is what went on in each arm, by its role, a `contracts.continuation.Continued` each; empty where
     the surface does not continue.
     """
@@ -84,6 +87,7 @@ class RunSummary(BaseModel):
     label_report: str
     pairs: Any = None
     continued: dict[str, Any] = Field(default_factory=dict)
+    held_out_rows: list[HeldOutRows] = Field(default_factory=list)
     report: str | None
     nodes: dict[str, NodeSummary]
 
@@ -158,6 +162,7 @@ def summarize(root: Path) -> RunSummary:
         label_report=labels[0],
         pairs=_pairs(run),
         continued=_continued(run),
+        held_out_rows=_held_out(run),
         report=_report(run),
         nodes={
             name: NodeSummary(state=node.state, seconds=node.seconds, peak_memory=node.peak_memory)
@@ -182,6 +187,8 @@ def print_summary(summary: RunSummary, as_json: bool) -> None:
         out.print(_pairs_sentence(summary.pairs), markup=False, highlight=False, soft_wrap=True)
     for role, each in summary.continued.items():
         out.print(f"{role}: {each.sentence}", markup=False, highlight=False, soft_wrap=True)
+    for line in cautions(summary.held_out_rows):
+        out.print(line, markup=False, highlight=False, soft_wrap=True)
     out.print()
     style = "bold green" if summary.decision.blessed else "bold red"
     out.print(summary.decision.sentence, style=style, markup=False, highlight=False)
@@ -215,6 +222,15 @@ def _continued(run: Run) -> dict[str, Continued]:
     }
     found = {role: documents.find(each[0], Continued) for role, each in runs.items() if each}
     return {role: each for role, each in found.items() if each}
+
+
+def _held_out(run: Run) -> list[HeldOutRows]:
+    """What the control's training noted of held-out rows, which are the student's as well."""
+    from records import documents
+
+    left = run.output(nodes.trainer(ModelRole.CONTROL), keys.MODEL_RUN)
+    noted = documents.find(left[0], HeldOut) if left else None
+    return list(noted.rows) if noted else []
 
 
 def _pairs_sentence(pairs: CandidateReport) -> str:

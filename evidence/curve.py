@@ -12,11 +12,13 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
+from contracts.held_out import HeldOutRows
 from evidence import analysis, data
 from evidence.arms import SHUFFLED
 from evidence.choosing import Budget, Progress, Trained, prefixed, train_arms
 from evidence.experiment import check_units
 from evidence.fitting import Fitter
+from evidence.held_out import held_out_rows
 from evidence.levels import Level, Over, levels
 from evidence.paths import RunPaths
 from evidence.result import Difference, Finding
@@ -68,6 +70,7 @@ class CurveResult(BaseModel):
       confidence: Joint confidence of all intervals.
       verdicts: How many verdicts the correction counts.
       points: Levels in order, each with all tasks.
+      held_out_rows: How new users and items are to held-out rows and to the evaluation, with all training rows.
       seconds: All of it.
     """
 
@@ -80,6 +83,7 @@ class CurveResult(BaseModel):
     confidence: float
     verdicts: int
     points: list[Point]
+    held_out_rows: list[HeldOutRows] = []
     seconds: float
 
 
@@ -132,6 +136,7 @@ def run(
         confidence=confidence,
         verdicts=judged.verdicts,
         points=_points(found, judged),
+        held_out_rows=held_out_rows(surface, [loaded]),
         seconds=time.monotonic() - started,
     )
 

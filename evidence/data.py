@@ -11,9 +11,8 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from numpy.typing import NDArray
 
-from evidence import without_row
 from evidence.paths import RunPaths
-from models import histories, inputs, trust, vocabulary
+from models import histories, inputs, trust, vocabulary, without_row
 from models.batching import split
 from models.columns import (
     FILLED_COLUMN,

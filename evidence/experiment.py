@@ -7,9 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-
-from evidence import analysis, data, other_teachers, pooled, without_row
+from evidence import analysis, data, other_teachers, pooled
 from evidence.arms import (
     CONTROL,
     LOGITS_AS_INPUTS,
@@ -25,13 +23,14 @@ from evidence.arms import (
 from evidence.choosing import Budget, Progress, Trained, prefixed, train_arms
 from evidence.data import RunData
 from evidence.fitting import Fitter
+from evidence.held_out import held_out_rows
 from evidence.other_teachers import Answer
 from evidence.paths import RunPaths
-from evidence.result import ArmReport, Edge, ExperimentResult, HeldOutRows
+from evidence.result import ArmReport, Edge, ExperimentResult
 from schema.errors import InputError
 from schema.loader import load_surface
 from schema.metrics import NEGLIGIBLE
-from schema.surface import Side, Surface
+from schema.surface import Surface
 
 # With fewer, one degree of freedom or two make an interval that can show nothing.
 LEAST_UNITS = 4
@@ -151,19 +150,6 @@ def run(
         held_out_rows=held_out_rows(plan.surface, loaded),
         seconds=time.monotonic() - started,
     )
-
-
-def held_out_rows(surface: Surface, loaded: Sequence[RunData]) -> list[HeldOutRows]:
-    """How new users and items are to both, where that is known of all runs."""
-    chosen_by = [without_row.held_out_slices(surface, each.training, each.fitted, each.held_out) for each in loaded]
-    last = surface.training.hold_out == "last"
-    found = []
-    for name in map(without_row.title, (Side.USER, Side.ITEM)):
-        if all(name in slices and name in each.slices for slices, each in zip(chosen_by, loaded, strict=True)):
-            held_out = float(np.mean([slices[name].mean() for slices in chosen_by]))
-            evaluated = float(np.mean([each.slices[name].mean() for each in loaded]))
-            found.append(HeldOutRows(slice=name, held_out=held_out, evaluation=evaluated, last=last))
-    return found
 
 
 def _labels(surface: Surface) -> dict[str, object]:

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from contracts.held_out import HeldOutRows
 from evaluation.gains import FUNCTIONS
 from evaluation.influence import MetricScore
 from evidence.live import Pair, Progress, Traffic, chance, page_of, predict, score
@@ -149,6 +150,8 @@ class FrontierResult(_Part):
       confidence: Joint confidence of the intervals of all points.
       draws: Number of A/A runs: a control against itself, under chance of its own.
       points: By value.
+      held_out_rows: How new users and items are to held-out rows, and to the run's evaluation; empty for pairs that
+        were given, of whose training nothing is known.
       seconds: All of it.
     """
 
@@ -160,6 +163,7 @@ class FrontierResult(_Part):
     confidence: float
     draws: int
     points: list[FrontierPoint]
+    held_out_rows: list[HeldOutRows] = []
     seconds: float
 
 

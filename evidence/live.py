@@ -21,6 +21,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from contracts.held_out import HeldOutRows
 from evidence.slates import PAGES, Happened, RankedPage, Slates, draw_slates, outcome
 from evidence.statistics import Estimate, lift, mean_of
 from evidence.verdicts import corrected_confidence
@@ -103,6 +104,8 @@ class LiveResult(_Part):
       confidence: Joint confidence of the lifts' intervals.
       draws: Number of A/A runs.
       lifts: One a metric.
+      held_out_rows: How new users and items are to held-out rows, and to the run's evaluation; empty for pairs that
+        were given, of whose training nothing is known.
       seconds: All of it.
     """
 
@@ -113,6 +116,7 @@ class LiveResult(_Part):
     confidence: float
     draws: int
     lifts: list[Lift]
+    held_out_rows: list[HeldOutRows] = []
     seconds: float
 
 

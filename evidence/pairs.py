@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from contracts.held_out import HeldOutRows
 from evidence import data, tuning
 from evidence.arms import CONTROL, STUDENT, Arm, group, student
 from evidence.fitting import Fitted, Fitter
+from evidence.held_out import held_out_rows
 from evidence.live import Pair
 from evidence.paths import RunPaths
 from schema.surface import Surface
@@ -17,9 +20,22 @@ from schema.surface import Surface
 Progress = Callable[[str], None]
 
 
+@dataclass(frozen=True)
+class TrainedPairs:
+    """Pairs, and what is known of the rows that chose their settings and epochs.
+
+    Attributes:
+      pairs: One a seed.
+      held_out_rows: How new users and items are to those rows, and to the run's evaluation.
+    """
+
+    pairs: list[Pair]
+    held_out_rows: list[HeldOutRows]
+
+
 def train_pairs(
     surface: Surface, paths: RunPaths, seeds: int, budget: int, out: Path, progress: Progress
-) -> list[Pair]:
+) -> TrainedPairs:
     """Trains and exports one pair a seed, under ``out/seed-K/{student,control}``.
 
     Both arms choose among the same settings, each by its hard loss on held-out rows of the
@@ -51,7 +67,8 @@ def train_pairs(
                 str(_folder(out, seed, name)),
                 distil=arm.distil,
             )
-    return [Pair(str(_folder(out, seed, STUDENT)), str(_folder(out, seed, CONTROL))) for seed in range(seeds)]
+    pairs = [Pair(str(_folder(out, seed, STUDENT)), str(_folder(out, seed, CONTROL))) for seed in range(seeds)]
+    return TrainedPairs(pairs, held_out_rows(surface, [loaded]))
 
 
 def _fit(fitter: Fitter, arm: Arm, setting: tuning.Setting, seeds: int, loaded: data.RunData) -> Sequence[Fitted]:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from contracts.held_out import HeldOutRows
 from evidence.arms import Role
 from evidence.verdicts import Effect
 from schema.base import TaskKind
 from schema.metrics import NEGLIGIBLE
-
-# Parts of rows that differ by so much are of different circumstances.
-_UNLIKE = 0.2
 
 
 class _Part(BaseModel):
@@ -159,27 +157,6 @@ class Edge(_Part):
     arm: str
     task: str
     untried: list[str]
-
-
-class HeldOutRows(_Part):
-    """How much newer users, or items, are to the evaluation than to the rows that epochs and settings are chosen by.
-
-    Attributes:
-      slice: Which rows are counted: those of users, or of items, without a row among those that were fitted.
-      held_out: Their part of the held-out rows, as a mean over runs.
-      evaluation: Their part of the evaluation rows, likewise.
-      last: Whether the last training rows are held out, and not every k-th.
-    """
-
-    slice: str
-    held_out: float
-    evaluation: float
-    last: bool
-
-    @property
-    def unlike(self) -> bool:
-        """Whether what is chosen by the held-out rows may not be what the evaluation asks for."""
-        return self.evaluation - self.held_out > _UNLIKE
 
 
 class ExperimentResult(_Part):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from contracts.held_out import HeldOutRows
 from evidence.live import Lift
 
 
@@ -57,6 +58,8 @@ class SessionsResult(_Part):
       draws: Number of A/A runs.
       choice: None where both arms rank by the surface's own score.
       lifts: One a metric.
+      held_out_rows: How new users and items are to held-out rows, and to the run's evaluation; empty for pairs that
+        were given, of whose training nothing is known.
       seconds: All of it.
     """
 
@@ -70,4 +73,5 @@ class SessionsResult(_Part):
     draws: int
     choice: Choice | None
     lifts: list[SessionLift]
+    held_out_rows: list[HeldOutRows] = []
     seconds: float

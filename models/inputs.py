@@ -20,7 +20,7 @@ from models.epochs import InMemory, Streamed, expect_unlabelled
 from models.feature_columns import PADDING
 from models.store import Store, load
 from records.examples import files_of
-from records.record_files import records_of
+from records.record_files import files_in_order, records_of
 from schema.errors import InputError
 from schema.training import Training
 
@@ -95,7 +95,7 @@ def transformed(
 def transformed_columns(
     patterns: Sequence[str], spec: Mapping[str, Any], names: Sequence[str]
 ) -> dict[str, np.ndarray]:
-    """Some columns of Transform's output, whole, in file order."""
+    """Some columns of Transform's output, whole, in the order of `records.record_files.files_in_order`."""
     wanted = {name: spec[name] for name in names}
     batches = _records(patterns).batch(_READ_BATCH).map(lambda batch: tf.io.parse_example(batch, wanted))
     return _concatenate(batches)
@@ -162,8 +162,7 @@ def _padded(column: Any, length: int) -> tf.Tensor:
 
 
 def _records(patterns: Sequence[str]) -> tf.data.Dataset:
-    files = sorted(name for pattern in patterns for name in tf.io.gfile.glob(pattern))
-    return records_of(files)
+    return records_of(files_in_order(patterns))
 
 
 def dense(column: Any) -> tf.Tensor:

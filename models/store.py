@@ -18,13 +18,13 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from models.packing import Layout, Packed, aligned
-from records.record_files import records_of
+from records.record_files import files_in_order, records_of
 
 _BLOCK = 4096
 
 
 class Store:
-    """The rows of some files in their order; the store's files are there as long as it is.
+    """The rows of some files in the order of `files_in_order`; the store's files are there as long as it is.
 
     Attributes:
       layout: Which columns lie where.
@@ -132,14 +132,13 @@ def _parsed(
     patterns: Sequence[str], spec: Mapping[str, Any], reserved: Mapping[str, tuple[int, ...]], layout: Layout
 ) -> tf.data.Dataset:
     """Blocks of rows, a matrix for each type of column."""
-    files = sorted(name for pattern in patterns for name in tf.io.gfile.glob(pattern))
 
     def block(records: tf.Tensor) -> tuple[tf.Tensor, ...]:
         empty = {name: tf.fill([tf.size(records), *shape], math.nan) for name, shape in reserved.items()}
         return layout.side_by_side({**tf.io.parse_example(records, dict(spec)), **empty})
 
     return (
-        records_of(files)
+        records_of(files_in_order(patterns))
         .batch(_BLOCK)
         .map(
             block,

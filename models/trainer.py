@@ -16,9 +16,10 @@ from absl import logging
 from numpy.typing import NDArray
 
 from contracts import keys
+from contracts.held_out import HeldOut, HeldOutRows
 from contracts.history import HISTORY_FILE
 from contracts.roles import ModelRole
-from models import continuing, histories, inputs, pretrained, training, trust, warm_start
+from models import continuing, histories, inputs, pretrained, training, trust, warm_start, without_row
 from models.backup import Backup
 from models.batching import split
 from models.columns import (
@@ -44,6 +45,7 @@ from models.workers.cluster import cluster_of
 from models.workers.job import Job
 from models.workers.replicas import ALONE, Replicas, Workers
 from records import documents
+from records.record_files import by_numbers
 from schema.candidates import UNLABELLED_SPLIT
 from schema.errors import InputError
 from schema.surface import Surface
@@ -95,7 +97,8 @@ def run_job(job: Job) -> None:
     replicas = ALONE if cluster is None else Workers(cluster)
     surface = Surface.model_validate_json(job.config[keys.SURFACE])
     arm = ModelRole(job.config["arm"])
-    of_arm = surface.of_arm(distil=arm == ModelRole.STUDENT)  # Not `is`: TFX reloads this module.
+    distil = arm == ModelRole.STUDENT  # Not `is`: TFX reloads this module.
+    of_arm = surface.of_arm(distil=distil)
     _expect_later(of_arm, job)
     start = continuing.read_start(job.base_model, arm) if surface.training.continue_from else None
     backup = backup_of(job) if replicas.several else None
@@ -107,6 +110,8 @@ def run_job(job: Job) -> None:
         job.model_run_dir,
         job.base_model,
         start,
+        # Both arms hold out the same rows, and one of them says so.
+        eval_files=job.eval_files if replicas.chief and not distil else (),
         replicas=replicas,
         backup=backup,
     )
@@ -133,6 +138,7 @@ def train(
     teacher: str | None = None,
     start: continuing.Start | None = None,
     *,
+    eval_files: Sequence[str] = (),
     replicas: Replicas = ALONE,
     backup: Backup | None = None,
 ) -> tuple[Ranker, dict[str, list[float]]]:
@@ -148,6 +154,9 @@ def train(
       teacher: The teacher's SavedModel, for a student with a warm start.
       start: What an earlier run's arm left, or why there is none: for a surface that continues, whose
         arms leave in `log_dir` what later runs continue from, and what continued here.
+      eval_files: File patterns of the transformed evaluation split, of which ids alone are read: how new users and
+        items are to the newest span's rows, and to those that choose the epoch, is noted in `log_dir`.  None for
+        those who do not note it.
       replicas: The other workers, which call this with the same arguments; the chief alone writes.
       backup: Keeps the last whole epoch.
 
@@ -181,6 +190,7 @@ def train(
     if start is not None:
         statistics = continuing.scales(surface, start, statistics)
     known = known_values(surface, transform)
+    _note_held_out(surface, store, eval_files, spec, known, log_dir)
     with device_of(surface.training):
         ranker = build(surface, sizes(surface, transform), statistics, distil=distil)
     pretrained.apply(ranker, surface, known)
@@ -206,6 +216,28 @@ def train(
         goes_on.leave(log_dir, statistics, loop.optimizer)
         documents.write(log_dir, continued)
     return ranker, fitted.history
+
+
+def _note_held_out(
+    surface: Surface,
+    store: Store,
+    eval_files: Sequence[str],
+    spec: Mapping[str, Any],
+    known: Mapping[str, Sequence[bytes]],
+    folder: str,
+) -> None:
+    """Writes how new users and items are to the rows that choose the epoch, and to those of the newest span."""
+    if not eval_files:
+        return
+    sides = without_row.id_columns(surface, dict.fromkeys(written_columns(surface)))
+    ids = [name for columns in sides.values() for name in columns]
+    evaluation = inputs.transformed_columns(by_numbers(eval_files)[-1:], spec, ids) if ids else {}
+    found: list[HeldOutRows] = []
+    if evaluation:
+        with_rows = {name: len(values) for name, values in known.items()}
+        parts = split(store.rows, surface.training)
+        found = without_row.compared_as_read(surface, store.columns(ids), parts, evaluation, with_rows)
+    documents.write(folder, HeldOut(rows=tuple(found)))
 
 
 def _by_split(patterns: list[str]) -> tuple[list[str], list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,6 +11,25 @@ import tensorflow as tf
 # Every file of examples is gzipped; what one process hands to another is not.
 GZIP = "GZIP"
 _PLAIN = ""
+_NUMBER = re.compile(r"(\d+)")
+
+
+def by_numbers(paths: Iterable[str]) -> list[str]:
+    """Paths in order, numbers in them by their value: `2/a` before `10/a`.
+
+    Transform numbers the folders of spans, the oldest first.
+    """
+    return sorted(paths, key=_by_numbers)
+
+
+def files_in_order(patterns: Iterable[str]) -> list[str]:
+    """The files of some patterns, `by_numbers`: of spans that Transform wrote the newest one's are the last."""
+    return by_numbers(name for pattern in patterns for name in tf.io.gfile.glob(pattern))
+
+
+def _by_numbers(path: str) -> list[str | int]:
+    """What stands between numbers, and the numbers, in turn."""
+    return [int(part) if place % 2 else part for place, part in enumerate(_NUMBER.split(path))]
 
 
 def records_of(files: str | Sequence[str] | tf.Tensor, *, gzipped: bool = True) -> tf.data.Dataset:

@@ -22,6 +22,7 @@ from components.evaluation_report.sources import Shift, Sources
 from contracts import keys, properties
 from contracts.continuation import Continued
 from contracts.decision import Decision
+from contracts.held_out import HeldOut
 from contracts.label_report import LabelReport
 from contracts.measurements import Measurements
 from contracts.provenance import Origin
@@ -84,6 +85,7 @@ def read_sources(input_dict: Artifacts, exec_properties: dict[str, Any]) -> Sour
         serving=_readable(documents.read, input_dict[spec.SERVING_REPORT_KEY][0].uri, ServingReport),
         histories={model: _readable(sources.read_history, input_dict[key][0].uri) or {} for model, key in runs.items()},
         continued=_continued({model: input_dict[key][0].uri for model, key in runs.items()}),
+        held_out=_readable(documents.find, input_dict[runs[CONTROL]][0].uri, HeldOut),
         curves=curves,
         hard_labels=(_readable(sources.read_hard_labels, statistics[0].uri, surface) or {}) if statistics else {},
         decisions=decisions,

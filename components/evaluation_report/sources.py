@@ -16,6 +16,7 @@ from tfx.dsl.io import fileio
 from components.evaluation_report.charts import CONTROL, LAST_BLESSED, STUDENT
 from contracts.continuation import Continued
 from contracts.decision import Decision, Measurement
+from contracts.held_out import HeldOut
 from contracts.history import HISTORY_FILE
 from contracts.label_report import LabelReport
 from contracts.measurements import Measurements
@@ -108,6 +109,8 @@ class Sources:
       serving: The serving report.
       histories: Losses per epoch, by model (`student`, `control`).
       continued: What went on from an earlier run, by model; empty where the surface does not continue.
+      held_out: How new people are to the rows that chose the epochs, of the control's training; None where it does
+        not say.
       curves: Calibration, by model and task.
       hard_labels: The hard labels by task.
       decisions: Those of earlier runs, oldest first, then this run's.
@@ -128,6 +131,7 @@ class Sources:
     serving: ServingReport | None = None
     histories: Mapping[str, History] = field(default_factory=dict)
     continued: Mapping[str, Continued] = field(default_factory=dict)
+    held_out: HeldOut | None = None
     curves: Mapping[tuple[str, str], Sequence[Bin]] = field(default_factory=dict)
     hard_labels: Mapping[str, HardLabels] = field(default_factory=dict)
     decisions: Sequence[tuple[datetime | None, Decision]] = ()

@@ -10,6 +10,7 @@ from components.evaluation_report import charts, page
 from components.evaluation_report.charts import CONTROL, STUDENT
 from components.evaluation_report.page import Cell, Figure, Heading, Section, Table
 from components.evaluation_report.sources import Sources
+from contracts.held_out import cautions
 from contracts.history import HARD_LOSS, SELECTION_LOSS, SOFT_LOSS, VALIDATION_PREFIX
 
 _HEIGHT = 220
@@ -34,6 +35,7 @@ def section(sources: Sources) -> Section:
         models=tuple(model for model in (STUDENT, CONTROL) if model in histories),
         figures=tuple(_figure(sources, name) for name in names),
         notes=(
+            *cautions(sources.held_out.rows if sources.held_out else ()),
             *(f"{model}: {each.sentence}" for model, each in sources.continued.items()),
             *(() if names else ("There are no losses to show.",)),
         ),

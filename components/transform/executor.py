@@ -18,6 +18,7 @@ from tfx.dsl.io import fileio
 from tfx.types import standard_component_specs
 from tfx_bsl.coders import example_coder
 
+from contracts import properties
 from records.batched import reading_in_batches
 from records.in_order import PLACE, Place, WriteInOrder, without_place
 
@@ -41,8 +42,9 @@ class Executor(executor.Executor):
 
         Args:
           input_dict: examples and schema.
-          output_dict: transform_graph and transformed_examples: a file for each of the examples, its rows in
-            their order, whatever engine Beam runs on.
+          output_dict: transform_graph and transformed_examples: a file for each file of the examples, its rows in
+            their order, whatever engine Beam runs on.  Of several examples those of the oldest span come first, in
+            whatever order they were labelled: TFX hands them over in that of their numbers in its metadata.
           exec_properties: As TFX's; without statistics.
 
         Raises:
@@ -51,8 +53,11 @@ class Executor(executor.Executor):
         """
         if not exec_properties.get(standard_component_specs.DISABLE_STATISTICS_KEY):
             raise ValueError("expected disable_statistics: they would count the column that says where a row stood")
+        examples = input_dict[standard_component_specs.EXAMPLES_KEY]
+        in_order = sorted(examples, key=lambda each: each.get_int_custom_property(properties.SPAN))
+        inputs = {**input_dict, standard_component_specs.EXAMPLES_KEY: in_order}
         with _parts_removed(output_dict), reading_in_batches(placed=True), _replaced():
-            super().Do(input_dict, output_dict, exec_properties)
+            super().Do(inputs, output_dict, exec_properties)
 
 
 @contextmanager

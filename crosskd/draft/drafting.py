@@ -43,6 +43,7 @@ def draft_of(sources: DraftSources, name: str, sample: ExampleSample, answers: A
     features = {each: columns[each] for each in columns if each not in {*labels, *left_out, *asked}}
     kinds = {files.task_name(label): kind for label, kind in tasks.items()}
     group = guesses.group(columns.values())
+    time = None if sample.divided else guesses.times(columns.values())
     return files.Draft(
         name=name,
         examples=sources.examples,
@@ -52,7 +53,8 @@ def draft_of(sources: DraftSources, name: str, sample: ExampleSample, answers: A
         left_out=left_out,
         asked=asked,
         group=group,
-        split=None if sample.divided else _split(sample, group),
+        split=None if sample.divided else _split(sample, group, time),
+        in_time=None if time is None else guesses.in_order(sample.numbers(time)),
         teacher=_teacher(sources, sample, answers, features, kinds),
         labels_said=bool(answers.labels),
     )
@@ -113,8 +115,8 @@ def _asked(sample: ExampleSample, answers: Answers, labels: list[str], settled: 
     return found
 
 
-def _split(sample: ExampleSample, group: str | None) -> str:
-    time, person = guesses.times(sample.columns.values()), guesses.person(sample.columns.values())
+def _split(sample: ExampleSample, group: str | None, time: str | None) -> str:
+    person = guesses.person(sample.columns.values())
     if time is not None:
         return f"{{by: time, column: {time}}}"
     if group is not None or person is not None:

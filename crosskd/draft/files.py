@@ -75,6 +75,19 @@ slices: {}
 
 # The student's shape and training; these are the defaults.
 model: {trunk: [64, 32], tower: [16]}
+"""
+_TRAINING = """\
+training: {epochs: 10, batch_size: 256, learning_rate: 0.001}
+"""
+# What chooses the epoch, where the examples are divided by time.
+_IN_TIME = """\
+# guess: the sample is in the order of time, and `split:` below evaluates what came last.  So the last training rows,
+# of later days and of new people as those that judge, choose the epoch (`hold_out: last`), and not every tenth.
+training: {epochs: 10, batch_size: 256, learning_rate: 0.001, hold_out: last}
+"""
+_NOT_IN_TIME = """\
+# Every tenth training row chooses the epoch, and `split:` below evaluates what came last.  This sample is not in the
+# order of time: write the examples in it, and add `hold_out: last`, which chooses by rows of later days and new people.
 training: {epochs: 10, batch_size: 256, learning_rate: 0.001}
 """
 _SPLIT = """
@@ -106,6 +119,7 @@ class Draft:
       asked: Of other columns that are no features yet, what is asked, and the line that makes it one.
       group: Column of requests, if one was found.
       split: How examples without `train/` and `eval/` are divided, in YAML's flow style; None for others.
+      in_time: Whether the sample is in the order of the time that divides the examples; None where none does.
       teacher: The teacher's section; None without a teacher.
       labels_said: Whether the user named the labels, so that none is a guess.
     """
@@ -119,6 +133,7 @@ class Draft:
     asked: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     group: str | None = None
     split: str | None = None
+    in_time: bool | None = None
     teacher: TeacherDraft | None = None
     labels_said: bool = False
 
@@ -144,6 +159,7 @@ def surface_text(draft: Draft) -> str:
         tasks or _NO_TASK % TaskKind.BINARY + _gate(TaskKind.BINARY),
         *_teacher(draft.teacher),
         _REST,
+        {None: _TRAINING, True: _IN_TIME, False: _NOT_IN_TIME}[draft.in_time],
     ]
     if draft.split:
         parts.append(_SPLIT.format(split=draft.split))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from crosskd.draft import names
 from crosskd.draft.sample import FROM_TIMES, SampledColumn
@@ -23,6 +27,8 @@ _FEW_VALUES = 50
 _OFTEN = 20
 # Rows that a request has at least, on average: it ranks one item against another.
 _ROWS_OF_A_REQUEST = 2
+# The part of the training rows that is held out, and the part of rows that may be out of order.
+_LAST, _FEW = 0.1, 0.1
 
 
 @dataclass(frozen=True)
@@ -162,6 +168,12 @@ def times(columns: Iterable[SampledColumn]) -> str | None:
         if each.type == "INT" and each.required and each.size == 1 and each.distinct > 1 and _is_time(each)
     ]
     return min(found, key=names.of_long_ago, default=None)
+
+
+def in_order(times: NDArray[np.float64]) -> bool:
+    """Whether the last tenth of some rows, but for a few of them, is later than the rows before it, but for a few."""
+    before, last = np.split(times, [len(times) - math.ceil(len(times) * _LAST)])
+    return bool(len(before) and np.quantile(last, _FEW) >= np.quantile(before, 1 - _FEW))
 
 
 def _is_time(column: SampledColumn) -> bool:

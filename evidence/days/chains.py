@@ -17,6 +17,7 @@ import keras
 from numpy.typing import NDArray
 
 from contracts.continuation import StartingPoint
+from contracts.held_out import HeldOutRows
 from contracts.roles import ModelRole
 from evidence.choosing import Progress
 from evidence.days.cells import Cell, Way
@@ -54,11 +55,13 @@ class Judging:
       columns: Transformed columns.
       slices: Which are in each slice.
       clusters: What they are clustered by; None where nothing is.
+      held_out_rows: For each window, how new users and items are to its held-out rows, and to these.
     """
 
     columns: Mapping[str, NDArray[Any]]
     slices: Mapping[str, NDArray[Any]]
     clusters: NDArray[Any] | None
+    held_out_rows: tuple[list[HeldOutRows], ...] = ()
 
 
 def train(
@@ -96,7 +99,9 @@ def train(
             of_window = [each for each in due if each.window == window]
             teachers = list(dict.fromkeys(each.teacher.by_span[span] for each in of_window if each.teacher))
             day = examples.day(span, window, teachers, str(folder / f"transform-{span}-{window}"))
-            judging[span] = Judging(day.data.evaluation, day.slices, day.clusters)
+            others = judging[span].held_out_rows if span in judging else ()
+            found = (*others, day.held_out_rows(surface))
+            judging[span] = Judging(day.data.evaluation, day.slices, day.clusters, found)
             arms = SpanArms(surface, span, judged, day)
             for cell in of_window:
                 for seed in range(seeds):

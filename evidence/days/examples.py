@@ -25,9 +25,9 @@ from tensorflow_transform.beam.tft_beam_io import transform_fn_io
 from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io
 from tfx_bsl.public import tfxio
 
-from evidence import without_row
+from contracts.held_out import HeldOutRows
 from evidence.data import RunData, as_value
-from models import inputs, vocabulary
+from models import inputs, vocabulary, without_row
 from models.batching import split
 from models.columns import input_columns, soft_label_sizes, training_columns
 from models.preprocessing import preprocessing_fn, soft_labels
@@ -60,6 +60,12 @@ class Day:
     teachers: Mapping[int, tuple[_Columns, Mapping[str, Any]]]
     slices: Mapping[str, NDArray[np.bool_]]
     clusters: NDArray[Any] | None
+
+    def held_out_rows(self, surface: Surface) -> list[HeldOutRows]:
+        """How new users and items are to the window's held-out rows, and to the next span's examples."""
+        of = self.data
+        known = {name: len(values) for name, values in of.vocabularies.items()}
+        return without_row.compared_as_read(surface, of.training, (of.fitted, of.held_out), of.evaluation, known)
 
     def of(self, teacher: int | None) -> RunData:
         """The data with the soft labels of a teacher; without one, whoever's, which a control does not read."""

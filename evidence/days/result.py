@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
+from contracts.held_out import HeldOutRows
 from evidence.days.cells import Question, Way
 
 
@@ -106,6 +107,8 @@ class DaysResult(_Part):
       examples: Judging examples, by slice; those of all under an empty name.
       cells: The arms.
       differences: What answers the questions.
+      held_out_rows: How new users and items are to held-out rows and to those that judge, as a mean over the windows
+        before each judged span: a person without a row in a window is new to it.
       seconds: All of it.
     """
 
@@ -121,4 +124,5 @@ class DaysResult(_Part):
     examples: dict[str, int]
     cells: list[CellReport]
     differences: list[SpanDifference]
+    held_out_rows: list[HeldOutRows] = []
     seconds: float

@@ -23,6 +23,7 @@ from evidence.experiment import check_units
 from evidence.statistics import Estimate, difference
 from evidence.verdicts import corrected_confidence
 from models.columns import hard_label_column
+from models.without_row import mean_of
 from schema.errors import InputError
 from schema.metrics import NEGLIGIBLE, main_metric
 from schema.surface import Surface
@@ -119,6 +120,7 @@ def run(plan: Plan, examples: Examples, progress: Progress) -> DaysResult:
         clusters=plan.clusters,
         examples={"": analysis.count(None), **{each: analysis.count(each) for each in analysis.slices}},
         cells=[analysis.report(each) for each in cells],
+        held_out_rows=mean_of([of for each in judging.values() for of in each.held_out_rows]),
         differences=[found for part in analysis.parts for found in analysis.differences(part)],
         seconds=time.monotonic() - started,
     )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from contracts.held_out import HeldOutRows
 from crosskd.curve import _numbers, print_result
 from crosskd.terminal import TERMINAL
 from evidence.curve import CurveResult, Point
@@ -39,6 +40,10 @@ def test_the_table_shows_all_points(monkeypatch: pytest.MonkeyPatch):
         confidence=0.95,
         verdicts=2,
         points=[known, known.model_copy(update={"task": "stay", **unknown})],
+        held_out_rows=[
+            HeldOutRows(slice="user without a training row", held_out=0.03, evaluation=0.66, last=False),
+            HeldOutRows(slice="item without a training row", held_out=0.0, evaluation=0.1, last=False),
+        ],
         seconds=1.0,
     )
     monkeypatch.setattr(TERMINAL.out, "width", 160, raising=False)
@@ -49,3 +54,6 @@ def test_the_table_shows_all_points(monkeypatch: pytest.MonkeyPatch):
         assert expected in text
     assert "undefined" in text
     assert "- a sentence [with brackets]" in text
+    assert "- Epochs and settings were chosen by rows of which 3% are of a user without a training row;" in text
+    assert "of an item" not in text
+    assert result.model_dump(mode="json")["held_out_rows"][0]["evaluation"] == 0.66

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
+from contracts.held_out import HeldOutRows
 from crosskd.days import _layout, _numbers, _teachers, print_result
 from crosskd.labelled_spans import LabelledSpans
 from crosskd.terminal import TERMINAL
@@ -47,7 +48,9 @@ def test_the_teacher_is_replaced_in_the_middle_unless_said_otherwise():
 def test_the_table_shows_arms_differences_and_what_follows(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(TERMINAL.out, "width", 200, raising=False)
     with TERMINAL.out.capture() as captured:
-        print_result(result(), ["a sentence [with brackets]"])
+        strangers = HeldOutRows(slice="user without a training row", held_out=0.03, evaluation=0.66, last=True)
+        found = result().model_copy(update={"held_out_rows": [strangers]})
+        print_result(found, ["a sentence [with brackets]"])
     text = captured.get()
     for expected in (
         "homepage: spans 2 to 3",
@@ -59,6 +62,7 @@ def test_the_table_shows_arms_differences_and_what_follows(monkeypatch: pytest.M
         "does continuing pay? (5,000 examples)",
         "what does a teacher's age cost?",
         "- a sentence [with brackets]",
+        "- Epochs and settings were chosen by rows of which 3% are of a user without a training row;",
     ):
         assert expected in text
 

@@ -7,6 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from contracts.held_out import HeldOutRows
 from crosskd import evidence_paths, experiment, runs
 from crosskd.experiment import _technique
 from crosskd.launch import surface_folder
@@ -21,7 +22,6 @@ from evidence.result import (
     Edge,
     ExperimentResult,
     Finding,
-    HeldOutRows,
     Mean,
     Transfer,
 )
@@ -72,6 +72,16 @@ def test_a_run_over_several_spans_trained_on_all_of_them(tmp_path: Path, monkeyp
         unlabelled=(f"{folders['tuesday']}/Split-unlabelled",),
         teacher=str(folders["teacher"]),
     )
+
+
+def test_spans_are_in_their_order_in_whatever_order_they_were_labelled(tmp_path: Path):
+    """Rows that other teachers answer are held out by their place, which is that of the newest span for the last."""
+    spans = {span: tmp_path / str(span) for span in (10, 2, 9)}
+    for folder in spans.values():
+        folder.mkdir()
+    outputs = {"examples": [(str(folder), {"span": span}) for span, folder in spans.items()]}
+    run = Run("a run", "crosskd-tiny", {"Window": NodeOfRun("COMPLETE", 1.0, outputs, settings={})})
+    assert evidence_paths.labelled_spans(tmp_path, run) == [str(spans[each]) for each in (2, 9, 10)]
 
 
 def test_a_run_whose_artifacts_are_gone_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

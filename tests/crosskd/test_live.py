@@ -10,10 +10,12 @@ import typer
 from typer.testing import CliRunner
 
 import schema
+from contracts.held_out import HeldOutRows
 from crosskd import live
 from crosskd.terminal import TERMINAL
 from evidence.frontier import EqualDiscovery, FrontierPoint, FrontierResult
 from evidence.live import Lift, LiveResult
+from evidence.pairs import TrainedPairs
 from evidence.sessions_result import Choice, SessionLift, SessionsResult
 from schema.errors import InputError
 from tests.evidence.rankers import write_pair
@@ -146,6 +148,30 @@ def test_sessions_are_told_with_what_was_chosen(monkeypatch: pytest.MonkeyPatch)
     assert "the students took 2." in text
     assert "the controls took 4 (1 at an edge of the range: give a wider one)." in text
     assert "250 people (embedded), 14 days, 935 sessions of a control." in text
+
+
+STRANGERS = HeldOutRows(slice="user without a training row", held_out=0.03, evaluation=0.66, last=False)
+CAUTION = "Epochs and settings were chosen by rows of which 3% are of a user without a training row; of the evaluation"
+
+
+def _live(world: Path, out: Path, *pairs: str) -> dict:
+    given = ["--world", str(world), "--surface", "homepage", "--out", str(out), "--slates", "100", "--aa", "1", *pairs]
+    found = CliRunner().invoke(app, given)
+    assert found.exit_code == 0, found.exception
+    return {"text": " ".join(found.stdout.split()), **json.loads((out / live.RESULT_FILE).read_text())}
+
+
+def test_pairs_that_are_trained_bring_what_is_known_of_the_rows_that_chose(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    pair = write_pair(tmp_path / "pair")
+    monkeypatch.setattr(live, "_trained", lambda *_: TrainedPairs([pair], [STRANGERS]))
+    trained = _live(world, tmp_path / "trained", "--root", "a-run")
+    assert trained["held_out_rows"] == [STRANGERS.model_dump()]
+    assert CAUTION in trained["text"]
+    given = _live(world, tmp_path / "given", "--student", pair.student, "--control", pair.control)
+    assert given["held_out_rows"] == []
+    assert "Epochs and settings" not in given["text"]
 
 
 @pytest.mark.parametrize(

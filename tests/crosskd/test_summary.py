@@ -11,11 +11,13 @@ import pytest
 from components.model_pusher.destination import Destination
 from contracts.candidate_report import CandidateReport, CatalogueCounts
 from contracts.decision import Decision
+from contracts.held_out import HeldOut, HeldOutRows
 from contracts.outcome import Exit
 from contracts.provenance import Origin
 from crosskd.runs import NodeOfRun, Run
-from crosskd.summary import RunSummary, _pairs, _push, exit_code, print_summary
+from crosskd.summary import RunSummary, _held_out, _pairs, _push, exit_code, print_summary
 from records import documents
+from schema.errors import InputError
 from tests.components.model_pusher.handmade import cut, publish, write_model
 
 
@@ -149,3 +151,35 @@ def test_of_whom_and_of_what_pairs_are(serving: Path, tmp_path: Path, capsys: py
     print_summary(summary, as_json=True)
     assert json.loads(capsys.readouterr().out)["pairs"]["users_without_row"] == 5
     assert _pairs(run_of(None)) is None
+
+
+def test_rows_that_choose_and_are_of_other_people_than_those_that_judge(
+    serving: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    noted = HeldOut(
+        rows=(
+            HeldOutRows(slice="user without a training row", held_out=0.03, evaluation=0.66, last=False),
+            HeldOutRows(slice="item without a training row", held_out=0.0, evaluation=0.1, last=False),
+        )
+    )
+    documents.write(str(tmp_path / "run"), noted)
+    outputs = {"model_run": [(str(tmp_path / "run"), {})]}
+    run = Run("run", "crosskd-tiny", {"Trainer.control": NodeOfRun("COMPLETE", 1.0, outputs, {})})
+    summary = summary_of(run_of(None), serving).model_copy(update={"held_out_rows": _held_out(run)})
+    print_summary(summary, as_json=False)
+    printed = capsys.readouterr().out
+    assert "chosen by rows of which 3% are of a user without a training row; of the evaluation examples 66%" in printed
+    assert "of an item" not in printed
+    print_summary(summary, as_json=True)
+    assert [each["evaluation"] for each in json.loads(capsys.readouterr().out)["held_out_rows"]] == [0.66, 0.1]
+    assert _held_out(run_of(None)) == []
+    (tmp_path / "run" / HeldOut.FILE).unlink()
+    assert _held_out(run) == []  # a training of an older version does not say
+
+
+def test_a_damaged_note_of_held_out_rows_is_named(tmp_path: Path) -> None:
+    (tmp_path / HeldOut.FILE).write_text("{")
+    outputs = {"model_run": [(str(tmp_path), {})]}
+    run = Run("run", "crosskd-tiny", {"Trainer.control": NodeOfRun("COMPLETE", 1.0, outputs, {})})
+    with pytest.raises(InputError, match=r"held_out\.json: not what is known of held-out rows"):
+        _held_out(run)

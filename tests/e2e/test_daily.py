@@ -86,7 +86,8 @@ def product(tmp_path_factory) -> Product:
 def six_days(product) -> list[LabellingDone]:
     for day in range(1, DAYS):
         product.log(day)
-    return [*product.label("1:3"), *product.label("4:6")]
+    # The older half last, as in a backfill.
+    return [*product.label("4:6"), *product.label("1:3")]
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +98,7 @@ def seventh(product, six_days) -> Run:
 
 def test_each_span_is_labelled_by_itself(six_days, product):
     assert [(each.span, each.now, each.labelled) for each in six_days] == [
-        (str(day), True, TRAIN + EVAL) for day in range(1, DAYS)
+        (str(day), True, TRAIN + EVAL) for day in (4, 5, 6, 1, 2, 3)
     ]
     assert {each.teacher_fingerprint for each in six_days} == {fingerprint(str(product.teacher))}
 
@@ -111,7 +112,7 @@ def test_the_seventh_day_labels_one_span_alone(seventh, product):
 
 def test_it_trains_on_the_whole_week_and_is_judged_on_the_last_day(seventh, product):
     window = seventh.nodes["Window"].outputs["examples"]
-    assert [properties["span"] for _, properties in window] == list(range(1, DAYS + 1))
+    assert {properties["span"] for _, properties in window} == set(range(1, DAYS + 1))
     transformed = seventh.nodes["Transform"].outputs["transformed_examples"]
     assert len(transformed) == DAYS
     summary = summarize(product.root)
@@ -120,6 +121,22 @@ def test_it_trains_on_the_whole_week_and_is_judged_on_the_last_day(seventh, prod
     assert rows["borrowed", ""] == EVAL
     provenance = json.loads((Path(summary.push.destination) / "assets.extra" / "provenance.json").read_text())
     assert provenance["origin"]["data_span"] == "1:7"
+
+
+def test_the_last_rows_are_the_newest_day_s_though_older_ones_were_labelled_after_others(seventh, product):
+    def labels(folder: str) -> list[int]:
+        records = first_records([str(each) for each in sorted(Path(folder).iterdir())])
+        spec = {"was_borrowed": tf.io.FixedLenFeature([], tf.int64)}
+        return tf.io.parse_example(records, spec)["was_borrowed"].numpy().tolist()
+
+    surface = load_surface(Path(product.surface)).surface
+    last = surface.model_copy(update={"training": surface.training.model_copy(update={"hold_out": "last"})})
+    paths = paths_of(product.root, seventh)
+    logged = [labels(str(product.folder / "logs" / f"span-{day}" / "train")) for day in range(1, DAYS + 1)]
+    assert [labels(folder) for folder in paths.labelled_train] == logged
+    loaded = data.load(last, paths)
+    assert loaded.training["label/borrowed"].tolist() == [each for day in logged for each in day]
+    assert loaded.training["label/borrowed"][loaded.held_out].tolist() == logged[-1][-len(loaded.held_out) :]
 
 
 def test_an_experiment_reads_the_whole_week(seventh, product):

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from evidence import curve, data, plot
+from evidence import analysis, curve, data, plot
+from evidence.analysis import Analysis
 from evidence.choosing import Budget
 from evidence.curve import CurveResult, stops
 from evidence.levels import Over
@@ -51,6 +54,18 @@ def test_knowledge_ends_where_noise_drowns_it(result: CurveResult):
     assert first.difference.mean == pytest.approx(first.student - first.control)
     assert first.placebo.arm == "shuffled"
     assert stops(result)[0].startswith("click: of noise 0, 50, distillation pays at 0; ")
+
+
+def test_it_says_how_new_people_are_to_the_rows_that_choose(result: CurveResult, knowing):
+    assert result.held_out_rows == []  # these data have no slice of people without a row
+    apart = replace(knowing, slices={**knowing.slices, "user without a training row": np.arange(1500) < 900})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data, "load", lambda *_: apart)
+        patch.setattr(curve, "_train", lambda *_: {})
+        patch.setattr(analysis, "analyse", lambda *_: Analysis([], [], [], 0))
+        (found,) = _run(seeds=2).held_out_rows
+    assert (found.evaluation, found.last, found.unlike) == (0.6, False, True)
+    assert 0 <= found.held_out < 0.2
 
 
 def test_what_is_not_decided_is_not_called_paying(result: CurveResult):

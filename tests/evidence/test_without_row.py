@@ -9,13 +9,11 @@ import pytest
 
 from evidence.arms import group, student, technique
 from evidence.data import RunData, load
-from evidence.experiment import held_out_rows
 from evidence.paths import RunPaths
-from evidence.without_row import held_out_slices, id_columns, slices, title, with_row
+from models.without_row import with_row
 from records.record_files import write_records
 from schema.candidates import Unlabelled
 from schema.errors import InputError
-from schema.surface import Side
 from tests.evidence.conftest import SURFACE
 from tests.evidence.test_data import SLICED, serialized
 from tests.evidence.test_data import paths as paths  # a fixture: a run
@@ -37,20 +35,6 @@ def paired(knowing: RunData) -> RunData:
     )
 
 
-def test_what_identifies_a_side_is_what_pairs_are_told_apart_by():
-    assert id_columns(SURFACE, {"user": 0, "item": 0}) == {Side.USER: ("user",), Side.ITEM: ("item",)}
-    assert id_columns(SURFACE, {"user": 0}) == {Side.USER: ("user",)}
-    several = SURFACE.model_copy(update={"features": {**SURFACE.features, "town": SURFACE.features["user"]}})
-    assert id_columns(several, {"user": 0, "town": 0, "item": 0}) == {Side.ITEM: ("item",)}
-
-
-def test_several_columns_identify_together():
-    training = {"shop": np.array([1, 1, 2]), "number": np.array([b"a", b"b", b"a"])}
-    evaluation = {"shop": np.array([2, 2, 1]), "number": np.array([b"a", b"b", b"b"])}
-    found = slices({Side.ITEM: ("shop", "number")}, training, evaluation)
-    assert found[title(Side.ITEM)].tolist() == [False, True, False]
-
-
 def test_evaluation_rows_of_strangers_are_a_slice(paths: RunPaths, transformed: Transformed, tmp_path):
     known = [row for row in transformed.raw if row["user"] < 3]
     (tmp_path / "train").mkdir()
@@ -59,29 +43,6 @@ def test_evaluation_rows_of_strangers_are_a_slice(paths: RunPaths, transformed: 
     strangers = [row["user"] >= 3 for row in transformed.raw[::-1]]
     np.testing.assert_array_equal(found["user without a training row"], strangers)
     assert "user without a training row" not in load(SLICED, paths).slices
-
-
-def test_held_out_rows_of_whom_no_fitted_row_is_are_told_apart():
-    training = {"user": np.array([[1], [1], [2], [3], [2]]), "item": np.array([5, 6, 5, 6, 7])}
-    found = held_out_slices(SURFACE, training, fitted=np.array([0, 1, 2]), held_out=np.array([3, 4]))
-    assert {name: rows.tolist() for name, rows in found.items()} == {
-        "user without a training row": [True, False],
-        "item without a training row": [False, True],
-    }
-
-
-def test_an_experiment_says_how_new_people_are_to_what_it_chooses_by(knowing: RunData):
-    users = knowing.training["user"].reshape(-1)
-    of_evaluation = {title(Side.USER): np.arange(100) < 66}
-    ordered = replace(
-        knowing, fitted=np.flatnonzero(users < 40), held_out=np.flatnonzero(users >= 40), slices=of_evaluation
-    )
-    (apart,) = held_out_rows(SURFACE, [ordered])
-    assert (apart.held_out, apart.evaluation, apart.last, apart.unlike) == (1.0, 0.66, False, False)
-    mixed = replace(ordered, held_out=ordered.fitted)
-    (apart,) = held_out_rows(SURFACE, [mixed])
-    assert (apart.held_out, apart.unlike) == (0.0, True)
-    assert held_out_rows(SURFACE, [replace(knowing, slices={})]) == []
 
 
 def test_pairs_of_rows_alone_are_those_whose_user_and_item_have_a_row_each(paired: RunData):

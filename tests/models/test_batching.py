@@ -7,7 +7,10 @@ import pytest
 
 from models.batching import group_rows, shuffled, split, with_draws
 from models.batching import parts as parts_of
+from models.columns import GROUP_COLUMN
+from models.epochs import InMemory
 from schema.training import Training
+from tests.models.reading import batches_of
 
 GROUPS = np.array([0, 1, 2] * 6 + [0, 1])
 
@@ -74,6 +77,23 @@ def test_the_last_rows_are_held_out_where_it_is_asked():
     fitted, held_out = split(10, Training(validation_fraction=0.25, hold_out="last"))
     assert fitted.tolist() == list(range(7))
     assert held_out.tolist() == [7, 8, 9]
+
+
+def test_batches_by_group_hold_out_the_same_rows_and_may_divide_a_group():
+    """Which rows choose is told by their place alone: two rows of group 2 are fitted, beside each other, one is not."""
+    groups = np.array([0, 1, 0, 1, 2, 2, 2, 3])
+    training = Training(validation_fraction=0.25, hold_out="last", batch_by="group", batch_size=4)
+    fitted, held_out = split(len(groups), training)
+    assert held_out.tolist() == [6, 7]
+    columns = {"x": np.arange(8, dtype=np.float32), GROUP_COLUMN: groups}
+    data = InMemory(columns, fitted, held_out, training)
+    chosen = [int(x) for features, _ in batches_of(data.held_out()) for x in features["x"]]
+    assert chosen == [6, 7]
+    for number in range(4):
+        order = [int(x) for features, _ in batches_of(data.epoch(number)) for x in features["x"]]
+        assert sorted(order) == [0, 1, 2, 3, 4, 5]
+        assert [groups[row] for row in order[::2]] == [groups[row] for row in order[1::2]]
+        assert order[::2] == [row for row in order if row in (0, 1, 4)]
 
 
 @pytest.mark.parametrize(("which", "second"), [("every", [1, 6, 11, 16, 21]), ("last", [13, 14, 15, 16, 17])])

@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from contracts import keys
+from contracts.held_out import HeldOut, HeldOutRows, cautions
 from contracts.roles import ModelRole
 from models.export import EXAMPLES_INPUT, SIGNATURE, export_student, promised_signature
-from models.trainer import train
+from models.trainer import run_job, train
+from models.workers.job import Job
+from records import documents
 from records.sessions import TENSORS_SIGNATURE
 from schema.candidates import Unlabelled, WarmStart
 from schema.errors import InputError
@@ -79,6 +83,65 @@ def test_control_takes_the_same_steps_without_soft_losses(student, transformed, 
     assert len(history["loss"]) == len(student[1]["loss"])
     assert "soft_loss" not in history
     assert set(ranker.training.output) == {"serving_click", "serving_minutes"}
+
+
+@pytest.fixture(scope="module")
+def evaluated(transformed, tmp_path_factory):
+    """Evaluation splits of the days 2 and 10, the newer of which alone judges: half of its users are unknown."""
+    root = tmp_path_factory.mktemp("transformed")
+    record = next(
+        iter(tf.data.TFRecordDataset(tf.io.gfile.glob(transformed.train_files[0]), "GZIP").as_numpy_iterator())
+    )
+    for day, users in (("2", [0] * 4), ("10", [0, 1, 7, 7])):
+        (root / day).mkdir()
+        with tf.io.TFRecordWriter(str(root / day / "part.gz"), "GZIP") as writer:
+            for user in users:
+                example = tf.train.Example.FromString(record)
+                example.features.feature["user"].int64_list.value[:] = [user]
+                writer.write(example.SerializeToString())
+    return [f"{root}/10/*", f"{root}/2/*"]
+
+
+@pytest.mark.parametrize("which", ["every", "last"])
+def test_it_is_noted_how_new_people_are_to_the_rows_that_choose(which, transformed, evaluated, tmp_path):
+    training = SURFACE.training.model_copy(update={"epochs": 1, "hold_out": which})
+    surface, logs = SURFACE.model_copy(update={"training": training}), str(tmp_path)
+    files = transformed.train_files
+    train(surface, ModelRole.CONTROL, transformed.graph, files, logs, eval_files=evaluated)
+    (of_users, _) = documents.read(logs, HeldOut).rows
+    assert of_users == HeldOutRows(
+        slice="user without a training row", held_out=0.0, evaluation=0.5, last=which == "last"
+    )
+    assert cautions([of_users])
+
+
+@pytest.mark.parametrize("arm", [ModelRole.STUDENT, ModelRole.CONTROL])
+def test_in_a_run_the_control_notes_it_for_both(arm, transformed, evaluated, tmp_path):
+    few = SURFACE.model_copy(update={"training": SURFACE.training.model_copy(update={"epochs": 1})})
+    job = Job(
+        config={keys.SURFACE: few.model_dump_json(by_alias=True), "arm": arm.value},
+        transform_output=transformed.graph,
+        train_files=transformed.train_files,
+        model_run_dir=str(tmp_path / "run"),
+        serving_model_dir=str(tmp_path / "model"),
+        eval_files=evaluated,
+    )
+    run_job(job)
+    found = documents.find(str(tmp_path / "run"), HeldOut)
+    assert (found is not None) is (arm is ModelRole.CONTROL)
+    assert found is None or found.rows[0].evaluation == 0.5
+
+
+def test_without_evaluation_files_or_ids_nothing_is_noted(transformed, evaluated, tmp_path):
+    files = transformed.train_files
+    few = SURFACE.model_copy(update={"training": SURFACE.training.model_copy(update={"epochs": 1})})
+    train(few, ModelRole.CONTROL, transformed.graph, files, str(tmp_path / "none"))
+    assert documents.find(str(tmp_path / "none"), HeldOut) is None
+    nobody = few.model_copy(
+        update={"features": {name: few.features[name] for name in ("match", "content")}, "group": None}
+    )
+    train(nobody, ModelRole.CONTROL, transformed.graph, files, str(tmp_path / "nobody"), eval_files=evaluated)
+    assert documents.read(str(tmp_path / "nobody"), HeldOut).rows == ()
 
 
 def test_the_export_takes_requests_without_labels(student, requests):

@@ -22,6 +22,7 @@ from components.evaluation_report.contents import compose
 from components.evaluation_report.page import render
 from components.evaluation_report.sources import Sources
 from contracts.decision import Measurement, Verdict
+from contracts.held_out import HeldOut, HeldOutRows
 from contracts.label_report import LabelReport
 from tests.components.evaluation_report import handmade
 from tests.components.evaluation_report.reading import table, text, texts
@@ -189,6 +190,14 @@ def test_losses_and_the_epoch_that_is_kept():
     assert "student: epoch 2 is kept, loss 0.6000" in soft.svg
     assert texts(hard.table)[1] == ["2", "0.8000", "0.9000", "0.9000", "1.0000"]
     assert training.section(handmade.sources(histories={})).notes == ("There are no losses to show.",)
+    assert section.notes == ()
+
+
+@pytest.mark.parametrize(("evaluation", "notes"), [(0.66, 1), (0.2, 0)])
+def test_rows_that_choose_and_are_of_other_people_than_those_that_judge(evaluation, notes):
+    rows = HeldOutRows(slice="user without a training row", held_out=0.03, evaluation=evaluation, last=False)
+    found = training.section(handmade.sources(held_out=HeldOut(rows=(rows,)))).notes
+    assert found == (rows.sentence,) * notes
 
 
 def test_every_run_is_in_the_history_the_newest_first():

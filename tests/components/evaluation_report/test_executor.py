@@ -17,6 +17,7 @@ from components.evaluation_report.executor import Executor, read_sources
 from components.evaluation_report.sources import Bin, HardLabels
 from contracts.artifacts import GateDecision, HtmlPage, LabelReportArtifact, ServingReportArtifact
 from contracts.decision import MadeOf
+from contracts.held_out import HeldOut, HeldOutRows
 from contracts.measurements import Measurements, NodeMeasurement
 from records import documents
 from schema.errors import InputError
@@ -59,6 +60,15 @@ def inputs(tmp_path):
     folders.write(tmp_path)
     made[spec.PUSHED_MODEL_KEY].set_string_custom_property("sentence", "Pushed as version 7.")
     return {key: [each] for key, each in made.items()}
+
+
+def test_what_the_control_noted_of_held_out_rows_is_read(inputs, tmp_path):
+    assert read_sources(inputs, PROPERTIES).held_out is None
+    rows = HeldOutRows(slice="user without a training row", held_out=0.0, evaluation=0.5, last=False)
+    documents.write(str(tmp_path / "control-run"), HeldOut(rows=(rows,)))
+    assert read_sources(inputs, PROPERTIES).held_out == HeldOut(rows=(rows,))
+    (tmp_path / "control-run" / HeldOut.FILE).write_text("{")
+    assert read_sources(inputs, PROPERTIES).held_out is None
 
 
 def test_everything_is_read_from_its_artifact(inputs):

@@ -22,12 +22,16 @@ from tfx_bsl.tfxio import tf_example_record
 
 from components.transform.component import Transform
 from components.transform.executor import Executor, RunGraph
+from models import batching, inputs
+from models.store import Store
 from pipeline.beam_options import beam_args
 from records.batched import BatchedExamples
 from records.in_order import PLACE, Place, with_place
-from records.record_files import first_records
+from records.record_files import files_in_order, first_records
 from schema.errors import InputError
+from schema.training import Training
 from tests.components.teacher_labeler import conftest as tiny
+from tests.models.reading import batches_of
 
 SCHEMA = """
 feature { name: "x" type: FLOAT presence { min_fraction: 1 } shape {} }
@@ -83,6 +87,41 @@ def run(
     return folder
 
 
+def run_spans(folder: Path, spans: list[int]) -> list[str]:
+    """Transforms examples of some spans, handed over in this order; patterns of the results, in that of their places.
+
+    Of span 7 the rows are 70, 71 and 72.
+    """
+    examples = [
+        tiny.write_examples(
+            folder / f"span-{span}",
+            {split: [[tiny.make_example(x=float(10 * span + row)) for row in range(3)]] for split in ("train", "eval")},
+            span=span,
+        )
+        for span in spans
+    ]
+    made = {
+        "transform_graph": standard_artifacts.TransformGraph(),
+        "transformed_examples": standard_artifacts.Examples(),
+    }
+    for key, artifact in made.items():
+        artifact.uri = str(folder / key)
+    schema = standard_artifacts.Schema()
+    schema.uri = str(folder / "schema")
+    (folder / "schema").mkdir()
+    (folder / "schema" / "schema.pbtxt").write_text(SCHEMA)
+    outputs = {key: [artifact] for key, artifact in made.items()}
+    context = BaseBeamExecutor.Context(beam_pipeline_args=beam_args([]), tmp_dir=str(folder / "tmp"))
+    given = {"preprocessing_fn": f"{__name__}.as_it_is", "disable_statistics": 1, "force_tf_compat_v1": 0}
+    Executor(context).Do({"examples": examples, "schema": [schema]}, outputs, given)
+    return [f"{each.uri}/Split-train/*" for each in outputs["transformed_examples"]]
+
+
+def as_it_is(inputs: dict[str, Any]) -> dict[str, Any]:
+    """The number that says which row it is, and a label."""
+    return {"x": inputs["x"], "label/x": inputs["x"]}
+
+
 def files(folder: Path, split: str = "train") -> list[Path]:
     return sorted((folder / "transformed" / f"Split-{split}").iterdir())
 
@@ -120,6 +159,36 @@ def test_worker_processes_come_to_the_same_rows_in_the_same_order(tmp_path):
     np.testing.assert_allclose(values(shared), values(alone), rtol=1e-6)
     assert values(alone) == sorted(values(alone))
     assert ids(shared) == ids(alone)
+
+
+@pytest.fixture(scope="module")
+def of_spans(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Eleven spans, handed over as they were labelled: the window's oldest ones after the newest."""
+    return run_spans(tmp_path_factory.mktemp("spans"), [11, 3, 1, 2, 4, 5, 6, 7, 8, 9, 10])
+
+
+def test_spans_are_written_in_their_order_in_whatever_order_they_were_labelled(of_spans):
+    assert [pattern.split("/")[-3] for pattern in of_spans] == [str(place) for place in range(11)]
+    for span, pattern in enumerate(of_spans, start=1):
+        found = map(tf.train.Example.FromString, first_records(files_in_order([pattern])))
+        values = [row.features.feature["x"].float_list.value[0] for row in found]
+        assert values == [10 * span + row for row in range(3)]
+
+
+@pytest.mark.parametrize("memory_limit", [0, 2**30], ids=["streamed", "in_memory"])
+@pytest.mark.parametrize("handed", [1, -1], ids=["as they are", "backwards"])
+def test_the_last_rows_are_those_of_the_newest_span(of_spans, memory_limit, handed):
+    """Of more than ten spans, too: the folder `10` comes after `9`, whatever the order of the patterns."""
+    spec = {name: tf.io.FixedLenFeature([], tf.float32) for name in ("x", "label/x")}
+    training = Training(batch_size=4, validation_fraction=1 / 8, hold_out="last")
+    store = Store(of_spans[::handed], spec)
+    data = inputs.transformed(store, training, memory_limit=memory_limit)
+    held_out = [float(x) for features, _ in batches_of(data.held_out()) for x in features["x"]]
+    assert held_out == [101, 102, 110, 111, 112]
+    fitted = sorted(float(x) for features, _ in batches_of(data.epoch(0)) for x in features["x"])
+    assert fitted == [10 * span + row for span in range(1, 11) for row in range(3)][:-2]
+    read_again = inputs.transformed_columns(of_spans[::handed], spec, ["x"])["x"]
+    assert read_again[batching.split(store.rows, training)[1]].tolist() == held_out
 
 
 def test_statistics_are_refused(tmp_path):

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from crosskd.draft import guesses
@@ -200,3 +201,20 @@ def test_a_list_is_pooled_or_a_part_of_a_sequence(found, kind, many, sequence, e
     assert guess.default is None
     assert (guess.embedding is None) is (kind is FeatureKind.NUMERIC or embedding_of is not None)
     assert guesses.left_out(found) is None
+
+
+@pytest.mark.parametrize(
+    ("times", "ordered"),
+    [
+        (np.arange(100.0), True),
+        (np.arange(100.0)[::-1], False),
+        (np.arange(100.0) // 25, True),
+        (np.random.default_rng(0).permutation(100).astype(float), False),
+        (np.tile(np.arange(10.0), 10), False),  # person by person, each in order
+        (np.where(np.arange(100) % 17 == 16, 0.0, np.arange(100)), True),  # some came late
+        (np.zeros(1), False),
+    ],
+    ids=["in order", "backwards", "day by day", "drawn", "by person", "some late", "one row"],
+)
+def test_rows_are_in_the_order_of_time_if_the_last_ones_are_the_latest(times, ordered):
+    assert guesses.in_order(times) is ordered

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from crosskd.init import Answers, Drafted, DraftSources, draft_folder
 from crosskd.main import app
 from schema.loader import load_surface
+from schema.training import Training
 from tests.crosskd.draft.logs import LOGS
 
 # By log: tasks, features, what is left out, what is asked, and the division of undivided examples.
@@ -101,8 +102,32 @@ def test_nothing_is_wrong_and_unmarked(drafts, name):
     assert {place.removeprefix("features.") for place in drafted.open} == asked
     text = (folder / "surface" / "surface.yaml").read_text()
     assert f"split: {split}" in text
+    assert text.count("training: {") == 1
     assert all(f"# GAP {each}: " in text for each in asked)
     assert set(load_surface(folder / "surface").surface.features) == features
+
+
+@pytest.mark.parametrize(
+    ("name", "which", "said"),
+    [
+        ("shop", "last", "# guess: the sample is in the order of time, and `split:` below evaluates what came last."),
+        (
+            "news",
+            "every",
+            "This sample is not in the\n# order of time: write the examples in it, and add `hold_out: last`",
+        ),
+        ("video", "every", ""),
+        ("jobs", "every", ""),
+        ("games", "every", ""),
+    ],
+)
+def test_the_last_rows_choose_where_time_divides_and_orders(drafts, name, which, said):
+    loaded = load_surface(drafts[name][1] / "surface")
+    text = (loaded.path / "surface.yaml").read_text()
+    assert loaded.surface.training.hold_out == which
+    assert said in text
+    assert ("hold_out" in text) is bool(said)
+    assert loaded.surface.training == Training(hold_out=which)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from evidence import plot
 from evidence.days import study
@@ -54,6 +55,25 @@ def test_cold_arms_are_trained_and_all_are_judged_on_the_span_after(result):
     assert rows["cold, 2 spans: control"] == 2 * ROWS * 0.8
     assert all(each.seconds > 0 for each in result.cells)
     assert all(len(each.by_span) == 2 for cell in result.cells for each in cell.values)
+
+
+def test_new_readers_are_counted_window_by_window(result):
+    def readers(spans: range, split: str) -> list[int]:
+        rows = [row for span in spans for row in labelled(1, span, split)]
+        return [tf.train.Example.FromString(row).features.feature["reader"].int64_list.value[0] for row in rows]
+
+    chosen, judged = [], []
+    for newest in (2, 3):
+        for window in (range(newest, newest + 1), range(newest - 1, newest + 1)):
+            rows, after = readers(window, "train"), readers(range(newest + 1, newest + 2), "eval")
+            fitted = {reader for place, reader in enumerate(rows) if place % 5}
+            chosen.append(np.mean([reader not in fitted for reader in rows[::5]]))
+            judged.append(np.mean([reader not in rows for reader in after]))
+    (found,) = result.held_out_rows
+    assert (found.slice, found.last) == ("user without a training row", False)
+    assert found.held_out == pytest.approx(np.mean(chosen))
+    assert found.evaluation == pytest.approx(np.mean(judged))
+    assert 0.05 < found.evaluation < 0.25
 
 
 def test_what_was_learned_of_readers_is_kept(result):
