@@ -19,7 +19,7 @@ from tests.pipeline.whole_runs import Inputs
 pytestmark = [pytest.mark.flink, pytest.mark.slow]
 
 # What a task is named after in which Transform writes rows (it has looked at all before), and in which models score.
-IN_TRANSFORM, IN_EVALUATOR = "EncodeAndWrite[TransformIndex", "{ExtractSliceKeys, EvaluateMetricsAndPlots}"
+IN_TRANSFORM, IN_EVALUATOR = "EncodeAndWrite[TransformIndex", "{ScoreInSlices, BesideThe"
 _STAGE_WITHIN, _SEEN_WITHIN = 1200, 60  # seconds
 _BOTH_AT_WORK = 2
 
