@@ -33,7 +33,7 @@ def examples(tmp_path_factory) -> Artifact:
 
 
 def _spread(place: int) -> float:
-    """A number of -2 up to 2, another one for each place, and in any few of them all over: logits, not probabilities."""
+    """A number of -2 up to 2, of its own for each place, and all over in any few of them: no probability."""
     return 4 * (place * 7_919 % ROWS) / ROWS - 2
 
 
