@@ -172,10 +172,12 @@ class Ready(tf.experimental.ExtensionType):
     Attributes:
       columns: Features and labels, [batches, size, ...] each.
       count: How many batches there are.
+      size: Rows of each of them, an int64 scalar.
     """
 
     columns: Mapping[str, tf.Tensor]
     count: tf.Tensor
+    size: tf.Tensor
 
     def batch(self, step: tf.Tensor) -> Batch:
         """Features and labels of a step, by column."""
@@ -208,7 +210,8 @@ def _ready(batches: Batches, size: int) -> TrainingData:
         whole.append({**features, **labels})
     full = [each for each in whole if len(next(iter(each.values()))) == size]
     columns = {name: tf.stack([each[name] for each in full]) for name in full[0]}
-    return _Again(at_once(Ready(columns, tf.constant(len(full), tf.int64)), batches.steps))
+    ready = Ready(columns, tf.constant(len(full), tf.int64), tf.constant(size, tf.int64))
+    return _Again(at_once(ready, batches.steps))
 
 
 if __name__ == "__main__":

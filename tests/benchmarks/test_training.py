@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.training import _figures, _ready, measure
-from models.epochs import Gathered, at_once
+from benchmarks.training import Ready, _figures, _ready, measure
+from models.epochs import Feed, Gathered, at_once
 from models.packing import pack
 from tests.models.reading import batches_of
 
@@ -47,3 +47,8 @@ def test_ready_batches_are_whole_and_repeated():
     assert [features["x"].tolist() for features, _ in found] == [[9, 8, 7, 6], [5, 4, 3, 2], [9, 8, 7, 6]]
     for features, labels in found:
         np.testing.assert_array_equal(labels["label/y"], features["x"] * 10)
+    assert [int(part.feed.size) for part in ready.epoch(0).parts()] == [4]
+
+
+def test_ready_batches_have_all_that_a_loop_asks_of_a_feed():
+    assert set(Feed.__annotations__) <= set(Ready.__annotations__)
