@@ -15,10 +15,10 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.coders import example_coder
 
 from contracts.watch import WatchedMetric
-from evaluation.extractors import groups_of
 from evaluation.labels import labels_of, stands_for, weight_column
 from evaluation.registry import COMPUTATIONS, score
 from evaluation.results import slice_text
+from evaluation.scoring import groups_of
 from evaluation.slice_finder import SliceFinder, kept_values
 from evaluation.slices import slicing_spec
 from records.sessions import SessionModel

@@ -53,8 +53,8 @@ def arguments(surface: Surface, transformed: Any, out: Path, **config: Any) -> A
 
 
 def _place(variable: tf.Variable) -> tuple[str, list[int]]:
-    """Generators of random numbers share one name and are saved in any order: their seed tells them apart."""
-    return variable.name, variable.numpy().tolist() if variable.dtype.is_integer else []
+    """By name; generators of random numbers, which a process numbers as it makes them, by their seed."""
+    return ("", variable.numpy().tolist()) if variable.dtype.is_integer else (variable.name, [])
 
 
 def weights_of(out: Path) -> list[np.ndarray]:
